@@ -1,0 +1,27 @@
+"""Gradient-descent kernels: a reference and its faster variants, for any dense network.
+
+>>> import numpy as np, kernels
+>>> X = np.array([[0.0], [1.0], [2.0]]); Y = 2 * X + 1
+>>> fit = kernels.fit(kernels.Network.linear(1), X, Y, variant="vectorized", batch_size=3, learning_rate=0.3, epochs=500)
+>>> fit.theta.round(3)
+array([2., 1.])
+"""
+
+from kernels.descent import Diverged, Fit, descent_name, fit
+from kernels.errors import InputError
+from kernels.network import Network
+from kernels.registry import Variant, VariantError, get, unavailable, variants
+
+__all__ = [
+    "Diverged",
+    "Fit",
+    "InputError",
+    "Network",
+    "Variant",
+    "VariantError",
+    "descent_name",
+    "fit",
+    "get",
+    "unavailable",
+    "variants",
+]

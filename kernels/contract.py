@@ -1,0 +1,31 @@
+"""Types that every kernel shares, and the four signatures that make a module a variant."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from kernels.network import Network
+
+Array: TypeAlias = npt.NDArray[np.floating[Any]]
+Order: TypeAlias = npt.NDArray[np.int64]
+
+Forward: TypeAlias = "Callable[[Network, Array, Array], Array]"
+Loss: TypeAlias = "Callable[[Network, Array, Array, Array], float]"
+Gradient: TypeAlias = "Callable[[Network, Array, Array, Array], Array]"
+Epoch: TypeAlias = "Callable[[Network, Array, Array, Array, Order, int, float], Array]"
+
+PARAMETERS = {
+    "forward": ("network", "theta", "X"),
+    "loss": ("network", "theta", "X", "Y"),
+    "gradient": ("network", "theta", "X", "Y"),
+    "epoch": ("network", "theta", "X", "Y", "order", "batch_size", "learning_rate"),
+}
+"""The argument names of each function of a variant, in order."""
+
+REQUIRED = ("forward", "loss", "gradient")
+"""The functions without which a module is not a variant; ``epoch`` is optional."""

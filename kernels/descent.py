@@ -1,0 +1,179 @@
+"""Gradient descent: batch, mini-batch and stochastic descent are one loop over the batch size.
+
+One update is ``theta - learning_rate * gradient(batch)``; one epoch passes over all rows once, in a
+given order; ``fit`` makes epochs in fresh random orders (Bottou 2012, Stochastic Gradient Descent Tricks).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from kernels.contract import Array, Epoch, Gradient, Order
+from kernels.errors import InputError
+from kernels.network import Network
+from kernels.validation import check_batch_size, check_problem, check_training
+
+DIVERGED_FACTOR = 1e4
+"""A loss this many times that of zero parameters (or of the start, if larger) has diverged."""
+
+
+def descent_name(batch_size: int, n: int) -> str:
+    """Name of the regime that a batch size implies on n rows: batch, stochastic or minibatch."""
+    if batch_size == n:
+        return "batch"
+    return "stochastic" if batch_size == 1 else "minibatch"
+
+
+def batches(order: Order, batch_size: int) -> Iterator[Order]:
+    """Yield consecutive slices of order; the last one may be shorter.
+
+    Raises
+    ------
+    InputError
+        If batch_size is below 1 or above the number of rows.
+    """
+    check_batch_size(batch_size, len(order))
+    for start in range(0, len(order), batch_size):
+        yield order[start : start + batch_size]
+
+
+def build_epoch(gradient: Gradient) -> Epoch:
+    """Make ``epoch`` for a variant that has none: gather a batch, take its gradient, update, repeat."""
+
+    def epoch(
+        network: Network,
+        theta: Array,
+        X: Array,
+        Y: Array,
+        order: Order,
+        batch_size: int,
+        learning_rate: float,
+    ) -> Array:
+        rate = float(learning_rate)  # a NumPy float64 scalar would promote float32 parameters
+        for rows in batches(order, batch_size):
+            theta = theta - rate * gradient(network, theta, X[rows], Y[rows])
+        return theta
+
+    return epoch
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What a fit returns.
+
+    ``theta`` (p,) are the parameters after the last epoch; ``losses`` has the loss before the first
+    epoch and after each one, so ``len(losses) == epochs + 1``.
+    """
+
+    network: Network
+    variant: str
+    batch_size: int
+    descent: str
+    learning_rate: float
+    seed: int
+    theta: Array
+    losses: tuple[float, ...]
+
+    @property
+    def epochs(self) -> int:
+        """Epochs made."""
+        return len(self.losses) - 1
+
+
+class Diverged(ArithmeticError):
+    """A fit whose loss or parameters left the range of numbers.
+
+    ``epoch`` is the first one after which they had, ``losses`` those of the epochs before it.
+    """
+
+    def __init__(self, epoch: int, losses: tuple[float, ...], learning_rate: float) -> None:
+        super().__init__(
+            f"the fit diverged in epoch {epoch} at learning rate {learning_rate:g}: "
+            f"try a smaller one, for instance {learning_rate / 4:g}"
+        )
+        self.epoch = epoch
+        self.losses = losses
+
+
+def fit(
+    network: Network,
+    X: Array,
+    Y: Array,
+    *,
+    variant: str = "jit",
+    batch_size: int,
+    learning_rate: float,
+    epochs: int,
+    seed: int = 0,
+    theta: Array | None = None,
+    callback: Callable[[int, Array, float], bool | None] | None = None,
+) -> Fit:
+    """Fit a network by gradient descent with a constant learning rate.
+
+    Parameters
+    ----------
+    X : (n, d) float32 or float64
+    Y : (n, k), of the same dtype
+    variant : name of the kernels to use; see ``kernels.variants()``
+    batch_size : rows per update, 1 (stochastic) to n (batch descent)
+    learning_rate : positive and finite
+    epochs : passes over the data, 0 or more
+    seed : fixes the starting parameters and, apart from them, the order of rows in each epoch
+    theta : (p,) starting parameters; ``network.init`` when not given
+    callback : called with (epoch, theta, loss) before the first epoch (as epoch 0) and after each one;
+        the fit ends early when it returns True
+
+    Returns
+    -------
+    Fit
+
+    Raises
+    ------
+    InputError
+        If an argument does not fit the others, is not finite or does not exist.
+    Diverged
+        If the loss or a parameter is no longer finite, or the loss has grown 10,000-fold.
+    """
+    from kernels.registry import get  # the registry builds epochs with this module
+
+    kernel = get(variant)
+    X, Y = check_problem(network, X, Y)
+    check_training(len(X), batch_size, learning_rate, epochs)
+    start, shuffle = (np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(2))
+    theta = network.init(start, X.dtype) if theta is None else _start(network, theta, X)
+    losses: list[float] = []
+    with np.errstate(over="ignore", invalid="ignore"):  # told apart below, with the epoch
+        limit = DIVERGED_FACTOR * max(
+            kernel.loss(network, theta, X, Y), kernel.loss(network, np.zeros_like(theta), X, Y)
+        )
+        for epoch in range(epochs + 1):
+            if epoch > 0:
+                theta = kernel.epoch(network, theta, X, Y, shuffle.permutation(len(X)), batch_size, learning_rate)
+            loss = kernel.loss(network, theta, X, Y)
+            if not (loss <= limit and np.isfinite(loss) and np.isfinite(theta).all()):
+                raise Diverged(epoch, tuple(losses), learning_rate)
+            losses.append(loss)
+            if callback is not None and callback(epoch, theta, loss):
+                break
+    return Fit(
+        network=network,
+        variant=variant,
+        batch_size=batch_size,
+        descent=descent_name(batch_size, len(X)),
+        learning_rate=learning_rate,
+        seed=seed,
+        theta=theta,
+        losses=tuple(losses),
+    )
+
+
+def _start(network: Network, theta: Array, X: Array) -> Array:
+    network.unpack(theta)
+    if theta.dtype != X.dtype:
+        raise InputError(f"theta is {theta.dtype} but X is {X.dtype}: convert it with theta.astype(X.dtype)")
+    if not np.isfinite(theta).all():
+        raise InputError("theta has values that are not finite: start from network.init(rng)")
+    return theta.copy()

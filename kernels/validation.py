@@ -1,0 +1,83 @@
+"""Early checks of what a user passes to a fit; each failure is one sentence that names the remedy."""
+
+from __future__ import annotations
+
+import math
+import numbers
+
+import numpy as np
+
+from kernels.contract import Array
+from kernels.errors import InputError
+from kernels.network import DTYPES, Network
+
+ROW_SUM_ULPS = 16
+"""How far the sum of a softmax target row may be from 1, in units of epsilon per class."""
+
+
+def check_problem(network: Network, X: Array, Y: Array) -> tuple[Array, Array]:
+    """Return X (n, d) and Y (n, k) C-contiguous, or raise InputError."""
+    _check_array("X", X, network.n_inputs, "inputs")
+    _check_array("Y", Y, network.n_outputs, "outputs")
+    if X.dtype != Y.dtype:
+        raise InputError(f"X is {X.dtype} but Y is {Y.dtype}: convert one of them with .astype")
+    if len(X) != len(Y):
+        raise InputError(f"X has {len(X)} rows but Y has {len(Y)}: pass one row of Y for each row of X")
+    if network.loss == "cross_entropy":
+        _check_labels(network, Y)
+    return np.ascontiguousarray(X), np.ascontiguousarray(Y)
+
+
+def check_training(n: int, batch_size: int, learning_rate: float, epochs: int) -> None:
+    """Raise InputError unless the settings of a fit on n rows make sense."""
+    check_batch_size(batch_size, n)
+    rate = learning_rate if isinstance(learning_rate, numbers.Real) else math.nan
+    if not (math.isfinite(rate) and rate > 0):
+        raise InputError(f"the learning rate must be positive and finite, got {learning_rate}: try 0.1")
+    if not isinstance(epochs, numbers.Integral) or epochs < 0:
+        raise InputError(f"epochs must be a whole number of at least 0, got {epochs}")
+
+
+def check_batch_size(batch_size: int, n: int) -> None:
+    """Raise InputError unless batch_size is a whole number from 1 to n rows."""
+    if not isinstance(batch_size, numbers.Integral) or not 1 <= batch_size <= n:
+        raise InputError(f"the batch size must be a whole number from 1 to {n} (all rows), got {batch_size}")
+
+
+def _check_array(name: str, values: Array, columns: int, what: str) -> None:
+    if not isinstance(values, np.ndarray) or values.dtype.name not in DTYPES:
+        kind = getattr(values, "dtype", type(values).__name__)
+        raise InputError(f"{name} must be a float32 or float64 array, got {kind}: use np.asarray({name}, float)")
+    if values.ndim != 2:
+        raise InputError(
+            f"{name} must have two dimensions, got shape {values.shape}: use {name}.reshape(-1, {columns})"
+        )
+    if len(values) == 0:
+        raise InputError(f"{name} has no rows: pass at least one")
+    if values.shape[1] != columns:
+        raise InputError(
+            f"{name} has {values.shape[1]} columns but the network has {columns} {what}: change one of them"
+        )
+    bad = np.argwhere(~np.isfinite(values))
+    if len(bad):
+        row, column = bad[0]
+        raise InputError(
+            f"{name} has {len(bad)} values that are NaN or infinite, the first in row {row}, column {column}: "
+            "remove or replace them"
+        )
+
+
+def _check_labels(network: Network, Y: Array) -> None:
+    if Y.min() < 0 or Y.max() > 1:
+        raise InputError(
+            f"cross-entropy takes targets from 0 to 1, got {Y.min():g} to {Y.max():g}: "
+            "encode classes as 0 and 1, or use squared_error"
+        )
+    if network.output == "softmax":
+        sums = Y.sum(axis=1)
+        wrong = np.abs(sums - 1) > ROW_SUM_ULPS * np.finfo(Y.dtype).eps * network.n_outputs
+        if wrong.any():
+            row = int(np.argmax(wrong))
+            raise InputError(
+                f"softmax takes target rows that sum to 1, but row {row} sums to {sums[row]:g}: one-hot encode the classes"
+            )
