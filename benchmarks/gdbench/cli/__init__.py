@@ -1,0 +1,53 @@
+"""The command ``gdbench``: the only place that prints and exits."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import click
+
+COMMANDS = ("list", "check", "run", "train", "report")
+"""One module of this folder each; a module is imported only when its command is asked for."""
+
+
+class Commands(click.Group):
+    """Finds each command in the module of its name."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names in the order in which a new user meets them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the module of a command and return its ``command``."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(f"gdbench.cli.{cmd_name}").command
+        return command
+
+
+@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="gdbench", message="gdbench %(version)s")
+def gdbench() -> None:
+    """Benchmark gradient descent on CPUs: every kernel is proven right before it is timed.
+
+    \b
+    Exit codes: 0 fine, 1 a regression was proven, 2 wrong usage or unreadable input,
+    3 not enough evidence, 4 a kernel is wrong or nothing was measured.
+    """
+
+
+def main() -> None:
+    """Run the command line; a user's error is one sentence and exit code 2."""
+    from gdbench.cli.console import fail  # noqa: PLC0415 - with the imports that can fail
+    from kernels import Diverged, InputError  # noqa: PLC0415
+
+    try:
+        sys.exit(gdbench.main(standalone_mode=False) or 0)
+    except click.Abort:
+        fail("stopped.", 130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except (InputError, Diverged) as error:
+        fail(str(error), 2)

@@ -1,0 +1,56 @@
+"""What every command shares: the console, errors, and JSON for machines."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+import click
+from rich.console import Console
+
+from gdbench.storage import write_text
+from kernels import InputError
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+OK, WRONG_USAGE, KERNEL_WRONG = 0, 2, 4
+
+console = Console()
+"""For people: standard output."""
+notes = Console(stderr=True)
+"""For progress and remarks, so that ``--json -`` leaves standard output to the machine."""
+
+
+def fail(sentence: str, code: int) -> NoReturn:
+    """Print one sentence on standard error and exit."""
+    notes.print(f"gdbench: {sentence}", style="red", highlight=False, markup=False, soft_wrap=True)
+    sys.exit(code)
+
+
+def json_option(command: Command) -> Command:
+    """Add ``--json PATH`` to a command; the parameter is called ``json_path``."""
+    return click.option(
+        "--json", "json_path", metavar="PATH", help="Write the answer as JSON; - is standard output."
+    )(command)
+
+
+def audience(json_path: str | None) -> Console:
+    """Console for people: standard error when ``--json -`` gives standard output to a machine."""
+    return notes if json_path == "-" else console
+
+
+def write_json(json_path: str | None, answer: Any) -> None:
+    """Write an answer where ``--json`` says, if it says anything."""
+    if json_path is None:
+        return
+    text = json.dumps(answer, indent=2, allow_nan=False) + "\n"
+    if json_path == "-":
+        click.echo(text, nl=False)
+        return
+    try:
+        write_text(Path(json_path), text)
+    except OSError as error:
+        raise InputError(f"cannot write {json_path} ({error.strerror}): name a file in a folder that you own") from error
