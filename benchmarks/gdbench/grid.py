@@ -1,0 +1,125 @@
+"""Reads ``grid.toml``: profiles of experiments, and the cases that they make with every variant."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import kernels
+from gdbench.cases import Axes, Case, NetworkSpec
+from kernels import InputError
+from kernels.errors import choices, unknown
+
+PLACES = (Path(__file__).parents[1] / "grid.toml", Path(__file__).parent / "grid.toml")
+"""Beside the package in a checkout, inside it in an installed wheel."""
+
+
+@dataclass(frozen=True)
+class Profile:
+    """How much is measured: ``blocks`` processes, each sampling every case for about ``case_seconds``."""
+
+    name: str
+    about: str
+    blocks: int
+    case_seconds: float
+    tasks: tuple[str, ...]
+    batch_sizes: tuple[int | str, ...]
+    dtypes: tuple[str, ...]
+    threads: tuple[int, ...]
+    experiments: tuple[tuple[str, str], ...]
+    """Pairs of a network's and a data set's name."""
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What the user asks for; an empty tuple leaves the profile as it is."""
+
+    network: tuple[str, ...] = ()
+    dataset: tuple[str, ...] = ()
+    task: tuple[str, ...] = ()
+    variant: tuple[str, ...] = ()
+    batch_size: tuple[int | str, ...] = ()
+    dtype: tuple[str, ...] = ()
+    threads: tuple[int, ...] = ()
+
+
+def profiles() -> dict[str, Profile]:
+    """Every profile by its name."""
+    return {name: _profile(name, table) for name, table in _grid()["profiles"].items()}
+
+
+def profile(name: str) -> Profile:
+    """Return one profile, or raise InputError with the names that exist."""
+    if name not in profiles():
+        raise unknown("profile", name, profiles())
+    return profiles()[name]
+
+
+def networks() -> dict[str, NetworkSpec]:
+    """Every network of the grid by its name."""
+    return {
+        name: NetworkSpec(name=name, **{**table, "hidden": tuple(table.get("hidden", ()))})
+        for name, table in _grid()["networks"].items()
+    }
+
+
+def experiments() -> list[tuple[str, str]]:
+    """Every pair of a network and a data set in any profile, once."""
+    return list(dict.fromkeys(pair for entry in profiles().values() for pair in entry.experiments))
+
+
+def expand(chosen: Profile, filters: Filters | None = None, variants: tuple[str, ...] | None = None) -> list[Case]:
+    """Return the cases of a profile under filters; ``variants`` are those of the installed kernels if not given.
+
+    A filter narrows the networks and data sets, and replaces the other axes, so that any batch size,
+    task or number of threads may be asked for.
+
+    Raises
+    ------
+    InputError
+        If a name does not exist or no case is left.
+    """
+    wanted = filters or Filters()
+    for name in wanted.variant:
+        kernels.get(name)
+    axes = Axes(
+        tasks=wanted.task or chosen.tasks,
+        variants=wanted.variant or variants or kernels.variants(),
+        batch_sizes=wanted.batch_size or chosen.batch_sizes,
+        dtypes=wanted.dtype or chosen.dtypes,
+        threads=wanted.threads or chosen.threads,
+    )
+    pairs = [
+        pair
+        for pair in chosen.experiments
+        if _admits(wanted.network, pair[0]) and _admits(wanted.dataset, pair[1])
+    ]
+    if not pairs:
+        there = choices(" on ".join(pair) for pair in chosen.experiments)
+        raise InputError(f"the filters leave nothing of profile {chosen.name}: it has {there}")
+    cases = [case for pair in pairs for case in axes.cases(*pair)]
+    if not cases:
+        raise InputError("every batch size is above the number of rows: ask for a smaller one, or for n")
+    return cases
+
+
+def _admits(wanted: tuple[str, ...], name: str) -> bool:
+    return not wanted or name in wanted
+
+
+def _profile(name: str, table: dict[str, Any]) -> Profile:
+    lists = {key: tuple(table[key]) for key in ("tasks", "batch_sizes", "dtypes", "threads")}
+    pairs = tuple((entry["network"], entry["dataset"]) for entry in table["experiments"])
+    return Profile(name, table["about"], table["blocks"], table["case_seconds"], **lists, experiments=pairs)
+
+
+@cache
+def _grid() -> dict[str, Any]:
+    path = next(path for path in PLACES if path.exists())
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{path.name} is not valid TOML ({error}): correct that line") from error

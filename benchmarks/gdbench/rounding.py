@@ -1,0 +1,180 @@
+"""How far a right answer may be from the truth: running error analysis in the dtype under test.
+
+Every value is carried with a bound of the rounding error that a computation of it may have gathered,
+whatever order its sums are taken in (Higham 2002, Accuracy and Stability of Numerical Algorithms,
+sections 3.1 and 3.3). A sum of m products of magnitudes |x||w| is uncertain by ``m u`` times their sum,
+with u half the epsilon of the dtype; a product carries the errors of its factors on. So the tolerance
+follows from the dtype, the lengths of the sums and the numbers at hand; nowhere is it a chosen number.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from kernels import Network
+
+Values = npt.NDArray[np.float64]
+
+FUNCTION_UNITS = 16
+"""Error allowed to exp, log1p and tanh, in units of u: vector libraries promise 4 ulp, which are 8 u."""
+SAFETY = 2
+"""The truth is itself rounded, in float64; where float64 is under test both may err."""
+
+
+@dataclass(frozen=True, eq=False)
+class Bounded:
+    """Values, and a bound of the error of each when it is computed with unit roundoff u."""
+
+    value: Values
+    error: Values
+    u: float
+    tiny: float
+    """Smallest normal number of the dtype: what underflow may cost an operation."""
+
+    @classmethod
+    def exact(cls, value: Values, dtype: npt.DTypeLike) -> Bounded:
+        """Values that the dtype represents without error."""
+        limits = np.finfo(np.dtype(dtype))
+        value = np.asarray(value, float)
+        return cls(value, np.zeros_like(value), float(limits.eps) / 2, float(limits.tiny))
+
+    @property
+    def most(self) -> Values:
+        """Largest magnitude that the computed values may have."""
+        return np.abs(self.value) + self.error
+
+    @property
+    def T(self) -> Bounded:
+        """Transpose."""
+        return self._with(self.value.T, self.error.T)
+
+    def rounded(self, value: Values, error: Values, units: float = 1) -> Bounded:
+        """Result of an operation on these values that itself errs by so many units of u."""
+        return self._with(value, error + units * self.u * (np.abs(value) + error) + self.tiny)
+
+    def __add__(self, other: Bounded) -> Bounded:
+        return self.rounded(self.value + other.value, self.error + other.error)
+
+    def __sub__(self, other: Bounded) -> Bounded:
+        return self.rounded(self.value - other.value, self.error + other.error)
+
+    def __mul__(self, other: Bounded) -> Bounded:
+        error = np.abs(self.value) * other.error + self.error * other.most
+        return self.rounded(self.value * other.value, error)
+
+    def __matmul__(self, other: Bounded) -> Bounded:
+        m = self.value.shape[-1]
+        carried = np.abs(self.value) @ other.error + self.error @ other.most
+        return self._with(
+            self.value @ other.value, carried + self._gamma(m) * (self.most @ other.most) + m * self.tiny
+        )
+
+    def scaled(self, factor: float) -> Bounded:
+        """Multiply by a number that is itself rounded."""
+        return self.rounded(self.value * factor, self.error * abs(factor), units=2)
+
+    def sum(self, axis: int | None = None) -> Bounded:
+        """Sum in any order."""
+        m = self.value.size if axis is None else self.value.shape[axis]
+        error = self.error.sum(axis) + self._gamma(m) * self.most.sum(axis)
+        return self._with(np.asarray(self.value.sum(axis)), np.asarray(error))
+
+    def _gamma(self, m: int) -> float:
+        """Worst relative error of a sum of m products (Higham's gamma_m)."""
+        return m * self.u / (1 - m * self.u) if m * self.u < 0.5 else float("inf")
+
+    def _with(self, value: Values, error: Values) -> Bounded:
+        return Bounded(value, error, self.u, self.tiny)
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """Results of one network on one batch, with what rounding may do to them."""
+
+    forward: Bounded
+    loss: Bounded
+    gradient: Bounded
+
+
+def bounds(network: Network, theta: Values, X: Values, Y: Values, dtype: npt.DTypeLike) -> Bounds:
+    """Values in float64 and error bounds for a computation in dtype, of arguments that it holds exactly."""
+    layers = [
+        (Bounded.exact(W, dtype), Bounded.exact(b, dtype)) for W, b in network.unpack(np.asarray(theta, float))
+    ]
+    targets = Bounded.exact(Y, dtype)
+    activations = [Bounded.exact(X, dtype)]
+    for (W, b), name in zip(layers, network.activations, strict=True):
+        Z = activations[-1] @ W + b
+        activations.append(_activation(name, Z))
+    n = len(X)
+    return Bounds(
+        forward=activations[-1],
+        loss=_loss(network, Z, activations[-1], targets).sum().scaled(1 / n),
+        gradient=_gradient(network, layers, activations, targets),
+    )
+
+
+def _activation(name: str, Z: Bounded) -> Bounded:
+    z, e = Z.value, Z.error
+    if name == "identity":
+        return Z
+    if name == "relu":
+        return Z.rounded(np.maximum(z, 0), e, units=0)
+    if name == "tanh":
+        return Z.rounded(np.tanh(z), e, FUNCTION_UNITS)
+    if name == "softmax":
+        shifted = z - z.max(axis=1, keepdims=True)
+        a = np.exp(shifted)
+        a /= a.sum(axis=1, keepdims=True)
+        # a relative error: both sums err, the shift is rounded, and so are k exponentials and their sum
+        relative = 2 * e.max(axis=1, keepdims=True) + Z.u * (np.abs(shifted) + 1 + z.shape[1])
+        return Z.rounded(a, a * np.minimum(np.expm1(np.minimum(relative, 1)), 1 / Z.u), FUNCTION_UNITS)
+    a = np.exp(-np.logaddexp(0, -z))
+    return Z.rounded(a, e / 4, FUNCTION_UNITS)  # the sigmoid is nowhere steeper than 1/4
+
+
+def _slope(name: str, A: Bounded) -> Bounded:
+    """Derivative of a hidden activation, from its value; that of relu is open where rounding may move 0."""
+    one = A.rounded(np.ones_like(A.value), np.zeros_like(A.value), units=0)
+    if name == "sigmoid":
+        return A * (one - A)
+    if name == "tanh":
+        return one - A * A
+    return A._with((A.value > 0).astype(float), (A.value <= A.error).astype(float))
+
+
+def _loss(network: Network, Z: Bounded, A: Bounded, Y: Bounded) -> Bounded:
+    """Terms of the loss, one for each row and output."""
+    if network.loss == "squared_error":
+        residual = A - Y
+        return (residual * residual).scaled(0.5)
+    z, e = Z.value, Z.error
+    if network.output == "softmax":
+        shifted = z - z.max(axis=1, keepdims=True)
+        negative = np.log(np.exp(shifted).sum(axis=1, keepdims=True)) - shifted
+        carried = 2 * e.max(axis=1, keepdims=True) + Z.u * (np.abs(shifted) + z.shape[1])
+        return Y * Z.rounded(negative, carried, FUNCTION_UNITS)
+    parts = np.maximum(z, 0) + np.abs(Y.value * z) + np.log1p(np.exp(-np.abs(z)))
+    value = np.logaddexp(0, z) - Y.value * z
+    return Z._with(value, e + FUNCTION_UNITS * Z.u * (parts + e) + Z.tiny)
+
+
+def _gradient(
+    network: Network, layers: list[tuple[Bounded, Bounded]], activations: list[Bounded], Y: Bounded
+) -> Bounded:
+    n = len(Y.value)
+    A = activations[-1]
+    delta = A - Y
+    if (network.output, network.loss) == ("sigmoid", "squared_error"):
+        delta = delta * _slope("sigmoid", A)
+    delta = delta.scaled(1 / n)
+    parts: list[Bounded] = []
+    for layer in reversed(range(network.n_layers)):
+        parts += [delta.sum(axis=0), activations[layer].T @ delta]
+        if layer > 0:
+            delta = (delta @ layers[layer][0].T) * _slope(network.hidden, activations[layer])
+    values, errors = ([getattr(part, of).ravel() for part in parts[::-1]] for of in ("value", "error"))
+    return A._with(np.concatenate(values), np.concatenate(errors))

@@ -1,0 +1,88 @@
+"""Whether a hundred updates lead a variant to where they lead the reference.
+
+No bound of a single call tells how far rounding may carry a hundred of them, since each update starts
+from where the last one ended. So the sensitivity is measured: the trajectory is run again a few times with
+every update jolted, at random, by as much as rounding may move that one update in the dtype under test.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from gdbench.rounding import Values, bounds
+from gdbench.situations import Situation, random_situation
+from kernels import Network, get
+from kernels.contract import Epoch, Order
+from kernels.descent import batches
+
+ROWS = 24
+UPDATES = 100
+BATCH_SIZES = (1, 7, ROWS)
+"""Stochastic, mini-batch with a short last batch of 3, and batch descent."""
+LEARNING_RATE = 0.25
+JOLTED_RUNS = 3
+FACTOR = 8
+"""Allowance over the largest deviation that three jolted runs showed."""
+
+
+@dataclass(frozen=True, eq=False)
+class Trajectory:
+    """Where a hundred updates lead, and the deviation allowed, relative to the largest true parameter."""
+
+    network: Network
+    situation: Situation
+    batch_size: int
+    truth: Values
+    tolerance: float
+
+    def deviation(self, epoch: Epoch) -> float:
+        """Largest deviation of the parameters to which an epoch function leads, relative to the largest."""
+        theta = self.situation.theta
+        for order in _orders(self.batch_size):
+            X, Y = self.situation.X, self.situation.Y
+            theta = epoch(self.network, theta, X, Y, order, self.batch_size, LEARNING_RATE)
+        return float(np.abs(theta.astype(float) - self.truth).max() / np.abs(self.truth).max())
+
+
+def trajectories(network: Network, dtype: npt.DTypeLike) -> list[Trajectory]:
+    """Follow the reference, in float64, for a hundred updates at several batch sizes."""
+    situation = random_situation(network, dtype, rows=ROWS, seed=3)
+    return [_trajectory(network, situation, batch_size) for batch_size in BATCH_SIZES]
+
+
+def _trajectory(network: Network, situation: Situation, batch_size: int) -> Trajectory:
+    theta, X, Y = situation.wide()
+    truth = theta
+    for order in _orders(batch_size):
+        truth = get("reference").epoch(network, truth, X, Y, order, batch_size, LEARNING_RATE)
+    spread = max(
+        np.abs(_jolted(network, situation, batch_size, seed=seed) - truth).max() for seed in range(JOLTED_RUNS)
+    )
+    tolerance = FACTOR * float(spread / np.abs(truth).max())
+    return Trajectory(network, situation, batch_size, truth, tolerance)
+
+
+def _orders(batch_size: int) -> list[Order]:
+    """Orders of the rows in as many epochs as make a hundred updates."""
+    rng = np.random.default_rng(0)
+    epochs = math.ceil(UPDATES / math.ceil(ROWS / batch_size))
+    return [rng.permutation(ROWS) for _ in range(epochs)]
+
+
+def _jolted(network: Network, situation: Situation, batch_size: int, *, seed: int) -> Values:
+    """Parameters in float64 when each update errs by as much as rounding in the dtype of the situation may."""
+    theta, X, Y = situation.wide()
+    dtype = situation.theta.dtype
+    u = float(np.finfo(dtype).eps) / 2
+    rng = np.random.default_rng(seed)
+    for order in _orders(batch_size):
+        for rows in batches(order, batch_size):
+            gradient = bounds(network, theta, X[rows], Y[rows], dtype).gradient
+            step = LEARNING_RATE * gradient.value
+            error = LEARNING_RATE * gradient.error + u * (np.abs(theta) + 2 * np.abs(step))
+            theta = theta - step + rng.choice((-1.0, 1.0), theta.shape) * error
+    return theta
