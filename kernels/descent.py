@@ -14,7 +14,7 @@ import numpy as np
 from kernels.contract import Array, Epoch, Gradient, Order
 from kernels.errors import InputError
 from kernels.network import Network
-from kernels.validation import check_batch_size, check_problem, check_training
+from kernels.validation import check_batch_size, check_problem, check_seed, check_training
 
 DIVERGED_FACTOR = 1e4
 """A loss this many times that of zero parameters (or of the start, if larger) has diverged."""
@@ -142,6 +142,7 @@ def fit(
     kernel = get(variant)
     X, Y = check_problem(network, X, Y)
     check_training(len(X), batch_size, learning_rate, epochs)
+    check_seed(seed)
     start, shuffle = (np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(2))
     theta = network.init(start, X.dtype) if theta is None else _start(network, theta, X)
     losses: list[float] = []
@@ -171,6 +172,8 @@ def fit(
 
 
 def _start(network: Network, theta: Array, X: Array) -> Array:
+    if not isinstance(theta, np.ndarray):
+        raise InputError(f"theta must be an array, got {type(theta).__name__}: start from network.init(rng)")
     network.unpack(theta)
     if theta.dtype != X.dtype:
         raise InputError(f"theta is {theta.dtype} but X is {X.dtype}: convert it with theta.astype(X.dtype)")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import operator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,8 +50,11 @@ class Network:
     loss: str = "cross_entropy"
 
     def __post_init__(self) -> None:
-        sizes = tuple(int(size) for size in self.sizes)
-        if len(sizes) < 2 or min(sizes) < 1 or sizes != tuple(self.sizes):
+        try:
+            sizes = tuple(operator.index(size) for size in self.sizes)
+        except TypeError:  # one number, or something that is none
+            sizes = ()
+        if len(sizes) < 2 or min(sizes) < 1:
             raise InputError(f"sizes must be two or more whole numbers of at least 1, got {self.sizes}")
         object.__setattr__(self, "sizes", sizes)
         if self.hidden not in HIDDEN:
@@ -85,7 +90,7 @@ class Network:
         loss: str = "cross_entropy",
     ) -> Network:
         """Multi-layer perceptron with hidden layers of h units; one number means one hidden layer."""
-        layers = (h,) if isinstance(h, int) else tuple(h)
+        layers = tuple(h) if isinstance(h, Iterable) else (h,)
         return cls((d, *layers, k), hidden, output, loss)
 
     def __str__(self) -> str:

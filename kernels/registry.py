@@ -88,8 +88,10 @@ def as_variant(name: str, module: ModuleType) -> Variant:
     if missing:
         raise VariantError(f"variant {name!r} lacks {choices(missing)}: add it as kernels/contract.py says")
     for function, expected in PARAMETERS.items():
-        found = tuple(inspect.signature(getattr(module, function, build_epoch)).parameters)
-        if hasattr(module, function) and found != expected:
+        if not hasattr(module, function):
+            continue
+        found = _parameters(getattr(module, function))
+        if found != expected:
             raise VariantError(
                 f"variant {name!r} has {function}({choices(found)}): change it to {function}({choices(expected)})"
             )
@@ -105,6 +107,13 @@ def as_variant(name: str, module: ModuleType) -> Variant:
     )
 
 
+def _parameters(function: object) -> tuple[str, ...]:
+    try:
+        return tuple(inspect.signature(function).parameters)  # type: ignore[arg-type]
+    except (TypeError, ValueError):  # no function, or one that does not say what it takes
+        return ("?",)
+
+
 @cache
 def _names() -> tuple[str, ...]:
     found = sorted(module.name for module in pkgutil.iter_modules(_folder.__path__))
@@ -116,11 +125,10 @@ def _find(name: str) -> Variant | str:
     """Return the variant, or the reason why it is unavailable."""
     try:
         module = import_module(f"{_folder.__name__}.{name}")
-    except ModuleNotFoundError as error:
-        if (error.name or "").split(".")[0] == "kernels":
-            raise
-        return f"it needs {error.name}; install it with pip install {error.name}"
     except Exception as error:
+        needed = error.name or "" if isinstance(error, ModuleNotFoundError) else ""
+        if needed and needed.split(".")[0] != "kernels":
+            return f"it needs {needed}; install it with pip install {needed}"
         raise VariantError(
             f"variant {name!r} cannot be imported ({type(error).__name__}: {error}): correct kernels/variants/{name}.py"
         ) from error

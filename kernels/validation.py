@@ -38,6 +38,12 @@ def check_training(n: int, batch_size: int, learning_rate: float, epochs: int) -
         raise InputError(f"epochs must be a whole number of at least 0, got {epochs}")
 
 
+def check_seed(seed: int) -> None:
+    """Raise InputError unless seed is a whole number of at least 0, as NumPy's generators take it."""
+    if not isinstance(seed, numbers.Integral) or seed < 0:
+        raise InputError(f"the seed must be a whole number of at least 0, got {seed}: try 0")
+
+
 def check_batch_size(batch_size: int, n: int) -> None:
     """Raise InputError unless batch_size is a whole number from 1 to n rows."""
     if not isinstance(batch_size, numbers.Integral) or not 1 <= batch_size <= n:

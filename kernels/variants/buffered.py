@@ -9,6 +9,7 @@ import numpy as np
 from kernels.contract import Array, Order
 from kernels.descent import batches
 from kernels.network import Network
+from kernels.validation import check_batch_size
 
 
 def forward(network: Network, theta: Array, X: Array) -> Array:
@@ -50,6 +51,7 @@ def epoch(
     network: Network, theta: Array, X: Array, Y: Array, order: Order, batch_size: int, learning_rate: float
 ) -> Array:
     """Parameters (p,) after one pass over the rows in the given order; one work space serves all updates."""
+    check_batch_size(batch_size, len(order))  # before memory is taken for it
     theta, step = theta.copy(), np.empty_like(theta)
     layers, slots = network.unpack(theta), network.unpack(step)
     buffers = _buffers(network, theta, batch_size)

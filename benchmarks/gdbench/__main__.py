@@ -1,0 +1,5 @@
+"""``python -m gdbench`` is the command ``gdbench``."""
+
+from gdbench.cli import main
+
+main()

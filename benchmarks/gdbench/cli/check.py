@@ -1,0 +1,107 @@
+"""``gdbench check``: certificates of all variants."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import click
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.table import Table
+
+import kernels
+from gdbench.certificates import Job, all_certified, certify_all, contract_jobs, for_json
+from gdbench.cli.console import KERNEL_WRONG, OK, audience, json_option, notes, write_json
+from gdbench.cli.filters import filter_options, read_filters
+from gdbench.grid import experiments, networks
+from kernels import InputError
+from kernels.errors import choices, unknown
+from kernels.network import DTYPES
+
+EXAMPLES = """
+Examples:
+
+\b
+  gdbench check
+  gdbench check --variant jit --network mlp
+  gdbench check --json -
+"""
+
+
+@click.command("check", epilog=EXAMPLES)
+@filter_options("network", "dataset", "variant", "dtype")
+@json_option
+def command(json_path: str | None, **filters: Any) -> int:
+    """Prove every variant equal to the reference, on every network of the grid; times nothing.
+
+    Small networks of 0 to 3 hidden layers with every activation and loss are checked too, unless --network
+    or --dataset asks for those of the grid. Exit code 4 when a variant is wrong.
+    """
+    jobs = _jobs(read_filters(filters))
+    rows = certify(jobs)
+    write_json(json_path, {"certified": all_certified(rows), "certificates": for_json(rows)})
+    out = audience(json_path)
+    out.print(certificate_table(rows))
+    wrong = [row for row in rows if not row["certified"]]
+    for row in wrong:
+        out.print(
+            f"[red]WRONG[/] {row['variant']} in {row['dtype']} on {row['network']}, {row['dataset']}: {row['where']}",
+            highlight=False,
+            soft_wrap=True,
+        )
+    if wrong:
+        names = choices(dict.fromkeys(row["variant"] for row in wrong))
+        out.print(f"[bold red]{names}: not certified[/]; {len(rows) - len(wrong)} of {len(rows)} certificates granted.")
+        return KERNEL_WRONG
+    out.print(f"[bold green]All {len(rows)} certificates granted[/]: every variant agrees with the reference.")
+    return OK
+
+
+def certify(jobs: list[Job]) -> list[dict[str, Any]]:
+    """Certify with a progress bar on standard error."""
+    columns = TextColumn("Certifying"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}")
+    with Progress(*columns, console=notes, transient=True) as progress:
+        bar = progress.add_task("", total=sum(len(job.variants) for job in jobs))
+
+        def report(row: dict[str, Any]) -> None:
+            progress.update(bar, advance=1, description=f"{row['variant']} on {row['network']} in {row['dtype']}")
+
+        return certify_all(jobs, report)
+
+
+def certificate_table(rows: list[dict[str, Any]]) -> Table:
+    """Return one line per variant and dtype: how many certificates, and the worst of them."""
+    table = Table(title="Worst certificate of each variant", title_justify="left", box=None, pad_edge=False)
+    for name in ("variant", "dtype", "certified", "max error", "tolerance", "where"):
+        table.add_column(name, justify="right" if name in ("max error", "tolerance") else "left")
+    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for row in rows:
+        groups.setdefault((row["variant"], row["dtype"]), []).append(row)
+    for (variant, dtype), group in groups.items():
+        worst = max(group, key=lambda row: row["max_error"] / row["tolerance"] if row["tolerance"] else math.inf)
+        granted = sum(row["certified"] for row in group)
+        style = "green" if granted == len(group) else "bold red"
+        error = f"{worst['max_error']:.1e}" if math.isfinite(worst["max_error"]) else "-"
+        where = f"{worst['network']}, {worst['dataset']}: {worst['where']}"
+        verdict = f"[{style}]{granted} of {len(group)}[/]"
+        table.add_row(variant, dtype, verdict, error, f"{worst['tolerance']:.1e}", where)
+    return table
+
+
+def _jobs(filters: Any) -> list[Job]:
+    for name in filters.variant:
+        kernels.get(name)
+    for name in filters.dtype:
+        if name not in DTYPES:
+            raise unknown("dtype", name, DTYPES)
+    variants, dtypes = filters.variant or kernels.variants(), filters.dtype or DTYPES
+    pairs = [
+        (network, dataset)
+        for network, dataset in experiments()
+        if (not filters.network or network in filters.network) and (not filters.dataset or dataset in filters.dataset)
+    ]
+    if not pairs:
+        there = choices(" on ".join(pair) for pair in experiments())
+        raise InputError(f"the filters leave nothing of the grid: it has {there}")
+    jobs = [Job(networks()[network], dataset, dtype, variants) for network, dataset in pairs for dtype in dtypes]
+    return jobs if filters.network or filters.dataset else [*contract_jobs(variants, dtypes), *jobs]

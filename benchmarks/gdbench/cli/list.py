@@ -1,0 +1,64 @@
+"""``gdbench list``: what there is, and what is unavailable and why."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+from rich.table import Table
+
+import kernels
+from gdbench import synthetic
+from gdbench.cli.console import OK, audience, json_option, write_json
+from gdbench.datasets import REAL
+from gdbench.grid import expand, networks, profiles
+from gdbench.tasks import TASKS
+
+
+@click.command("list", epilog="Example:\n\n\b\n  gdbench list --json -")
+@json_option
+def command(json_path: str | None) -> int:
+    """Show networks, variants, data sets, tasks and profiles; what is unavailable and why."""
+    answer = inventory()
+    write_json(json_path, answer)
+    out = audience(json_path)
+    for kind, rows in answer.items():
+        table = Table(title=kind, title_justify="left", title_style="bold", box=None, show_header=False, pad_edge=False)
+        table.add_column(min_width=14, style="cyan")
+        table.add_column()
+        for row in rows:
+            name, *details = row.values()
+            table.add_row(str(name), "; ".join(str(detail) for detail in details))
+        if rows:
+            out.print(table, "", highlight=False)
+    return OK
+
+
+def inventory() -> dict[str, list[dict[str, Any]]]:
+    """Return everything that can be named on the command line, by kind."""
+    return {
+        "variants": [
+            {"name": name, "summary": kernels.get(name).summary, "epoch": _epoch(name)} for name in kernels.variants()
+        ],
+        "unavailable": [{"name": name, "reason": reason} for name, reason in kernels.unavailable().items()],
+        "networks": [{"name": name, "about": spec.about} for name, spec in networks().items()],
+        "datasets": [
+            *({"name": name, "shape": _shape(*source.shape), "scaling": source.scaling, "origin": source.origin}
+              for name, source in REAL.items()),
+            *({"name": name, "shape": f"options {synthetic.options()}", "scaling": "by recipe", "origin": "synthetic"}
+              for name in synthetic.RECIPES),
+        ],
+        "tasks": [{"name": name, "about": (build.__doc__ or "").strip()} for name, build in TASKS.items()],
+        "profiles": [
+            {"name": name, "about": profile.about, "size": f"{len(expand(profile))} cases in {profile.blocks} rounds"}
+            for name, profile in profiles().items()
+        ],
+    }
+
+
+def _epoch(name: str) -> str:
+    return "its own epoch" if kernels.get(name).owns_epoch else "epoch built from its gradient"
+
+
+def _shape(n: int, d: int, k: int) -> str:
+    return f"{n} rows, {d} inputs, {k} output{'s' if k > 1 else ''}"

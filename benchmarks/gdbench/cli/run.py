@@ -1,0 +1,165 @@
+"""``gdbench run``: measure the grid."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from gdbench.certificates import for_json, jobs_of
+from gdbench.cli.check import certificate_table, certify
+from gdbench.cli.console import KERNEL_WRONG, OK, audience, fail, json_option, notes
+from gdbench.cli.filters import filter_options, read_filters
+from gdbench.cli.live import watch
+from gdbench.cli.show import show, summary_json
+from gdbench.environment import observe, one_line
+from gdbench.grid import expand, profile
+from gdbench.plan import Plan, estimate_seconds, fingerprint, make_plan, read_plan, write_plan
+from gdbench.results import rebuild
+from gdbench.run import BlockFailed, execute, left, new_folder, remember_failure, unfinished
+from gdbench.storage import write_text
+from gdbench.units import duration
+from kernels import InputError
+
+EXAMPLES = """
+Examples:
+
+\b
+  gdbench run
+  gdbench run --profile regular --network mlp --variant jit,buffered
+  gdbench run --network softmax --batch-size 16,64,n --dtype float32
+  gdbench run --resume
+"""
+INTERRUPTED = 130
+
+
+@click.command("run", epilog=EXAMPLES)
+@click.option("--profile", "profile_name", default="quick", show_default=True, help="How much to measure; see gdbench list.")
+@filter_options()
+@click.option("--seed", type=int, default=None, help="Of the order of blocks and cases; drawn anew if not given.")
+@click.option("--dry-run", is_flag=True, help="Print the plan and its cost; measure and write nothing.")
+@click.option("--resume", is_flag=True, help="Go on with the newest unfinished run, or with the one in --output.")
+@click.option("--output", type=click.Path(path_type=Path), help="Folder of the run; a new dated one below reports/ if not given.")
+@json_option
+def command(
+    *, profile_name: str, seed: int | None, dry_run: bool, resume: bool, output: Path | None, json_path: str | None, **filters: Any
+) -> int:
+    """Measure the grid into a new folder: certificates first, then blocks of fresh, pinned processes.
+
+    Interrupted runs lose at most the block in flight and go on with --resume. Exit code 4 when a variant is wrong.
+    """
+    if resume:
+        folder = _resumed(output, filters)
+        plan = read_plan(folder)
+    else:
+        plan = _planned(profile_name, seed, filters)
+        folder = output or new_folder(profile_name)
+    if dry_run:
+        _show_plan(plan, folder)
+        return OK
+    if not resume:
+        _create(folder, plan)
+    notes.print(_headline(plan, folder), highlight=False, soft_wrap=True)
+    try:
+        _certify(folder, plan)
+        with watch(plan, folder) as report:
+            execute(folder, plan, report)
+    except KeyboardInterrupt:
+        _interrupted(folder, plan)
+    except BlockFailed as error:
+        fail(f"a block failed before its first case, so the run stopped; {error}", KERNEL_WRONG)
+    run = rebuild(folder)
+    summary_json(json_path, run)
+    show(run, audience(json_path))
+    return OK if (run.summary["status"] == "measured").all() else KERNEL_WRONG
+
+
+def _planned(profile_name: str, seed: int | None, filters: dict[str, Any]) -> Plan:
+    chosen = profile(profile_name)
+    cases = expand(chosen, read_filters(filters))
+    return make_plan(
+        cases,
+        profile=profile_name,
+        command=shlex.join(["gdbench", *sys.argv[1:]]),
+        rounds=chosen.blocks,
+        case_seconds=chosen.case_seconds,
+        seed=int(np.random.SeedSequence().entropy or 0) % 2**32 if seed is None else seed,
+    )
+
+
+def _resumed(output: Path | None, filters: dict[str, Any]) -> Path:
+    """Folder to go on with, refused when anything has changed that the stored blocks depend on."""
+    if any(filters.values()):
+        raise InputError("--resume goes on with the plan as it was: leave out the filters")
+    folder = output or unfinished()
+    if read_plan(folder).fingerprint != fingerprint():
+        raise InputError(f"the code has changed since {folder} was begun: start a new run, so that no table mixes versions")
+    return folder
+
+
+def _create(folder: Path, plan: Plan) -> None:
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise InputError(f"{folder} is not empty: add --resume to go on with it, or name a new folder")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_plan(folder, plan)
+    except OSError as error:
+        raise InputError(f"cannot write to {folder} ({error.strerror}): name a folder that you own") from error
+
+
+def _certify(folder: Path, plan: Plan) -> None:
+    """Store the machine's description and the certificates; note the cases that must not be timed."""
+    (folder / "raw").mkdir(exist_ok=True)
+    if not (folder / "environment.json").exists():
+        environment = observe(max(block.threads for block in plan.blocks))
+        write_text(folder / "environment.json", json.dumps(environment, indent=1) + "\n")
+        notes.print(one_line(environment), highlight=False, style="dim", soft_wrap=True)
+    rows = certify(jobs_of(plan.cases, plan.networks))
+    write_text(folder / "certificates.json", json.dumps(for_json(rows), indent=1) + "\n")
+    notes.print(certificate_table(rows), "", highlight=False)
+    wrong = {(r["variant"], r["network"], r["dataset"], r["dtype"]): r["where"] for r in rows if not r["certified"]}
+    for case in plan.cases:
+        reason = wrong.get((case.variant, case.network, case.dataset, case.dtype))
+        if reason is not None:
+            remember_failure(folder, case.id, reason)
+
+
+def _interrupted(folder: Path, plan: Plan) -> None:
+    done = len(plan.blocks) - len(left(folder, plan))
+    if done:
+        rebuild(folder)
+    fail(
+        f"stopped after {done} of {len(plan.blocks)} blocks, which are kept in {folder}; "
+        f"go on with gdbench run --resume --output {folder}",
+        INTERRUPTED,
+    )
+
+
+def _headline(plan: Plan, folder: Path) -> str:
+    seconds = sum(estimate_seconds(plan, block) for block in left(folder, plan))
+    return (
+        f"[bold]Profile {plan.profile}[/]: {len(plan.cases)} cases in {len(left(folder, plan))} blocks, "
+        f"about {duration(seconds)} of measuring after the certificates; results in {folder}"
+    )
+
+
+def _show_plan(plan: Plan, folder: Path) -> None:
+    out = audience(None)
+    groups: dict[str, list[float]] = {}
+    for block in plan.blocks:
+        first = plan.cases[block.cases[0]]
+        name = f"{first.network} on {first.dataset}, {block.threads} thread{'s' if block.threads > 1 else ''}, {len(block.cases)} cases"
+        groups.setdefault(name, []).append(estimate_seconds(plan, block))
+    for name, seconds in groups.items():
+        out.print(f"{name}: {len(seconds)} blocks of about {duration(seconds[0])}", highlight=False)
+    total = sum(sum(seconds) for seconds in groups.values())
+    out.print(
+        f"{len(plan.cases)} cases, {len(plan.blocks)} blocks, about {duration(total)} of measuring after the certificates, "
+        f"and up to 40 s more where Numba has not compiled yet. Results would go to {folder}. Nothing was measured or written.",
+        highlight=False,
+    )

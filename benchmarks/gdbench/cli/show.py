@@ -1,0 +1,43 @@
+"""Shows a run in the terminal."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from gdbench.cli.console import write_json
+from gdbench.findings import CAUTION, sentences
+from gdbench.records import Run
+from gdbench.tables import BEST, speed_tables
+
+
+def show(run: Run, out: Console) -> None:
+    """Print tables, sentences and where the files are."""
+    for text in speed_tables(run):
+        table = Table(title=text.title, title_justify="left", title_style="bold", box=None, pad_edge=False)
+        for position, name in enumerate(text.head):
+            table.add_column(name, justify="left" if position < 2 else "right")
+        for position, row in enumerate(text.rows):
+            table.add_row(*(_cell(cell, (position, column) == text.best) for column, cell in enumerate(row)))
+        out.print(table, "", highlight=False)
+    for sentence in sentences(run):
+        out.print(sentence, highlight=False, markup=False, style="red" if sentence.startswith("FAILED") else None)
+    out.print(CAUTION, style="italic", highlight=False)
+    out.print(f"\nReport: {run.folder / 'report.html'}", highlight=False, markup=False, soft_wrap=True)
+
+
+def summary_json(json_path: str | None, run: Run) -> None:
+    """Write the summary for machines: one object per case, what is not known as null."""
+    if json_path is None:
+        return
+    rows: list[dict[str, Any]] = json.loads(run.summary.to_json(orient="records"))
+    write_json(json_path, {"folder": str(run.folder), "complete": run.complete, "cases": rows})
+
+
+def _cell(text: str, best: bool) -> str:
+    if best:
+        return f"[bold green]{text} {BEST}[/]"
+    return f"[red]{text}[/]" if text == "failed" else text

@@ -1,0 +1,224 @@
+"""``gdbench train``: fit one network on one data set; loss in the terminal, as a picture and as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from itertools import count
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import click
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from threadpoolctl import threadpool_info, threadpool_limits  # type: ignore[import-untyped]
+
+from gdbench import datasets, synthetic
+from gdbench.cli import train_tables
+from gdbench.cli.console import KERNEL_WRONG, audience, fail, json_option, notes, write_json
+from gdbench.ladder import certify_quickly
+from gdbench.storage import replacing, write_text
+from gdbench.training import History, Point, Training, answer, check, fit_descent, history_csv, warm_up
+from gdbench.training_options import PRESETS, build_network, check_writable, layer_sizes, read_batch_size, regimes
+from kernels import InputError, descent_name
+from kernels.errors import choices, unknown
+from kernels.network import DTYPES, HIDDEN, OUTPUT_LOSSES, SCHEMES
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it: 128 + the number of SIGINT."""
+REFRESH_SECONDS = 0.1
+PAIRS = choices(" + ".join(pair) for pair in OUTPUT_LOSSES)
+
+
+@click.command(
+    "train",
+    help=f"""Fit one network on one data set by gradient descent.
+
+    Prints loss and accuracy (classes) or R² (regression) by epoch, on the rows of the fit, and writes
+    loss.png and history.csv. The variant is checked against the reference before the clock starts. Seconds
+    are those of the passes over the data on one BLAS thread; compilation, loss and score are outside them.
+
+    \b
+    Examples:
+      gdbench train --dataset diabetes --network linear
+      gdbench train --dataset breast_cancer --network logistic --batch-size n --learning-rate 1
+      gdbench train --dataset mnist5k --network mlp --hidden 128 --learning-rate 0.5 --compare-descents
+      gdbench train --dataset synthetic_regression:n=500,d=20,condition=100 --network mlp --hidden 64,32
+
+    Data sets: {choices(datasets.names())}. The last two take options after a colon: {synthetic.options()}.
+    """,
+)
+@click.option("--dataset", "dataset_name", metavar="NAME", required=True, help="Data set, see above.")
+@click.option("--network", "preset", metavar="NAME", required=True, help=f"{choices(PRESETS)}.")
+@click.option("--hidden", metavar="UNITS", help="mlp: units of each hidden layer, such as 64,32; default 128.")
+@click.option("--activation", metavar="NAME", help=f"mlp: {choices(HIDDEN)}; default sigmoid.")
+@click.option("--output-activation", metavar="NAME", help="mlp: output activation, with --loss one of the pairs below.")
+@click.option(
+    "--loss",
+    metavar="NAME",
+    help=f"mlp: loss. Pairs: {PAIRS}. Default sigmoid + cross_entropy on classes, identity + squared_error else.",
+)
+@click.option("--variant", metavar="NAME", default="jit", show_default=True, help="Kernels to use, see gdbench list.")
+@click.option("--batch-size", metavar="B", default="32", show_default=True, help="Rows per update, or n for all.")
+@click.option("--learning-rate", type=float, metavar="RATE", default=0.1, show_default=True, help="Constant step.")
+@click.option("--epochs", type=int, metavar="COUNT", default=20, show_default=True, help="Passes over the data.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Fixes the start and the order of rows.")
+@click.option("--dtype", metavar="NAME", default="float64", show_default=True, help=f"{choices(DTYPES)}.")
+@click.option("--init", "scheme", metavar="NAME", default="normal", show_default=True, help=f"{choices(SCHEMES)}.")
+@click.option("--compare-descents", is_flag=True, help="Also fit with B = n and B = 1, and draw all three.")
+@click.option(
+    "--output", metavar="DIR", help="Folder for the files (older ones are replaced); default: a new one in training/."
+)
+@json_option
+def command(*, output: str | None, json_path: str | None, **options: Any) -> None:
+    """Check everything, fit, write, print; a wrong input ends it before anything is written."""
+    folder = Path(output) if output else _new_folder(options["dataset_name"], options["preset"])
+    _check_targets(folder, json_path)
+    training, batch_sizes = _plan(options)
+    _headline(training, batch_sizes, json_path)
+    compile_seconds = warm_up(training)
+    with threadpool_limits(1, user_api="blas"):  # after the warm-up, which loads the libraries to be limited
+        proof = {**_certify(training), "compile_seconds": compile_seconds, "blas_threads": _blas_threads()}
+        _say(proof)
+        histories = _fit(training, batch_sizes)
+    interrupted = any(history.interrupted for history in histories)
+    histories = _worth_keeping(histories)
+    files = _write(folder, training, histories)
+    show = audience(json_path)
+    show.print(*train_tables.tables(training, histories), sep="\n")
+    show.print(f"written: {choices(files)}", highlight=False, markup=False, soft_wrap=True)
+    write_json(json_path, answer(training, histories) | proof | {"interrupted": interrupted, "files": files})
+    if interrupted:
+        fail("stopped: the files hold the epochs completed until then.", INTERRUPTED)
+
+
+def _new_folder(dataset_name: str, preset: str) -> Path:
+    """Name a folder that does not exist yet; datasets are named without their options."""
+    name = f"{datetime.now():%Y-%m-%d-%H%M%S}-{dataset_name.split(':')[0]}-{preset}"
+    names = (name if i == 1 else f"{name}-{i}" for i in count(1))
+    return next(folder for folder in (Path("training") / name for name in names) if not folder.exists())
+
+
+def _check_targets(folder: Path, json_path: str | None) -> None:
+    check_writable(folder)
+    if json_path not in (None, "-"):
+        path = Path(str(json_path))
+        check_writable(path.parent)
+        if path.is_dir():
+            raise InputError(f"cannot write {path}, which is a folder: name a file in it")
+
+
+def _plan(options: dict[str, Any]) -> tuple[Training, tuple[int, ...]]:
+    """Read the options; return what to fit and the batch size of each regime."""
+    if options["dtype"] not in DTYPES:
+        raise unknown("dtype", options["dtype"], DTYPES)
+    dataset = datasets.load(options["dataset_name"], options["dtype"])
+    network = build_network(
+        options["preset"],
+        dataset,
+        hidden=layer_sizes(options["hidden"]) if options["hidden"] is not None else None,
+        activation=options["activation"],
+        output=options["output_activation"],
+        loss=options["loss"],
+    )
+    settings = (options[name] for name in ("variant", "learning_rate", "epochs", "seed", "scheme"))
+    training = Training(network, dataset, *settings)
+    batch_size = read_batch_size(options["batch_size"], dataset.n_rows)
+    check(training, batch_size)
+    return training, regimes(batch_size, dataset.n_rows) if options["compare_descents"] else (batch_size,)
+
+
+def _headline(training: Training, batch_sizes: Sequence[int], json_path: str | None) -> None:
+    """Say what is fitted, and how."""
+    data = training.dataset
+    n, d, k = len(data.X), data.X.shape[1], data.Y.shape[1]
+    descents = choices(f"{size:,} ({descent_name(size, n)})" for size in batch_sizes)
+    audience(json_path).print(
+        f"[bold]{training.network}[/] on {data.name} (n = {n:,}, d = {d:,}, k = {k:,})\n"
+        f"{training.variant} {data.X.dtype}, rate {training.learning_rate:g}, B = {descents}",
+        highlight=False,
+    )
+
+
+def _certify(training: Training) -> dict[str, Any]:
+    """Return what the certificate says, or exit: no seconds are reported of a variant that is wrong."""
+    data = training.dataset
+    certificate = certify_quickly(training.variant, training.network, data.X, data.Y)
+    if not certificate.certified:
+        fail(
+            f"variant {training.variant!r} disagrees with the reference on {training.network} ({certificate.where}), "
+            "so it is not timed: choose another --variant, or see gdbench check",
+            KERNEL_WRONG,
+        )
+    return {"certified": True, "max_error": certificate.max_error, "tolerance": certificate.tolerance}
+
+
+def _blas_threads() -> int | None:
+    """Threads that BLAS uses now; None where threadpoolctl does not know the library."""
+    return max((pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"), default=None)
+
+
+def _say(proof: dict[str, Any]) -> None:
+    lines = (
+        f"certified: worst error {proof['max_error']:.1e}, tolerance {proof['tolerance']:.1e}",
+        f"first call, mostly compilation: {proof['compile_seconds']:.2f} s",
+        f"BLAS threads: {proof['blas_threads'] or 'unknown'}, kept at 1 so that seconds can be compared",
+    )
+    notes.print(*lines, sep="\n", style="dim", highlight=False)
+
+
+def _fit(training: Training, batch_sizes: Sequence[int]) -> list[History]:
+    """Fit each regime under a progress bar; Ctrl-C ends the list early."""
+    histories: list[History] = []
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    # Refreshed by hand, between epochs: a thread that draws would take the processor from the fit.
+    with Progress(
+        *columns, console=notes, transient=True, auto_refresh=False, disable=not notes.is_terminal
+    ) as progress:
+        for batch_size in batch_sizes:
+            task = progress.add_task(descent_name(batch_size, training.dataset.n_rows), total=training.epochs)
+            histories.append(fit_descent(training, batch_size=batch_size, on_epoch=_show(training, progress, task)))
+            progress.refresh()
+            if histories[-1].interrupted:
+                break
+    return histories
+
+
+def _show(training: Training, progress: Progress, task: TaskID) -> Callable[[Point], None]:
+    """Make the function that moves a bar on, not oftener than the eye can follow."""
+    name, drawn = progress.tasks[task].description, 0.0
+
+    def show(point: Point) -> None:
+        nonlocal drawn
+        text = f"{name}  loss {point.loss:.4g}  {training.score_name} {train_tables.score_text(training, point.score)}"
+        refresh = monotonic() - drawn > REFRESH_SECONDS
+        progress.update(task, completed=point.epoch, description=text, refresh=refresh)
+        drawn = monotonic() if refresh else drawn
+
+    return show
+
+
+def _worth_keeping(histories: Sequence[History]) -> list[History]:
+    """Histories with something to store; if no regime came through, end with a sentence instead."""
+    if histories[-1].interrupted and not any(history.epochs for history in histories):
+        fail("stopped before the first epoch was complete: nothing was written.", INTERRUPTED)
+    diverged = [history.diverged for history in histories if history.diverged]
+    if len(diverged) == len(histories):
+        if len(diverged) == 1:
+            raise diverged[0]
+        raise InputError(f"batch, mini-batch and stochastic descent all diverged; {diverged[0]}")
+    return [history for history in histories if history.epochs or history.diverged]
+
+
+def _write(folder: Path, training: Training, histories: Sequence[History]) -> tuple[str, str]:
+    """Write both files whole and return their paths."""
+    from gdbench import loss_pictures  # noqa: PLC0415 - matplotlib takes half a second, and --help needs none
+
+    picture = loss_pictures.picture(training, histories)
+    try:
+        write_text(folder / "history.csv", history_csv(histories))
+        with replacing(folder / "loss.png") as temporary:
+            temporary.write_bytes(picture)
+    except OSError as error:
+        raise InputError(f"cannot write into {folder} ({error.strerror}): name another folder with --output") from error
+    return str(folder / "loss.png"), str(folder / "history.csv")

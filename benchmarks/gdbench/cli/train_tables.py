@@ -1,0 +1,77 @@
+"""Tables of ``gdbench train``: epochs, evenly spaced, and how each regime ended."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.table import Table
+
+from gdbench.training import History, Point, Training
+
+TABLE_ROWS = 12
+"""Epochs shown at most, the first and the last among them."""
+
+
+def tables(training: Training, histories: Sequence[History]) -> list[Table]:
+    """Return the table of epochs, and for several regimes the losses side by side and then their ends."""
+    if len(histories) == 1:
+        return [_epochs(training, histories[0])]
+    return [_losses(histories), _ends(training, histories)]
+
+
+def score_text(training: Training, score: float) -> str:
+    """Accuracy in per cent, R² as it is."""
+    return f"{score:.1%}" if training.dataset.kind == "classification" else f"{score:.4f}"
+
+
+def _epochs(training: Training, history: History) -> Table:
+    table = _table("epoch", "seconds", "loss", training.score_name)
+    for i in _rows(len(history.points)):
+        table.add_row(str(i), *_state(training, history.points[i]))
+    return table
+
+
+def _losses(histories: Sequence[History]) -> Table:
+    table = _table("loss after epoch", *(history.descent for history in histories))
+    for i in _rows(max(len(history.points) for history in histories)):
+        known = (history.points[i].loss if i < len(history.points) else None for history in histories)
+        table.add_row(str(i), *("" if loss is None else f"{loss:#.4g}" for loss in known))
+    return table
+
+
+def _ends(training: Training, histories: Sequence[History]) -> Table:
+    early = any(history.diverged or history.interrupted for history in histories)
+    names = "B", "epochs", "updates", "seconds", "loss", training.score_name
+    table = _table("descent", *names, *(["ended early"] if early else []))
+    for history in histories:
+        counts = history.batch_size, history.epochs, history.epochs * history.updates_per_epoch
+        cells = *(f"{number:,}" for number in counts), *_state(training, history.points[-1])
+        table.add_row(history.descent, *cells, *([_reason(history)] if early else []))
+    return table
+
+
+def _state(training: Training, point: Point) -> tuple[str, str, str]:
+    seconds = f"{point.seconds:#.3g}" if point.seconds < 1000 else f"{point.seconds:,.0f}"
+    return seconds, f"{point.loss:#.4g}", score_text(training, point.score)
+
+
+def _reason(history: History) -> str:
+    if history.diverged:
+        return f"diverged, epoch {history.diverged.epoch}"
+    return "stopped" if history.interrupted else ""
+
+
+def _table(first: str, *others: str) -> Table:
+    table = Table(first, box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for name in others:
+        table.add_column(name, justify="right", no_wrap=True)
+    return table
+
+
+def _rows(count: int) -> list[int]:
+    """Every 1st, 2nd, 5th, 10th, ... of ``count`` epochs, so that the last is among TABLE_ROWS of them."""
+    last = count - 1
+    step = next(
+        10**power * digit for power in range(20) for digit in (1, 2, 5) if 10**power * digit * (TABLE_ROWS - 1) >= last
+    )
+    return [*range(0, last, step), last]

@@ -1,0 +1,84 @@
+"""What a run shows, in sentences: which variant and batch size is fastest per epoch, and what it ties with."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from gdbench.records import FAILED, MEASURED, Run
+from gdbench.units import digits, interval, seconds, times
+
+CAUTION = (
+    "Fastest per epoch is not fastest to a target loss: a larger batch makes fewer updates in an epoch, "
+    "and may need many more epochs."
+)
+MOST_TIES = 3
+
+
+def sentences(run: Run) -> list[str]:
+    """Return a sentence per network and data set, then what failed; empty when nothing was measured."""
+    found = [_fastest(table) for _, table in experiments(run.summary)]
+    return [*filter(None, found), *_failures(run)]
+
+
+def experiments(summary: pd.DataFrame) -> list[tuple[tuple[str, str], pd.DataFrame]]:
+    """Split a summary by network and data set, in the order of the plan."""
+    pairs = summary[["network", "dataset"]].drop_duplicates().itertuples(index=False)
+    return [
+        ((network, dataset), summary[(summary["network"] == network) & (summary["dataset"] == dataset)])
+        for network, dataset in pairs
+    ]
+
+
+def headline_task(summary: pd.DataFrame) -> str:
+    """Task that tables and sentences are about: the epoch, or the last of the grid's tasks that was measured."""
+    tasks = list(summary["task"].unique())
+    return "epoch" if "epoch" in tasks else str(tasks[-1])
+
+
+def fastest(table: pd.DataFrame) -> tuple[pd.Series, pd.DataFrame] | None:
+    """Return the case of one task with the least time per row, and those whose intervals overlap its own."""
+    measured = table[(table["status"] == MEASURED) & (table["task"] == headline_task(table))]
+    if measured.empty:
+        return None
+    best = measured.loc[measured["seconds_per_row"].idxmin()]
+    limit = best["seconds_high"] * best["seconds_per_row"] / best["seconds"]
+    lows = measured["seconds_low"] * measured["seconds_per_row"] / measured["seconds"]
+    return best, measured[(lows <= limit) & (measured.index != best.name)].sort_values("seconds_per_row")
+
+
+def _fastest(table: pd.DataFrame) -> str | None:
+    found = fastest(table)
+    if found is None:
+        return None
+    best, ties = found
+    per_row = best["seconds_per_row"] / best["seconds"]
+    what = "epoch" if best["task"] == "epoch" else f"call of {best['task']}"
+    coverage = f"{digits(100 * best['interval_coverage'])} % interval over {best['blocks']} processes"
+    sentence = (
+        f"{best['network']} on {best['dataset']} ({best['sizes']}): {best['variant']} at batch size {best['batch_size']} "
+        f"in {best['dtype']} is fastest per {what if best['task'] == 'epoch' else 'row of a ' + what}, "
+        f"{seconds(best['seconds'])} or {seconds(best['seconds_per_row'])} a row "
+        f"({interval(best['seconds_low'] * per_row, best['seconds_high'] * per_row)}, {coverage})"
+    )
+    if best["speedup_vs_reference"] == best["speedup_vs_reference"] and best["variant"] != "reference":
+        low, high = best["speedup_low"], best["speedup_high"]
+        sentence += f", {times(best['speedup_vs_reference'])} the speed of the reference ({digits(low)} to {times(high)})"
+    return f"{sentence}. {_ties(ties)}"
+
+
+def _ties(ties: pd.DataFrame) -> str:
+    if ties.empty:
+        return "No other case's interval overlaps it."
+    names = [
+        f"{row['variant']} at {row['batch_size']} in {row['dtype']}" for _, row in ties.head(MOST_TIES).iterrows()
+    ]
+    more = f" and {len(ties) - MOST_TIES} more" if len(ties) > MOST_TIES else ""
+    return f"Not told apart from it: {', '.join(names)}{more}."
+
+
+def _failures(run: Run) -> list[str]:
+    failed = run.summary[run.summary["status"] == FAILED]
+    groups = failed.groupby(["variant", "reason"], sort=False)
+    return [
+        f"FAILED: {variant}, {len(group)} cases, in no ranking: {reason}." for (variant, reason), group in groups
+    ]

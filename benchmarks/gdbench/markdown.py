@@ -1,0 +1,59 @@
+"""``report.md``: the same findings as the page, for a pull request."""
+
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+
+from gdbench.environment import commit, one_line
+from gdbench.findings import CAUTION, sentences
+from gdbench.records import Run
+from gdbench.tables import BEST, Table, speed_tables
+
+
+def render(run: Run) -> str:
+    """Return the report of a run as Markdown."""
+    parts = [
+        f"# gdbench report: profile {run.plan.profile}",
+        _origin(run),
+        "## Findings",
+        "\n".join(f"- {sentence}" for sentence in sentences(run)) or "Nothing was measured.",
+        CAUTION,
+        "## Time per row",
+        f"Median over processes; `{BEST}` marks the fastest cell; `2.00x` is twice the speed of the reference.",
+        *(_table(table) for table in speed_tables(run)),
+        "## Certificates",
+        "Worst error against its tolerance, both relative to the largest true value of that output.",
+        _certificates(run.certificates),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _origin(run: Run) -> str:
+    environment = run.environment
+    done = "" if run.complete else "**Incomplete: not every block was measured.** "
+    return f"{done}`{run.plan.command}` on {environment['date']}, {commit(environment)}.\n\n{one_line(environment)}."
+
+
+def _table(table: Table) -> str:
+    lines = [f"### {table.title}", "", _line(table.head), _line(["---"] * len(table.head))]
+    for position, row in enumerate(table.rows):
+        lines.append(_line([f"**{cell}** {BEST}" if (position, i) == table.best else cell for i, cell in enumerate(row)]))
+    return "\n".join(lines)
+
+
+def _certificates(certificates: pd.DataFrame) -> str:
+    ordered = certificates.sort_values("certified", kind="stable")
+    lines = [_line(["variant", "network", "data", "dtype", "max error", "tolerance", "certified", "where"])]
+    lines.append(_line(["---"] * 8))
+    for row in ordered.to_dict("records"):
+        error = f"{row['max_error']:.1e}" if math.isfinite(row["max_error"]) else "-"
+        verdict = "yes" if row["certified"] else "**NO**"
+        identity = [row["variant"], f"{row['network']} ({row['sizes']})", row["dataset"], row["dtype"]]
+        lines.append(_line([*identity, error, f"{row['tolerance']:.1e}", verdict, row["where"]]))
+    return "\n".join(lines)
+
+
+def _line(cells: list[str] | tuple[str, ...]) -> str:
+    return f"| {' | '.join(str(cell).replace('|', '&#124;') for cell in cells)} |"

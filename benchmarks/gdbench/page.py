@@ -1,0 +1,159 @@
+"""``report.html``: one self-contained page with charts, tables and filters; it opens from disk without a network."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import math
+from collections.abc import Iterator
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pandas as pd
+from markupsafe import Markup
+
+import gdbench
+from gdbench.environment import one_line
+from gdbench.findings import CAUTION, sentences
+from gdbench.records import CERTIFICATE_COLUMNS, MEASURED, MISSING, Run
+from gdbench.statistics import CONFIDENCE
+
+TEMPLATES = Path(__file__).parent / "templates"
+SHOWN = [
+    *("network", "sizes", "dataset", "n_rows", "task", "variant", "descent", "batch_size", "dtype", "threads"),
+    *("seconds", "seconds_low", "seconds_high", "blocks"),
+    *("seconds_per_row", "seconds_per_row_low", "seconds_per_row_high", "rows_per_second"),
+    *("speedup_vs_reference", "speedup_low", "speedup_high", "status", "reason"),
+]
+"""Columns of the summary that go into the page."""
+TIMES = SHOWN[SHOWN.index("seconds") : SHOWN.index("status")]
+DIGITS = 4
+"""Significant digits of the numbers in the page; summary.csv has more."""
+UNKNOWN = "not recorded"
+
+
+def render(run: Run) -> str:
+    """Return the report of a run as one HTML page, below 2 MB for the profiles up to regular.
+
+    Charts are drawn by plotly.js, which lies in the page compressed; nothing is loaded from anywhere.
+    Tables and charts are filled by the page's own script from the summary, which it holds as JSON.
+    """
+    template = _templates().get_template("report.html.j2")
+    return template.render(
+        facts=_facts(run),
+        warnings=list(_warnings(run)),
+        findings=sentences(run),
+        caution=CAUTION,
+        interval=_explain_interval(run.summary),
+        environment=list(_flatten(run.environment)),
+        data={
+            "summary": _columns(_shown(run.summary)),
+            "certificates": _columns(run.certificates[CERTIFICATE_COLUMNS]),
+            "about": {name: spec.about for name, spec in run.plan.networks.items()},
+        },
+        plotly=Markup(_packed_plotly()),  # noqa: S704 - its alphabet has no "<"
+        version=gdbench.__version__,
+    )
+
+
+def _templates() -> jinja2.Environment:
+    templates = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    # ASCII would only make it longer; keys stay in the order of the tables; NaN is not JSON.
+    templates.policies["json.dumps_kwargs"] = {"ensure_ascii": False, "allow_nan": False, "separators": (",", ":")}
+    return templates
+
+
+def _facts(run: Run) -> dict[str, str]:
+    """Where the numbers come from: command, profile, date, commit, machine."""
+    environment = run.environment
+    commit = (environment.get("commit") or UNKNOWN)[:12]
+    return {
+        "Command": run.plan.command,
+        "Profile": run.plan.profile,
+        "Date": str(environment.get("date", UNKNOWN)).replace("T", " ").replace("+00:00", " UTC"),
+        "Commit": f"{commit}, with uncommitted changes" if environment.get("dirty") else commit,
+        "Machine": one_line(environment) if environment else UNKNOWN,
+    }
+
+
+def _warnings(run: Run) -> Iterator[str]:
+    """Say what must not be overlooked, whatever the filters show."""
+    failed = run.certificates[~run.certificates["certified"].astype(bool)]
+    for variant, rows in failed.groupby("variant", sort=False):
+        places = ", ".join(dict.fromkeys(f"{row.network} {row.dtype}" for row in rows.itertuples()))
+        yield f"Variant {variant} disagrees with the reference ({places}): it is not timed and not ranked."
+    missing = int((run.summary["status"] == MISSING).sum())
+    if missing:
+        yield f"{missing} of {len(run.summary)} cases are not measured yet: continue with gdbench run --resume."
+    elif not run.complete:
+        yield "Not every block is measured, so intervals are wide: continue with gdbench run --resume."
+
+
+def _explain_interval(summary: pd.DataFrame) -> str:
+    """Say what the intervals of this run are, from the numbers of blocks that its cases really have."""
+    measured = summary[summary["status"] == MEASURED]
+    pairs = measured[["blocks", "interval_coverage"]].drop_duplicates().sort_values("blocks")
+    had = [f"{blocks} blocks, {100 * coverage:.3g} %" for blocks, coverage in pairs.itertuples(index=False)]
+    text = (
+        "A time is the median over blocks, and a block is one fresh process. The interval reaches from one block's "
+        f"time to another's, chosen to cover the true median with at least {100 * CONFIDENCE:.0f} %; below six blocks "
+        "even the whole range covers less."
+    )
+    return f"{text} Here: {'; '.join(had)}." if had else text
+
+
+def _flatten(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
+    """Yield the environment's nested entries as lines of a table."""
+    if isinstance(value, dict) and value:
+        for key, inner in value.items():
+            yield from _flatten(inner, f"{name} · {key}" if name else str(key))
+    elif isinstance(value, list) and any(isinstance(inner, dict) for inner in value):
+        for position, inner in enumerate(value, start=1):
+            yield from _flatten(inner, f"{name} {position}")
+    elif isinstance(value, bool):
+        yield name.replace("_", " "), "yes" if value else "no"
+    else:
+        yield name.replace("_", " "), UNKNOWN if value in (None, [], {}) else str(value)
+
+
+def _shown(summary: pd.DataFrame) -> pd.DataFrame:
+    """Return the columns of the page, with intervals per row; cases that are not measured show no times."""
+    per_row = summary["seconds_per_row"] / summary["seconds"]
+    table = summary.assign(
+        seconds_per_row_low=summary["seconds_low"] * per_row, seconds_per_row_high=summary["seconds_high"] * per_row
+    )[SHOWN]
+    times = [name for name in TIMES if name != "blocks"]
+    table[times] = table[times].astype(float).where(table["status"] == MEASURED)
+    return table
+
+
+def _columns(table: pd.DataFrame) -> dict[str, Any]:
+    """Return a table as lists for JSON; a column of texts becomes its distinct values and their positions."""
+    return {str(name): _column(table[name]) for name in table}
+
+
+def _column(values: pd.Series) -> Any:
+    if pd.api.types.is_string_dtype(values):
+        codes, levels = pd.factorize(values.fillna(""))
+        return {"levels": [str(level) for level in levels], "codes": codes.tolist()}
+    return [_round(value) if isinstance(value, float) else value for value in values.tolist()]
+
+
+def _round(value: float) -> float | None:
+    return float(f"{value:.{DIGITS}g}") if math.isfinite(value) else None
+
+
+@cache
+def _packed_plotly() -> str:
+    """Return plotly.js as gzip in base 85 (templates/unpack.js), a comma in place of the sign that opens a tag."""
+    script = files("plotly").joinpath("package_data", "plotly.min.js").read_bytes()
+    return base64.b85encode(gzip.compress(script, 9, mtime=0)).decode().replace("<", ",")

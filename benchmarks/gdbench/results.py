@@ -1,0 +1,20 @@
+"""Writes everything that is derived from a run's raw files: tables, picture, page and Markdown."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gdbench import markdown, page
+from gdbench.pictures import write_picture
+from gdbench.records import Run, read_run, write_tables
+from gdbench.storage import write_text
+
+
+def rebuild(folder: Path) -> Run:
+    """Read a run's raw files and write ``samples.csv``, ``summary.csv``, the picture and both reports anew."""
+    run = read_run(folder)
+    write_tables(run)
+    write_picture(run, folder / "time_per_row.png")
+    write_text(folder / "report.md", markdown.render(run))
+    write_text(folder / "report.html", page.render(run))
+    return run

@@ -1,0 +1,108 @@
+// Reads the run's data, and redraws charts and tables whenever a filter changes.
+
+const FILTERS = ["network", "dataset", "task", "dtype", "threads"];
+const data = JSON.parse(document.getElementById("run-data").textContent);
+const summary = readTable(data.summary);
+const certificates = readTable(data.certificates);
+const select = (name) => document.getElementById(`filter-${name}`);
+
+// Columns of the data are lists of values, or of positions in a list of distinct values.
+function readTable(columns) {
+  const names = Object.keys(columns);
+  const lists = names.map((name) => {
+    const { levels, codes } = columns[name];
+    return levels ? codes.map((code) => levels[code]) : columns[name];
+  });
+  return (lists[0] ?? []).map((_, i) => Object.fromEntries(names.map((name, j) => [name, lists[j][i]])));
+}
+
+const showSummary = makeTable(document.getElementById("table-summary"), [
+  { title: "variant", value: (row) => row.variant },
+  { title: "batch size", number: true, value: (row) => row.batch_size, text: (row) => row.batch_formatCount(size) },
+  { title: "descent", value: (row) => row.descent },
+  { title: "time per call", number: true, value: (row) => row.seconds, text: (row) => formatSeconds(row.seconds),
+    interval: (row) => formatSecondsRange(row.seconds_low, row.seconds_high) },
+  { title: "time per row", number: true, value: (row) => row.seconds_per_row, text: (row) => formatSeconds(row.seconds_per_row) },
+  { title: "rows per second", number: true, value: (row) => row.rows_per_second, text: (row) => formatRate(row.rows_per_second) },
+  { title: "speed vs reference", number: true, value: (row) => row.speedup_vs_reference,
+    text: (row) => formatSpeed(row.speedup_vs_reference), interval: (row) => formatSpeedRange(row.speedup_low, row.speedup_high) },
+  { title: "blocks", number: true, value: (row) => row.blocks },
+  { title: "status", value: (row) => row.status, interval: (row) => row.reason, long: true },
+], (row) => (row.status === "failed" ? "failed" : row === fastest(shownCases()) ? "best" : ""));
+
+const showCertificates = makeTable(document.getElementById("table-certificates"), [
+  { title: "certified", value: (row) => (row.certified ? "yes" : "no") },
+  { title: "variant", value: (row) => row.variant },
+  { title: "network", value: (row) => `${row.network} on ${row.dataset}` },
+  { title: "dtype", value: (row) => row.dtype },
+  { title: "worst error", number: true, value: (row) => row.max_error ?? Infinity, text: (row) => formatError(row.max_error) },
+  { title: "tolerance", number: true, value: (row) => row.tolerance, text: (row) => formatError(row.tolerance) },
+  { title: "where", value: (row) => row.where, long: true },
+], (row) => (row.certified ? "" : "failed"));
+
+// Each filter offers what the ones before it leave, and keeps its choice where it can.
+function updateFilters() {
+  FILTERS.forEach((name, i) => {
+    const rows = matching(summary, FILTERS.slice(0, i));
+    const values = different(rows.map((row) => String(row[name])));
+    const kept = values.includes(select(name).value) ? select(name).value : values[0];
+    select(name).replaceChildren(...values.map((value) => new Option(value, value)));
+    if (values.length) select(name).value = kept;
+    select(name).parentElement.hidden = values.length < 2 && ["dataset", "threads"].includes(name);
+  });
+}
+
+const matching = (rows, names) => rows.filter((row) => names.every((name) => String(row[name]) === select(name).value));
+const shownCases = () => matching(summary, FILTERS);
+
+function describeSelection(cases) {
+  const { network, sizes, dataset, n_rows: n } = cases[0];
+  return `${sizes || network} on ${dataset}, ${formatCount(n)} rows. ${data.about[network] ?? ""}`;
+}
+
+function readColours() {
+  const style = getComputedStyle(document.documentElement);
+  const of = (name) => style.getPropertyValue(`--${name}`).trim();
+  return {
+    ink: of("ink"), soft: of("soft"), line: of("line"), card: of("card"), bad: of("bad"), gone: of("gone"),
+    accentBest: of("ink"), series: of("series").split(" "),
+    heatSlow: of("heat-slow"), heatMiddle: of("heat-middle"), heatFast: of("heat-fast"),
+  };
+}
+
+function drawChart(id, figure) {
+  const chart = document.getElementById(id);
+  chart.style.minWidth = `${figure.minWidth}px`;
+  const config = { responsive: true, displaylogo: false, modeBarButtons: [["toImage"]] };
+  window.Plotly.react(chart, figure.data, figure.layout, config);
+}
+
+function drawCharts(cases) {
+  if (!window.Plotly) return;
+  const colours = readColours();
+  const variants = different(summary.map((row) => row.variant));
+  drawChart("chart-heatmap", heatmapFigure(cases, variants.filter((v) => cases.some((row) => row.variant === v)), colours));
+  drawChart("chart-lines", linesFigure(cases, variants, colours));
+}
+
+function draw() {
+  updateFilters();
+  const cases = shownCases();
+  if (!cases.length) return;
+  document.getElementById("selection").textContent = describeSelection(cases);
+  showSummary(cases);
+  showCertificates(matching(certificates, ["network", "dataset", "dtype"]).sort((a, b) => a.certified - b.certified));
+  drawCharts(cases);
+}
+
+function explainMissingCharts(error) {
+  document.querySelectorAll("[data-charts-note]").forEach((note) => {
+    note.textContent = `The chart cannot be drawn: ${error.message}. The tables below hold the same numbers.`;
+    note.hidden = false;
+  });
+}
+
+FILTERS.forEach((name) => select(name).addEventListener("change", draw));
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+draw();
+loadPlotly().then(draw).catch(explainMissingCharts);

@@ -1,0 +1,33 @@
+// Numbers as text, written as gdbench writes them everywhere: three digits and a unit. A dash is no number.
+
+const DASH = "–";
+const STEPS = [[1, "s"], [1e-3, "ms"], [1e-6, "µs"], [1e-9, "ns"]];
+
+const unitOf = (seconds) => STEPS.find(([size]) => seconds >= 0.9995 * size) ?? STEPS.at(-1);
+const digits = (x) => x.toFixed(Math.max(0, 3 - String(Math.trunc(x)).length));
+const formatCount = (x) => x.toLocaleString("en");
+
+function formatSeconds(seconds) {
+  if (seconds === null) return DASH;
+  const [size, unit] = unitOf(seconds);
+  return `${digits(seconds / size)} ${unit}`;
+}
+
+function formatSecondsRange(low, high) {
+  if (low === null || high === null) return "";
+  const [size, unit] = unitOf(high);
+  return `${digits(low / size)} to ${digits(high / size)} ${unit}`;
+}
+
+// Without the zeros that only tables need: "10 µs".
+function formatTick(seconds) {
+  const [size, unit] = unitOf(seconds);
+  return `${Number((seconds / size).toPrecision(3))} ${unit}`;
+}
+
+const formatSpeed = (ratio) => (ratio === null ? DASH : `${digits(ratio)}x`);
+const formatSpeedRange = (low, high) => (low === null || high === null ? "" : `${digits(low)} to ${digits(high)}x`);
+const formatRate = (rate) => (rate === null ? DASH : formatCount(Number(rate.toPrecision(3))));
+
+// An error that is not finite is stored as null.
+const formatError = (error) => (error === null ? "not finite" : error === 0 ? "0" : error.toExponential(1));

@@ -1,0 +1,231 @@
+"""Fits one network on one data set in one or more descent regimes, and records loss, score and seconds.
+
+Seconds are those of the passes over the data (shuffle and updates). Compilation, the evaluation of the
+loss and the score, and the progress display are outside them.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+import kernels
+from gdbench.datasets import Dataset
+from kernels import Diverged, InputError, Network, descent_name
+from kernels.contract import Array
+from kernels.validation import check_problem, check_training
+
+SCORES = {"classification": "accuracy", "regression": "R²"}
+WARM_UP_ROWS = 2
+LOSS_REPEATS = 5
+
+
+@dataclass(frozen=True)
+class Training:
+    """All that fixes a fit except the batch size."""
+
+    network: Network
+    dataset: Dataset
+    variant: str
+    learning_rate: float
+    epochs: int
+    seed: int = 0
+    scheme: str = "normal"
+    """Of the starting parameters: normal, zeros, glorot or he."""
+
+    @property
+    def score_name(self) -> str:
+        """What ``score`` is here: accuracy (share of rows, 0 to 1) or R²."""
+        return SCORES[self.dataset.kind]
+
+    def start(self) -> Array:
+        """Return parameters (p,) to start from: those of ``kernels.fit`` with this seed, the same for every regime."""
+        child = np.random.SeedSequence(self.seed).spawn(2)[0]
+        return self.network.init(np.random.default_rng(child), self.dataset.X.dtype, self.scheme)
+
+
+@dataclass(frozen=True)
+class Point:
+    """State after an epoch; epoch 0 is the start."""
+
+    epoch: int
+    seconds: float
+    """Spent in epochs so far."""
+    loss: float
+    score: float
+    """Accuracy (0 to 1) or R² on the rows of the fit."""
+
+
+@dataclass(frozen=True)
+class History:
+    """What one fit went through; ``diverged`` or ``interrupted`` say why it ended early, if it did."""
+
+    descent: str
+    batch_size: int
+    n_rows: int
+    points: tuple[Point, ...]
+    diverged: Diverged | None = None
+    interrupted: bool = False
+
+    @property
+    def epochs(self) -> int:
+        """Epochs completed."""
+        return max(len(self.points) - 1, 0)
+
+    @property
+    def updates_per_epoch(self) -> int:
+        """Updates of the parameters in one pass over the data."""
+        return math.ceil(self.n_rows / self.batch_size)
+
+
+def check(training: Training, batch_size: int) -> None:
+    """Raise InputError unless the network takes the data and the settings make sense; starts nothing."""
+    kernels.get(training.variant)
+    check_problem(training.network, training.dataset.X, training.dataset.Y)
+    check_training(training.dataset.n_rows, batch_size, training.learning_rate, training.epochs)
+    if training.epochs < 1:
+        raise InputError(f"epochs must be at least 1 here, got {training.epochs}")
+    if training.seed < 0:
+        raise InputError(f"the seed must be a whole number of at least 0, got {training.seed}")
+    training.start()
+
+
+def warm_up(training: Training) -> float:
+    """Call each function of the variant once on a few rows; return the seconds, which are mostly compilation."""
+    kernel, network, theta = kernels.get(training.variant), training.network, training.start()
+    X, Y = training.dataset.X[:WARM_UP_ROWS], training.dataset.Y[:WARM_UP_ROWS]
+    started = perf_counter()
+    with suppress(Exception):  # the certificate that follows says what is wrong, for a kernel that fails here
+        kernel.epoch(network, theta, X, Y, np.arange(len(X)), 1, training.learning_rate)
+        kernel.loss(network, theta, X, Y)
+        kernel.forward(network, theta, X)
+    return perf_counter() - started
+
+
+def fit_descent(training: Training, *, batch_size: int, on_epoch: Callable[[Point], None] | None = None) -> History:
+    """Fit in the regime of a batch size; a divergence or Ctrl-C ends the history early and is kept in it.
+
+    Parameters
+    ----------
+    training : what to fit
+    batch_size : rows per update, 1 to n
+    on_epoch : called with each Point, outside the seconds
+    """
+    points: list[Point] = []
+    diverged, interrupted = None, False
+    try:
+        _run_in(training, batch_size)
+        kernels.fit(
+            training.network,
+            training.dataset.X,
+            training.dataset.Y,
+            variant=training.variant,
+            batch_size=batch_size,
+            learning_rate=training.learning_rate,
+            epochs=training.epochs,
+            seed=training.seed,
+            theta=training.start(),
+            callback=_recorder(training, points, on_epoch),
+        )
+    except Diverged as error:
+        diverged = error
+    except KeyboardInterrupt:
+        interrupted = True
+    n = training.dataset.n_rows
+    return History(descent_name(batch_size, n), batch_size, n, tuple(points), diverged, interrupted)
+
+
+def _run_in(training: Training, batch_size: int) -> None:
+    """Make one update of this batch size and drop it: work space of its size is touched before the clock starts."""
+    X, Y = training.dataset.X[:batch_size], training.dataset.Y[:batch_size]
+    order = np.random.default_rng(training.seed).permutation(batch_size)
+    epoch = kernels.get(training.variant).epoch
+    with np.errstate(over="ignore", invalid="ignore"):  # too large a rate shows in the fit itself
+        epoch(training.network, training.start(), X, Y, order, batch_size, training.learning_rate)
+
+
+def _recorder(
+    training: Training, points: list[Point], on_epoch: Callable[[Point], None] | None
+) -> Callable[[int, Array, float], None]:
+    """Make the callback of a fit that appends a Point per epoch.
+
+    The fit evaluates the loss between an epoch and its callback, so the time of one evaluation is taken off.
+    """
+    loss_seconds = _loss_seconds(training)
+    spent, resumed = 0.0, perf_counter()
+
+    def record(epoch: int, theta: Array, loss: float) -> None:
+        nonlocal spent, resumed
+        if epoch > 0:
+            spent += max(perf_counter() - resumed - loss_seconds, 0.0)
+        points.append(Point(epoch, spent, float(loss), score(training, theta)))
+        if on_epoch is not None:
+            on_epoch(points[-1])
+        resumed = perf_counter()
+
+    return record
+
+
+def _loss_seconds(training: Training) -> float:
+    """Shortest of a few evaluations of the loss, so that never more than the truth is taken off."""
+    kernel, theta = kernels.get(training.variant), training.start()
+    times = []
+    for _ in range(LOSS_REPEATS):
+        started = perf_counter()
+        kernel.loss(training.network, theta, training.dataset.X, training.dataset.Y)
+        times.append(perf_counter() - started)
+    return min(times)
+
+
+def score(training: Training, theta: Array) -> float:
+    """Accuracy (share of rows, 0 to 1) or R² of the parameters theta (p,) on the rows of the fit.
+
+    The class is the largest output, or whether a single output reaches 1/2. R² = 1 - residual / total sum
+    of squares, over all outputs together; 0 if the targets do not vary.
+    """
+    data = training.dataset
+    A = kernels.get(training.variant).forward(training.network, theta, data.X).astype(np.float64)
+    if data.kind == "classification":
+        right = (A >= 0.5) == (data.Y >= 0.5) if A.shape[1] == 1 else A.argmax(axis=1) == data.Y.argmax(axis=1)
+        return float(right.mean())
+    total = np.sum((data.Y - data.Y.mean(axis=0)) ** 2)
+    return float(1 - np.sum((A - data.Y) ** 2) / total) if total > 0 else 0.0
+
+
+def history_csv(histories: Sequence[History]) -> str:
+    """Text of ``history.csv``: a row per regime and epoch; seconds are cumulative."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(("epoch", "seconds", "loss", "score", "descent"))
+    writer.writerows((*asdict(point).values(), history.descent) for history in histories for point in history.points)
+    return text.getvalue()
+
+
+def answer(training: Training, histories: Sequence[History]) -> dict[str, Any]:
+    """Return settings and histories in the form of JSON; seconds are cumulative."""
+    data = training.dataset
+    settings = {name: getattr(training, name) for name in ("variant", "learning_rate", "epochs", "seed")}
+    about = {"dataset": data.name, "network": str(training.network), "n_rows": data.n_rows, **settings}
+    fits = [
+        {
+            "descent": history.descent,
+            "batch_size": history.batch_size,
+            "diverged": str(history.diverged) if history.diverged else None,
+            "history": [asdict(point) for point in history.points],
+        }
+        for history in histories
+    ]
+    return about | {
+        "init": training.scheme,
+        "dtype": data.X.dtype.name,
+        "score": training.score_name,
+        "fits": fits,
+    }

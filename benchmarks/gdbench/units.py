@@ -1,0 +1,44 @@
+"""How numbers are written for people: three digits, a unit, a direction in words."""
+
+from __future__ import annotations
+
+import math
+
+STEPS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
+
+
+def seconds(value: float) -> str:
+    """Write a time with three digits and its unit, such as ``4.08 µs``."""
+    if not math.isfinite(value):
+        return "-"
+    scale, unit = next((step for step in STEPS if abs(value) >= 0.9995 * step[0]), STEPS[-1])
+    return f"{digits(value / scale)} {unit}"
+
+
+def interval(low: float, high: float) -> str:
+    """Write two times with one unit, such as ``3.91 to 4.30 µs``."""
+    scale, unit = next((step for step in STEPS if abs(high) >= 0.9995 * step[0]), STEPS[-1])
+    return f"{digits(low / scale)} to {digits(high / scale)} {unit}"
+
+
+def digits(value: float) -> str:
+    """Write a number with three digits and without an exponent."""
+    if not math.isfinite(value):
+        return "-"
+    whole = len(str(int(abs(value))))
+    return f"{value:.{max(0, 3 - whole)}f}"
+
+
+def times(ratio: float) -> str:
+    """Write a speed relative to another as ``12.3x``; ``-`` when there is none."""
+    return f"{digits(ratio)}x" if math.isfinite(ratio) else "-"
+
+
+def duration(value: float) -> str:
+    """Write how long a person waits: ``45 s``, ``3 min 20 s``, ``2 h 5 min``."""
+    whole = round(value)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"

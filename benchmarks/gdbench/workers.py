@@ -1,0 +1,57 @@
+"""Starts the processes that measure and certify: threads fixed before NumPy is imported, pinned to cores."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import Any
+
+import psutil
+
+THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "BLIS_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+    "NUMBA_NUM_THREADS",
+)
+
+
+def allowed_cores() -> list[int]:
+    """Cores that this process may use; empty where the system cannot pin (macOS)."""
+    try:
+        return list(psutil.Process().cpu_affinity())
+    except AttributeError:
+        return []
+
+
+def cores_for(threads: int, turn: int) -> list[int]:
+    """Cores for a process of so many threads: the turn decides where in the list of allowed cores it starts."""
+    cores = allowed_cores()
+    if len(cores) <= threads:
+        return cores
+    return [cores[(turn * threads + offset) % len(cores)] for offset in range(threads)]
+
+
+def thread_environment(threads: int) -> dict[str, str]:
+    """Environment of a worker: ours, with the number of threads fixed and no settings for pytest."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    fixed = dict.fromkeys(THREAD_VARIABLES, str(threads))
+    return {**kept, **fixed, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONWARNINGS": "ignore"}
+
+
+def start(module: str, *arguments: str, threads: int, cores: list[int], **options: Any) -> subprocess.Popen[str]:
+    """Start ``python -m gdbench.worker CORES MODULE ARGUMENTS`` in a session of its own.
+
+    A session of its own keeps Ctrl-C in the terminal from reaching the worker before its parent has decided.
+    """
+    places = ",".join(map(str, cores)) or "-"
+    return subprocess.Popen(
+        [sys.executable, "-m", "gdbench.worker", places, module, *arguments],
+        env=thread_environment(threads),
+        text=True,
+        start_new_session=True,
+        **options,
+    )

@@ -1,0 +1,170 @@
+"""Every file in the variants' folder is found by its name; a malformed one is refused by name, with the remedy."""
+
+import importlib.util
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+import kernels
+from kernels import InputError, VariantError
+from kernels.registry import LADDER, as_variant
+
+SOURCE = Path(kernels.__file__).parent
+CORRECT = '''"""A copy of vectorized."""
+
+from kernels.variants.vectorized import forward, gradient, loss
+'''
+LIST_THEM = """
+import json, pathlib, sys, kernels
+assert pathlib.Path(kernels.__file__).is_relative_to(sys.argv[1]), kernels.__file__
+try:
+    answer = {"variants": kernels.variants(), "unavailable": kernels.unavailable()}
+except kernels.VariantError as error:
+    answer = {"error": str(error)}
+for name in sys.argv[2:]:
+    try:
+        answer[name] = kernels.get(name).summary
+    except kernels.InputError as error:
+        answer[name] = str(error)
+print(json.dumps(answer))
+"""
+
+
+def _ask(folder: Path, files: dict[str, str], *names: str) -> dict[str, object]:
+    """Copy the package, add files to its variants, and let a fresh process list them and get those named."""
+    copy = shutil.copytree(SOURCE, folder / "kernels", ignore=shutil.ignore_patterns("__pycache__"))
+    for name, text in files.items():
+        (copy / "variants" / name).write_text(text, encoding="utf-8")
+    command = [sys.executable, "-W", "error", "-c", LIST_THEM, str(folder), *names]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def _module(folder: Path, text: str) -> ModuleType:
+    path = folder / "specimen.py"
+    path.write_text(text, encoding="utf-8")
+    spec = importlib.util.spec_from_file_location("specimen", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_every_file_is_a_variant_under_its_stem() -> None:
+    files = {path.stem for path in (SOURCE / "variants").glob("*.py")} - {"__init__"}
+    assert files == set(kernels.variants()) | set(kernels.unavailable())
+    assert all(kernels.get(name).name == name for name in kernels.variants())
+
+
+def test_the_four_of_the_contract_come_first_plainest_first() -> None:
+    assert LADDER == ("reference", "vectorized", "buffered", "jit")
+    assert kernels.variants()[:4] == LADDER
+    assert list(kernels.variants()[4:]) == sorted(kernels.variants()[4:])
+
+
+def test_each_variant_says_what_it_is_and_whose_its_epoch_is() -> None:
+    summaries = [kernels.get(name).summary for name in kernels.variants()]
+    assert all(summaries)
+    assert len(set(summaries)) == len(summaries)
+    assert [kernels.get(name).owns_epoch for name in LADDER] == [False, False, True, True]
+
+
+def test_new_files_are_found_after_the_known_ones_in_alphabetical_order(tmp_path: Path) -> None:
+    answer = _ask(tmp_path, {"zebra.py": CORRECT, "alpha.py": CORRECT}, "zebra")
+    others = sorted({*kernels.variants()[4:], "alpha", "zebra"})
+    assert answer == {
+        "variants": [*LADDER, *others],
+        "unavailable": kernels.unavailable(),
+        "zebra": "A copy of vectorized.",
+    }
+
+
+def test_an_unknown_name_is_refused_with_the_names_that_exist() -> None:
+    names = ", ".join(kernels.variants())
+    with pytest.raises(InputError, match=f"^there is no variant 'fastest': choose one of {names}"):
+        kernels.get("fastest")
+
+
+def test_a_missing_dependency_makes_a_variant_unavailable_with_the_remedy(tmp_path: Path) -> None:
+    reason = "it needs no_such_package; install it with pip install no_such_package"
+    answer = _ask(tmp_path, {"peer.py": '"""A peer."""\n\nimport no_such_package.inner\n'}, "peer", "jit", "fastest")
+    assert answer["unavailable"] == kernels.unavailable() | {"peer": reason}
+    assert answer["variants"] == list(kernels.variants())
+    assert answer["peer"] == f"variant 'peer' is unavailable: {reason}"
+    assert answer["jit"] == kernels.get("jit").summary
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("def forward(:\n", r"variant 'broken' cannot be imported (SyntaxError: "),
+        ('"""Wrong."""\n1 / 0\n', "variant 'broken' cannot be imported (ZeroDivisionError: division by zero): correct"),
+        ('"""Wrong."""\nfrom kernels.network import Net\n', "variant 'broken' cannot be imported (ImportError: "),
+        ('"""Wrong."""\nimport kernels.nothing\n', "variant 'broken' cannot be imported (ModuleNotFoundError: "),
+        ('"""Only words."""\n', "variant 'broken' lacks forward, loss, gradient: add it as kernels/contract.py says"),
+    ],
+    ids=["syntax", "exception", "wrong name", "wrong module", "empty"],
+)
+def test_a_broken_file_is_refused_by_name_and_the_others_still_work(tmp_path: Path, text: str, message: str) -> None:
+    answer = _ask(tmp_path, {"broken.py": text}, "broken", "jit")
+    assert str(answer["error"]).startswith(message)
+    assert answer["broken"] == answer["error"]
+    if "imported" in message:
+        assert str(answer["error"]).endswith("correct kernels/variants/broken.py")
+    assert answer["jit"] == kernels.get("jit").summary
+
+
+FUNCTIONS = {
+    "forward": "def forward(network, theta, X): ...",
+    "loss": "def loss(network, theta, X, Y): ...",
+    "gradient": "def gradient(network, theta, X, Y): ...",
+}
+EPOCH = "epoch(network, theta, X, Y, order, batch_size, learning_rate)"
+
+
+@pytest.mark.parametrize(
+    ("doc", "changes", "message"),
+    [
+        ("", {}, "has no docstring: say in its first line what differs and why"),
+        ("Doc.", {"loss": ""}, "lacks loss: add it as kernels/contract.py says"),
+        ("Doc.", {"loss": "", "forward": "forward = 3"}, "lacks forward, loss: add it as kernels/contract.py says"),
+        (
+            "Doc.",
+            {"gradient": "def gradient(network, X, theta, Y): ..."},
+            "has gradient(network, X, theta, Y): change it to gradient(network, theta, X, Y)",
+        ),
+        (
+            "Doc.",
+            {"forward": "def forward(network, theta): ..."},
+            "has forward(network, theta): change it to forward(network, theta, X)",
+        ),
+        ("Doc.", {"epoch": "def epoch(network): ..."}, f"has epoch(network): change it to {EPOCH}"),
+        ("Doc.", {"epoch": "epoch = 3"}, f"has epoch(?): change it to {EPOCH}"),
+    ],
+    ids=["docstring", "one missing", "two missing", "argument order", "argument count", "epoch", "epoch no function"],
+)
+def test_a_malformed_module_is_refused_with_the_remedy(
+    tmp_path: Path, doc: str, changes: dict[str, str], message: str
+) -> None:
+    module = _module(tmp_path, "\n".join([f'"""{doc}"""', *(FUNCTIONS | changes).values()]))
+    with pytest.raises(VariantError) as caught:
+        as_variant("specimen", module)
+    assert str(caught.value) == f"variant 'specimen' {message}"
+
+
+def test_a_module_without_epoch_gets_one_from_its_gradient(tmp_path: Path, problem_of) -> None:
+    variant = as_variant("specimen", _module(tmp_path, CORRECT))
+    problem = problem_of(kernels.Network.mlp(3, 4, 2), n=5)
+    arguments = problem.network, problem.theta, problem.X, problem.Y
+    assert not variant.owns_epoch
+    np.testing.assert_allclose(
+        variant.epoch(*arguments, np.arange(5), 5, 0.5), problem.theta - 0.5 * variant.gradient(*arguments), rtol=1e-12
+    )
