@@ -17,8 +17,8 @@ from markupsafe import Markup
 
 import gdbench
 from gdbench.environment import one_line
-from gdbench.findings import CAUTION, sentences
-from gdbench.records import CERTIFICATE_COLUMNS, MEASURED, MISSING, Run
+from gdbench.findings import CAUTION, headline_task, sentences
+from gdbench.records import CERTIFICATE_COLUMNS, FAILED, MEASURED, MISSING, Run
 from gdbench.statistics import CONFIDENCE
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -48,10 +48,11 @@ def render(run: Run) -> str:
         findings=sentences(run),
         caution=CAUTION,
         interval=_explain_interval(run.summary),
-        environment=list(_flatten(run.environment)),
+        environment=list(_environment_lines(run.environment)),
         data={
             "summary": _columns(_shown(run.summary)),
             "certificates": _columns(run.certificates[CERTIFICATE_COLUMNS]),
+            "start": {"task": headline_task(run.summary)},
             "about": {name: spec.about for name, spec in run.plan.networks.items()},
         },
         plotly=Markup(_packed_plotly()),  # noqa: S704 - its alphabet has no "<"
@@ -87,10 +88,10 @@ def _facts(run: Run) -> dict[str, str]:
 
 def _warnings(run: Run) -> Iterator[str]:
     """Say what must not be overlooked, whatever the filters show."""
-    failed = run.certificates[~run.certificates["certified"].astype(bool)]
+    failed = run.summary[run.summary["status"] == FAILED]
     for variant, rows in failed.groupby("variant", sort=False):
-        places = ", ".join(dict.fromkeys(f"{row.network} {row.dtype}" for row in rows.itertuples()))
-        yield f"Variant {variant} disagrees with the reference ({places}): it is not timed and not ranked."
+        places = dict.fromkeys(f"{row.network} on {row.dataset} in {row.dtype}" for row in rows.itertuples())
+        yield f"Failed: {variant}, for {', '.join(places)}. It has no times and no rank there."
     missing = int((run.summary["status"] == MISSING).sum())
     if missing:
         yield f"{missing} of {len(run.summary)} cases are not measured yet: continue with gdbench run --resume."
@@ -111,18 +112,20 @@ def _explain_interval(summary: pd.DataFrame) -> str:
     return f"{text} Here: {'; '.join(had)}." if had else text
 
 
-def _flatten(value: Any, name: str = "") -> Iterator[tuple[str, str]]:
-    """Yield the environment's nested entries as lines of a table."""
-    if isinstance(value, dict) and value:
-        for key, inner in value.items():
-            yield from _flatten(inner, f"{name} · {key}" if name else str(key))
-    elif isinstance(value, list) and any(isinstance(inner, dict) for inner in value):
-        for position, inner in enumerate(value, start=1):
-            yield from _flatten(inner, f"{name} {position}")
-    elif isinstance(value, bool):
-        yield name.replace("_", " "), "yes" if value else "no"
-    else:
-        yield name.replace("_", " "), UNKNOWN if value in (None, [], {}) else str(value)
+def _environment_lines(environment: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the environment as lines of a table; each of several libraries has a line of its own."""
+    for name, value in environment.items():
+        several = value if isinstance(value, list) else [value]
+        for entry in several or [None]:
+            yield name.replace("_", " "), _describe(entry)
+
+
+def _describe(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key.replace('_', ' ')} {_describe(inner)}" for key, inner in value.items()) or UNKNOWN
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return UNKNOWN if value is None else str(value)
 
 
 def _shown(summary: pd.DataFrame) -> pd.DataFrame:

@@ -122,7 +122,7 @@ def _activation(name: str, Z: Bounded) -> Bounded:
     if name == "identity":
         return Z
     if name == "relu":
-        return Z.rounded(np.maximum(z, 0), e, units=0)
+        return Z._with(np.maximum(z, 0), np.where(z < -e, 0, e))  # surely below 0: exactly 0
     if name == "tanh":
         return Z.rounded(np.tanh(z), e, FUNCTION_UNITS)
     if name == "softmax":
@@ -143,7 +143,7 @@ def _slope(name: str, A: Bounded) -> Bounded:
         return A * (one - A)
     if name == "tanh":
         return one - A * A
-    return A._with((A.value > 0).astype(float), (A.value <= A.error).astype(float))
+    return A._with((A.value > 0).astype(float), ((A.value <= A.error) & (A.error > 0)).astype(float))
 
 
 def _loss(network: Network, Z: Bounded, A: Bounded, Y: Bounded) -> Bounded:

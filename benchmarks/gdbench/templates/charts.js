@@ -18,12 +18,12 @@ function baseLayout(colours) {
     plot_bgcolor: "transparent",
     font: { family: getComputedStyle(document.body).fontFamily, size: 12, color: colours.ink },
     hoverlabel: { align: "left" },
-    margin: { l: 10, r: 10, t: 10, b: 10 },
+    margin: { l: 10, r: 30, t: 10, b: 10 },
   };
 }
 
 function describe(row) {
-  const lines = [`<b>${plain(row.variant)}</b>, batch size ${row.batch_formatCount(size)} (${row.descent})`];
+  const lines = [`<b>${plain(row.variant)}</b>, batch size ${formatCount(row.batch_size)} (${row.descent})`];
   if (row.status !== "measured") return [...lines, plain(`${row.status}: ${row.reason}`)].join("<br>");
   const range = formatSecondsRange(row.seconds_per_row_low, row.seconds_per_row_high);
   lines.push(`${formatSeconds(row.seconds_per_row)} per row (${range})`);
@@ -54,8 +54,8 @@ function heatmapFigure(cases, variants, colours) {
       hovertext: map((row) => (row ? describe(row) : "")),
       hoverinfo: "text",
       texttemplate: "%{text}",
-      textfont: { size: 12 },
-      colorscale: [[0, colours.heatFast], [0.5, colours.heatMiddle], [1, colours.heatSlow]],
+      textfont: { size: 12, color: colours.ink },
+      colorscale: [[0, colours.heatFast], [1, colours.heatSlow]],
       showscale: false,
       xgap: 3,
       ygap: 3,
@@ -97,7 +97,7 @@ function gapTexts(grid, colours) {
 
 function bestShape(grid, best, colours) {
   return positions(grid, (row) => row && row === best).map(({ x, y }) => (
-    { type: "rect", ...box(x, y, 0.015), line: { color: colours.accentBest, width: 3 }, name: "best" }));
+    { type: "rect", ...box(x, y, 0.015), line: { color: colours.ink, width: 3 }, name: "best" }));
 }
 
 function linesFigure(cases, variants, colours) {

@@ -18,14 +18,15 @@ function readTable(columns) {
 
 const showSummary = makeTable(document.getElementById("table-summary"), [
   { title: "variant", value: (row) => row.variant },
-  { title: "batch size", number: true, value: (row) => row.batch_size, text: (row) => row.batch_formatCount(size) },
+  { title: "batch size", number: true, value: (row) => row.batch_size, text: (row) => formatCount(row.batch_size) },
   { title: "descent", value: (row) => row.descent },
   { title: "time per call", number: true, value: (row) => row.seconds, text: (row) => formatSeconds(row.seconds),
     interval: (row) => formatSecondsRange(row.seconds_low, row.seconds_high) },
   { title: "time per row", number: true, value: (row) => row.seconds_per_row, text: (row) => formatSeconds(row.seconds_per_row) },
   { title: "rows per second", number: true, value: (row) => row.rows_per_second, text: (row) => formatRate(row.rows_per_second) },
   { title: "speed vs reference", number: true, value: (row) => row.speedup_vs_reference,
-    text: (row) => formatSpeed(row.speedup_vs_reference), interval: (row) => formatSpeedRange(row.speedup_low, row.speedup_high) },
+    text: (row) => formatSpeed(row.speedup_vs_reference),
+    interval: (row) => (row.variant === "reference" ? "" : formatSpeedRange(row.speedup_low, row.speedup_high)) },
   { title: "blocks", number: true, value: (row) => row.blocks },
   { title: "status", value: (row) => row.status, interval: (row) => row.reason, long: true },
 ], (row) => (row.status === "failed" ? "failed" : row === fastest(shownCases()) ? "best" : ""));
@@ -45,7 +46,8 @@ function updateFilters() {
   FILTERS.forEach((name, i) => {
     const rows = matching(summary, FILTERS.slice(0, i));
     const values = different(rows.map((row) => String(row[name])));
-    const kept = values.includes(select(name).value) ? select(name).value : values[0];
+    const wanted = select(name).value || data.start[name];
+    const kept = values.includes(wanted) ? wanted : values[0];
     select(name).replaceChildren(...values.map((value) => new Option(value, value)));
     if (values.length) select(name).value = kept;
     select(name).parentElement.hidden = values.length < 2 && ["dataset", "threads"].includes(name);
@@ -65,8 +67,7 @@ function readColours() {
   const of = (name) => style.getPropertyValue(`--${name}`).trim();
   return {
     ink: of("ink"), soft: of("soft"), line: of("line"), card: of("card"), bad: of("bad"), gone: of("gone"),
-    accentBest: of("ink"), series: of("series").split(" "),
-    heatSlow: of("heat-slow"), heatMiddle: of("heat-middle"), heatFast: of("heat-fast"),
+    heatSlow: of("heat-slow"), heatFast: of("heat-fast"), series: of("series").split(" "),
   };
 }
 

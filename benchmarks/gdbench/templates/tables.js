@@ -56,8 +56,7 @@ function drawRow(columns, row, className) {
   columns.forEach((column) => {
     const text = column.text ? column.text(row) : String(column.value(row) ?? DASH);
     const cell = element("td", text, column.number ? "number" : column.long ? "long" : "");
-    const interval = column.interval ? column.interval(row) : "";
-    if (interval) cell.append(document.createElement("br"), element("small", interval));
+    if (column.interval) cell.append(element("small", column.interval(row)));
     line.append(cell);
   });
   return line;
