@@ -2,7 +2,8 @@
 
 >>> import numpy as np, kernels
 >>> X = np.array([[0.0], [1.0], [2.0]]); Y = 2 * X + 1
->>> fit = kernels.fit(kernels.Network.linear(1), X, Y, variant="vectorized", batch_size=3, learning_rate=0.3, epochs=500)
+>>> line = kernels.Network.linear(1)
+>>> fit = kernels.fit(line, X, Y, variant="vectorized", batch_size=3, learning_rate=0.3, epochs=500)
 >>> fit.theta.round(3)
 array([2., 1.])
 """

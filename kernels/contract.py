@@ -11,7 +11,8 @@ import numpy.typing as npt
 if TYPE_CHECKING:
     from kernels.network import Network
 
-Array: TypeAlias = npt.NDArray[np.floating[Any]]
+Array: TypeAlias = npt.NDArray[Any]
+"""float32 or float64; what a function returns has the dtype of what it was given."""
 Order: TypeAlias = npt.NDArray[np.int64]
 
 Forward: TypeAlias = "Callable[[Network, Array, Array], Array]"

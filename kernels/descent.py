@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,6 +16,9 @@ from kernels.contract import Array, Epoch, Gradient, Order
 from kernels.errors import InputError
 from kernels.network import Network
 from kernels.validation import check_batch_size, check_problem, check_seed, check_training
+
+if TYPE_CHECKING:
+    from kernels.registry import Variant
 
 DIVERGED_FACTOR = 1e4
 """A loss this many times that of zero parameters (or of the start, if larger) has diverged."""
@@ -103,7 +107,7 @@ def fit(
     X: Array,
     Y: Array,
     *,
-    variant: str = "jit",
+    variant: str | Variant = "jit",
     batch_size: int,
     learning_rate: float,
     epochs: int,
@@ -117,7 +121,7 @@ def fit(
     ----------
     X : (n, d) float32 or float64
     Y : (n, k), of the same dtype
-    variant : name of the kernels to use; see ``kernels.variants()``
+    variant : name of the kernels to use, see ``kernels.variants()``, or a Variant of your own
     batch_size : rows per update, 1 (stochastic) to n (batch descent)
     learning_rate : positive and finite
     epochs : passes over the data, 0 or more
@@ -137,9 +141,9 @@ def fit(
     Diverged
         If the loss or a parameter is no longer finite, or the loss has grown 10,000-fold.
     """
-    from kernels.registry import get  # the registry builds epochs with this module
+    from kernels.registry import get  # noqa: PLC0415 - the registry builds epochs with this module
 
-    kernel = get(variant)
+    kernel = get(variant) if isinstance(variant, str) else variant
     X, Y = check_problem(network, X, Y)
     check_training(len(X), batch_size, learning_rate, epochs)
     check_seed(seed)
@@ -161,7 +165,7 @@ def fit(
                 break
     return Fit(
         network=network,
-        variant=variant,
+        variant=kernel.name,
         batch_size=batch_size,
         descent=descent_name(batch_size, len(X)),
         learning_rate=learning_rate,

@@ -148,9 +148,7 @@ class Network:
             start = stop
         return tuple(layers)
 
-    def init(
-        self, rng: np.random.Generator, dtype: npt.DTypeLike = np.float64, scheme: str = "normal"
-    ) -> Array:
+    def init(self, rng: np.random.Generator, dtype: npt.DTypeLike = np.float64, scheme: str = "normal") -> Array:
         """Starting parameters theta (p,); biases are zero.
 
         Values are drawn in float64 and rounded, so both dtypes start from the same point.

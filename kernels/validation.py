@@ -28,6 +28,18 @@ def check_problem(network: Network, X: Array, Y: Array) -> tuple[Array, Array]:
     return np.ascontiguousarray(X), np.ascontiguousarray(Y)
 
 
+def check_shapes(network: Network, theta: Array, X: Array, Y: Array | None = None) -> None:
+    """Raise InputError unless the arrays fit the network and each other; compiled code would read past their ends."""
+    n = len(X)
+    expected = {"theta": (network.n_parameters,), "X": (n, network.n_inputs), "Y": (n, network.n_outputs)}
+    for name, values in (("theta", theta), ("X", X), ("Y", Y)):
+        if values is not None and values.shape != expected[name]:
+            raise InputError(
+                f"{name} has shape {values.shape} where the network {network} takes {expected[name]}: "
+                "change one of them"
+            )
+
+
 def check_training(n: int, batch_size: int, learning_rate: float, epochs: int) -> None:
     """Raise InputError unless the settings of a fit on n rows make sense."""
     check_batch_size(batch_size, n)
@@ -85,5 +97,6 @@ def _check_labels(network: Network, Y: Array) -> None:
         if wrong.any():
             row = int(np.argmax(wrong))
             raise InputError(
-                f"softmax takes target rows that sum to 1, but row {row} sums to {sums[row]:g}: one-hot encode the classes"
+                f"softmax takes target rows that sum to 1, but row {row} sums to {sums[row]:g}: "
+                "one-hot encode the classes"
             )

@@ -53,10 +53,12 @@ class BlockPlugin:
             self._tell(end=self._case(item.nodeid).id, failed=self.reasons.get(item.nodeid))
         return report
 
+    @pytest.hookimpl(tryfirst=True)
     def pytest_benchmark_generate_machine_info(self) -> dict[str, str]:
         """Leave the machine to ``environment.json``: pytest-benchmark would take a second for it in every block."""
         return {"described_in": "environment.json"}
 
+    @pytest.hookimpl(tryfirst=True)
     def pytest_benchmark_generate_commit_info(self) -> dict[str, str]:
         """Leave the commit to ``environment.json``."""
         return {"described_in": "environment.json"}

@@ -84,12 +84,10 @@ class Axes:
     threads: tuple[int, ...]
 
     def __post_init__(self) -> None:
-        for task in self.tasks:
-            if task not in TASKS:
-                raise unknown("task", task, TASKS)
-        for dtype in self.dtypes:
-            if dtype not in DTYPES:
-                raise unknown("dtype", dtype, DTYPES)
+        for what, names, there in (("task", self.tasks, tuple(TASKS)), ("dtype", self.dtypes, DTYPES)):
+            for name in names:
+                if name not in there:
+                    raise unknown(what, name, there)
         for size in self.batch_sizes:
             if size != "n" and (not isinstance(size, int) or size < 1):
                 raise InputError(f"a batch size is a whole number of at least 1 or n (all rows), got {size}")

@@ -49,9 +49,7 @@ def jobs_of(cases: Iterable[Case], networks: dict[str, NetworkSpec]) -> list[Job
 
 def contract_jobs(variants: tuple[str, ...], dtypes: tuple[str, ...] = DTYPES) -> list[Job]:
     """Return jobs for small networks of 0 to 3 hidden layers that use every activation and every loss."""
-    return [
-        Job(_spec(network), RANDOM_ROWS, dtype, variants) for network in contract_networks() for dtype in dtypes
-    ]
+    return [Job(_spec(network), RANDOM_ROWS, dtype, variants) for network in contract_networks() for dtype in dtypes]
 
 
 def contract_networks() -> list[Network]:

@@ -161,8 +161,8 @@ def load(name: str, dtype: npt.DTypeLike = np.float64) -> Dataset:
         Y = _encoded(target, source.classes)
         digest, kind = source.sha256, "classification" if source.classes else "regression"
         scaling, origin = source.scaling, source.origin
-    arrays = (np.ascontiguousarray(values, dtype) for values in (X, Y))
-    return Dataset(name, *arrays, kind=kind, scaling=scaling, origin=origin, sha256=digest)
+    X, Y = np.ascontiguousarray(X, dtype), np.ascontiguousarray(Y, dtype)
+    return Dataset(name, X, Y, kind=kind, scaling=scaling, origin=origin, sha256=digest)
 
 
 def cache_folder() -> Path:

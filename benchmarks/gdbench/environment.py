@@ -23,9 +23,7 @@ PACKAGES = ("gdbench", "numpy", "numba", "llvmlite", "scipy", "pandas", "pytest"
 
 def observe(threads: int = 1) -> dict[str, Any]:
     """Return the description that a fresh worker with so many threads gives."""
-    process = start(
-        "gdbench.environment", threads=threads, cores=allowed_cores()[:threads], stdout=subprocess.PIPE
-    )
+    process = start("gdbench.environment", threads=threads, cores=allowed_cores()[:threads], stdout=subprocess.PIPE)
     output, _ = process.communicate()
     described: dict[str, Any] = json.loads(output)
     return described
@@ -52,12 +50,15 @@ def describe() -> dict[str, Any]:
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "blas": [
-            {key: pool.get(key) for key in ("internal_api", "version", "architecture", "num_threads", "threading_layer")}
+            {
+                key: pool.get(key)
+                for key in ("internal_api", "version", "architecture", "num_threads", "threading_layer")
+            }
             for pool in pools
         ],
         "blas_threads": max((pool["num_threads"] for pool in pools), default=1),
         "numba_threads": numba.get_num_threads(),
-        "numba_threading_layer": numba.config.THREADING_LAYER,
+        "numba_threading_layer": str(vars(numba.config)["THREADING_LAYER"]),
         "versions": {name: _version(name) for name in PACKAGES},
         "commit": _git("rev-parse", "HEAD"),
         "dirty": bool(_git("status", "--porcelain", "--untracked-files=no")),

@@ -40,7 +40,7 @@ def fastest(table: pd.DataFrame) -> tuple[pd.Series, pd.DataFrame] | None:
     measured = table[(table["status"] == MEASURED) & (table["task"] == headline_task(table))]
     if measured.empty:
         return None
-    best = measured.loc[measured["seconds_per_row"].idxmin()]
+    best = measured.iloc[int(measured["seconds_per_row"].argmin())]
     limit = best["seconds_high"] * best["seconds_per_row"] / best["seconds"]
     lows = measured["seconds_low"] * measured["seconds_per_row"] / measured["seconds"]
     return best, measured[(lows <= limit) & (measured.index != best.name)].sort_values("seconds_per_row")
@@ -52,26 +52,26 @@ def _fastest(table: pd.DataFrame) -> str | None:
         return None
     best, ties = found
     per_row = best["seconds_per_row"] / best["seconds"]
-    what = "epoch" if best["task"] == "epoch" else f"call of {best['task']}"
+    what = "epoch" if best["task"] == "epoch" else f"row of a call of {best['task']}"
     coverage = f"{digits(100 * best['interval_coverage'])} % interval over {best['blocks']} processes"
     sentence = (
-        f"{best['network']} on {best['dataset']} ({best['sizes']}): {best['variant']} at batch size {best['batch_size']} "
-        f"in {best['dtype']} is fastest per {what if best['task'] == 'epoch' else 'row of a ' + what}, "
+        f"{best['network']} on {best['dataset']} ({best['sizes']}): "
+        f"{best['variant']} at batch size {best['batch_size']} in {best['dtype']} is fastest per {what}, "
         f"{seconds(best['seconds'])} or {seconds(best['seconds_per_row'])} a row "
         f"({interval(best['seconds_low'] * per_row, best['seconds_high'] * per_row)}, {coverage})"
     )
-    if best["speedup_vs_reference"] == best["speedup_vs_reference"] and best["variant"] != "reference":
+    if pd.notna(best["speedup_vs_reference"]) and best["variant"] != "reference":
         low, high = best["speedup_low"], best["speedup_high"]
-        sentence += f", {times(best['speedup_vs_reference'])} the speed of the reference ({digits(low)} to {times(high)})"
+        sentence += (
+            f", {times(best['speedup_vs_reference'])} the speed of the reference ({digits(low)} to {times(high)})"
+        )
     return f"{sentence}. {_ties(ties)}"
 
 
 def _ties(ties: pd.DataFrame) -> str:
     if ties.empty:
         return "No other case's interval overlaps it."
-    names = [
-        f"{row['variant']} at {row['batch_size']} in {row['dtype']}" for _, row in ties.head(MOST_TIES).iterrows()
-    ]
+    names = [f"{row['variant']} at {row['batch_size']} in {row['dtype']}" for _, row in ties.head(MOST_TIES).iterrows()]
     more = f" and {len(ties) - MOST_TIES} more" if len(ties) > MOST_TIES else ""
     return f"Not told apart from it: {', '.join(names)}{more}."
 
@@ -79,6 +79,4 @@ def _ties(ties: pd.DataFrame) -> str:
 def _failures(run: Run) -> list[str]:
     failed = run.summary[run.summary["status"] == FAILED]
     groups = failed.groupby(["variant", "reason"], sort=False)
-    return [
-        f"FAILED: {variant}, {len(group)} cases, in no ranking: {reason}." for (variant, reason), group in groups
-    ]
+    return [f"FAILED: {variant}, {len(group)} cases, in no ranking: {reason}." for (variant, reason), group in groups]

@@ -93,9 +93,7 @@ def expand(chosen: Profile, filters: Filters | None = None, variants: tuple[str,
         threads=wanted.threads or chosen.threads,
     )
     pairs = [
-        pair
-        for pair in chosen.experiments
-        if _admits(wanted.network, pair[0]) and _admits(wanted.dataset, pair[1])
+        pair for pair in chosen.experiments if _admits(wanted.network, pair[0]) and _admits(wanted.dataset, pair[1])
     ]
     if not pairs:
         there = choices(" on ".join(pair) for pair in chosen.experiments)

@@ -12,12 +12,13 @@ import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from gdbench.rounding import SAFETY, Bounded, Bounds, Values, bounds
-from gdbench.situations import Situation, random_situation, situations
+from gdbench.situations import Situation, situations
 from gdbench.trajectory import Trajectory, trajectories
 from kernels import InputError, Network, Variant, get
 from kernels.contract import Array
@@ -31,9 +32,9 @@ QUICK_ROWS = 8
 class Certificate:
     """Record that a variant agreed with the reference, or where it did not.
 
-    ``max_error`` and ``tolerance`` belong to the output that came closest to its limit, or went furthest
-    beyond it; both are relative to the largest true value of that output. ``max_error`` is infinite when
-    the variant failed in another way, which ``where`` then says.
+    ``max_error`` and ``tolerance`` belong to the comparison that came closest to its limit, or to the first
+    one that went beyond it, where the climb ended; both are relative to the largest true value compared.
+    ``max_error`` is infinite when the variant failed in another way, which ``where`` then says.
     """
 
     variant: str
@@ -56,7 +57,7 @@ class Finding:
     @property
     def strain(self) -> float:
         """Error in units of the tolerance; up to 1 is agreement."""
-        if math.isnan(self.error):
+        if math.isnan(self.error) or math.isnan(self.tolerance):
             return math.inf
         return self.error / self.tolerance if self.tolerance > 0 else (math.inf if self.error > 0 else 0.0)
 
@@ -107,13 +108,16 @@ def _certificate(
     kernel: Variant, network: Network, dtype: npt.DTypeLike, climb: Callable[[], Iterator[Finding]]
 ) -> Certificate:
     """Keep the finding under most strain; whatever a variant raises is a failure of that variant."""
+    worst = Finding("nothing was compared", 0.0, math.inf)
     try:
         with warnings.catch_warnings(), np.errstate(over="warn", divide="warn", invalid="warn"):
             warnings.simplefilter("error", RuntimeWarning)
-            worst = max(climb(), key=lambda finding: finding.strain)
+            for finding in climb():
+                worst = max(worst, finding, key=lambda finding: finding.strain)
+                if finding.strain > 1:  # what fails higher up follows from this, and would only hide the cause
+                    break
     except Exception as error:
-        text = str(error).splitlines()[0] if str(error) else ""
-        worst = Finding(text if isinstance(error, Fault) else f"{type(error).__name__}: {text}", math.inf, 0.0)
+        worst = Finding(str(error) if isinstance(error, Fault) else _text(error), math.inf, 0.0)
     return Certificate(
         variant=kernel.name,
         network=str(network),
@@ -123,6 +127,11 @@ def _certificate(
         certified=worst.strain <= 1,
         where=worst.where,
     )
+
+
+def _text(error: Exception) -> str:
+    """Kind of an exception and the first line of its message."""
+    return ": ".join([type(error).__name__, *str(error).splitlines()[:1]])
 
 
 class _Rows:
@@ -158,9 +167,7 @@ def _truth(network: Network, situation: Situation) -> Truth:
     )
 
 
-def _climb(
-    kernel: Variant, network: Network, truths: tuple[list[Truth], list[Trajectory]]
-) -> Iterator[Finding]:
+def _climb(kernel: Variant, network: Network, truths: tuple[list[Truth], list[Trajectory]]) -> Iterator[Finding]:
     found, paths = truths
     for truth in found:
         yield from _agreement(kernel, network, truth)
@@ -168,7 +175,11 @@ def _climb(
     _refuses(kernel, network, found[0].situation)
     for path in paths:
         name = f"trajectory of 100 updates at batch size {path.batch_size}"
-        yield Finding(name, path.deviation(kernel.epoch), path.tolerance)
+        try:
+            deviation = path.deviation(kernel.epoch)
+        except Exception as error:
+            raise Fault(f"{name} raised {_text(error)}") from error
+        yield Finding(name, deviation, path.tolerance)
 
 
 def _agreement(kernel: Variant, network: Network, truth: Truth) -> Iterator[Finding]:
@@ -203,23 +214,44 @@ def _call(
     shape: tuple[int, ...],
 ) -> Values:
     """Call a kernel twice and return its answer in float64, or raise Fault for a breach of the contract."""
-    before = [values.copy() if isinstance(values, np.ndarray) else None for values in arguments]
-    answer, again = function(*arguments), function(*arguments)
     where = f"{name} on {situation.name}"
-    for old, new in zip(before, arguments, strict=True):
-        if old is not None and not np.array_equal(old, new):
-            raise Fault(f"{where} changed one of its inputs")
-    if shape == ():
-        if not isinstance(answer, float):
-            raise Fault(f"{where} returned {type(answer).__name__} instead of float")
-    elif not isinstance(answer, np.ndarray) or answer.shape != shape or answer.dtype != situation.theta.dtype:
-        found = f"{getattr(answer, 'dtype', type(answer).__name__)} {getattr(answer, 'shape', '')}"
-        raise Fault(f"{where} returned {found} instead of {situation.theta.dtype} {shape}")
-    elif any(np.shares_memory(answer, values) for values in arguments if isinstance(values, np.ndarray)):
+    arrays = [values for values in arguments if isinstance(values, np.ndarray)]
+    before = [values.copy() for values in arrays]
+    try:
+        answer, again = function(*arguments), function(*arguments)
+    except Exception as error:
+        raise Fault(f"{where} raised {_text(error)}") from error
+    finally:
+        changed = _restore(arrays, before)
+    if changed:
+        raise Fault(f"{where} changed one of its inputs")
+    for found in (answer, again):
+        _check_kind(where, found, shape, situation.theta.dtype)
+    if any(np.shares_memory(np.asarray(answer), values) for values in arrays):
         raise Fault(f"{where} returned memory of one of its inputs")
+    if isinstance(answer, np.ndarray) and np.shares_memory(answer, np.asarray(again)):
+        raise Fault(f"{where} returned the same memory twice, so that a second call changes the first answer")
     if not np.array_equal(np.asarray(answer), np.asarray(again), equal_nan=True):
         raise Fault(f"{where} gave two answers to the same question")
     return np.asarray(answer, float)
+
+
+def _check_kind(where: str, answer: object, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+    """Raise Fault unless the answer is a float (shape ``()``), or an array of that shape and dtype."""
+    if shape == ():
+        if not isinstance(answer, float):
+            raise Fault(f"{where} returned {type(answer).__name__} instead of float")
+    elif not isinstance(answer, np.ndarray) or answer.shape != shape or answer.dtype != dtype:
+        found = f"{getattr(answer, 'dtype', type(answer).__name__)} {getattr(answer, 'shape', '')}"
+        raise Fault(f"{where} returned {found} instead of {dtype} {shape}")
+
+
+def _restore(arrays: list[npt.NDArray[Any]], before: list[npt.NDArray[Any]]) -> bool:
+    """Undo what a kernel did to its inputs, which other variants share; tell whether it did anything."""
+    changed = not all(np.array_equal(old, new) for old, new in zip(before, arrays, strict=True))
+    for old, new in zip(before, arrays, strict=True):
+        new[...] = old
+    return changed
 
 
 def _compare(name: str, situation: Situation, found: Values, truth: Values, limits: Bounded) -> Finding:
@@ -228,7 +260,8 @@ def _compare(name: str, situation: Situation, found: Values, truth: Values, limi
     if not np.isfinite(found).all():
         return Finding(f"{where} is not finite", math.inf, 0.0)
     error, allowed = np.abs(found - truth), SAFETY * limits.error
-    worst = np.unravel_index(np.argmax(error / allowed), error.shape)
+    with np.errstate(over="ignore"):  # allowed may be as small as the smallest number
+        worst = np.unravel_index(np.argmax(error / allowed), error.shape)
     scale = float(np.abs(truth).max()) or 1.0
     return Finding(where, float(error[worst]) / scale, float(allowed[worst]) / scale)
 
@@ -237,10 +270,12 @@ def _refuses(kernel: Variant, network: Network, situation: Situation) -> None:
     """Batch sizes below 1 and above n are errors, not something to be trimmed in silence."""
     n = len(situation.X)
     for batch_size in (0, n + 1):
+        arrays = (values.copy() for values in (situation.theta, situation.X, situation.Y))
         try:
-            kernel.epoch(
-                network, situation.theta, situation.X, situation.Y, np.arange(n), batch_size, UPDATE_RATE
-            )
+            kernel.epoch(network, *arrays, np.arange(n), batch_size, UPDATE_RATE)
         except InputError:
             continue
+        except Exception as error:
+            where = f"epoch with a batch size of {batch_size} on {n} rows"
+            raise Fault(f"{where} raised {_text(error)}: let it raise InputError") from error
         raise Fault(f"epoch took a batch size of {batch_size} on {n} rows: let it raise InputError")

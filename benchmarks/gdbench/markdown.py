@@ -39,7 +39,9 @@ def _origin(run: Run) -> str:
 def _table(table: Table) -> str:
     lines = [f"### {table.title}", "", _line(table.head), _line(["---"] * len(table.head))]
     for position, row in enumerate(table.rows):
-        lines.append(_line([f"**{cell}** {BEST}" if (position, i) == table.best else cell for i, cell in enumerate(row)]))
+        lines.append(
+            _line([f"**{cell}** {BEST}" if (position, i) == table.best else cell for i, cell in enumerate(row)])
+        )
     return "\n".join(lines)
 
 

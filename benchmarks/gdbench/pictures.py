@@ -14,7 +14,7 @@ from gdbench.records import MEASURED, Run
 from gdbench.storage import replacing
 
 COLORS = ("#4c566a", "#d08770", "#2e7d9a", "#7a3e9d", "#5b8c3a", "#b5446e", "#c9a227", "#222222")
-STYLES = {"float32": "-", "float64": "--"}
+STYLES = ("-", "--")
 
 
 def write_picture(run: Run, path: Path) -> None:
@@ -26,25 +26,27 @@ def write_picture(run: Run, path: Path) -> None:
     rows = -(-len(panels) // columns)
     figure = Figure(figsize=(5.6 * columns, 3.7 * rows + 0.7), layout="constrained")
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
+    styles = dict(zip(run.summary["dtype"].unique(), STYLES, strict=False))
     colors = dict(zip(run.summary["variant"].unique(), COLORS * 4, strict=False))
     for axes, (name, table) in zip(grid, panels, strict=False):
-        _panel(axes, " on ".join(name), table[table["task"] == headline_task(table)], colors)
+        _panel(axes, " on ".join(name), table[table["task"] == headline_task(table)], colors, styles)
     for axes in grid[len(panels) :]:
         axes.remove()
-    handles = {label: handle for axes in grid[: len(panels)] for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)}
-    figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=4, frameon=False, fontsize=9)
+    handles = {line.get_label(): line for axes in grid[: len(panels)] for line in axes.get_lines()}
+    figure.legend(handles=list(handles.values()), loc="outside lower center", ncols=4, frameon=False, fontsize=9)
     figure.suptitle(f"Time per row of a training pass, {run.environment['cpu']}", fontsize=11)
     with replacing(path) as temporary:
         figure.savefig(temporary, format="png", dpi=130)
 
 
-def _panel(axes: Axes, title: str, table: pd.DataFrame, colors: dict[str, str]) -> None:
+def _panel(axes: Axes, title: str, table: pd.DataFrame, colors: dict[str, str], styles: dict[str, str]) -> None:
     measured = table[table["status"] == MEASURED]
-    for (variant, dtype), line in measured.groupby(["variant", "dtype"], sort=False):
-        line = line.sort_values("batch_size")
+    for key, group in measured.groupby(["variant", "dtype"], sort=False):
+        variant, dtype = map(str, key)
+        line = group.sort_values("batch_size")
         per_row = line["seconds_per_row"] / line["seconds"]
-        style = {"color": colors[variant], "linestyle": STYLES[dtype]}
-        axes.plot(line["batch_size"], line["seconds_per_row"], marker="o", ms=3.5, lw=1.6, label=f"{variant} {dtype}", **style)
+        (points,) = axes.plot(line["batch_size"], line["seconds_per_row"], marker="o", ms=3.5, lw=1.6)
+        points.set(color=colors[variant], linestyle=styles[dtype], label=f"{variant} {dtype}")
         low, high = line["seconds_low"] * per_row, line["seconds_high"] * per_row
         axes.fill_between(line["batch_size"], low, high, color=colors[variant], alpha=0.18, lw=0)
     sizes = sorted(measured["batch_size"].unique())

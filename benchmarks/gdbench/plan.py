@@ -49,9 +49,7 @@ class Plan:
     blocks: tuple[Block, ...] = field(repr=False)
 
 
-def make_plan(
-    cases: list[Case], *, profile: str, command: str, rounds: int, case_seconds: float, seed: int
-) -> Plan:
+def make_plan(cases: list[Case], *, profile: str, command: str, rounds: int, case_seconds: float, seed: int) -> Plan:
     """Divide cases into blocks, in orders that the seed decides."""
     rng = np.random.default_rng(seed)
     groups: dict[tuple[str, str, int], list[int]] = {}

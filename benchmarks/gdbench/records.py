@@ -159,9 +159,7 @@ def _speedup(seconds: pd.Series | None, reference: pd.Series | None) -> dict[str
     return {"speedup_vs_reference": ratio.median, "speedup_low": ratio.low, "speedup_high": ratio.high}
 
 
-def _status(
-    case: Case, seconds: pd.Series | None, proof: dict[Any, Any], failures: dict[str, str]
-) -> dict[str, str]:
+def _status(case: Case, seconds: pd.Series | None, proof: dict[Any, Any], failures: dict[str, str]) -> dict[str, str]:
     """Failed when a certificate or a process says so; times of a failed case are never shown."""
     if case.id in failures:
         return {"status": FAILED, "reason": failures[case.id]}

@@ -68,9 +68,7 @@ class Bounded:
     def __matmul__(self, other: Bounded) -> Bounded:
         m = self.value.shape[-1]
         carried = np.abs(self.value) @ other.error + self.error @ other.most
-        return self._with(
-            self.value @ other.value, carried + self._gamma(m) * (self.most @ other.most) + m * self.tiny
-        )
+        return self._with(self.value @ other.value, carried + self._gamma(m) * (self.most @ other.most) + m * self.tiny)
 
     def scaled(self, factor: float) -> Bounded:
         """Multiply by a number that is itself rounded."""
@@ -101,9 +99,7 @@ class Bounds:
 
 def bounds(network: Network, theta: Values, X: Values, Y: Values, dtype: npt.DTypeLike) -> Bounds:
     """Values in float64 and error bounds for a computation in dtype, of arguments that it holds exactly."""
-    layers = [
-        (Bounded.exact(W, dtype), Bounded.exact(b, dtype)) for W, b in network.unpack(np.asarray(theta, float))
-    ]
+    layers = [(Bounded.exact(W, dtype), Bounded.exact(b, dtype)) for W, b in network.unpack(np.asarray(theta, float))]
     targets = Bounded.exact(Y, dtype)
     activations = [Bounded.exact(X, dtype)]
     for (W, b), name in zip(layers, network.activations, strict=True):

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any, TextIO
+from typing import IO, Any
 
 from gdbench.plan import Block, Plan, read_plan
 from gdbench.storage import write_text
@@ -141,7 +141,7 @@ def _listen(folder: Path, process: subprocess.Popen[str], report: Report) -> str
     return running
 
 
-def _events(stream: TextIO) -> Iterator[dict[str, Any] | None]:
+def _events(stream: IO[str]) -> Iterator[dict[str, Any] | None]:
     """Yield the worker's events, and None when it has said nothing for too long."""
     lines: queue.Queue[str] = queue.Queue()
 

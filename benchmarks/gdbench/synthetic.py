@@ -37,7 +37,7 @@ class Recipe:
     def __post_init__(self) -> None:
         limits = {
             "n": self.n >= 2,
-            "d": 1 <= self.d,
+            "d": self.d >= 1,
             "k": self.k >= (1 if self.kind == "regression" else 2),
             "condition": np.isfinite(self.condition) and self.condition >= 1,
             "noise": np.isfinite(self.noise) and self.noise >= 0,

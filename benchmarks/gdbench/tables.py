@@ -45,8 +45,8 @@ def _table(name: str, table: pd.DataFrame) -> Table:
         if found is not None and (found[0]["variant"], found[0]["dtype"]) == (variant, dtype):
             best = position, sizes.index(found[0]["batch_size"]) + 2
         rows.append((str(variant), str(dtype), *cells))
-    sizes_label, threads = table["sizes"].iloc[0], table["threads"].iloc[0]
-    title = f"{name} ({sizes_label}), {task}, {threads} thread{'s' if threads > 1 else ''}: time per row and speed relative to reference"
+    threads = table["threads"].iloc[0]
+    title = f"{name}, {task}, {threads} thread{'s' if threads > 1 else ''}: time per row, speed of the reference = 1x"
     head = ("variant", "dtype", *(_column(table, size) for size in sizes))
     return Table(title, head, tuple(rows), best)
 

@@ -1,6 +1,6 @@
 """Fits one network on one data set in one or more descent regimes, and records loss, score and seconds.
 
-Seconds are those of the passes over the data (shuffle and updates). Compilation, the evaluation of the
+Seconds are those of the epochs (gather, gradient, update). Compilation, shuffling, the evaluation of the
 loss and the score, and the progress display are outside them.
 """
 
@@ -11,7 +11,7 @@ import io
 import math
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from time import perf_counter
 from typing import Any
 
@@ -21,11 +21,10 @@ import kernels
 from gdbench.datasets import Dataset
 from kernels import Diverged, InputError, Network, descent_name
 from kernels.contract import Array
-from kernels.validation import check_problem, check_training
+from kernels.validation import check_problem, check_seed, check_training
 
 SCORES = {"classification": "accuracy", "regression": "R²"}
 WARM_UP_ROWS = 2
-LOSS_REPEATS = 5
 
 
 @dataclass(frozen=True)
@@ -93,8 +92,7 @@ def check(training: Training, batch_size: int) -> None:
     check_training(training.dataset.n_rows, batch_size, training.learning_rate, training.epochs)
     if training.epochs < 1:
         raise InputError(f"epochs must be at least 1 here, got {training.epochs}")
-    if training.seed < 0:
-        raise InputError(f"the seed must be a whole number of at least 0, got {training.seed}")
+    check_seed(training.seed)
     training.start()
 
 
@@ -121,19 +119,26 @@ def fit_descent(training: Training, *, batch_size: int, on_epoch: Callable[[Poin
     """
     points: list[Point] = []
     diverged, interrupted = None, False
+    watch = _Stopwatch(training.variant)
+
+    def record(epoch: int, theta: Array, loss: float) -> None:
+        points.append(Point(epoch, watch.seconds, loss, score(training, theta)))
+        if on_epoch is not None:
+            on_epoch(points[-1])
+
     try:
         _run_in(training, batch_size)
         kernels.fit(
             training.network,
             training.dataset.X,
             training.dataset.Y,
-            variant=training.variant,
+            variant=watch.variant,
             batch_size=batch_size,
             learning_rate=training.learning_rate,
             epochs=training.epochs,
             seed=training.seed,
             theta=training.start(),
-            callback=_recorder(training, points, on_epoch),
+            callback=record,
         )
     except Diverged as error:
         diverged = error
@@ -152,37 +157,19 @@ def _run_in(training: Training, batch_size: int) -> None:
         epoch(training.network, training.start(), X, Y, order, batch_size, training.learning_rate)
 
 
-def _recorder(
-    training: Training, points: list[Point], on_epoch: Callable[[Point], None] | None
-) -> Callable[[int, Array, float], None]:
-    """Make the callback of a fit that appends a Point per epoch.
+class _Stopwatch:
+    """Seconds that a variant has spent in its epochs: shuffling, loss, score and display are outside."""
 
-    The fit evaluates the loss between an epoch and its callback, so the time of one evaluation is taken off.
-    """
-    loss_seconds = _loss_seconds(training)
-    spent, resumed = 0.0, perf_counter()
+    def __init__(self, name: str) -> None:
+        self.seconds = 0.0
+        self._epoch = kernels.get(name).epoch
+        self.variant = replace(kernels.get(name), epoch=self._timed)
 
-    def record(epoch: int, theta: Array, loss: float) -> None:
-        nonlocal spent, resumed
-        if epoch > 0:
-            spent += max(perf_counter() - resumed - loss_seconds, 0.0)
-        points.append(Point(epoch, spent, float(loss), score(training, theta)))
-        if on_epoch is not None:
-            on_epoch(points[-1])
-        resumed = perf_counter()
-
-    return record
-
-
-def _loss_seconds(training: Training) -> float:
-    """Shortest of a few evaluations of the loss, so that never more than the truth is taken off."""
-    kernel, theta = kernels.get(training.variant), training.start()
-    times = []
-    for _ in range(LOSS_REPEATS):
+    def _timed(self, *arguments: Any) -> Array:
         started = perf_counter()
-        kernel.loss(training.network, theta, training.dataset.X, training.dataset.Y)
-        times.append(perf_counter() - started)
-    return min(times)
+        theta = self._epoch(*arguments)
+        self.seconds += perf_counter() - started
+        return theta
 
 
 def score(training: Training, theta: Array) -> float:

@@ -23,7 +23,8 @@ ROWS = 24
 UPDATES = 100
 BATCH_SIZES = (1, 7, ROWS)
 """Stochastic, mini-batch with a short last batch of 3, and batch descent."""
-LEARNING_RATE = 0.25
+LARGEST_RATE = 0.25
+"""Halved until the reference descends: a diverging trajectory would prove nothing."""
 JOLTED_RUNS = 3
 FACTOR = 8
 """Allowance over the largest deviation that three jolted runs showed."""
@@ -36,15 +37,15 @@ class Trajectory:
     network: Network
     situation: Situation
     batch_size: int
+    learning_rate: float
     truth: Values
     tolerance: float
 
     def deviation(self, epoch: Epoch) -> float:
         """Largest deviation of the parameters to which an epoch function leads, relative to the largest."""
-        theta = self.situation.theta
+        theta, X, Y = (values.copy() for values in (self.situation.theta, self.situation.X, self.situation.Y))
         for order in _orders(self.batch_size):
-            X, Y = self.situation.X, self.situation.Y
-            theta = epoch(self.network, theta, X, Y, order, self.batch_size, LEARNING_RATE)
+            theta = epoch(self.network, theta, X, Y, order, self.batch_size, self.learning_rate)
         return float(np.abs(theta.astype(float) - self.truth).max() / np.abs(self.truth).max())
 
 
@@ -55,15 +56,26 @@ def trajectories(network: Network, dtype: npt.DTypeLike) -> list[Trajectory]:
 
 
 def _trajectory(network: Network, situation: Situation, batch_size: int) -> Trajectory:
-    theta, X, Y = situation.wide()
-    truth = theta
-    for order in _orders(batch_size):
-        truth = get("reference").epoch(network, truth, X, Y, order, batch_size, LEARNING_RATE)
+    rate, truth = _descend(network, situation, batch_size)
     spread = max(
-        np.abs(_jolted(network, situation, batch_size, seed=seed) - truth).max() for seed in range(JOLTED_RUNS)
+        np.abs(_jolted(network, situation, batch_size, rate, seed=seed) - truth).max() for seed in range(JOLTED_RUNS)
     )
     tolerance = FACTOR * float(spread / np.abs(truth).max())
-    return Trajectory(network, situation, batch_size, truth, tolerance)
+    return Trajectory(network, situation, batch_size, rate, truth, tolerance)
+
+
+def _descend(network: Network, situation: Situation, batch_size: int) -> tuple[float, Values]:
+    """Return a learning rate at which the reference ends below the loss it started from, and where it ends."""
+    reference, (start, X, Y), rate = get("reference"), situation.wide(), LARGEST_RATE
+    limit = reference.loss(network, start, X, Y)
+    with np.errstate(over="ignore", invalid="ignore"):
+        while True:
+            theta = start
+            for order in _orders(batch_size):
+                theta = reference.epoch(network, theta, X, Y, order, batch_size, rate)
+            if reference.loss(network, theta, X, Y) <= limit:
+                return rate, theta
+            rate /= 2
 
 
 def _orders(batch_size: int) -> list[Order]:
@@ -73,7 +85,7 @@ def _orders(batch_size: int) -> list[Order]:
     return [rng.permutation(ROWS) for _ in range(epochs)]
 
 
-def _jolted(network: Network, situation: Situation, batch_size: int, *, seed: int) -> Values:
+def _jolted(network: Network, situation: Situation, batch_size: int, rate: float, *, seed: int) -> Values:
     """Parameters in float64 when each update errs by as much as rounding in the dtype of the situation may."""
     theta, X, Y = situation.wide()
     dtype = situation.theta.dtype
@@ -82,7 +94,7 @@ def _jolted(network: Network, situation: Situation, batch_size: int, *, seed: in
     for order in _orders(batch_size):
         for rows in batches(order, batch_size):
             gradient = bounds(network, theta, X[rows], Y[rows], dtype).gradient
-            step = LEARNING_RATE * gradient.value
-            error = LEARNING_RATE * gradient.error + u * (np.abs(theta) + 2 * np.abs(step))
+            step = rate * gradient.value
+            error = rate * gradient.error + u * (np.abs(theta) + 2 * np.abs(step))
             theta = theta - step + rng.choice((-1.0, 1.0), theta.shape) * error
     return theta

@@ -73,9 +73,7 @@ def _buffers(network: Network, theta: Array, rows: int) -> list[Array]:
     return [np.empty((rows, width), theta.dtype) for width in network.sizes[1:]]
 
 
-def _last_sums(
-    network: Network, layers: tuple[tuple[Array, Array], ...], X: Array, activations: list[Array]
-) -> Array:
+def _last_sums(network: Network, layers: tuple[tuple[Array, Array], ...], X: Array, activations: list[Array]) -> Array:
     """Fill the hidden activations and return the weighted sums of the last layer."""
     previous = X
     for (W, b), A in zip(layers, activations, strict=True):
@@ -87,9 +85,7 @@ def _last_sums(
     return previous
 
 
-def _forward(
-    network: Network, layers: tuple[tuple[Array, Array], ...], X: Array, activations: list[Array]
-) -> None:
+def _forward(network: Network, layers: tuple[tuple[Array, Array], ...], X: Array, activations: list[Array]) -> None:
     _activate(network.output, _last_sums(network, layers, X, activations))
 
 

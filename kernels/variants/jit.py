@@ -5,12 +5,14 @@ the interpreter, which is left out here. Matrix products are still those of BLAS
 Numbers travel as arguments (layer sizes, codes of activations), so each dtype compiles once for all networks.
 """
 
+from typing import Any
+
 import numpy as np
 from numba import njit
 
 from kernels.contract import Array, Order
 from kernels.network import Network
-from kernels.validation import check_batch_size
+from kernels.validation import check_batch_size, check_shapes
 
 IDENTITY, SIGMOID, TANH, RELU, SOFTMAX = range(5)
 CODES = {"identity": IDENTITY, "sigmoid": SIGMOID, "tanh": TANH, "relu": RELU, "softmax": SOFTMAX}
@@ -18,19 +20,17 @@ CODES = {"identity": IDENTITY, "sigmoid": SIGMOID, "tanh": TANH, "relu": RELU, "
 
 def forward(network: Network, theta: Array, X: Array) -> Array:
     """Outputs of the network, (n, k), for inputs X (n, d)."""
-    return _run_forward(*_numbers(network), _tidy(network, theta), np.ascontiguousarray(X))
+    return _run_forward(*_prepared(network, theta, X))
 
 
 def loss(network: Network, theta: Array, X: Array, Y: Array) -> float:
     """Mean loss over the rows of X (n, d) and Y (n, k), computed from the last layer's weighted sums."""
-    arrays = np.ascontiguousarray(X), np.ascontiguousarray(Y)
-    return float(_run_loss(*_numbers(network), _tidy(network, theta), *arrays))
+    return float(_run_loss(*_prepared(network, theta, X, Y)))
 
 
 def gradient(network: Network, theta: Array, X: Array, Y: Array) -> Array:
     """Gradient of ``loss`` by theta, (p,)."""
-    arrays = np.ascontiguousarray(X), np.ascontiguousarray(Y)
-    return _run_gradient(*_numbers(network), _tidy(network, theta), *arrays)
+    return _run_gradient(*_prepared(network, theta, X, Y))
 
 
 def epoch(
@@ -38,19 +38,16 @@ def epoch(
 ) -> Array:
     """Parameters (p,) after one pass over the rows in the given order."""
     check_batch_size(batch_size, len(order))
-    arrays = np.ascontiguousarray(X), np.ascontiguousarray(Y), np.ascontiguousarray(order)
     rate = theta.dtype.type(learning_rate)
-    return _run_epoch(*_numbers(network), _tidy(network, theta), *arrays, int(batch_size), rate)
+    arguments = (*_prepared(network, theta, X, Y), np.ascontiguousarray(order), int(batch_size), rate)
+    return _run_epoch(*arguments)
 
 
-def _numbers(network: Network) -> tuple[Array, int, int, bool]:
-    squared = network.loss == "squared_error"
-    return np.array(network.sizes), CODES[network.hidden], CODES[network.output], squared
-
-
-def _tidy(network: Network, theta: Array) -> Array:
-    network.unpack(theta)  # a wrong length is an error here, not a read past the end in compiled code
-    return np.ascontiguousarray(theta)
+def _prepared(network: Network, theta: Array, X: Array, *Y: Array) -> tuple[Any, ...]:
+    """Arguments of the compiled functions: the network in numbers, arrays that surely fit it and each other."""
+    check_shapes(network, theta, X, *Y)
+    codes = CODES[network.hidden], CODES[network.output], network.loss == "squared_error"
+    return np.array(network.sizes), *codes, *(np.ascontiguousarray(values) for values in (theta, X, *Y))
 
 
 @njit(cache=True)
@@ -99,8 +96,11 @@ def _run_epoch(sizes, hidden, output, squared, theta, X, Y, order, batch_size, r
     for start in range(0, len(order), batch_size):
         rows = min(batch_size, len(order) - start)
         for i in range(rows):
-            X_batch[i] = X[order[start + i]]
-            Y_batch[i] = Y[order[start + i]]
+            row = order[start + i]
+            if row < 0 or row >= len(X):
+                raise IndexError("order names a row that X does not have")
+            X_batch[i] = X[row]
+            Y_batch[i] = Y[row]
         _gradient(sizes, hidden, output, squared, theta, X_batch[:rows], Y_batch[:rows], work, back, gradient)
         for i in range(len(theta)):
             theta[i] -= rate * gradient[i]
@@ -183,13 +183,20 @@ def _gradient(sizes, hidden, output, squared, theta, X, Y, work, back, gradient)
         if layer > 1:
             lower = _layer_of(back, sizes, layer - 1, len(X))
             np.dot(delta, _weights_of(theta, sizes, layer)[0].T, lower)
-            for i in range(len(lower)):
-                for j in range(lower.shape[1]):
-                    a = previous[i, j]
-                    if hidden == SIGMOID:
-                        lower[i, j] *= a * (one - a)
-                    elif hidden == TANH:
-                        lower[i, j] *= one - a * a
-                    elif a <= zero:
-                        lower[i, j] = zero
+            _multiply_slope(hidden, previous, lower)
             delta = lower
+
+
+@njit(cache=True)
+def _multiply_slope(hidden, A, delta):
+    """Multiply delta by the derivative of a hidden activation, from its value A."""
+    one, zero = A.dtype.type(1), A.dtype.type(0)
+    for i in range(len(A)):
+        for j in range(A.shape[1]):
+            a = A[i, j]
+            if hidden == SIGMOID:
+                delta[i, j] *= a * (one - a)
+            elif hidden == TANH:
+                delta[i, j] *= one - a * a
+            elif a <= zero:
+                delta[i, j] = zero

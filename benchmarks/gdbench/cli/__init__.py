@@ -29,7 +29,7 @@ class Commands(click.Group):
 @click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="gdbench", message="gdbench %(version)s")
 def gdbench() -> None:
-    """Benchmark gradient descent on CPUs: every kernel is proven right before it is timed.
+    r"""Benchmark gradient descent on CPUs: every kernel is proven right before it is timed.
 
     \b
     Exit codes: 0 fine, 1 a regression was proven, 2 wrong usage or unreadable input,
@@ -47,7 +47,8 @@ def main() -> None:
     except click.Abort:
         fail("stopped.", 130)
     except click.ClickException as error:
-        error.show()
-        sys.exit(2)
+        context = getattr(error, "ctx", None)
+        remedy = f" (see {context.command_path} --help)" if context else ""
+        fail(error.format_message().rstrip(".") + remedy, 2)
     except (InputError, Diverged) as error:
         fail(str(error), 2)

@@ -32,9 +32,9 @@ def fail(sentence: str, code: int) -> NoReturn:
 
 def json_option(command: Command) -> Command:
     """Add ``--json PATH`` to a command; the parameter is called ``json_path``."""
-    return click.option(
-        "--json", "json_path", metavar="PATH", help="Write the answer as JSON; - is standard output."
-    )(command)
+    return click.option("--json", "json_path", metavar="PATH", help="Write the answer as JSON; - is standard output.")(
+        command
+    )
 
 
 def audience(json_path: str | None) -> Console:
@@ -53,4 +53,6 @@ def write_json(json_path: str | None, answer: Any) -> None:
     try:
         write_text(Path(json_path), text)
     except OSError as error:
-        raise InputError(f"cannot write {json_path} ({error.strerror}): name a file in a folder that you own") from error
+        raise InputError(
+            f"cannot write {json_path} ({error.strerror}): name a file in a folder that you own"
+        ) from error

@@ -13,7 +13,7 @@ from kernels import InputError
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-class Names(click.ParamType):
+class Names(click.ParamType[tuple[Any, ...]]):
     """Comma-separated names or sizes; the option may also be repeated."""
 
     name = "names"

@@ -43,10 +43,14 @@ def inventory() -> dict[str, list[dict[str, Any]]]:
         "unavailable": [{"name": name, "reason": reason} for name, reason in kernels.unavailable().items()],
         "networks": [{"name": name, "about": spec.about} for name, spec in networks().items()],
         "datasets": [
-            *({"name": name, "shape": _shape(*source.shape), "scaling": source.scaling, "origin": source.origin}
-              for name, source in REAL.items()),
-            *({"name": name, "shape": f"options {synthetic.options()}", "scaling": "by recipe", "origin": "synthetic"}
-              for name in synthetic.RECIPES),
+            *(
+                {"name": name, "shape": _shape(*source.shape), "scaling": source.scaling, "origin": source.origin}
+                for name, source in REAL.items()
+            ),
+            *(
+                {"name": name, "shape": f"options {synthetic.options()}", "scaling": "by recipe", "origin": "synthetic"}
+                for name in synthetic.RECIPES
+            ),
         ],
         "tasks": [{"name": name, "about": (build.__doc__ or "").strip()} for name, build in TASKS.items()],
         "profiles": [

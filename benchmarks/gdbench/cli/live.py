@@ -34,7 +34,12 @@ def watch(plan: Plan, folder: Path) -> Iterator[Report]:
     costs = {block.index: estimate_seconds(plan, block) for block in left(folder, plan)}
     by_index = {block.index: block for block in plan.blocks}
     progress = Progress(
-        TextColumn("Measuring"), BarColumn(), TimeLeft(), TextColumn("{task.description}"), console=notes, transient=True
+        TextColumn("Measuring"),
+        BarColumn(),
+        TimeLeft(),
+        TextColumn("{task.description}"),
+        console=notes,
+        transient=True,
     )
     with progress:
         bar = progress.add_task("", total=sum(costs.values()), begun=monotonic())
@@ -53,10 +58,11 @@ def watch(plan: Plan, folder: Path) -> Iterator[Report]:
             block = by_index[int(state["block"])]
             share = state["cases"] / len(block.cases) if "block_end" not in event else 0
             case = plan.cases[block.cases[0]]
+            number = int(state["number"]) + ("block_end" not in event)
             progress.update(
                 bar,
                 completed=state["spent"] + costs[block.index] * min(share, 1.0),
-                description=f"{case.network} on {case.dataset}, block {int(state['number']) + ('block_end' not in event)} of {len(plan.blocks)}",
+                description=f"{case.network} on {case.dataset}, block {number} of {len(plan.blocks)}",
             )
 
         yield report

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
+import secrets
 import shlex
 import sys
 from pathlib import Path
 from typing import Any
 
 import click
-import numpy as np
 
-from gdbench.certificates import for_json, jobs_of
+from gdbench.certificates import all_certified, for_json, jobs_of
 from gdbench.cli.check import certificate_table, certify
 from gdbench.cli.console import KERNEL_WRONG, OK, audience, fail, json_option, notes
 from gdbench.cli.filters import filter_options, read_filters
@@ -23,7 +23,7 @@ from gdbench.plan import Plan, estimate_seconds, fingerprint, make_plan, read_pl
 from gdbench.results import rebuild
 from gdbench.run import BlockFailed, execute, left, new_folder, remember_failure, unfinished
 from gdbench.storage import write_text
-from gdbench.units import duration
+from gdbench.units import digits, duration
 from kernels import InputError
 
 EXAMPLES = """
@@ -39,15 +39,26 @@ INTERRUPTED = 130
 
 
 @click.command("run", epilog=EXAMPLES)
-@click.option("--profile", "profile_name", default="quick", show_default=True, help="How much to measure; see gdbench list.")
+@click.option(
+    "--profile", "profile_name", default="quick", show_default=True, help="How much to measure; see gdbench list."
+)
 @filter_options()
 @click.option("--seed", type=int, default=None, help="Of the order of blocks and cases; drawn anew if not given.")
 @click.option("--dry-run", is_flag=True, help="Print the plan and its cost; measure and write nothing.")
 @click.option("--resume", is_flag=True, help="Go on with the newest unfinished run, or with the one in --output.")
-@click.option("--output", type=click.Path(path_type=Path), help="Folder of the run; a new dated one below reports/ if not given.")
+@click.option(
+    "--output", type=click.Path(path_type=Path), help="Folder of the run; a new dated one below reports/ if not given."
+)
 @json_option
 def command(
-    *, profile_name: str, seed: int | None, dry_run: bool, resume: bool, output: Path | None, json_path: str | None, **filters: Any
+    *,
+    profile_name: str,
+    seed: int | None,
+    dry_run: bool,
+    resume: bool,
+    output: Path | None,
+    json_path: str | None,
+    **filters: Any,
 ) -> int:
     """Measure the grid into a new folder: certificates first, then blocks of fresh, pinned processes.
 
@@ -88,7 +99,7 @@ def _planned(profile_name: str, seed: int | None, filters: dict[str, Any]) -> Pl
         command=shlex.join(["gdbench", *sys.argv[1:]]),
         rounds=chosen.blocks,
         case_seconds=chosen.case_seconds,
-        seed=int(np.random.SeedSequence().entropy or 0) % 2**32 if seed is None else seed,
+        seed=secrets.randbits(32) if seed is None else seed,
     )
 
 
@@ -98,7 +109,9 @@ def _resumed(output: Path | None, filters: dict[str, Any]) -> Path:
         raise InputError("--resume goes on with the plan as it was: leave out the filters")
     folder = output or unfinished()
     if read_plan(folder).fingerprint != fingerprint():
-        raise InputError(f"the code has changed since {folder} was begun: start a new run, so that no table mixes versions")
+        raise InputError(
+            f"the code has changed since {folder} was begun: start a new run, so that no table mixes versions"
+        )
     return folder
 
 
@@ -121,12 +134,22 @@ def _certify(folder: Path, plan: Plan) -> None:
         notes.print(one_line(environment), highlight=False, style="dim", soft_wrap=True)
     rows = certify(jobs_of(plan.cases, plan.networks))
     write_text(folder / "certificates.json", json.dumps(for_json(rows), indent=1) + "\n")
-    notes.print(certificate_table(rows), "", highlight=False)
+    notes.print(_verdict(rows), highlight=False)
     wrong = {(r["variant"], r["network"], r["dataset"], r["dtype"]): r["where"] for r in rows if not r["certified"]}
     for case in plan.cases:
         reason = wrong.get((case.variant, case.network, case.dataset, case.dtype))
         if reason is not None:
             remember_failure(folder, case.id, reason)
+
+
+def _verdict(rows: list[dict[str, Any]]) -> Any:
+    """One line when all is well, the worst certificates when not."""
+    if not all_certified(rows):
+        return certificate_table(rows)
+    strain = max(row["max_error"] / row["tolerance"] for row in rows if row["tolerance"])
+    return (
+        f"[green]All {len(rows)} certificates granted[/]: the worst error is {digits(100 * strain)} % of its tolerance."
+    )
 
 
 def _interrupted(folder: Path, plan: Plan) -> None:
@@ -152,14 +175,15 @@ def _show_plan(plan: Plan, folder: Path) -> None:
     out = audience(None)
     groups: dict[str, list[float]] = {}
     for block in plan.blocks:
-        first = plan.cases[block.cases[0]]
-        name = f"{first.network} on {first.dataset}, {block.threads} thread{'s' if block.threads > 1 else ''}, {len(block.cases)} cases"
+        first, plural = plan.cases[block.cases[0]], "s" if block.threads > 1 else ""
+        name = f"{first.network} on {first.dataset}, {block.threads} thread{plural}, {len(block.cases)} cases"
         groups.setdefault(name, []).append(estimate_seconds(plan, block))
     for name, seconds in groups.items():
         out.print(f"{name}: {len(seconds)} blocks of about {duration(seconds[0])}", highlight=False)
     total = sum(sum(seconds) for seconds in groups.values())
     out.print(
-        f"{len(plan.cases)} cases, {len(plan.blocks)} blocks, about {duration(total)} of measuring after the certificates, "
-        f"and up to 40 s more where Numba has not compiled yet. Results would go to {folder}. Nothing was measured or written.",
+        f"{len(plan.cases)} cases, {len(plan.blocks)} blocks, about {duration(total)} of measuring after the "
+        f"certificates, and up to 40 s more where Numba has not compiled yet. Results would go to {folder}. "
+        "Nothing was measured or written.",
         highlight=False,
     )

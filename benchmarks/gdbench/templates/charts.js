@@ -45,7 +45,7 @@ function heatmapFigure(cases, variants, colours) {
   const map = (write) => grid.map((line) => line.map(write));
   const { axis, ...layout } = baseLayout(colours);
   // Cells are numbered, because category axes take a number for a name where a name looks like it.
-  const numbered = (labels) => ({ ...axis, showgrid: false, ticks: "", tickvals: [...labels.keys()], ticktext: labels });
+  const numbered = (labels) => ({ ...axis, showgrid: false, ticks: "", tickangle: 0, tickvals: [...labels.keys()], ticktext: labels });
   return {
     data: [{
       type: "heatmap",

@@ -72,10 +72,12 @@ function readColours() {
 }
 
 function drawChart(id, figure) {
-  const chart = document.getElementById(id);
-  chart.style.minWidth = `${figure.minWidth}px`;
+  const chart = document.getElementById(id), minWidth = `${figure.minWidth}px`;
+  const resized = chart.style.minWidth !== minWidth;
+  chart.style.minWidth = minWidth;
   const config = { responsive: true, displaylogo: false, modeBarButtons: [["toImage"]] };
   window.Plotly.react(chart, figure.data, figure.layout, config);
+  if (resized) window.Plotly.Plots.resize(chart); // Plotly itself only looks at the window's size
 }
 
 function drawCharts(cases) {

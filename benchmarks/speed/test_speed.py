@@ -1,0 +1,38 @@
+"""pytest-benchmark's own table of a profile's cases: ``pytest benchmarks/speed --benchmark-group-by=param:batch_size``.
+
+The profile is smoke, or the one that the environment variable GDBENCH_PROFILE names.
+"""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from threadpoolctl import threadpool_limits
+
+from gdbench.block_cases import test_speed  # noqa: F401 - the test of a block, once for each case below
+from gdbench.cases import Case
+from gdbench.grid import Filters, expand, profile
+from gdbench.plan import Plan, make_plan
+from kernels import InputError
+
+try:
+    PROFILE = profile(os.environ.get("GDBENCH_PROFILE", "smoke"))
+    CASES = expand(PROFILE, Filters(threads=(1,)))
+except InputError as error:
+    raise pytest.Collector.CollectError(str(error)) from error
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    values = [tuple(case.to_dict().values()) for case in CASES]
+    metafunc.parametrize(list(Case.__dataclass_fields__), values, ids=[case.id for case in CASES])
+
+
+@pytest.fixture(scope="module")
+def plan() -> Plan:
+    return make_plan(CASES, profile=PROFILE.name, command="pytest", rounds=1, case_seconds=PROFILE.case_seconds, seed=0)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    with threadpool_limits(limits=1):  # NumPy may be loaded by now, so the environment comes too late
+        yield

@@ -1,0 +1,277 @@
+"""The HTML report shows a real run, loads nothing, lets no name break out, and works in a real browser."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from gdbench import page, records
+
+HOSTILE = "</script><b id=broken>&'\""
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+BROWSER_ARGUMENTS = [
+    *("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"),
+    *("--disable-sync", "--no-first-run"),
+]
+RUN = ["run", "--profile", "smoke", "--network", "logistic", "--batch-size", "1,32", "--dtype", "float32,float64"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run's folder from the real command."""
+    path = tmp_path_factory.mktemp("page") / "run"
+    subprocess.run(
+        [sys.executable, "-m", "gdbench", *RUN, "--task", "gradient,epoch", "--output", str(path)],
+        check=True,
+        capture_output=True,
+    )
+    return path
+
+
+@pytest.fixture(scope="module")
+def run(folder: Path) -> records.Run:
+    return records.read_run(folder)
+
+
+@pytest.fixture(scope="module")
+def awkward(run: records.Run) -> records.Run:
+    """The run with the same network once more under a hostile name, where one variant is refused."""
+    cases = tuple(replace(case, network=HOSTILE) for case in run.plan.cases)
+    networks = {**run.plan.networks, HOSTILE: replace(run.plan.networks["logistic"], name=HOSTILE, about=HOSTILE)}
+    refused = run.certificates.assign(network=HOSTILE)
+    wrong = refused["variant"] == "buffered"
+    refused.loc[wrong, ["certified", "max_error", "where"]] = [False, np.inf, HOSTILE]
+    slower = run.samples.assign(network=HOSTILE, seconds=2 * run.samples["seconds"])
+    plan = replace(run.plan, cases=run.plan.cases + cases, networks=networks, command=f"gdbench run {HOSTILE}")
+    return changed(run, plan, pd.concat([run.samples, slower]), pd.concat([run.certificates, refused]))
+
+
+def changed(run, plan, samples, certificates) -> records.Run:
+    summary = records.summarise(plan.cases, samples, certificates, {})
+    return replace(run, plan=plan, samples=samples, certificates=certificates, summary=summary)
+
+
+class Elements(HTMLParser):
+    """What a browser would make elements of, and the content of scripts by their id."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.ids: list[str | None] = []
+        self.tags: list[str] = []
+        self.scripts: dict[str | None, str] = {}
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes) -> None:
+        self.tags.append(tag)
+        self.ids.append(dict(attributes).get("id"))
+
+    def handle_data(self, data: str) -> None:
+        if self.tags and self.tags[-1] == "script":
+            self.scripts[self.ids[-1]] = self.scripts.get(self.ids[-1], "") + data
+
+
+def embedded(html: str, name: str) -> pd.DataFrame:
+    """A table as the page's own script reads it."""
+    columns = json.loads(Elements(html).scripts["run-data"])[name]
+    return pd.DataFrame(
+        {
+            key: [values["levels"][code] for code in values["codes"]] if isinstance(values, dict) else values
+            for key, values in columns.items()
+        }
+    )
+
+
+def test_the_command_writes_the_page_and_it_can_be_rebuilt(folder, run):
+    assert (folder / "report.html").read_text(encoding="utf-8") == page.render(run)
+
+
+def test_page_is_small_and_names_nothing_to_load(run):
+    html = page.render(run)
+    assert len(html.encode()) < 2_000_000
+    assert not re.findall(r"https?:|<link|<img|<iframe|@import|\bsrc=|\bhref=|\burl\(|\bfetch\(|XMLHttpRequest", html)
+
+
+def test_page_says_what_was_run(run):
+    html = page.render(run)
+    assert "<title>gdbench report</title>" in html
+    for text in (run.plan.command, run.environment["cpu"], run.environment["commit"] or page.UNKNOWN):
+        assert str(page.Markup.escape(text)) in html
+
+
+def test_page_holds_the_numbers_of_the_summary(run):
+    shown = embedded(page.render(run), "summary")
+    assert len(shown) == len(run.summary) == 32
+    for name in ("network", "variant", "batch_size", "descent", "dtype", "status", "blocks"):
+        assert shown[name].tolist() == run.summary[name].tolist()
+    for name in ("seconds", "seconds_low", "seconds_high", "rows_per_second", "speedup_vs_reference"):
+        np.testing.assert_allclose(shown[name], run.summary[name], rtol=1e-3)
+    rows = [case.rows_per_call for case in run.plan.cases]
+    np.testing.assert_allclose(shown["seconds_per_row_high"], run.summary["seconds_high"] / rows, rtol=1e-3)
+
+
+def test_failed_cases_show_no_times_and_an_infinite_error_is_null(awkward):
+    html = page.render(awkward)
+    shown = embedded(html, "summary")
+    failed = shown[shown["status"] == "failed"]
+    assert set(failed["variant"]) == {"buffered"}
+    assert set(failed["network"]) == {HOSTILE}
+    assert failed[["seconds", "seconds_per_row", "speedup_vs_reference"]].isna().all(axis=None)
+    refused = embedded(html, "certificates").query("not certified")
+    assert refused["max_error"].isna().all()
+    assert len(refused) == 2
+
+
+def test_hostile_names_stay_text(awkward):
+    elements = Elements(page.render(awkward))
+    assert "broken" not in elements.ids
+    assert elements.tags.count("script") == 3
+    assert json.loads(elements.scripts["run-data"])["about"][HOSTILE] == HOSTILE
+
+
+def test_page_says_how_sure_its_intervals_are(run):
+    few = changed(run, run.plan, run.samples[run.samples["block"] < 2], run.certificates)
+    assert "Here: 6 blocks, 96.9 %." in page.render(run)
+    assert "Here: 2 blocks, 50 %." in page.render(few)
+
+
+def test_page_of_a_run_without_times_says_how_to_go_on(run):
+    nothing = replace(changed(run, run.plan, run.samples[:0], run.certificates), environment={})
+    assert "32 of 32 cases are not measured yet: continue with gdbench run --resume." in page.render(nothing)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if path is None:
+        pytest.skip("no browser is installed: install Debian's package chromium to look at the page")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=path, headless=True, args=BROWSER_ARGUMENTS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def opened(browser: Browser, awkward: records.Run, tmp_path: Path) -> Iterator[Page]:
+    """The awkward run's page with both charts drawn; it must complain of nothing and ask for nothing."""
+    complaints, requests = [], []
+    tab = browser.new_page()
+    tab.on("console", lambda message: complaints.append(message.text))
+    tab.on("pageerror", lambda error: complaints.append(str(error)))
+    tab.on("request", lambda request: requests.append(request.url))
+    path = write_page(tmp_path, awkward)
+    tab.goto(path.as_uri())
+    tab.wait_for_selector("#chart-lines .scatterlayer .trace")
+    yield tab
+    tab.close()
+    assert complaints == []
+    assert [url for url in requests if not url.startswith(("file:", "blob:", "data:"))] == []
+
+
+def write_page(folder: Path, run: records.Run) -> Path:
+    path = folder / "report.html"
+    path.write_text(page.render(run), encoding="utf-8")
+    return path
+
+
+def drawn(tab: Page, chart: str) -> list[dict]:
+    """The data that Plotly drew."""
+    return tab.evaluate(f"JSON.parse(JSON.stringify(document.getElementById('{chart}').data))")
+
+
+def texts(tab: Page, table: str, column: int) -> list[str]:
+    return tab.locator(f"#{table} tbody tr td:nth-child({column})").all_inner_texts()
+
+
+def test_both_charts_are_drawn_with_every_variant_and_batch_size(opened, run):
+    heatmap, *others = drawn(opened, "chart-heatmap")
+    assert not others
+    assert np.shape(heatmap["z"]) == (4, 2)
+    assert opened.locator("#chart-heatmap .heatmap-label").count() == 8
+    lines = drawn(opened, "chart-lines")
+    assert [line["name"] for line in lines] == list(dict.fromkeys(run.summary["variant"]))
+    assert all(line["x"] == [1, 32] and min(line["error_y"]["array"]) >= 0 for line in lines)
+    assert opened.locator("#chart-lines .scatterlayer .trace").count() == 4
+    assert opened.locator("#chart-lines .errorbar").count() == 8
+
+
+def test_heat_map_shows_time_per_row_and_speed(opened, run):
+    chosen = run.summary.query("dtype == 'float32' and task == 'epoch' and variant == 'jit' and batch_size == 32")
+    text = drawn(opened, "chart-heatmap")[0]["text"][3][1]
+    time, unit, speed = re.fullmatch(r"(?:<b>)?([\d.]+) (s|ms|µs|ns)(?:</b>)?<br>([\d.]+)x", text).groups()
+    seconds = float(time) * {"s": 1, "ms": 1e-3, "µs": 1e-6, "ns": 1e-9}[unit]
+    assert seconds == pytest.approx(chosen["seconds_per_row"].item(), rel=6e-3)
+    assert float(speed) == pytest.approx(chosen["speedup_vs_reference"].item(), rel=6e-3)
+    assert len(drawn_shapes(opened, "best")) == 1
+
+
+def drawn_shapes(tab: Page, name: str) -> list[dict]:
+    shapes = tab.evaluate("document.getElementById('chart-heatmap').layout.shapes")
+    return [shape for shape in shapes if shape.get("name") == name]
+
+
+@pytest.mark.parametrize(("axis", "value"), [("dtype", "float64"), ("task", "gradient"), ("network", HOSTILE)])
+def test_filters_change_charts_and_tables(opened, axis, value):
+    def seen():
+        return (
+            drawn(opened, "chart-heatmap")[0]["z"],
+            drawn(opened, "chart-lines")[0]["y"],
+            texts(opened, "table-summary", 4),
+        )
+
+    before = seen()
+    opened.select_option(f"#filter-{axis}", value)
+    assert all(old != new for old, new in zip(before, seen(), strict=True))
+    certified = texts(opened, "table-certificates", 3 if axis == "network" else 4)
+    assert len(certified) == 4
+    if axis != "task":
+        assert all(value in text for text in certified)
+
+
+def test_filters_start_with_the_first_network_and_dtype(opened):
+    assert opened.input_value("#filter-network") == "logistic"
+    assert opened.input_value("#filter-dtype") == "float32"
+
+
+def test_titles_sort_the_table_in_both_directions(opened, run):
+    chosen = run.summary.query("dtype == 'float32' and task == 'epoch'").sort_values("seconds")
+    expected = [[row.variant, str(row.batch_size)] for row in chosen.itertuples()]
+    title = opened.get_by_role("button", name="time per call")
+    for order in (expected, expected[::-1]):
+        title.click()
+        columns = texts(opened, "table-summary", 1), texts(opened, "table-summary", 2)
+        assert [list(pair) for pair in zip(*columns, strict=True)] == order
+
+
+def test_failed_variant_is_shown_as_failed_and_never_timed(opened):
+    opened.select_option("#filter-network", HOSTILE)
+    assert drawn(opened, "chart-heatmap")[0]["z"][2] == [None, None]
+    assert opened.locator("#chart-heatmap .annotation", has_text="failed").count() == 2
+    assert len(drawn_shapes(opened, "failed")) == 2
+    assert "buffered" not in [line["name"] for line in drawn(opened, "chart-lines")]
+    rows = opened.locator("#table-summary tr.failed")
+    assert rows.count() == 2
+    assert re.match(r"buffered\s+1\s+stochastic\s+–\s+–\s+–\s+–\s+", rows.first.inner_text())
+    assert texts(opened, "table-certificates", 1) == ["no", "yes", "yes", "yes"]
+    assert "buffered" in opened.get_by_role("alert").inner_text()
+    assert opened.locator("#broken").count() == 0
+
+
+def test_tables_work_where_the_charts_cannot_be_unpacked(browser, run, tmp_path):
+    tab = browser.new_page()
+    tab.add_init_script("delete window.DecompressionStream")
+    tab.goto(write_page(tmp_path, run).as_uri())
+    note = tab.locator("[data-charts-note]").first
+    note.wait_for()
+    assert "lacks DecompressionStream" in note.inner_text()
+    assert len(texts(tab, "table-summary", 1)) == 8
+    tab.close()
