@@ -194,7 +194,7 @@ FAULTS = {
         LOGISTIC,
         "^(gradient|one update) on .*an empty row",
     ),
-    "empty rows skipped": Fault(
+    "bias of empty rows skipped": Fault(
         BIAS_GRADIENT, "delta[X.any(axis=1)].sum(axis=0)", LOGISTIC, "^(gradient|one update) on .*an empty row"
     ),
     "learning rate applied twice": Fault(UPDATE, UPDATE.replace("rate *", "rate * rate *"), LINEAR, "^one update on "),

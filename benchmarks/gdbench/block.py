@@ -11,11 +11,14 @@ import sys
 from pathlib import Path
 from typing import Any, TextIO
 
+import numba
 import pytest
+import threadpoolctl
 
 from gdbench import __version__, block_cases
 from gdbench.cases import Case
 from gdbench.plan import Plan, read_plan
+from gdbench.workers import allowed_cores
 
 
 class BlockPlugin:
@@ -64,9 +67,14 @@ class BlockPlugin:
         return {"described_in": "environment.json"}
 
     def pytest_benchmark_update_json(self, output_json: dict[str, Any]) -> None:
-        """Say which block this file holds."""
-        cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
-        output_json["gdbench"] = {"version": __version__, "block": self.index, "cores": cores}
+        """Say which block this file holds, and which cores and threads its process really had."""
+        output_json["gdbench"] = {
+            "version": __version__,
+            "block": self.index,
+            "cores": allowed_cores(),
+            "blas_threads": max((pool["num_threads"] for pool in threadpoolctl.threadpool_info()), default=1),
+            "numba_threads": numba.get_num_threads(),
+        }
 
     def _case(self, nodeid: str) -> Case:
         return self.cases[int(nodeid.rsplit("[", 1)[1].rstrip("]"))]
@@ -88,6 +96,7 @@ def run_block(folder: Path, index: int, output: Path, events: TextIO) -> int:
         *("-c", os.devnull, "--rootdir", str(Path(block_cases.__file__).parent), "--import-mode=importlib"),
         *("-p", "no:cacheprovider", "-p", "pytest_benchmark.plugin", "-q", "--no-header", "--tb=short"),
         *("--benchmark-json", str(output), "--benchmark-disable-gc", "--benchmark-columns=median"),
+        *("--benchmark-storage", f"file://{output.parent}"),  # it makes this folder, where the user is by default
     ]
     return int(pytest.main(arguments, plugins=[BlockPlugin(read_plan(folder), index, skipped, events)]))
 

@@ -15,14 +15,14 @@ import kernels
 from gdbench.cases import Case, NetworkSpec
 from gdbench.ladder import certify
 from gdbench.tasks import load_problem
-from gdbench.workers import allowed_cores, start
+from gdbench.workers import allowed_cores, patience, start
 from kernels import Network
 from kernels.network import DTYPES
 
 DATA_ROWS = 64
 """Rows of real data that take part in a certificate."""
 ANSWER_SECONDS = 300
-"""A process that takes longer than this to certify has hung."""
+"""A process that takes longer than this to certify has hung, unless GDBENCH_PATIENCE_SECONDS says otherwise."""
 RANDOM_ROWS = "random rows"
 
 SHAPES = ((4, 3), (5, 4, 3), (5, 4, 3, 2), (6, 5, 4, 3, 2))
@@ -103,6 +103,7 @@ def _answers(job: Job) -> Iterator[dict[str, Any]]:
 
 
 def _ask(job: Job) -> tuple[list[str], str | None]:
+    limit = patience(ANSWER_SECONDS)
     process = start(
         "gdbench.certificates",
         json.dumps(asdict(job)),
@@ -112,13 +113,13 @@ def _ask(job: Job) -> tuple[list[str], str | None]:
         stderr=subprocess.PIPE,
     )
     try:
-        output, errors = process.communicate(timeout=ANSWER_SECONDS)
+        output, errors = process.communicate(timeout=limit)
         last = errors.strip().splitlines()[-1] if errors.strip() else "no message"
         death = f"its process ended with code {process.returncode} ({last})" if process.returncode else None
     except subprocess.TimeoutExpired:
         process.kill()
         output, _ = process.communicate()
-        death = f"its process gave no answer within {ANSWER_SECONDS} s"
+        death = f"its process gave no answer within {limit:g} s"
     finally:
         process.kill()
     lines = [line for line in output.splitlines() if line.endswith("}")]

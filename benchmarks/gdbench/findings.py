@@ -6,6 +6,7 @@ import pandas as pd
 
 from gdbench.records import FAILED, MEASURED, Run
 from gdbench.units import digits, interval, seconds, times
+from kernels.errors import choices
 
 CAUTION = (
     "Fastest per epoch is not fastest to a target loss: a larger batch makes fewer updates in an epoch, "
@@ -78,5 +79,9 @@ def _ties(ties: pd.DataFrame) -> str:
 
 def _failures(run: Run) -> list[str]:
     failed = run.summary[run.summary["status"] == FAILED]
-    groups = failed.groupby(["variant", "reason"], sort=False)
-    return [f"FAILED: {variant}, {len(group)} cases, in no ranking: {reason}." for (variant, reason), group in groups]
+    groups = failed.groupby(["variant", "network", "dataset", "reason"], sort=False)
+    return [
+        f"FAILED: {variant} on {network} on {dataset} in {choices(group['dtype'].unique())}, "
+        f"{len(group)} cases, in no ranking: {reason}."
+        for (variant, network, dataset, reason), group in groups
+    ]

@@ -270,9 +270,9 @@ def _refuses(kernel: Variant, network: Network, situation: Situation) -> None:
     """Batch sizes below 1 and above n are errors, not something to be trimmed in silence."""
     n = len(situation.X)
     for batch_size in (0, n + 1):
-        arrays = (values.copy() for values in (situation.theta, situation.X, situation.Y))
+        theta, X, Y = (values.copy() for values in (situation.theta, situation.X, situation.Y))
         try:
-            kernel.epoch(network, *arrays, np.arange(n), batch_size, UPDATE_RATE)
+            kernel.epoch(network, theta, X, Y, np.arange(n), batch_size, UPDATE_RATE)
         except InputError:
             continue
         except Exception as error:

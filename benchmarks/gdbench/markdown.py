@@ -22,7 +22,7 @@ def render(run: Run) -> str:
         CAUTION,
         "## Time per row",
         f"Median over processes; `{BEST}` marks the fastest cell; `2.00x` is twice the speed of the reference.",
-        *(_table(table) for table in speed_tables(run)),
+        *(table_lines(table) for table in speed_tables(run)),
         "## Certificates",
         "Worst error against its tolerance, both relative to the largest true value of that output.",
         _certificates(run.certificates),
@@ -36,7 +36,8 @@ def _origin(run: Run) -> str:
     return f"{done}`{run.plan.command}` on {environment['date']}, {commit(environment)}.\n\n{one_line(environment)}."
 
 
-def _table(table: Table) -> str:
+def table_lines(table: Table) -> str:
+    """Return one table of times as Markdown."""
     lines = [f"### {table.title}", "", _line(table.head), _line(["---"] * len(table.head))]
     for position, row in enumerate(table.rows):
         lines.append(

@@ -33,9 +33,7 @@ def measure(benchmark: Any, case: Case, spec: NetworkSpec, case_seconds: float) 
         If the variant does not agree with the reference on rows of the case's data.
     """
     problem = load_problem(spec.build(case.dataset), case.dataset, case.dtype, spec.learning_rate)
-    proof, first_call_seconds = _prove(case.variant, problem)
-    if not proof.certified:
-        raise NotCertified(f"{proof.where}: error {proof.max_error:.1e}, tolerance {proof.tolerance:.1e}")
+    first_call_seconds = require_certificate(case.variant, problem)
     kernel, build = get(case.variant), TASKS[case.task]
     rounds, iterations = _schedule(_estimate(case, problem), case_seconds)
     call = build(kernel, problem, case.batch_size)
@@ -43,12 +41,26 @@ def measure(benchmark: Any, case: Case, spec: NetworkSpec, case_seconds: float) 
     benchmark.pedantic(call, rounds=rounds, iterations=iterations)
 
 
-@lru_cache(maxsize=64)
-def _prove(variant: str, problem: Problem) -> tuple[Certificate, float]:
-    """Certify once per process, and tell how long the first calls of its four functions took, in seconds.
+def require_certificate(variant: str, problem: Problem) -> float:
+    """Certify a variant on rows of a problem, once per process; return the seconds of its four first calls.
 
     With a compiled variant that is the time to compile it, or to load it from Numba's cache.
+
+    Raises
+    ------
+    NotCertified
+        If the variant does not agree with the reference.
     """
+    proof, seconds = _prove(variant, problem)
+    if not proof.certified:
+        raise NotCertified(
+            f"{variant}: {proof.where}: error {proof.max_error:.1e}, tolerance {proof.tolerance:.1e}"
+        )
+    return seconds
+
+
+@lru_cache(maxsize=64)
+def _prove(variant: str, problem: Problem) -> tuple[Certificate, float]:
     kernel = get(variant)
     small = problem.head(QUICK_ROWS)
     begin = perf_counter()

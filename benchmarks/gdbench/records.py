@@ -99,7 +99,8 @@ def summarise(
     for case in cases:
         key = tuple(case.to_dict().values())
         proof = proofs.get((case.variant, case.network, case.dataset, case.dtype), {})
-        seconds = by_case.get(key)
+        status = _status(case, by_case.get(key), proof, failures)
+        seconds = by_case.get(key) if status["status"] == MEASURED else None
         reference = by_case.get(tuple({**case.to_dict(), "variant": "reference"}.values()))
         rows.append(
             {
@@ -112,7 +113,7 @@ def summarise(
                 "max_error": proof.get("max_error", math.nan),
                 "tolerance": proof.get("tolerance", math.nan),
                 "certified": bool(proof.get("certified", False)),
-                **_status(case, seconds, proof, failures),
+                **status,
             }
         )
     return pd.DataFrame(rows, columns=SUMMARY_COLUMNS)

@@ -16,13 +16,13 @@ from typing import IO, Any
 
 from gdbench.plan import Block, Plan, read_plan
 from gdbench.storage import write_text
-from gdbench.workers import cores_for, start
+from gdbench.workers import cores_for, patience, start
 from kernels import InputError
 
 Report = Callable[[dict[str, Any]], None]
 
 SILENCE_SECONDS = 900
-"""A worker that ends no case for so long has hung."""
+"""A worker that says nothing for so long has hung, unless GDBENCH_PATIENCE_SECONDS says otherwise."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ def _measure(folder: Path, block: Block, report: Report) -> Death | None:
         arguments = ("gdbench.block", str(folder), str(block.index), str(partial))
         process = start(*arguments, threads=block.threads, cores=cores, stdout=subprocess.PIPE, stderr=errors)
         try:
-            running = _listen(folder, process, report)
+            running, silence = _listen(folder, process, report)
             code = process.wait()
         except BaseException:
             process.kill()
@@ -116,7 +116,7 @@ def _measure(folder: Path, block: Block, report: Report) -> Death | None:
         printed = errors.read()
     if code not in (0, 1, 5):  # pytest: all passed, some failed (each is noted), none collected
         partial.unlink(missing_ok=True)
-        reason = f"its process ended with code {code}"
+        reason = silence or f"its process ended with code {code}"
         return Death(reason if running else f"{reason}:\n{printed[-2000:]}", running)
     if not partial.exists():  # pytest-benchmark writes nothing when every case failed
         write_text(partial, json.dumps({"gdbench": {"block": block.index}, "benchmarks": []}))
@@ -124,12 +124,13 @@ def _measure(folder: Path, block: Block, report: Report) -> Death | None:
     return None
 
 
-def _listen(folder: Path, process: subprocess.Popen[str], report: Report) -> str | None:
-    """Pass events on until the process is silent for good; return the case that it was in."""
-    running: str | None = None
+def _listen(folder: Path, process: subprocess.Popen[str], report: Report) -> tuple[str | None, str | None]:
+    """Pass events on until the process ends; return the case that it was in, and a reason if it was stopped."""
+    running, silence, limit = None, None, patience(SILENCE_SECONDS)
     assert process.stdout is not None
-    for event in _events(process.stdout):
+    for event in _events(process.stdout, limit):
         if event is None:
+            silence = f"its process said nothing for {limit:g} s and was stopped"
             process.kill()
         elif "start" in event:
             running = event["start"]
@@ -138,11 +139,11 @@ def _listen(folder: Path, process: subprocess.Popen[str], report: Report) -> str
             if event["failed"]:
                 remember_failure(folder, event["end"], event["failed"])
             report(event)
-    return running
+    return running, silence
 
 
-def _events(stream: IO[str]) -> Iterator[dict[str, Any] | None]:
-    """Yield the worker's events, and None when it has said nothing for too long."""
+def _events(stream: IO[str], limit: float) -> Iterator[dict[str, Any] | None]:
+    """Yield the worker's events, and None whenever it has said nothing for ``limit`` seconds."""
     lines: queue.Queue[str] = queue.Queue()
 
     def read() -> None:
@@ -153,7 +154,7 @@ def _events(stream: IO[str]) -> Iterator[dict[str, Any] | None]:
     threading.Thread(target=read, daemon=True).start()
     while True:
         try:
-            line = lines.get(timeout=SILENCE_SECONDS)
+            line = lines.get(timeout=limit)
         except queue.Empty:
             yield None
             continue

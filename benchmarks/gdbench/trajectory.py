@@ -24,7 +24,7 @@ UPDATES = 100
 BATCH_SIZES = (1, 7, ROWS)
 """Stochastic, mini-batch with a short last batch of 3, and batch descent."""
 LARGEST_RATE = 0.25
-"""Halved until the reference descends: a diverging trajectory would prove nothing."""
+"""Halved where it is too large: a trajectory that diverges, or amplifies rounding, proves nothing."""
 JOLTED_RUNS = 3
 FACTOR = 8
 """Allowance over the largest deviation that three jolted runs showed."""
@@ -56,26 +56,29 @@ def trajectories(network: Network, dtype: npt.DTypeLike) -> list[Trajectory]:
 
 
 def _trajectory(network: Network, situation: Situation, batch_size: int) -> Trajectory:
-    rate, truth = _descend(network, situation, batch_size)
+    """Halve the learning rate until the reference descends, and rounding adds up without being amplified."""
+    u = float(np.finfo(situation.theta.dtype).eps) / 2
+    most = FACTOR * UPDATES * u * max(ROWS, *network.sizes)  # each update errs by u times the length of its sums
+    _, X, Y = situation.wide()
+    rate, loss = LARGEST_RATE, get("reference").loss
+    while True:
+        with np.errstate(over="ignore", invalid="ignore"):
+            path = _follow(network, situation, batch_size, rate)
+            descended = loss(network, path.truth, X, Y) <= loss(network, situation.wide()[0], X, Y)
+        if descended and path.tolerance <= most:
+            return path
+        rate /= 2
+
+
+def _follow(network: Network, situation: Situation, batch_size: int, rate: float) -> Trajectory:
+    truth, X, Y = situation.wide()
+    for order in _orders(batch_size):
+        truth = get("reference").epoch(network, truth, X, Y, order, batch_size, rate)
     spread = max(
         np.abs(_jolted(network, situation, batch_size, rate, seed=seed) - truth).max() for seed in range(JOLTED_RUNS)
     )
     tolerance = FACTOR * float(spread / np.abs(truth).max())
     return Trajectory(network, situation, batch_size, rate, truth, tolerance)
-
-
-def _descend(network: Network, situation: Situation, batch_size: int) -> tuple[float, Values]:
-    """Return a learning rate at which the reference ends below the loss it started from, and where it ends."""
-    reference, (start, X, Y), rate = get("reference"), situation.wide(), LARGEST_RATE
-    limit = reference.loss(network, start, X, Y)
-    with np.errstate(over="ignore", invalid="ignore"):
-        while True:
-            theta = start
-            for order in _orders(batch_size):
-                theta = reference.epoch(network, theta, X, Y, order, batch_size, rate)
-            if reference.loss(network, theta, X, Y) <= limit:
-                return rate, theta
-            rate /= 2
 
 
 def _orders(batch_size: int) -> list[Order]:

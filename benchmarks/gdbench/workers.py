@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import subprocess
 import sys
@@ -9,6 +10,9 @@ from typing import Any
 
 import psutil
 
+from kernels import InputError
+
+PATIENCE_VARIABLE = "GDBENCH_PATIENCE_SECONDS"
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
@@ -40,6 +44,18 @@ def thread_environment(threads: int) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     fixed = dict.fromkeys(THREAD_VARIABLES, str(threads))
     return {**kept, **fixed, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONWARNINGS": "ignore"}
+
+
+def patience(usual_seconds: float) -> float:
+    """Seconds without a sign of life after which a worker has hung; GDBENCH_PATIENCE_SECONDS replaces the usual."""
+    text = os.environ.get(PATIENCE_VARIABLE, str(usual_seconds))
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not (math.isfinite(seconds) and seconds > 0):
+        raise InputError(f"{PATIENCE_VARIABLE} must be a positive number of seconds, got {text!r}: correct or unset it")
+    return seconds
 
 
 def start(module: str, *arguments: str, threads: int, cores: list[int], **options: Any) -> subprocess.Popen[str]:

@@ -6,7 +6,9 @@ The profile is smoke, or the one that the environment variable GDBENCH_PROFILE n
 import os
 from collections.abc import Iterator
 
+import numba
 import pytest
+import scipy.linalg.cython_blas  # noqa: F401 - the BLAS that Numba calls: loaded here, so that the limit reaches it
 from threadpoolctl import threadpool_limits
 
 from gdbench.block_cases import test_speed  # noqa: F401 - the test of a block, once for each case below
@@ -34,5 +36,6 @@ def plan() -> Plan:
 
 @pytest.fixture(scope="module", autouse=True)
 def one_thread() -> Iterator[None]:
-    with threadpool_limits(limits=1):  # NumPy may be loaded by now, so the environment comes too late
+    numba.set_num_threads(1)
+    with threadpool_limits(limits=1):  # too late for the environment: NumPy may have been loaded by a plugin
         yield

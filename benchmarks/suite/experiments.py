@@ -8,8 +8,7 @@ from functools import lru_cache
 
 import kernels
 from gdbench.grid import Filters, expand, networks, profile
-from gdbench.ladder import certify_quickly
-from gdbench.measure import NotCertified
+from gdbench.measure import require_certificate
 from gdbench.tasks import TASKS, Call, load_problem
 from suite import ROOT
 
@@ -49,9 +48,7 @@ def _prepare(network: str, dataset: str, task: str, dtype: str, variant: str, ba
         raise NotImplementedError(str(error)) from error
     spec = networks()[network]
     problem = load_problem(spec.build(dataset), dataset, dtype, spec.learning_rate)
-    proof = certify_quickly(kernel, problem.network, problem.X, problem.Y)
-    if not proof.certified:
-        raise NotCertified(f"{variant}: {proof.where}: error {proof.max_error:.1e}, tolerance {proof.tolerance:.1e}")
+    require_certificate(variant, problem)
     call = TASKS[task](kernel, problem, batch_size)
     call()
     return call

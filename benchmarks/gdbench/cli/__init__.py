@@ -7,6 +7,8 @@ import sys
 
 import click
 
+from gdbench import check_kernels
+
 COMMANDS = ("list", "check", "run", "train", "report")
 """One module of this folder each; a module is imported only when its command is asked for."""
 
@@ -26,19 +28,35 @@ class Commands(click.Group):
         return command
 
 
-@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(package_name="gdbench", message="gdbench %(version)s")
-def gdbench() -> None:
-    r"""Benchmark gradient descent on CPUs: every kernel is proven right before it is timed.
+EXIT_CODES = """
+\b
+Exit codes: 0 fine, 1 a regression was proven, 2 wrong usage or unreadable input,
+3 not enough evidence, 4 a kernel is wrong or nothing was measured.
+"""
 
-    \b
-    Exit codes: 0 fine, 1 a regression was proven, 2 wrong usage or unreadable input,
-    3 not enough evidence, 4 a kernel is wrong or nothing was measured.
-    """
+
+@click.command(
+    cls=Commands,
+    epilog=EXIT_CODES,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(package_name="gdbench", message="gdbench %(version)s")
+@click.pass_context
+def gdbench(ctx: click.Context) -> None:
+    """Benchmark gradient descent on CPUs: every kernel is proven right before it is timed."""
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
 
 
 def main() -> None:
     """Run the command line; a user's error is one sentence and exit code 2."""
+    try:
+        check_kernels()
+    except ImportError as error:  # before the imports below, which would fail for the same reason
+        click.echo(f"gdbench: {error}", err=True)
+        sys.exit(2)
+
     from gdbench.cli.console import fail  # noqa: PLC0415 - with the imports that can fail
     from kernels import Diverged, InputError  # noqa: PLC0415
 

@@ -13,7 +13,7 @@ import click
 
 from gdbench.certificates import all_certified, for_json, jobs_of
 from gdbench.cli.check import certificate_table, certify
-from gdbench.cli.console import KERNEL_WRONG, OK, audience, fail, json_option, notes
+from gdbench.cli.console import KERNEL_WRONG, OK, audience, fail, json_option, notes, write_json
 from gdbench.cli.filters import filter_options, read_filters
 from gdbench.cli.live import watch
 from gdbench.cli.show import show, summary_json
@@ -23,8 +23,11 @@ from gdbench.plan import Plan, estimate_seconds, fingerprint, make_plan, read_pl
 from gdbench.results import rebuild
 from gdbench.run import BlockFailed, execute, left, new_folder, remember_failure, unfinished
 from gdbench.storage import write_text
+from gdbench.training_options import check_writable
 from gdbench.units import digits, duration
 from kernels import InputError
+from kernels.errors import choices
+from kernels.validation import check_seed
 
 EXAMPLES = """
 Examples:
@@ -36,12 +39,11 @@ Examples:
   gdbench run --resume
 """
 INTERRUPTED = 130
+DEFAULT_PROFILE = "quick"
 
 
 @click.command("run", epilog=EXAMPLES)
-@click.option(
-    "--profile", "profile_name", default="quick", show_default=True, help="How much to measure; see gdbench list."
-)
+@click.option("--profile", "profile_name", show_default=DEFAULT_PROFILE, help="How much to measure; see gdbench list.")
 @filter_options()
 @click.option("--seed", type=int, default=None, help="Of the order of blocks and cases; drawn anew if not given.")
 @click.option("--dry-run", is_flag=True, help="Print the plan and its cost; measure and write nothing.")
@@ -52,7 +54,7 @@ INTERRUPTED = 130
 @json_option
 def command(
     *,
-    profile_name: str,
+    profile_name: str | None,
     seed: int | None,
     dry_run: bool,
     resume: bool,
@@ -64,14 +66,16 @@ def command(
 
     Interrupted runs lose at most the block in flight and go on with --resume. Exit code 4 when a variant is wrong.
     """
+    _check_json_target(json_path)
     if resume:
-        folder = _resumed(output, filters)
+        folder = _resumed(output, {**filters, "profile": profile_name, "seed": seed is not None})
         plan = read_plan(folder)
     else:
-        plan = _planned(profile_name, seed, filters)
-        folder = output or new_folder(profile_name)
+        plan = _planned(profile_name or DEFAULT_PROFILE, seed, filters)
+        folder = output or new_folder(plan.profile)
+        _check_free(folder)
     if dry_run:
-        _show_plan(plan, folder)
+        _show_plan(plan, folder, json_path)
         return OK
     if not resume:
         _create(folder, plan)
@@ -90,9 +94,20 @@ def command(
     return OK if (run.summary["status"] == "measured").all() else KERNEL_WRONG
 
 
+def _check_json_target(json_path: str | None) -> None:
+    """Raise InputError before minutes of measuring, rather than after them."""
+    if json_path in (None, "-"):
+        return
+    path = Path(str(json_path))
+    check_writable(path.parent)
+    if path.is_dir():
+        raise InputError(f"cannot write {path}, which is a folder: name a file in it")
+
+
 def _planned(profile_name: str, seed: int | None, filters: dict[str, Any]) -> Plan:
     chosen = profile(profile_name)
     cases = expand(chosen, read_filters(filters))
+    check_seed(0 if seed is None else seed)
     return make_plan(
         cases,
         profile=profile_name,
@@ -103,10 +118,11 @@ def _planned(profile_name: str, seed: int | None, filters: dict[str, Any]) -> Pl
     )
 
 
-def _resumed(output: Path | None, filters: dict[str, Any]) -> Path:
+def _resumed(output: Path | None, changes: dict[str, Any]) -> Path:
     """Folder to go on with, refused when anything has changed that the stored blocks depend on."""
-    if any(filters.values()):
-        raise InputError("--resume goes on with the plan as it was: leave out the filters")
+    given = [f"--{name.replace('_', '-')}" for name, value in changes.items() if value]
+    if given:
+        raise InputError(f"--resume goes on with the plan as it was: leave out {choices(given)}")
     folder = output or unfinished()
     if read_plan(folder).fingerprint != fingerprint():
         raise InputError(
@@ -115,9 +131,13 @@ def _resumed(output: Path | None, filters: dict[str, Any]) -> Path:
     return folder
 
 
+def _check_free(folder: Path) -> None:
+    check_writable(folder)
+    if folder.exists() and any(folder.iterdir()):
+        raise InputError(f"{folder} is not empty: add --resume to go on with a run in it, or name a new folder")
+
+
 def _create(folder: Path, plan: Plan) -> None:
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise InputError(f"{folder} is not empty: add --resume to go on with it, or name a new folder")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         write_plan(folder, plan)
@@ -171,18 +191,20 @@ def _headline(plan: Plan, folder: Path) -> str:
     )
 
 
-def _show_plan(plan: Plan, folder: Path) -> None:
-    out = audience(None)
+def _show_plan(plan: Plan, folder: Path, json_path: str | None) -> None:
+    out, blocks = audience(json_path), left(folder, plan)
     groups: dict[str, list[float]] = {}
-    for block in plan.blocks:
+    for block in blocks:
         first, plural = plan.cases[block.cases[0]], "s" if block.threads > 1 else ""
         name = f"{first.network} on {first.dataset}, {block.threads} thread{plural}, {len(block.cases)} cases"
         groups.setdefault(name, []).append(estimate_seconds(plan, block))
     for name, seconds in groups.items():
         out.print(f"{name}: {len(seconds)} blocks of about {duration(seconds[0])}", highlight=False)
     total = sum(sum(seconds) for seconds in groups.values())
+    counts = {"cases": len(plan.cases), "blocks": len(blocks), "estimated_seconds": total, "folder": str(folder)}
+    write_json(json_path, counts)
     out.print(
-        f"{len(plan.cases)} cases, {len(plan.blocks)} blocks, about {duration(total)} of measuring after the "
+        f"{len(plan.cases)} cases, {len(blocks)} blocks, about {duration(total)} of measuring after the "
         f"certificates, and up to 40 s more where Numba has not compiled yet. Results would go to {folder}. "
         "Nothing was measured or written.",
         highlight=False,

@@ -62,13 +62,13 @@ function heatmapFigure(cases, variants, colours) {
     }],
     layout: {
       ...layout,
-      height: variants.length * CELL_HEIGHT + 70,
       xaxis: { ...numbered(sizes.map((size) => sizeLabel(size, n))), title: { text: "batch size" } },
       yaxis: { ...numbered(variants.map(plain)), autorange: "reversed" },
       shapes: [...gapShapes(grid, colours), ...bestShape(grid, fastest(cases), colours)],
       annotations: gapTexts(grid, colours),
     },
     minWidth: LABEL_WIDTH + sizes.length * CELL_WIDTH,
+    height: variants.length * CELL_HEIGHT + 70,
   };
 }
 
@@ -131,12 +131,12 @@ function linesFigure(cases, variants, colours) {
     data: variants.map(line).filter((trace) => trace.x.length),
     layout: {
       ...layout,
-      height: 420,
       legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom" },
       xaxis: { ...axis, type: "log", title: { text: "batch size" }, ...sizeTicks(sizes, n) },
       yaxis: { ...axis, type: "log", title: { text: "time per row" }, ...timeTicks(shown) },
     },
     minWidth: 320,
+    height: 420,
   };
 }
 

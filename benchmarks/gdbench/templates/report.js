@@ -71,13 +71,13 @@ function readColours() {
   };
 }
 
+// The element has the size and Plotly follows it: a height in the layout is lost when Plotly resizes.
 function drawChart(id, figure) {
-  const chart = document.getElementById(id), minWidth = `${figure.minWidth}px`;
-  const resized = chart.style.minWidth !== minWidth;
-  chart.style.minWidth = minWidth;
+  const chart = document.getElementById(id);
+  chart.style.minWidth = `${figure.minWidth}px`;
+  chart.style.height = `${figure.height}px`;
   const config = { responsive: true, displaylogo: false, modeBarButtons: [["toImage"]] };
-  window.Plotly.react(chart, figure.data, figure.layout, config);
-  if (resized) window.Plotly.Plots.resize(chart); // Plotly itself only looks at the window's size
+  window.Plotly.react(chart, figure.data, { autosize: true, ...figure.layout }, config);
 }
 
 function drawCharts(cases) {

@@ -1,6 +1,6 @@
 // Numbers as text, written as gdbench writes them everywhere: three digits and a unit. A dash is no number.
 
-const DASH = "–";
+const DASH = "-";
 const STEPS = [[1, "s"], [1e-3, "ms"], [1e-6, "µs"], [1e-9, "ns"]];
 
 const unitOf = (seconds) => STEPS.find(([size]) => seconds >= 0.9995 * size) ?? STEPS.at(-1);

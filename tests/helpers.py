@@ -1,0 +1,87 @@
+"""The command in real processes, and copies of the sources that a test may change."""
+
+import csv
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+WIDE = "300"
+"""Columns of the pretended terminal, so that no sentence is wrapped."""
+LIMIT_SECONDS = 300
+"""Far above what any of these commands takes, so that a hanging one fails its test."""
+
+
+def copy_sources(folder: Path) -> Path:
+    """Copy kernels and instrument, with what Numba has compiled already, to where a test may change them."""
+    for package in ("kernels", "benchmarks"):
+        shutil.copytree(ROOT / package, folder / package)
+    return folder
+
+
+def add_variant(sources: Path, name: str, *replacements: tuple[str, str], end: str = "") -> None:
+    """Write a variant that is ``vectorized`` with pieces of its text replaced and some text at its end."""
+    text = (sources / "kernels" / "variants" / "vectorized.py").read_text(encoding="utf-8")
+    for old, new in replacements:
+        assert text.count(old) == 1, f"{old!r} is no longer in the source once: correct the test"
+        text = text.replace(old, new)
+    (sources / "kernels" / "variants" / f"{name}.py").write_text(text + end, encoding="utf-8")
+
+
+def start(*arguments: str, cwd: Path, sources: Path | None = None, **variables: str) -> subprocess.Popen[str]:
+    """Start ``gdbench`` with the sources in a folder, or with those that the tests run with."""
+    environment = {**os.environ, "COLUMNS": WIDE, **variables}
+    environment.pop("FORCE_COLOR", None)
+    if sources is not None:
+        places = [str(sources), str(sources / "benchmarks"), os.environ.get("PYTHONPATH", "")]
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, places))
+    command = [sys.executable, "-m", "gdbench", *arguments]
+    streams: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.Popen(command, cwd=cwd, env=environment, text=True, encoding="utf-8", **streams)
+
+
+def gdbench(*arguments: str, cwd: Path, sources: Path | None = None, **variables: str) -> Any:
+    """Run ``gdbench`` to its end; the result has ``returncode``, ``stdout`` and ``stderr``."""
+    return finish(start(*arguments, cwd=cwd, sources=sources, **variables))
+
+
+def finish(process: subprocess.Popen[str]) -> Any:
+    """Wait for a process; return what ``subprocess.run`` would."""
+    try:
+        stdout, stderr = process.communicate(timeout=LIMIT_SECONDS)
+    finally:
+        process.kill()
+    return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
+
+
+def wait_for(condition: Callable[[], Any], process: subprocess.Popen[str]) -> None:
+    """Wait until a running process has brought a condition about."""
+    end = time.monotonic() + LIMIT_SECONDS
+    while not condition():
+        assert process.poll() is None, f"the process ended first: {process.communicate()}"
+        assert time.monotonic() < end, "the process took too long"
+        time.sleep(0.01)
+
+
+def read_table(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def read_raw(folder: Path) -> list[dict[str, Any]]:
+    """Contents of a run's raw files, in the order of its blocks."""
+    return [json.loads(path.read_text(encoding="utf-8")) for path in sorted((folder / "raw").glob("block-*.json"))]
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every file below a folder by its relative path; a folder is there with no bytes."""
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes() if path.is_file() else b""
+        for path in sorted(folder.rglob("*"))
+    }

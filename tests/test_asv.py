@@ -1,0 +1,194 @@
+"""asv measures what it should: the registered functions, once certified and compiled, of the commit it asked for."""
+
+import ast
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from asv_runner.benchmarks import benchmark_types
+
+import kernels
+from gdbench.grid import expand, profile
+from gdbench.workers import THREAD_VARIABLES
+
+ROOT = Path(__file__).parents[1]
+SUITE = ROOT / "benchmarks" / "suite"
+WRONG = '''"""Wrong: the gradient has the wrong sign."""
+
+from kernels.variants import vectorized
+from kernels.variants.vectorized import forward, loss
+
+
+def gradient(network, theta, X, Y):
+    return -vectorized.gradient(network, theta, X, Y)
+'''
+
+# asv_runner's own steps for one benchmark: find it, set it up, run it. The parameters stand for those of asv.
+RUN_ONE = """
+import json, sys
+from asv_runner.discovery import get_benchmark_from_name
+folder, name, *parameters = sys.argv[1:]
+benchmark = get_benchmark_from_name(folder, name)
+benchmark._current_params = (*parameters[:3], int(parameters[3]))
+{change}
+try:
+    skipped = benchmark.do_setup()
+    result = None if skipped else benchmark.do_run()
+    print(json.dumps({{"skipped": skipped, "number": result and result["number"]}}))
+except Exception as error:
+    print(json.dumps({{"error": f"{{type(error).__name__}}: {{error}}"}}))
+"""
+UNCHANGED = "pass"
+SETUP_THAT_CALLS_NOTHING = """
+import kernels, suite.experiments as experiments
+from gdbench.grid import networks
+def build_only(network, dataset, task, dtype, variant, batch_size):
+    spec = networks()[network]
+    problem = experiments.load_problem(spec.build(dataset), dataset, dtype, spec.learning_rate)
+    return experiments.TASKS[task](kernels.get(variant), problem, batch_size)
+experiments._prepare = build_only
+"""
+COUNT_THREADS = """
+import numba, os, threadpoolctl
+IMPORT
+def count():
+    return max([numba.get_num_threads(), *(pool["num_threads"] for pool in threadpoolctl.threadpool_info())])
+benchmark.do_run = lambda: {"number": count()}
+"""
+LIFT_LIMITS = "threadpoolctl.threadpool_limits(limits=2)"
+SETUP_BEFORE_EACH_CALL = "type(benchmark)._setup_isolates_timed_calls = True"
+
+
+def _environment(folder: Path, **changes: str) -> dict[str, str]:
+    """Return an environment that finds kernels in a folder, and nothing of asv's unless given."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("ASV_", "GDBENCH_PROFILE"))}
+    return {**kept, "PYTHONPATH": str(folder), **changes}
+
+
+def _python(script: str, *arguments: str, folder: Path = ROOT, **changes: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-P", "-c", script, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=_environment(folder, **changes))
+
+
+def _run_one(variant: str, suite: Path = SUITE, change: str = UNCHANGED, **options) -> dict[str, object]:
+    """Let asv_runner measure the gradient of one row."""
+    name = "experiments.logistic_breast_cancer.time_task"
+    done = _python(RUN_ONE.format(change=change), str(suite), name, "gradient", "float64", variant, "1", **options)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """Copy of what asv reads, with one more variant, which is wrong."""
+    for part in ("kernels", "benchmarks"):
+        shutil.copytree(ROOT / part, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "asv.conf.json", tmp_path)
+    (tmp_path / "kernels" / "variants" / "specimen.py").write_text(WRONG, encoding="utf-8")
+    return tmp_path
+
+
+def test_asv_finds_no_fault() -> None:
+    command = [sys.executable, "-m", "asv", "check", "-E", "existing"]
+    environment = _environment(ROOT) | {"ASV_PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, env=environment)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "No problems found" in done.stdout
+
+
+def test_calibration_never_sees_compilation(tmp_path: Path) -> None:
+    assert _run_one("jit", NUMBA_CACHE_DIR=str(tmp_path))["number"] > 10
+    assert list(tmp_path.rglob("*.nbc"))  # the cache was cold, and is not any more
+
+
+@pytest.mark.parametrize("change", [SETUP_THAT_CALLS_NOTHING, SETUP_BEFORE_EACH_CALL])
+def test_what_the_suite_does_against_it_is_needed(tmp_path: Path, change: str) -> None:
+    cold = {"NUMBA_CACHE_DIR": str(tmp_path)} if change is SETUP_THAT_CALLS_NOTHING else {}
+    assert _run_one("jit", change=change, **cold)["number"] == 1
+
+
+def test_asv_finds_one_benchmark_for_each_experiment_and_nothing_else() -> None:
+    script = (
+        "import json, sys; from asv_runner.discovery import list_benchmarks; list_benchmarks(sys.argv[1], sys.stdout)"
+    )
+    done = _python(script, str(SUITE))
+    assert done.returncode == 0, done.stderr
+    found = {entry["name"]: entry["params"] for entry in json.loads(done.stdout)}
+    assert list(found) == ["experiments.logistic_breast_cancer.time_task", "experiments.deep_wine.time_task"]
+    combinations = 0
+    for _tasks, _dtypes, variants, sizes in found.values():
+        assert sorted(variants) == sorted(map(repr, kernels.variants()))
+        combinations += len(_tasks) * len(_dtypes) * len(variants) * len(sizes)
+    assert combinations == len(expand(profile("smoke")))
+
+
+def test_the_callable_under_a_name_is_the_function_of_that_variant() -> None:
+    script = """
+import itertools, kernels
+from asv_runner.discovery import disc_benchmarks, update_sys_path
+import sys; update_sys_path(sys.argv[1])
+for benchmark in disc_benchmarks(sys.argv[1]):
+    for task, dtype, variant, size in itertools.product(*benchmark._params):
+        experiment = benchmark.func.__self__
+        experiment.setup(task, dtype, variant, size)
+        call = experiment.call
+        assert call.func is getattr(kernels.get(variant), task), (task, variant)
+        rows = call.args[5] if task == "epoch" else len(call.args[2])
+        assert (call.args[2].dtype, rows) == (dtype, size), (task, variant, size)
+        print(variant, task)
+"""
+    done = _python(script, str(SUITE))
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == len(expand(profile("smoke")))
+
+
+def test_no_helper_bears_a_name_that_asv_collects() -> None:
+    patterns = [kind.name_regex for kind in benchmark_types]
+    assert any(pattern.match("time_task") for pattern in patterns)
+    assert any(pattern.match("TrackLoss") for pattern in patterns)
+    defined = [
+        f"{path.name}: {node.name}"
+        for path in (ROOT / "benchmarks" / "gdbench").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)  # of a class, asv looks at the methods alone
+        and any(pattern.match(node.name) for pattern in patterns)
+    ]
+    assert defined == []
+
+
+def test_kernels_from_elsewhere_than_asvs_environment_are_refused(tmp_path: Path) -> None:
+    script = "import sys; sys.path.insert(0, sys.argv[1]); import suite"
+    folder, commit = str(SUITE.parent), "0123456789abcdef"
+    refused = _python(script, folder, ASV_COMMIT=commit, ASV_ENV_DIR=str(tmp_path))
+    assert refused.returncode == 1
+    assert "ImportError: asv asked for commit 01234567, but kernels comes from " in refused.stderr
+    allowed = _python(script, folder, ASV_COMMIT=commit, ASV_ENV_DIR=str(ROOT))
+    assert allowed.returncode == 0, allowed.stderr
+    assert _python(script, folder).returncode == 0
+
+
+def test_a_new_file_is_a_parameter_and_a_gap_where_the_commit_lacks_it(tree: Path) -> None:
+    assert _run_one("specimen", tree / "benchmarks" / "suite", folder=ROOT) == {"skipped": True, "number": None}
+    script = (
+        "import sys; sys.path.insert(0, sys.argv[1]); from suite.experiments import deep_wine; print(deep_wine.params)"
+    )
+    assert "'specimen'" in _python(script, str(tree / "benchmarks")).stdout
+    assert "'specimen'" not in _python(script, str(SUITE.parent)).stdout
+
+
+def test_a_wrong_variant_gives_its_reason_and_no_time(tree: Path) -> None:
+    answer = _run_one("specimen", tree / "benchmarks" / "suite", folder=tree)
+    assert str(answer["error"]).startswith("NotCertified: specimen: ")
+    assert "number" not in answer
+
+
+def test_one_thread_is_fixed_for_asv_in_an_environment_of_its_own_and_in_an_existing_one() -> None:
+    variables = json.loads((ROOT / "asv.conf.json").read_text())["matrix"]["env_nobuild"]
+    assert variables == {name: ["1"] for name in THREAD_VARIABLES}
+    more = dict.fromkeys(THREAD_VARIABLES, "2")
+    assert _run_one("jit", change=COUNT_THREADS.replace("IMPORT", ""), **more)["number"] == 1
+    assert _run_one("jit", change=COUNT_THREADS.replace("IMPORT", LIFT_LIMITS), **more)["number"] == 2

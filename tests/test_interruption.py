@@ -1,0 +1,277 @@
+"""A run that is killed or stopped loses the block in flight at most, and goes on to the same set of cases."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from .helpers import contents, copy_sources, finish, gdbench, read_raw, read_table, start, wait_for
+
+SMALL = ("run", "--profile", "smoke", "--batch-size", "n", "--task", "gradient")
+ORPHAN_SECONDS = 30
+"""An orphan ends with the case that it is in; the rest is for a machine that has other work."""
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """A run that did not end: its folder, what it held at that moment, and the workers that it left."""
+
+    sources: Path
+    folder: Path
+    raw: dict[str, bytes]
+    written: dict[str, int]
+    orphans: list[psutil.Process]
+    answer: Any
+
+    @property
+    def plan(self) -> dict[str, Any]:
+        return json.loads((self.folder / "plan.json").read_text(encoding="utf-8"))
+
+    @property
+    def unchanged(self) -> bool:
+        return {name: _times(self.folder).get(name) for name in self.raw} == self.written and all(
+            (self.folder / "raw" / name).read_bytes() == text for name, text in self.raw.items()
+        )
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Sources of our own: a run resumes with unchanged code only."""
+    return copy_sources(tmp_path_factory.mktemp("sources"))
+
+
+@pytest.fixture(scope="module")
+def killed(sources: Path, tmp_path_factory: pytest.TempPathFactory) -> Stopped:
+    """A run without --output, killed while it measured its third block or a later one."""
+    cwd = tmp_path_factory.mktemp("killed")
+    process = start(*SMALL, "--network", "logistic", cwd=cwd, sources=sources)
+    wait_for(lambda: len(_blocks(cwd)) >= 2 and psutil.Process(process.pid).children(), process)
+    return _stop(process, signal.SIGKILL, cwd, sources)
+
+
+@pytest.fixture(scope="module")
+def resumed(killed: Stopped) -> Any:
+    return gdbench("run", "--resume", cwd=killed.folder.parents[1], sources=killed.sources)
+
+
+@pytest.fixture(scope="module")
+def interrupted(sources: Path, tmp_path_factory: pytest.TempPathFactory) -> Stopped:
+    """A run of two networks that heard Ctrl-C during its second block, when one of them was not measured yet."""
+    cwd = tmp_path_factory.mktemp("interrupted")
+    variants = ("--variant", "reference,vectorized")
+    process = start(*SMALL, *variants, "--output", "out/mine", cwd=cwd, sources=sources)
+    wait_for(lambda: _blocks(cwd) and psutil.Process(process.pid).children(), process)
+    return _stop(process, signal.SIGINT, cwd, sources)
+
+
+def _blocks(cwd: Path) -> list[Path]:
+    return sorted(cwd.glob("*/*/raw/block-*.json"))
+
+
+def _stop(process: subprocess.Popen[str], how: signal.Signals, cwd: Path, sources: Path) -> Stopped:
+    orphans = psutil.Process(process.pid).children(recursive=True)
+    process.send_signal(how)
+    answer = finish(process)
+    (plan,) = cwd.glob("*/*/plan.json")
+    blocks = {path.name: path.read_bytes() for path in _blocks(cwd)}
+    return Stopped(sources, plan.parent, blocks, _times(plan.parent), orphans, answer)
+
+
+def _times(folder: Path) -> dict[str, int]:
+    return {path.name: path.stat().st_mtime_ns for path in (folder / "raw").glob("block-*.json")}
+
+
+def _measured(folder: Path) -> list[tuple[Any, ...]]:
+    """Case and block of every entry of the raw files."""
+    return [
+        (*entry["params"].values(), content["gdbench"]["block"])
+        for content in read_raw(folder)
+        for entry in content["benchmarks"]
+    ]
+
+
+def _planned(plan: dict[str, Any]) -> set[tuple[Any, ...]]:
+    return {(*plan["cases"][case].values(), block["index"]) for block in plan["blocks"] for case in block["cases"]}
+
+
+def _is_whole(run: Stopped) -> bool:
+    found = _measured(run.folder)
+    return len(found) == len(set(found)) and set(found) == _planned(run.plan)
+
+
+def test_a_killed_run_leaves_whole_blocks_and_no_part_of_one(killed: Stopped) -> None:
+    assert killed.answer.returncode == -signal.SIGKILL
+    assert 2 <= len(killed.raw) < len(killed.plan["blocks"])
+    for block, (name, text) in zip(killed.plan["blocks"], sorted(killed.raw.items()), strict=False):
+        content = json.loads(text)
+        assert name == f"block-{block['index']:03d}.json"
+        assert len(content["benchmarks"]) == len(block["cases"])
+
+
+def test_the_worker_of_a_killed_run_ends_by_itself(killed: Stopped) -> None:
+    assert killed.orphans
+    _, alive = psutil.wait_procs(killed.orphans, timeout=ORPHAN_SECONDS)
+    assert alive == []
+    assert killed.unchanged
+    assert set(_times(killed.folder)) == set(killed.raw)  # it wrote no block that nobody waited for
+
+
+def test_a_killed_run_can_be_read(killed: Stopped, tmp_path: Path) -> None:
+    shutil.copytree(killed.folder, tmp_path / "run")
+    answer = gdbench("report", "run", "--json", "-", cwd=tmp_path, sources=killed.sources)
+    assert answer.returncode == 0, answer.stderr
+    found = json.loads(answer.stdout)
+    assert found["complete"] is False
+    assert {case["blocks"] for case in found["cases"]} == {len(killed.raw)}
+    assert "Incomplete" in (tmp_path / "run" / "report.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (("--variant", "jit"), "--variant"),
+        (("--batch-size", "8"), "--batch-size"),
+        (("--profile", "smoke"), "--profile"),
+        (("--seed", "0"), "--seed"),
+    ],
+)
+def test_resume_takes_no_option_that_would_change_the_plan(
+    killed: Stopped, options: tuple[str, ...], named: str
+) -> None:
+    before = contents(killed.folder)
+    answer = gdbench("run", "--resume", *options, cwd=killed.folder.parents[1], sources=killed.sources)
+    assert answer.returncode == 2
+    assert "leave out " + named in answer.stderr
+    assert answer.stderr.count("\n") == 1
+    assert contents(killed.folder) == before
+
+
+@pytest.mark.parametrize("changed", ["kernels/variants/vectorized.py", "benchmarks/gdbench/measure.py"])
+def test_resume_refuses_code_that_has_changed(killed: Stopped, changed: str) -> None:
+    before = contents(killed.folder)
+    with _remark_in(killed.sources / changed):
+        answer = gdbench("run", "--resume", cwd=killed.folder.parents[1], sources=killed.sources)
+    assert answer.returncode == 2
+    assert "the code has changed" in answer.stderr
+    assert answer.stderr.count("\n") == 1
+    assert contents(killed.folder) == before
+
+
+@contextmanager
+def _remark_in(path: Path) -> Iterator[None]:
+    """Add a comment to a file for a while."""
+    text, times = path.read_bytes(), path.stat()
+    path.write_bytes(text + b"# a remark\n")
+    try:
+        yield
+    finally:
+        path.write_bytes(text)
+        os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
+def test_a_new_run_refuses_a_folder_that_is_not_empty(killed: Stopped) -> None:
+    before = contents(killed.folder)
+    answer = gdbench(*SMALL, "--output", str(killed.folder), cwd=killed.folder.parents[1], sources=killed.sources)
+    assert answer.returncode == 2
+    assert "is not empty: add --resume" in answer.stderr
+    assert contents(killed.folder) == before
+
+
+def test_a_dry_run_of_a_resumption_counts_what_is_left(killed: Stopped) -> None:
+    before = contents(killed.folder)
+    arguments = ("run", "--resume", "--dry-run", "--output", str(killed.folder))
+    answer = gdbench(*arguments, cwd=killed.folder.parents[1], sources=killed.sources)
+    assert answer.returncode == 0, answer.stderr
+    assert f" {len(killed.plan['blocks']) - len(killed.raw)} blocks, " in answer.stdout
+    assert contents(killed.folder) == before
+
+
+def test_resume_finds_the_killed_run_and_ends_with_exactly_the_cases_of_its_plan(killed: Stopped, resumed: Any) -> None:
+    assert resumed.returncode == 0, resumed.stderr
+    assert [path.name for path in killed.folder.parent.iterdir()] == [killed.folder.name]
+    assert _is_whole(killed)
+    assert {row["status"] for row in read_table(killed.folder / "summary.csv")} == {"measured"}
+    assert "Incomplete" not in (killed.folder / "report.md").read_text(encoding="utf-8")
+
+
+def test_resume_leaves_alone_what_was_measured_before_and_clears_up(killed: Stopped, resumed: Any) -> None:
+    assert resumed.returncode == 0, resumed.stderr
+    assert killed.unchanged
+    assert {path.name for path in (killed.folder / "raw").iterdir()} == {
+        f"block-{block['index']:03d}.json" for block in killed.plan["blocks"]
+    }
+
+
+def test_a_finished_run_has_nothing_to_resume(killed: Stopped, resumed: Any) -> None:
+    assert resumed.returncode == 0, resumed.stderr
+    cwd, before = killed.folder.parents[1], _times(killed.folder)
+    searched = gdbench("run", "--resume", cwd=cwd, sources=killed.sources)
+    assert searched.returncode == 2
+    assert "has blocks left" in searched.stderr
+    named = gdbench("run", "--resume", "--output", str(killed.folder), cwd=cwd, sources=killed.sources)
+    assert named.returncode == 0, named.stderr
+    assert "is fastest per" in named.stdout
+    assert _times(killed.folder) == before
+
+
+def test_ctrl_c_ends_with_one_sentence_that_says_how_to_go_on(interrupted: Stopped) -> None:
+    assert interrupted.answer.returncode == 130
+    assert "Traceback" not in interrupted.answer.stderr
+    sentence = interrupted.answer.stderr.rstrip().splitlines()[-1]
+    count = f"{len(interrupted.raw)} of {len(interrupted.plan['blocks'])} blocks"
+    assert sentence.startswith("gdbench: stopped after " + count)
+    assert sentence.endswith("go on with gdbench run --resume --output out/mine")
+    _, alive = psutil.wait_procs(interrupted.orphans, timeout=ORPHAN_SECONDS)
+    assert alive == []
+
+
+def test_after_ctrl_c_the_summary_tells_what_is_missing(interrupted: Stopped, tmp_path: Path) -> None:
+    shutil.copytree(interrupted.folder, tmp_path / "run")  # as it is now, whatever is resumed later
+    rows = read_table(tmp_path / "run" / "summary.csv")
+    assert len(rows) == len(interrupted.plan["cases"])
+    reached = {(p["network"], p["variant"]) for p in _parameters(interrupted)}
+    for row in rows:
+        there = (row["network"], row["variant"]) in reached
+        assert row["status"] == ("measured" if there else "missing")
+        assert bool(row["seconds"]) == there
+    assert {row["status"] for row in rows} == {"measured", "missing"}
+    assert "Incomplete" in (tmp_path / "run" / "report.md").read_text(encoding="utf-8")
+
+
+def _parameters(run: Stopped) -> list[dict[str, Any]]:
+    return [entry["params"] for text in run.raw.values() for entry in json.loads(text)["benchmarks"]]
+
+
+def test_after_ctrl_c_the_advice_in_the_sentence_brings_the_run_to_its_end(interrupted: Stopped) -> None:
+    advice = interrupted.answer.stderr.rstrip().splitlines()[-1].rpartition("go on with gdbench ")[2]
+    answer = gdbench(*advice.split(), cwd=interrupted.folder.parents[1], sources=interrupted.sources)
+    assert answer.returncode == 0, answer.stderr
+    assert interrupted.unchanged
+    assert _is_whole(interrupted)
+    assert {row["status"] for row in read_table(interrupted.folder / "summary.csv")} == {"measured"}
+
+
+def test_ctrl_c_during_the_certificates_leaves_a_run_that_can_go_on(sources: Path, tmp_path: Path) -> None:
+    process = start(*SMALL, "--network", "logistic", "--output", "run", cwd=tmp_path, sources=sources)
+    environment = tmp_path / "run" / "environment.json"
+    wait_for(lambda: environment.exists() and psutil.Process(process.pid).children(), process)
+    stopped = _interrupt(process)
+    assert stopped.returncode == 130, stopped.stderr
+    assert "Traceback" not in stopped.stderr
+    assert "stopped after 0 of 6 blocks" in stopped.stderr
+    arguments = ("run", "--resume", "--dry-run", "--output", "run")
+    assert " 6 blocks, " in gdbench(*arguments, cwd=tmp_path, sources=sources).stdout
+
+
+def _interrupt(process: subprocess.Popen[str]) -> Any:
+    process.send_signal(signal.SIGINT)
+    return finish(process)

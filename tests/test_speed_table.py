@@ -1,0 +1,86 @@
+"""``pytest benchmarks/speed`` times every case of a profile, certified first, in groups that a user asks for."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from gdbench.grid import expand, profile
+
+ROOT = Path(__file__).parents[1]
+GROUP = re.compile(r"benchmark '(\w+)=(\w+)': (\d+) tests")
+WRONG = '''"""Wrong: a bias of one is added to the outputs."""
+
+from kernels.variants import vectorized
+from kernels.variants.vectorized import gradient, loss
+
+
+def forward(network, theta, X):
+    return vectorized.forward(network, theta, X) + 1
+'''
+
+
+def _speed(*options: str, folder: Path = ROOT, **changes: str) -> subprocess.CompletedProcess[str]:
+    """Run the command as a user does, in a checkout whose kernels and harness are the ones that are imported."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "GDBENCH_PROFILE"))}
+    path = os.pathsep.join([str(folder), str(folder / "benchmarks")])
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "benchmarks/speed", "-p", "no:cacheprovider", *options],
+        cwd=folder,
+        env={**kept, "PYTHONPATH": path, **changes},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("axis", ["variant", "batch_size"])
+def test_the_table_has_a_group_for_each_value_of_an_axis(axis: str) -> None:
+    done = _speed(f"--benchmark-group-by=param:{axis}")
+    assert done.returncode == 0, done.stdout
+    cases = expand(profile("smoke"))
+    groups = {(name, value): int(count) for name, value, count in GROUP.findall(done.stdout)}
+    assert groups == {(axis, value): n for value, n in Counter(str(getattr(case, axis)) for case in cases).items()}
+    assert all(f"test_speed[{case.id}]" in done.stdout for case in cases)
+
+
+def test_no_flag_is_needed_to_time_for_real_and_params_are_the_columns_of_a_case(tmp_path: Path) -> None:
+    done = _speed("-k", "gradient and not reference", f"--benchmark-json={tmp_path / 'speed.json'}")
+    assert done.returncode == 0, done.stdout
+    found = json.loads((tmp_path / "speed.json").read_text())["benchmarks"]
+    cases = [case for case in expand(profile("smoke")) if case.task == "gradient" and case.variant != "reference"]
+    assert [entry["params"] for entry in found] == [case.to_dict() for case in cases]
+    assert all(entry["stats"]["rounds"] > 1 for entry in found if entry["params"]["variant"] == "jit")
+    assert all(entry["stats"]["median"] > 0 for entry in found)
+
+
+def test_a_variant_that_disagrees_with_the_reference_fails_and_is_in_no_table(tmp_path: Path) -> None:
+    for part in ("kernels", "benchmarks"):
+        shutil.copytree(ROOT / part, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    (tmp_path / "kernels" / "variants" / "specimen.py").write_text(WRONG, encoding="utf-8")
+    done = _speed("-k", "wine and gradient and (specimen or buffered)", folder=tmp_path)
+    assert done.returncode == 1, done.stdout
+    assert "NotCertified: specimen: forward on rows of the data: error" in done.stdout
+    table = done.stdout[done.stdout.index("Name (time in") : done.stdout.index("Legend:")]
+    assert "/buffered/" in table
+    assert "/specimen/" not in table
+    assert "3 failed, 3 passed" in done.stdout
+
+
+def test_an_unknown_profile_is_refused_with_the_names_that_exist() -> None:
+    done = _speed(GDBENCH_PROFILE="fastest")
+    assert done.returncode == 2
+    assert "there is no profile 'fastest': choose one of smoke, quick" in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+    assert "test_speed.py:" not in done.stdout
+
+
+def test_pytest_alone_runs_the_tests_and_times_nothing(pytestconfig: pytest.Config) -> None:
+    assert pytestconfig.getini("testpaths") == ["tests"]
