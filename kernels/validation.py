@@ -30,12 +30,11 @@ def check_problem(network: Network, X: Array, Y: Array) -> tuple[Array, Array]:
 
 def check_shapes(network: Network, theta: Array, X: Array, Y: Array | None = None) -> None:
     """Raise InputError unless the arrays fit the network and each other; compiled code would read past their ends."""
-    n = len(X)
-    expected = {"theta": (network.n_parameters,), "X": (n, network.n_inputs), "Y": (n, network.n_outputs)}
-    for name, values in (("theta", theta), ("X", X), ("Y", Y)):
-        if values is not None and values.shape != expected[name]:
+    network.unpack(theta)
+    for name, values, columns in (("X", X, network.n_inputs), ("Y", Y, network.n_outputs)):
+        if values is not None and values.shape != (len(X), columns):
             raise InputError(
-                f"{name} has shape {values.shape} where the network {network} takes {expected[name]}: "
+                f"{name} has shape {values.shape} where the network {network} takes {(len(X), columns)}: "
                 "change one of them"
             )
 

@@ -7,7 +7,7 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -59,8 +59,9 @@ def killed(sources: Path, tmp_path_factory: pytest.TempPathFactory) -> Stopped:
 
 
 @pytest.fixture(scope="module")
-def resumed(killed: Stopped) -> Any:
-    return gdbench("run", "--resume", cwd=killed.folder.parents[1], sources=killed.sources)
+def resumed(killed: Stopped, tmp_path_factory: pytest.TempPathFactory) -> Stopped:
+    """A copy of the killed run, brought to its end by a command that does not name it."""
+    return _go_on(killed, tmp_path_factory.mktemp("resumed") / "cwd", "run", "--resume")
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +72,13 @@ def interrupted(sources: Path, tmp_path_factory: pytest.TempPathFactory) -> Stop
     process = start(*SMALL, *variants, "--output", "out/mine", cwd=cwd, sources=sources)
     wait_for(lambda: _blocks(cwd) and psutil.Process(process.pid).children(), process)
     return _stop(process, signal.SIGINT, cwd, sources)
+
+
+def _go_on(run: Stopped, cwd: Path, *arguments: str) -> Stopped:
+    """Copy a run with its surroundings (times of files as well) and resume it there."""
+    shutil.copytree(run.folder.parents[1], cwd)
+    folder = cwd / run.folder.relative_to(run.folder.parents[1])
+    return replace(run, folder=folder, answer=gdbench(*arguments, cwd=cwd, sources=run.sources))
 
 
 def _blocks(cwd: Path) -> list[Path]:
@@ -195,32 +203,30 @@ def test_a_dry_run_of_a_resumption_counts_what_is_left(killed: Stopped) -> None:
     assert contents(killed.folder) == before
 
 
-def test_resume_finds_the_killed_run_and_ends_with_exactly_the_cases_of_its_plan(killed: Stopped, resumed: Any) -> None:
-    assert resumed.returncode == 0, resumed.stderr
-    assert [path.name for path in killed.folder.parent.iterdir()] == [killed.folder.name]
-    assert _is_whole(killed)
-    assert {row["status"] for row in read_table(killed.folder / "summary.csv")} == {"measured"}
-    assert "Incomplete" not in (killed.folder / "report.md").read_text(encoding="utf-8")
+def test_resume_finds_the_killed_run_and_ends_with_exactly_the_cases_of_its_plan(resumed: Stopped) -> None:
+    assert resumed.answer.returncode == 0, resumed.answer.stderr
+    assert [path.name for path in resumed.folder.parent.iterdir()] == [resumed.folder.name]
+    assert _is_whole(resumed)
+    assert {row["status"] for row in read_table(resumed.folder / "summary.csv")} == {"measured"}
+    assert "Incomplete" not in (resumed.folder / "report.md").read_text(encoding="utf-8")
 
 
-def test_resume_leaves_alone_what_was_measured_before_and_clears_up(killed: Stopped, resumed: Any) -> None:
-    assert resumed.returncode == 0, resumed.stderr
-    assert killed.unchanged
-    assert {path.name for path in (killed.folder / "raw").iterdir()} == {
-        f"block-{block['index']:03d}.json" for block in killed.plan["blocks"]
-    }
+def test_resume_leaves_alone_what_was_measured_before_and_clears_up(resumed: Stopped) -> None:
+    assert resumed.answer.returncode == 0, resumed.answer.stderr
+    assert resumed.unchanged
+    blocks = {f"block-{block['index']:03d}.json" for block in resumed.plan["blocks"]}
+    assert {path.name for path in (resumed.folder / "raw").iterdir()} == blocks
 
 
-def test_a_finished_run_has_nothing_to_resume(killed: Stopped, resumed: Any) -> None:
-    assert resumed.returncode == 0, resumed.stderr
-    cwd, before = killed.folder.parents[1], _times(killed.folder)
-    searched = gdbench("run", "--resume", cwd=cwd, sources=killed.sources)
+def test_a_finished_run_has_nothing_to_resume(resumed: Stopped) -> None:
+    cwd, before = resumed.folder.parents[1], _times(resumed.folder)
+    searched = gdbench("run", "--resume", cwd=cwd, sources=resumed.sources)
     assert searched.returncode == 2
     assert "has blocks left" in searched.stderr
-    named = gdbench("run", "--resume", "--output", str(killed.folder), cwd=cwd, sources=killed.sources)
+    named = gdbench("run", "--resume", "--output", str(resumed.folder), cwd=cwd, sources=resumed.sources)
     assert named.returncode == 0, named.stderr
     assert "is fastest per" in named.stdout
-    assert _times(killed.folder) == before
+    assert _times(resumed.folder) == before
 
 
 def test_ctrl_c_ends_with_one_sentence_that_says_how_to_go_on(interrupted: Stopped) -> None:
@@ -234,9 +240,8 @@ def test_ctrl_c_ends_with_one_sentence_that_says_how_to_go_on(interrupted: Stopp
     assert alive == []
 
 
-def test_after_ctrl_c_the_summary_tells_what_is_missing(interrupted: Stopped, tmp_path: Path) -> None:
-    shutil.copytree(interrupted.folder, tmp_path / "run")  # as it is now, whatever is resumed later
-    rows = read_table(tmp_path / "run" / "summary.csv")
+def test_after_ctrl_c_the_summary_tells_what_is_missing(interrupted: Stopped) -> None:
+    rows = read_table(interrupted.folder / "summary.csv")
     assert len(rows) == len(interrupted.plan["cases"])
     reached = {(p["network"], p["variant"]) for p in _parameters(interrupted)}
     for row in rows:
@@ -244,34 +249,32 @@ def test_after_ctrl_c_the_summary_tells_what_is_missing(interrupted: Stopped, tm
         assert row["status"] == ("measured" if there else "missing")
         assert bool(row["seconds"]) == there
     assert {row["status"] for row in rows} == {"measured", "missing"}
-    assert "Incomplete" in (tmp_path / "run" / "report.md").read_text(encoding="utf-8")
+    assert "Incomplete" in (interrupted.folder / "report.md").read_text(encoding="utf-8")
 
 
 def _parameters(run: Stopped) -> list[dict[str, Any]]:
     return [entry["params"] for text in run.raw.values() for entry in json.loads(text)["benchmarks"]]
 
 
-def test_after_ctrl_c_the_advice_in_the_sentence_brings_the_run_to_its_end(interrupted: Stopped) -> None:
+def test_after_ctrl_c_the_advice_in_the_sentence_brings_the_run_to_its_end(
+    interrupted: Stopped, tmp_path: Path
+) -> None:
     advice = interrupted.answer.stderr.rstrip().splitlines()[-1].rpartition("go on with gdbench ")[2]
-    answer = gdbench(*advice.split(), cwd=interrupted.folder.parents[1], sources=interrupted.sources)
-    assert answer.returncode == 0, answer.stderr
-    assert interrupted.unchanged
-    assert _is_whole(interrupted)
-    assert {row["status"] for row in read_table(interrupted.folder / "summary.csv")} == {"measured"}
+    ended = _go_on(interrupted, tmp_path / "cwd", *advice.split())
+    assert ended.answer.returncode == 0, ended.answer.stderr
+    assert ended.unchanged
+    assert _is_whole(ended)
+    assert {row["status"] for row in read_table(ended.folder / "summary.csv")} == {"measured"}
 
 
 def test_ctrl_c_during_the_certificates_leaves_a_run_that_can_go_on(sources: Path, tmp_path: Path) -> None:
     process = start(*SMALL, "--network", "logistic", "--output", "run", cwd=tmp_path, sources=sources)
     environment = tmp_path / "run" / "environment.json"
     wait_for(lambda: environment.exists() and psutil.Process(process.pid).children(), process)
-    stopped = _interrupt(process)
+    process.send_signal(signal.SIGINT)
+    stopped = finish(process)
     assert stopped.returncode == 130, stopped.stderr
     assert "Traceback" not in stopped.stderr
     assert "stopped after 0 of 6 blocks" in stopped.stderr
     arguments = ("run", "--resume", "--dry-run", "--output", "run")
     assert " 6 blocks, " in gdbench(*arguments, cwd=tmp_path, sources=sources).stdout
-
-
-def _interrupt(process: subprocess.Popen[str]) -> Any:
-    process.send_signal(signal.SIGINT)
-    return finish(process)

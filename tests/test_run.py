@@ -64,7 +64,7 @@ def rebuilt(run: Finished, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pa
     shutil.copytree(run.folder, cwd / "run")
     for name in DERIVED:
         (cwd / "run" / name).unlink()
-    return cwd / "run", gdbench("report", "run", cwd=cwd)
+    return cwd / "run", gdbench("report", "run", cwd=cwd, COLUMNS="140")
 
 
 def cases_of(table: pd.DataFrame, keys: list[str]) -> list[tuple[Any, ...]]:
@@ -179,7 +179,8 @@ def test_the_terminal_shows_a_table_with_the_best_cell_marked(run: Finished, reb
     lines = rebuilt[1].stdout.splitlines()
     table = {line.split()[0]: line for line in lines if line.split()[:1] and line.split()[0] in kernels.variants()}
     assert set(table) == set(kernels.variants())
-    assert any("B=1 stochastic" in line and f"B={N_ROWS} batch" in line for line in lines)
+    assert any("B=1" in line and f"B={N_ROWS}" in line for line in lines)
+    assert any("stochastic" in line and "batch" in line for line in lines)
     epochs = run.summary[run.summary["task"] == "epoch"]
     best = epochs.loc[epochs["seconds"].idxmin()]
     assert [variant for variant, line in table.items() if "*" in line] == [best["variant"]]

@@ -16,14 +16,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from gdbench import datasets, loss_pictures, training_options
-from gdbench.cli import main, train_tables
-from gdbench.training import History, Point, Training, fit_descent, history_csv, score
 from matplotlib.colors import to_rgb
 from matplotlib.image import imread
 from sklearn.metrics import accuracy_score, r2_score
 
 import kernels
+from gdbench import datasets, loss_pictures, storage, training_options
+from gdbench.cli import main, train_tables
+from gdbench.training import History, Point, Training, fit_descent, history_csv, score
 from kernels import InputError, Network
 
 LINEAR = ("--dataset", "diabetes", "--network", "linear")
@@ -366,8 +366,8 @@ def test_csv_numbers_are_read_back_exactly():
 
 
 def test_a_folder_that_does_not_exist_yet_can_be_written(tmp_path):
-    training_options.check_writable(tmp_path / "a" / "b")
+    storage.check_writable(tmp_path / "a" / "b")
     assert not (tmp_path / "a").exists()
     (tmp_path / "dangling").symlink_to(tmp_path / "nowhere")
     with pytest.raises(InputError, match="no folder"):
-        training_options.check_writable(tmp_path / "dangling" / "b")
+        storage.check_writable(tmp_path / "dangling" / "b")

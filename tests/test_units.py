@@ -23,7 +23,7 @@ SCALES = {"s": 1.0, "ms": 1e-3, "µs": 1e-6, "ns": 1e-9}
         (75.25, "75.2 s"),
         (1234.5, "1234 s"),
         (2.5e-9, "2.50 ns"),
-        (2.6e-11, "0.03 ns"),
+        (2.6e-11, "0.0260 ns"),
         (0.0, "0.00 ns"),
         (-2e-3, "-2.00 ms"),
         (math.nan, "-"),
@@ -44,12 +44,12 @@ def test_seconds_keep_three_digits(value: float) -> None:
 
 def test_an_interval_has_one_unit_that_of_its_upper_end() -> None:
     assert interval(3.91e-6, 4.3e-6) == "3.91 to 4.30 µs"
-    assert interval(950e-6, 1.25e-3) == "0.95 to 1.25 ms"
+    assert interval(950e-6, 1.25e-3) == "0.950 to 1.25 ms"
 
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0.1234, "0.12"), (1.234, "1.23"), (12.34, "12.3"), (123.4, "123"), (12345.6, "12346"), (math.nan, "-")],
+    [(0.1234, "0.123"), (1.234, "1.23"), (12.34, "12.3"), (123.4, "123"), (9.999, "10.0"), (0.00995, "0.00995"), (12345.6, "12346"), (math.nan, "-")],
 )
 def test_digits(value: float, text: str) -> None:
     assert digits(value) == text

@@ -1,6 +1,8 @@
 """The instrument: measures the kernels, proves them right first, and says how sure it is."""
 
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
 
 try:
     __version__ = version("gdbench")
@@ -9,12 +11,14 @@ except PackageNotFoundError:  # run from a checkout by asv, which puts benchmark
 
 
 def check_kernels() -> None:
-    """Raise ImportError if Python found another package called kernels; an unrelated one is on PyPI."""
-    import kernels  # noqa: PLC0415 - not with this package, since a worker pins itself before NumPy is loaded
+    """Raise ImportError if Python would import another package called kernels; an unrelated one is on PyPI.
 
-    if not hasattr(kernels, "Network"):
-        where = getattr(kernels, "__file__", None) or ", ".join(kernels.__path__)
+    Nothing is imported: another package may fail in any way, and a worker pins itself before NumPy is loaded.
+    """
+    found = find_spec("kernels")
+    places = [*(found.submodule_search_locations or [str(found.origin)])] if found else []
+    if not any(Path(place, "descent.py").exists() for place in places):
         raise ImportError(
-            f"another package called kernels, {where}, stands in the place of gdbench's own: "
-            "uninstall it, or install gdbench in an environment of its own"
+            f"Python finds another package called kernels, {', '.join(places) or 'or none'}, instead of gdbench's "
+            "own: uninstall it, or install gdbench in an environment of its own"
         )

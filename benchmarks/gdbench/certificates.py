@@ -103,7 +103,7 @@ def _answers(job: Job) -> Iterator[dict[str, Any]]:
 
 
 def _ask(job: Job) -> tuple[list[str], str | None]:
-    limit = patience(ANSWER_SECONDS)
+    limit = patience(ANSWER_SECONDS) * len(job.variants)
     process = start(
         "gdbench.certificates",
         json.dumps(asdict(job)),
@@ -122,7 +122,7 @@ def _ask(job: Job) -> tuple[list[str], str | None]:
         death = f"its process gave no answer within {limit:g} s"
     finally:
         process.kill()
-    lines = [line for line in output.splitlines() if line.endswith("}")]
+    lines = [line for line in output.splitlines() if line.startswith('{"variant": ')]
     return lines, death if death or len(lines) == len(job.variants) else "its process ended without an answer"
 
 

@@ -180,7 +180,8 @@ def _cached(name: str, source: Source) -> tuple[Values, Values]:
     """Values from the cache if they are whole, else from the package, which is then cached."""
     path = cache_folder() / f"{name}.npy"
     values = _read_cache(path)
-    if values is None or _digest(values) != source.sha256:
+    n, d, _ = source.shape
+    if values is None or values.shape != (n, d + 1) or _digest(values) != source.sha256:
         X, target = source.read()
         values = np.column_stack([X, target])
         if _digest(values) != source.sha256:

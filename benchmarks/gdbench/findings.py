@@ -82,6 +82,6 @@ def _failures(run: Run) -> list[str]:
     groups = failed.groupby(["variant", "network", "dataset", "reason"], sort=False)
     return [
         f"FAILED: {variant} on {network} on {dataset} in {choices(group['dtype'].unique())}, "
-        f"{len(group)} cases, in no ranking: {reason}."
+        f"{len(group)} case{'s' if len(group) > 1 else ''}, in no ranking: {reason}."
         for (variant, network, dataset, reason), group in groups
     ]

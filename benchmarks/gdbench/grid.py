@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -92,20 +93,31 @@ def expand(chosen: Profile, filters: Filters | None = None, variants: tuple[str,
         dtypes=wanted.dtype or chosen.dtypes,
         threads=wanted.threads or chosen.threads,
     )
-    pairs = [
-        pair for pair in chosen.experiments if _admits(wanted.network, pair[0]) and _admits(wanted.dataset, pair[1])
-    ]
-    if not pairs:
-        there = choices(" on ".join(pair) for pair in chosen.experiments)
-        raise InputError(f"the filters leave nothing of profile {chosen.name}: it has {there}")
+    pairs = select(chosen.experiments, wanted, f"profile {chosen.name}")
     cases = [case for pair in pairs for case in axes.cases(*pair)]
     if not cases:
         raise InputError("every batch size is above the number of rows: ask for a smaller one, or for n")
     return cases
 
 
-def _admits(wanted: tuple[str, ...], name: str) -> bool:
-    return not wanted or name in wanted
+def select(pairs: Sequence[tuple[str, str]], wanted: Filters, where: str) -> list[tuple[str, str]]:
+    """Return the pairs of network and data set that the filters admit, or raise InputError if there is none.
+
+    Every name must be in the grid, so that a misspelt one among several is not passed over.
+    """
+    for what, names, position in (("network", wanted.network, 0), ("data set", wanted.dataset, 1)):
+        there = list(dict.fromkeys(pair[position] for pair in experiments()))
+        for name in names:
+            if name not in there:
+                raise unknown(f"{what} in the grid called", name, there)
+    found = [
+        (network, dataset)
+        for network, dataset in pairs
+        if network in (wanted.network or (network,)) and dataset in (wanted.dataset or (dataset,))
+    ]
+    if not found:
+        raise InputError(f"the filters leave nothing of {where}: it has {choices(' on '.join(pair) for pair in pairs)}")
+    return found
 
 
 def _profile(name: str, table: dict[str, Any]) -> Profile:

@@ -12,15 +12,15 @@ import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from gdbench.breaches import Fault, call_twice, in_words, refuses_sizes
 from gdbench.rounding import SAFETY, Bounded, Bounds, Values, bounds
 from gdbench.situations import Situation, situations
 from gdbench.trajectory import Trajectory, trajectories
-from kernels import InputError, Network, Variant, get
+from kernels import Network, Variant, get
 from kernels.contract import Array
 
 UPDATE_RATE = 0.5
@@ -73,10 +73,6 @@ class Truth:
     bounds: Bounds
 
 
-class Fault(Exception):
-    """A breach of the contract that is no matter of rounding."""
-
-
 def certify(
     variant: str | Variant,
     network: Network,
@@ -117,7 +113,7 @@ def _certificate(
                 if finding.strain > 1:  # what fails higher up follows from this, and would only hide the cause
                     break
     except Exception as error:
-        worst = Finding(str(error) if isinstance(error, Fault) else _text(error), math.inf, 0.0)
+        worst = Finding(str(error) if isinstance(error, Fault) else in_words(error), math.inf, 0.0)
     return Certificate(
         variant=kernel.name,
         network=str(network),
@@ -127,11 +123,6 @@ def _certificate(
         certified=worst.strain <= 1,
         where=worst.where,
     )
-
-
-def _text(error: Exception) -> str:
-    """Kind of an exception and the first line of its message."""
-    return ": ".join([type(error).__name__, *str(error).splitlines()[:1]])
 
 
 class _Rows:
@@ -172,13 +163,13 @@ def _climb(kernel: Variant, network: Network, truths: tuple[list[Truth], list[Tr
     for truth in found:
         yield from _agreement(kernel, network, truth)
         yield _update(kernel, network, truth)
-    _refuses(kernel, network, found[0].situation)
+    refuses_sizes(kernel, network, found[0].situation, UPDATE_RATE)
     for path in paths:
         name = f"trajectory of 100 updates at batch size {path.batch_size}"
         try:
             deviation = path.deviation(kernel.epoch)
         except Exception as error:
-            raise Fault(f"{name} raised {_text(error)}") from error
+            raise Fault(f"{name} raised {in_words(error)}") from error
         yield Finding(name, deviation, path.tolerance)
 
 
@@ -186,11 +177,11 @@ def _agreement(kernel: Variant, network: Network, truth: Truth) -> Iterator[Find
     """Contract and agreement of forward, loss and gradient."""
     situation, limits = truth.situation, truth.bounds
     theta, X, Y = situation.theta, situation.X, situation.Y
-    forward = _call(kernel.forward, "forward", situation, (network, theta, X), truth.forward.shape)
+    forward = call_twice(kernel.forward, "forward", situation, (network, theta, X), truth.forward.shape)
     yield _compare("forward", situation, forward, truth.forward, limits.forward)
-    loss = _call(kernel.loss, "loss", situation, (network, theta, X, Y), ())
+    loss = call_twice(kernel.loss, "loss", situation, (network, theta, X, Y), ())
     yield _compare("loss", situation, loss, np.asarray(truth.loss), limits.loss)
-    gradient = _call(kernel.gradient, "gradient", situation, (network, theta, X, Y), theta.shape)
+    gradient = call_twice(kernel.gradient, "gradient", situation, (network, theta, X, Y), theta.shape)
     yield _compare("gradient", situation, gradient, truth.gradient, limits.gradient)
 
 
@@ -199,59 +190,11 @@ def _update(kernel: Variant, network: Network, truth: Truth) -> Finding:
     situation, limits = truth.situation, truth.bounds
     order = np.arange(len(situation.X))[::-1]
     arguments = (network, situation.theta, situation.X, situation.Y, order, len(order), UPDATE_RATE)
-    theta = _call(kernel.epoch, "epoch", situation, arguments, situation.theta.shape)
+    theta = call_twice(kernel.epoch, "epoch", situation, arguments, situation.theta.shape)
     start = situation.theta.astype(float)
     expected = start - UPDATE_RATE * truth.gradient
     moved = limits.gradient.scaled(UPDATE_RATE)
     return _compare("one update", situation, theta, expected, Bounded.exact(start, situation.theta.dtype) - moved)
-
-
-def _call(
-    function: Callable[..., object],
-    name: str,
-    situation: Situation,
-    arguments: tuple[object, ...],
-    shape: tuple[int, ...],
-) -> Values:
-    """Call a kernel twice and return its answer in float64, or raise Fault for a breach of the contract."""
-    where = f"{name} on {situation.name}"
-    arrays = [values for values in arguments if isinstance(values, np.ndarray)]
-    before = [values.copy() for values in arrays]
-    try:
-        answer, again = function(*arguments), function(*arguments)
-    except Exception as error:
-        raise Fault(f"{where} raised {_text(error)}") from error
-    finally:
-        changed = _restore(arrays, before)
-    if changed:
-        raise Fault(f"{where} changed one of its inputs")
-    for found in (answer, again):
-        _check_kind(where, found, shape, situation.theta.dtype)
-    if any(np.shares_memory(np.asarray(answer), values) for values in arrays):
-        raise Fault(f"{where} returned memory of one of its inputs")
-    if isinstance(answer, np.ndarray) and np.shares_memory(answer, np.asarray(again)):
-        raise Fault(f"{where} returned the same memory twice, so that a second call changes the first answer")
-    if not np.array_equal(np.asarray(answer), np.asarray(again), equal_nan=True):
-        raise Fault(f"{where} gave two answers to the same question")
-    return np.asarray(answer, float)
-
-
-def _check_kind(where: str, answer: object, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
-    """Raise Fault unless the answer is a float (shape ``()``), or an array of that shape and dtype."""
-    if shape == ():
-        if not isinstance(answer, float):
-            raise Fault(f"{where} returned {type(answer).__name__} instead of float")
-    elif not isinstance(answer, np.ndarray) or answer.shape != shape or answer.dtype != dtype:
-        found = f"{getattr(answer, 'dtype', type(answer).__name__)} {getattr(answer, 'shape', '')}"
-        raise Fault(f"{where} returned {found} instead of {dtype} {shape}")
-
-
-def _restore(arrays: list[npt.NDArray[Any]], before: list[npt.NDArray[Any]]) -> bool:
-    """Undo what a kernel did to its inputs, which other variants share; tell whether it did anything."""
-    changed = not all(np.array_equal(old, new) for old, new in zip(before, arrays, strict=True))
-    for old, new in zip(before, arrays, strict=True):
-        new[...] = old
-    return changed
 
 
 def _compare(name: str, situation: Situation, found: Values, truth: Values, limits: Bounded) -> Finding:
@@ -264,18 +207,3 @@ def _compare(name: str, situation: Situation, found: Values, truth: Values, limi
         worst = np.unravel_index(np.argmax(error / allowed), error.shape)
     scale = float(np.abs(truth).max()) or 1.0
     return Finding(where, float(error[worst]) / scale, float(allowed[worst]) / scale)
-
-
-def _refuses(kernel: Variant, network: Network, situation: Situation) -> None:
-    """Batch sizes below 1 and above n are errors, not something to be trimmed in silence."""
-    n = len(situation.X)
-    for batch_size in (0, n + 1):
-        theta, X, Y = (values.copy() for values in (situation.theta, situation.X, situation.Y))
-        try:
-            kernel.epoch(network, theta, X, Y, np.arange(n), batch_size, UPDATE_RATE)
-        except InputError:
-            continue
-        except Exception as error:
-            where = f"epoch with a batch size of {batch_size} on {n} rows"
-            raise Fault(f"{where} raised {_text(error)}: let it raise InputError") from error
-        raise Fault(f"epoch took a batch size of {batch_size} on {n} rows: let it raise InputError")

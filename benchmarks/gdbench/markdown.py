@@ -59,4 +59,4 @@ def _certificates(certificates: pd.DataFrame) -> str:
 
 
 def _line(cells: list[str] | tuple[str, ...]) -> str:
-    return f"| {' | '.join(str(cell).replace('|', '&#124;') for cell in cells)} |"
+    return f"| {' | '.join(str(cell).replace('|', '&#124;').replace(chr(10), ' ') for cell in cells)} |"

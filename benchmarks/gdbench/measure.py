@@ -53,9 +53,7 @@ def require_certificate(variant: str, problem: Problem) -> float:
     """
     proof, seconds = _prove(variant, problem)
     if not proof.certified:
-        raise NotCertified(
-            f"{variant}: {proof.where}: error {proof.max_error:.1e}, tolerance {proof.tolerance:.1e}"
-        )
+        raise NotCertified(f"{variant}: {proof.where}: error {proof.max_error:.1e}, tolerance {proof.tolerance:.1e}")
     return seconds
 
 

@@ -14,6 +14,8 @@ from gdbench.records import MEASURED, Run
 from gdbench.storage import replacing
 
 COLORS = ("#4c566a", "#d08770", "#2e7d9a", "#7a3e9d", "#5b8c3a", "#b5446e", "#c9a227", "#222222")
+LABEL_RATIO = 1.4
+"""Least ratio of two batch sizes that are both written at the axis."""
 STYLES = ("-", "--")
 
 
@@ -39,6 +41,15 @@ def write_picture(run: Run, path: Path) -> None:
         figure.savefig(temporary, format="png", dpi=130)
 
 
+def _apart(sizes: list[int]) -> list[int]:
+    """Leave out batch sizes whose labels would run into the next one; the largest, all rows, always stays."""
+    return [size for size, following in zip(sizes, [*sizes[1:], None], strict=True) if not _touch(size, following)]
+
+
+def _touch(size: int, following: int | None) -> bool:
+    return following is not None and following < LABEL_RATIO * size
+
+
 def _panel(axes: Axes, title: str, table: pd.DataFrame, colors: dict[str, str], styles: dict[str, str]) -> None:
     measured = table[table["status"] == MEASURED]
     for key, group in measured.groupby(["variant", "dtype"], sort=False):
@@ -49,7 +60,7 @@ def _panel(axes: Axes, title: str, table: pd.DataFrame, colors: dict[str, str], 
         points.set(color=colors[variant], linestyle=styles[dtype], label=f"{variant} {dtype}")
         low, high = line["seconds_low"] * per_row, line["seconds_high"] * per_row
         axes.fill_between(line["batch_size"], low, high, color=colors[variant], alpha=0.18, lw=0)
-    sizes = sorted(measured["batch_size"].unique())
+    sizes = _apart(sorted(measured["batch_size"].unique()))
     axes.set_xscale("log", base=2)
     axes.set_yscale("log")
     axes.set_xticks(sizes, [str(size) for size in sizes], rotation=30)

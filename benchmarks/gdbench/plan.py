@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -95,8 +96,10 @@ def read_plan(folder: Path) -> Plan:
 
 
 def fingerprint() -> str:
-    """SHA-256 over the sources of the kernels and of this package."""
+    """SHA-256 over the sources of the kernels and of this package, and the versions of what they compute with."""
     digest = hashlib.sha256()
+    for name in ("numpy", "numba", "scipy"):
+        digest.update(f"{name} {version(name)}".encode())
     for package in (kernels, gdbench):
         root = Path(package.__path__[0])
         for path in sorted(root.rglob("*.py")):

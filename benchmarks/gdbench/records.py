@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -101,7 +101,7 @@ def summarise(
         proof = proofs.get((case.variant, case.network, case.dataset, case.dtype), {})
         status = _status(case, by_case.get(key), proof, failures)
         seconds = by_case.get(key) if status["status"] == MEASURED else None
-        reference = by_case.get(tuple({**case.to_dict(), "variant": "reference"}.values()))
+        reference = _reference(case, by_case, proofs, failures)
         rows.append(
             {
                 **case.to_dict(),
@@ -117,6 +117,16 @@ def summarise(
             }
         )
     return pd.DataFrame(rows, columns=SUMMARY_COLUMNS)
+
+
+def _reference(
+    case: Case, by_case: dict[Any, pd.Series], proofs: dict[Any, Any], failures: dict[str, str]
+) -> pd.Series | None:
+    """Times of the reference in the same circumstances, None if it was not measured or failed itself."""
+    same = replace(case, variant="reference")
+    seconds = by_case.get(tuple(same.to_dict().values()))
+    proof = proofs.get(("reference", case.network, case.dataset, case.dtype), {})
+    return seconds if _status(same, seconds, proof, failures)["status"] == MEASURED else None
 
 
 SUMMARY_COLUMNS = [

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from kernels import InputError
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
@@ -28,3 +30,12 @@ def write_text(path: Path, text: str) -> None:
     """Write a text file whole."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def check_writable(folder: Path) -> None:
+    """Raise InputError if files cannot be made in a folder, which need not exist yet; makes nothing."""
+    nearest = next(path for path in (folder, *folder.absolute().parents) if os.path.lexists(path))
+    if not nearest.is_dir():
+        raise InputError(f"cannot write into {folder}, since {nearest} is no folder: name another one")
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise InputError(f"cannot write into {folder}, since {nearest} is not yours to write: name another one")

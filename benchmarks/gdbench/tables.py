@@ -15,7 +15,10 @@ BEST = "*"
 
 @dataclass(frozen=True)
 class Table:
-    """A title, a head and rows of text; ``best`` is the row and column of the fastest cell, if there is one."""
+    """A title, a head and rows of text; ``best`` is the row and column of the fastest cell, if there is one.
+
+    A cell may have two lines: time and speed, batch size and descent.
+    """
 
     title: str
     head: tuple[str, ...]
@@ -53,10 +56,10 @@ def _table(name: str, table: pd.DataFrame) -> Table:
 
 def _column(table: pd.DataFrame, size: int) -> str:
     descent = table.loc[table["batch_size"] == size, "descent"].iloc[0]
-    return f"B={size}" if descent == "minibatch" else f"B={size} {descent}"
+    return f"B={size}" if descent == "minibatch" else f"B={size}\n{descent}"
 
 
 def _cell(row: pd.Series) -> str:
     if row["status"] == MEASURED:
-        return f"{seconds(row['seconds_per_row'])} {times(row['speedup_vs_reference'])}"
+        return f"{seconds(row['seconds_per_row'])}\n{times(row['speedup_vs_reference'])}"
     return "failed" if row["status"] == FAILED else "-"

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 from gdbench.datasets import Dataset
 from kernels import InputError, Network
 from kernels.errors import choices, unknown
@@ -92,12 +89,3 @@ def regimes(batch_size: int, n: int) -> tuple[int, ...]:
             f"choose a batch size from 2 to {n - 1}"
         )
     return n, batch_size, 1
-
-
-def check_writable(folder: Path) -> None:
-    """Raise InputError if files cannot be made in a folder, which need not exist yet; makes nothing."""
-    nearest = next(path for path in (folder, *folder.absolute().parents) if os.path.lexists(path))
-    if not nearest.is_dir():
-        raise InputError(f"cannot write into {folder}, since {nearest} is no folder: name another one")
-    if not os.access(nearest, os.W_OK | os.X_OK):
-        raise InputError(f"cannot write into {folder}, since {nearest} is not yours to write: name another one")

@@ -25,8 +25,9 @@ def digits(value: float) -> str:
     """Write a number with three digits and without an exponent."""
     if not math.isfinite(value):
         return "-"
-    whole = len(str(int(abs(value))))
-    return f"{value:.{max(0, 3 - whole)}f}"
+    rounded = abs(float(f"{value:.3g}"))  # 9.999 is 10.0: two digits before the point
+    places = 2 - math.floor(math.log10(rounded)) if rounded > 0 else 2
+    return f"{value:.{max(0, places)}f}"
 
 
 def times(ratio: float) -> str:

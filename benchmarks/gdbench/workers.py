@@ -6,10 +6,13 @@ import math
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import psutil
 
+import gdbench
+import kernels
 from kernels import InputError
 
 PATIENCE_VARIABLE = "GDBENCH_PATIENCE_SECONDS"
@@ -43,7 +46,25 @@ def thread_environment(threads: int) -> dict[str, str]:
     """Environment of a worker: ours, with the number of threads fixed and no settings for pytest."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     fixed = dict.fromkeys(THREAD_VARIABLES, str(threads))
-    return {**kept, **fixed, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONWARNINGS": "ignore"}
+    return {
+        **kept,
+        **fixed,
+        "PYTHONPATH": os.pathsep.join(filter(None, [*_roots(), os.environ.get("PYTHONPATH")])),
+        "PYTHONWARNINGS": "ignore",
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+    }
+
+
+def check_threads(threads: int) -> None:
+    """Raise InputError if more threads are asked for than there are cores to pin them to."""
+    cores = len(allowed_cores()) or os.cpu_count() or 1
+    if threads > cores:
+        raise InputError(f"{threads} threads are asked for but {cores} cores may be used: add --threads {cores}")
+
+
+def _roots() -> list[str]:
+    """Where this process found the kernels and the instrument: a worker must find the same ones, wherever it starts."""
+    return [str(Path(package.__path__[0]).parent) for package in (kernels, gdbench)]
 
 
 def patience(usual_seconds: float) -> float:
@@ -65,7 +86,7 @@ def start(module: str, *arguments: str, threads: int, cores: list[int], **option
     """
     places = ",".join(map(str, cores)) or "-"
     return subprocess.Popen(
-        [sys.executable, "-m", "gdbench.worker", places, module, *arguments],
+        [sys.executable, "-P", "-m", "gdbench.worker", places, module, *arguments],
         env=thread_environment(threads),
         text=True,
         start_new_session=True,

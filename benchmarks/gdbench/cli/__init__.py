@@ -18,7 +18,7 @@ class Commands(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names in the order in which a new user meets them."""
-        return list(COMMANDS)
+        return [*COMMANDS]  # the module of the command list has the name of the builtin here
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import the module of a command and return its ``command``."""

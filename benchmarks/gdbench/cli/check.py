@@ -13,8 +13,7 @@ import kernels
 from gdbench.certificates import Job, all_certified, certify_all, contract_jobs, for_json
 from gdbench.cli.console import KERNEL_WRONG, OK, audience, json_option, notes, write_json
 from gdbench.cli.filters import filter_options, read_filters
-from gdbench.grid import experiments, networks
-from kernels import InputError
+from gdbench.grid import Filters, experiments, networks, select
 from kernels.errors import choices, unknown
 from kernels.network import DTYPES
 
@@ -88,20 +87,13 @@ def certificate_table(rows: list[dict[str, Any]]) -> Table:
     return table
 
 
-def _jobs(filters: Any) -> list[Job]:
+def _jobs(filters: Filters) -> list[Job]:
     for name in filters.variant:
         kernels.get(name)
     for name in filters.dtype:
         if name not in DTYPES:
             raise unknown("dtype", name, DTYPES)
     variants, dtypes = filters.variant or kernels.variants(), filters.dtype or DTYPES
-    pairs = [
-        (network, dataset)
-        for network, dataset in experiments()
-        if (not filters.network or network in filters.network) and (not filters.dataset or dataset in filters.dataset)
-    ]
-    if not pairs:
-        there = choices(" on ".join(pair) for pair in experiments())
-        raise InputError(f"the filters leave nothing of the grid: it has {there}")
+    pairs = select(experiments(), filters, "the grid")
     jobs = [Job(networks()[network], dataset, dtype, variants) for network, dataset in pairs for dtype in dtypes]
     return jobs if filters.network or filters.dataset else [*contract_jobs(variants, dtypes), *jobs]

@@ -11,7 +11,7 @@ from typing import Any, NoReturn, TypeVar
 import click
 from rich.console import Console
 
-from gdbench.storage import write_text
+from gdbench.storage import check_writable, write_text
 from kernels import InputError
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -32,9 +32,18 @@ def fail(sentence: str, code: int) -> NoReturn:
 
 def json_option(command: Command) -> Command:
     """Add ``--json PATH`` to a command; the parameter is called ``json_path``."""
-    return click.option("--json", "json_path", metavar="PATH", help="Write the answer as JSON; - is standard output.")(
-        command
-    )
+    help_text = "Write the answer as JSON; - is standard output."
+    return click.option("--json", "json_path", metavar="PATH", callback=_check_target, help=help_text)(command)
+
+
+def _check_target(_context: click.Context, _option: click.Parameter, json_path: str | None) -> str | None:
+    """Refuse a path that cannot be written before minutes of measuring, rather than after them."""
+    if json_path not in (None, "-"):
+        path = Path(str(json_path))
+        check_writable(path.parent)
+        if path.is_dir():
+            raise InputError(f"cannot write {path}, which is a folder: name a file in it")
+    return json_path
 
 
 def audience(json_path: str | None) -> Console:

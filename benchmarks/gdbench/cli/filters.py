@@ -24,7 +24,7 @@ class Names(click.ParamType[tuple[Any, ...]]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[Any, ...]:
         """Split a text; sizes are whole numbers, or n where it stands for all rows."""
         if self.of is str:
-            return (str(value),) if ":" in str(value) else tuple(filter(None, str(value).split(",")))
+            return (str(value),) if ":" in str(value) else tuple(str(value).split(","))
         return tuple(self._size(part, param) for part in str(value).split(","))
 
     def _size(self, text: str, param: click.Parameter | None) -> int | str:

@@ -22,9 +22,9 @@ from gdbench.grid import expand, profile
 from gdbench.plan import Plan, estimate_seconds, fingerprint, make_plan, read_plan, write_plan
 from gdbench.results import rebuild
 from gdbench.run import BlockFailed, execute, left, new_folder, remember_failure, unfinished
-from gdbench.storage import write_text
-from gdbench.training_options import check_writable
+from gdbench.storage import check_writable, write_text
 from gdbench.units import digits, duration
+from gdbench.workers import check_threads
 from kernels import InputError
 from kernels.errors import choices
 from kernels.validation import check_seed
@@ -66,7 +66,6 @@ def command(
 
     Interrupted runs lose at most the block in flight and go on with --resume. Exit code 4 when a variant is wrong.
     """
-    _check_json_target(json_path)
     if resume:
         folder = _resumed(output, {**filters, "profile": profile_name, "seed": seed is not None})
         plan = read_plan(folder)
@@ -94,20 +93,11 @@ def command(
     return OK if (run.summary["status"] == "measured").all() else KERNEL_WRONG
 
 
-def _check_json_target(json_path: str | None) -> None:
-    """Raise InputError before minutes of measuring, rather than after them."""
-    if json_path in (None, "-"):
-        return
-    path = Path(str(json_path))
-    check_writable(path.parent)
-    if path.is_dir():
-        raise InputError(f"cannot write {path}, which is a folder: name a file in it")
-
-
 def _planned(profile_name: str, seed: int | None, filters: dict[str, Any]) -> Plan:
     chosen = profile(profile_name)
     cases = expand(chosen, read_filters(filters))
     check_seed(0 if seed is None else seed)
+    check_threads(max(case.threads for case in cases))
     return make_plan(
         cases,
         profile=profile_name,

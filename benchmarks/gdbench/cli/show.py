@@ -13,15 +13,21 @@ from gdbench.findings import CAUTION, sentences
 from gdbench.records import Run
 from gdbench.tables import BEST, speed_tables
 
+ONE_LINE_WIDTH = 120
+"""Columns of a terminal from which on time and speed stand beside each other."""
+
 
 def show(run: Run, out: Console) -> None:
     """Print tables, sentences and where the files are."""
+    joint = " " if out.width >= ONE_LINE_WIDTH else "\n"
     for text in speed_tables(run):
-        table = Table(title=text.title, title_justify="left", title_style="bold", box=None, pad_edge=False)
+        out.print(text.title, style="bold", highlight=False, markup=False, soft_wrap=True)
+        table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
         for position, name in enumerate(text.head):
-            table.add_column(name, justify="left" if position < 2 else "right")
+            table.add_column(name, justify="left" if position < 2 else "right", no_wrap=True)
         for position, row in enumerate(text.rows):
-            table.add_row(*(_cell(cell, (position, column) == text.best) for column, cell in enumerate(row)))
+            cells = (cell.replace("\n", joint) for cell in row)
+            table.add_row(*(_cell(cell, (position, column) == text.best) for column, cell in enumerate(cells)))
         out.print(table, "", highlight=False)
     for sentence in sentences(run):
         out.print(sentence, highlight=False, markup=False, style="red" if sentence.startswith("FAILED") else None)

@@ -17,9 +17,9 @@ from gdbench import datasets, synthetic
 from gdbench.cli import train_tables
 from gdbench.cli.console import KERNEL_WRONG, audience, fail, json_option, notes, write_json
 from gdbench.ladder import certify_quickly
-from gdbench.storage import replacing, write_text
+from gdbench.storage import check_writable, replacing, write_text
 from gdbench.training import History, Point, Training, answer, check, fit_descent, history_csv, warm_up
-from gdbench.training_options import PRESETS, build_network, check_writable, layer_sizes, read_batch_size, regimes
+from gdbench.training_options import PRESETS, build_network, layer_sizes, read_batch_size, regimes
 from kernels import InputError, descent_name
 from kernels.errors import choices, unknown
 from kernels.network import DTYPES, HIDDEN, OUTPUT_LOSSES, SCHEMES
@@ -73,7 +73,7 @@ PAIRS = choices(" + ".join(pair) for pair in OUTPUT_LOSSES)
 def command(*, output: str | None, json_path: str | None, **options: Any) -> None:
     """Check everything, fit, write, print; a wrong input ends it before anything is written."""
     folder = Path(output) if output else _new_folder(options["dataset_name"], options["preset"])
-    _check_targets(folder, json_path)
+    check_writable(folder)
     training, batch_sizes = _plan(options)
     _headline(training, batch_sizes, json_path)
     compile_seconds = warm_up(training)
@@ -97,15 +97,6 @@ def _new_folder(dataset_name: str, preset: str) -> Path:
     name = f"{datetime.now():%Y-%m-%d-%H%M%S}-{dataset_name.split(':')[0]}-{preset}"
     names = (name if i == 1 else f"{name}-{i}" for i in count(1))
     return next(folder for folder in (Path("training") / name for name in names) if not folder.exists())
-
-
-def _check_targets(folder: Path, json_path: str | None) -> None:
-    check_writable(folder)
-    if json_path not in (None, "-"):
-        path = Path(str(json_path))
-        check_writable(path.parent)
-        if path.is_dir():
-            raise InputError(f"cannot write {path}, which is a folder: name a file in it")
 
 
 def _plan(options: dict[str, Any]) -> tuple[Training, tuple[int, ...]]:

@@ -1,0 +1,229 @@
+"""A wrong variant is named and never ranked; one that kills or hangs its process stops no other."""
+
+import json
+import re
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .helpers import add_variant, copy_sources, gdbench, read_raw, read_table
+
+RESULT = "return np.concatenate(parts[::-1])"
+START = (
+    "    activations = _forward(network, theta, X)[1]\n    delta",
+    "    {}\n    activations = _forward(network, theta, X)[1]\n    delta",
+)
+MANY = "len(X) > 100"
+"""More rows than a certificate is made with, so that the fault shows under the clock first."""
+SHORT_BATCH_EPOCH = '''
+
+def epoch(network, theta, X, Y, order, batch_size, learning_rate):
+    """Average a short last batch over a full one's rows, which is wrong."""
+    from kernels.descent import batches
+
+    for rows in batches(order, batch_size):
+        theta = theta - learning_rate * len(rows) / batch_size * gradient(network, theta, X[rows], Y[rows])
+    return theta
+'''
+RIGHT = {"reference", "vectorized", "buffered", "jit", "copied"}
+WRONG = {"flipped", "short_batch"}
+DEADLY = {"exits": "code 7", "reads_null": "code -11"}
+LATE = {"exits_late": "code 3", "hangs_late": "said nothing for 20 s", "raises_late": "RuntimeError: too many rows"}
+FAILED = {*WRONG, *DEADLY, *LATE}
+CHECK = ("check", "--network", "logistic", "--dataset", "breast_cancer", "--dtype", "float64")
+RUN = ("run", "--profile", "smoke", "--network", "logistic", "--batch-size", "n", "--task", "gradient")
+
+
+def at_start(statement: str) -> tuple[str, str]:
+    """Replacement that puts a statement at the start of ``gradient``."""
+    return START[0], START[1].format(statement)
+
+
+def failure_of(name: str) -> str:
+    """Pattern of the sentence in which reports tell that a variant failed."""
+    return rf"FAILED: {name}\b.*in no ranking: "
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Our sources with a file more for each kind of variant, and no other change."""
+    folder = copy_sources(tmp_path_factory.mktemp("sources"))
+    add_variant(folder, "copied", ('"""The whole batch at once:', '"""Another name for the same sums:'))
+    add_variant(folder, "flipped", (RESULT, RESULT.replace("return ", "return -")))
+    add_variant(folder, "short_batch", end=SHORT_BATCH_EPOCH)
+    add_variant(folder, "exits", at_start("import os; os._exit(7)"))
+    add_variant(folder, "reads_null", at_start("import ctypes; ctypes.string_at(0)"))
+    add_variant(folder, "exits_late", at_start(f"import os; {MANY} and os._exit(3)"))
+    add_variant(folder, "hangs_late", at_start(f"import time; {MANY} and time.sleep(3600)"))
+    add_variant(folder, "raises_late", at_start(f"if {MANY}: raise RuntimeError('too many rows')"))
+    return folder
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A run's folder and the process that made it."""
+
+    folder: Path
+    answer: Any
+    summary: dict[str, dict[str, str]]
+    """Row of each variant: the run has one case for each."""
+
+
+@pytest.fixture(scope="module")
+def checked(sources: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    return gdbench(*CHECK, "--json", "-", cwd=tmp_path_factory.mktemp("check"), sources=sources)
+
+
+@pytest.fixture(scope="module")
+def run(sources: Path, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    cwd = tmp_path_factory.mktemp("run")
+    answer = gdbench(*RUN, "--output", "run", cwd=cwd, sources=sources, GDBENCH_PATIENCE_SECONDS="20")
+    rows = read_table(cwd / "run" / "summary.csv")
+    assert len(rows) == len(RIGHT | FAILED)
+    return Outcome(cwd / "run", answer, {row["variant"]: row for row in rows})
+
+
+def test_check_names_every_wrong_variant_and_certifies_the_others(checked: Any) -> None:
+    assert checked.returncode == 4
+    answer = json.loads(checked.stdout)
+    assert answer["certified"] is False
+    rows = {row["variant"]: row for row in answer["certificates"]}
+    assert len(rows) == len(answer["certificates"])
+    assert {name for name, row in rows.items() if row["certified"]} == RIGHT | set(LATE)
+    for name in WRONG:
+        assert rows[name]["max_error"] > rows[name]["tolerance"] > 0
+        assert f"WRONG {name} in float64" in checked.stderr
+    for name in RIGHT:
+        assert rows[name]["max_error"] <= rows[name]["tolerance"]
+    assert "gradient" in rows["flipped"]["where"]
+    assert "trajectory" in rows["short_batch"]["where"]
+
+
+def test_check_names_a_variant_that_killed_its_process_and_goes_on(checked: Any) -> None:
+    rows = {row["variant"]: row for row in json.loads(checked.stdout)["certificates"]}
+    for name, code in DEADLY.items():
+        assert (rows[name]["certified"], rows[name]["max_error"]) == (False, None)
+        assert code in rows[name]["where"]
+
+
+def test_check_names_a_variant_that_hangs(sources: Path, tmp_path: Path) -> None:
+    own = tmp_path / "sources"
+    shutil.copytree(sources, own)
+    add_variant(own, "hangs", at_start("import time; time.sleep(3600)"))
+    arguments = (*CHECK, "--variant", "hangs,copied", "--json", "-")
+    answer = gdbench(*arguments, cwd=tmp_path, sources=own, GDBENCH_PATIENCE_SECONDS="10")
+    assert answer.returncode == 4
+    rows = {row["variant"]: row for row in json.loads(answer.stdout)["certificates"]}
+    assert rows["hangs"]["certified"] is False
+    assert "no answer within 20 s" in rows["hangs"]["where"]
+    assert rows["copied"]["certified"] is True
+
+
+def test_a_run_measures_the_right_variants_and_ends_with_exit_code_4(run: Outcome) -> None:
+    assert run.answer.returncode == 4, run.answer.stderr
+    assert "Traceback" not in run.answer.stderr
+    assert {name for name, row in run.summary.items() if row["status"] == "measured"} == RIGHT
+    for name in RIGHT:
+        row = run.summary[name]
+        assert (row["blocks"], row["certified"], row["reason"]) == ("6", "True", "")
+        assert float(row["seconds"]) > 0
+
+
+def test_failed_cases_have_a_reason_and_no_time(run: Outcome) -> None:
+    assert {name for name, row in run.summary.items() if row["status"] == "failed"} == FAILED
+    for name in FAILED:
+        row = run.summary[name]
+        assert row["reason"]
+        assert row["blocks"] == "0"
+        for column in ("seconds", "seconds_low", "seconds_high", "rows_per_second", "speedup_vs_reference"):
+            assert row[column] == "", (name, column)
+    for name in WRONG:
+        assert run.summary[name]["certified"] == "False"
+        assert float(run.summary[name]["max_error"]) > float(run.summary[name]["tolerance"])
+
+
+@pytest.mark.parametrize("name", [*DEADLY, *LATE])
+def test_the_reason_says_how_the_process_ended(run: Outcome, name: str) -> None:
+    assert (DEADLY | LATE)[name] in run.summary[name]["reason"]
+
+
+@pytest.mark.parametrize("name", LATE)
+def test_a_variant_that_fails_under_the_clock_was_certified_before(run: Outcome, name: str) -> None:
+    assert run.summary[name]["certified"] == "True"
+
+
+def test_no_wrong_variant_was_ever_timed(run: Outcome) -> None:
+    timed = {entry["params"]["variant"] for content in read_raw(run.folder) for entry in content["benchmarks"]}
+    assert timed == RIGHT
+    assert len(read_raw(run.folder)) == 6
+
+
+def test_the_terminal_shows_failures_and_ranks_none(run: Outcome) -> None:
+    lines = run.answer.stdout.splitlines()
+    table = {line.split()[0]: line for line in lines if "float64 " in line and line.split()[0] in RIGHT | FAILED}
+    assert set(table) == RIGHT | FAILED
+    for name in FAILED:
+        assert table[name].split() == [name, "float64", "failed"]
+        assert re.search(failure_of(name), run.answer.stdout), name
+    ranking = [line for line in lines if "is fastest per" in line]
+    assert len(ranking) == 1
+    assert not [name for name in FAILED if name in ranking[0]]
+
+
+def test_both_reports_show_failures_and_rank_none(run: Outcome) -> None:
+    report = (run.folder / "report.md").read_text(encoding="utf-8")
+    page = (run.folder / "report.html").read_text(encoding="utf-8")
+    for name in FAILED:
+        assert f"| {name} | float64 | failed |" in report
+        assert re.search(failure_of(name), report), name
+        assert re.search(failure_of(name), page), name
+    for name in (*WRONG, *DEADLY):
+        line = next(line for line in report.splitlines() if line.startswith(f"| {name} | logistic"))
+        assert "**NO**" in line
+    ranking = next(line for line in report.splitlines() if "is fastest per" in line)
+    assert not [name for name in FAILED if name in ranking]
+
+
+def test_a_right_variant_needs_its_file_and_nothing_else(sources: Path, checked: Any, run: Outcome) -> None:
+    listed = json.loads(gdbench("list", "--json", "-", cwd=sources, sources=sources).stdout)["variants"]
+    (entry,) = [entry for entry in listed if entry["name"] == "copied"]
+    assert entry["summary"].startswith("Another name for the same sums")
+    assert [row["certified"] for row in json.loads(checked.stdout)["certificates"] if row["variant"] == "copied"] == [
+        True
+    ]
+    assert run.summary["copied"]["status"] == "measured"
+    for name in ("report.md", "samples.csv", "report.html"):
+        assert "copied" in (run.folder / name).read_text(encoding="utf-8")
+
+
+FUNCTIONS = """
+def forward(network, theta, X): ...
+def loss(network, theta, X, Y): ...
+def gradient(network, theta, X, Y): ...
+"""
+MALFORMED = {
+    "lacks": (FUNCTIONS.replace("gradient", "slope"), "lacks gradient"),
+    "renames": (FUNCTIONS.replace("forward(network, theta, X)", "forward(network, theta, x)"), "(network, theta, X)"),
+    "misspelt": (FUNCTIONS.replace("forward(", "forward(("), "cannot be imported (SyntaxError"),
+    "undescribed": (None, "has no docstring"),
+}
+
+
+@pytest.mark.parametrize("name", MALFORMED)
+def test_a_malformed_file_is_refused_in_one_sentence_that_names_it(sources: Path, tmp_path: Path, name: str) -> None:
+    own = tmp_path / "sources"
+    shutil.copytree(sources, own)
+    functions, said = MALFORMED[name]
+    text = FUNCTIONS if functions is None else f'"""A file that somebody dropped here."""\n{functions}'
+    (own / "kernels" / "variants" / f"{name}.py").write_text(text, encoding="utf-8")
+    (tmp_path / "cwd").mkdir()
+    for arguments in (("list",), ("check",), ("run", "--profile", "smoke")):
+        answer = gdbench(*arguments, cwd=tmp_path / "cwd", sources=own)
+        assert (answer.returncode, answer.stdout) == (2, "")
+        assert answer.stderr.count("\n") == 1
+        assert f"variant {name!r}" in answer.stderr
+        assert said in answer.stderr
+    assert list((tmp_path / "cwd").iterdir()) == []
