@@ -64,7 +64,7 @@ def rebuilt(run: Finished, tmp_path_factory: pytest.TempPathFactory) -> tuple[Pa
     shutil.copytree(run.folder, cwd / "run")
     for name in DERIVED:
         (cwd / "run" / name).unlink()
-    return cwd / "run", gdbench("report", "run", cwd=cwd, COLUMNS="140")
+    return cwd / "run", gdbench("report", "run", cwd=cwd, COLUMNS="400")
 
 
 def cases_of(table: pd.DataFrame, keys: list[str]) -> list[tuple[Any, ...]]:

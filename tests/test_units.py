@@ -49,7 +49,16 @@ def test_an_interval_has_one_unit_that_of_its_upper_end() -> None:
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [(0.1234, "0.123"), (1.234, "1.23"), (12.34, "12.3"), (123.4, "123"), (9.999, "10.0"), (0.00995, "0.00995"), (12345.6, "12346"), (math.nan, "-")],
+    [
+        (0.1234, "0.123"),
+        (1.234, "1.23"),
+        (12.34, "12.3"),
+        (123.4, "123"),
+        (9.999, "10.0"),
+        (0.00995, "0.00995"),
+        (12345.6, "12346"),
+        (math.nan, "-"),
+    ],
 )
 def test_digits(value: float, text: str) -> None:
     assert digits(value) == text

@@ -104,6 +104,7 @@ def parse(name: str) -> Recipe:
     return Recipe(kind=RECIPES[base], **options)
 
 
-def options() -> str:
+def options(name: str) -> str:
     """Return the options of a synthetic set with their defaults, for help texts."""
-    return choices(f"{field.name}={field.default}" for field in fields(Recipe)[1:])
+    recipe = parse(name)
+    return choices(f"{field.name}={getattr(recipe, field.name):g}" for field in fields(Recipe)[1:])

@@ -12,7 +12,7 @@ from rich.table import Table
 import kernels
 from gdbench.certificates import Job, all_certified, certify_all, contract_jobs, for_json
 from gdbench.cli.console import KERNEL_WRONG, OK, audience, json_option, notes, write_json
-from gdbench.cli.filters import filter_options, read_filters
+from gdbench.cli.filters import filter_options
 from gdbench.grid import Filters, experiments, networks, select
 from kernels.errors import choices, unknown
 from kernels.network import DTYPES
@@ -36,7 +36,7 @@ def command(json_path: str | None, **filters: Any) -> int:
     Small networks of 0 to 3 hidden layers with every activation and loss are checked too, unless --network
     or --dataset asks for those of the grid. Exit code 4 when a variant is wrong.
     """
-    jobs = _jobs(read_filters(filters))
+    jobs = _jobs(Filters(**filters))
     rows = certify(jobs)
     write_json(json_path, {"certified": all_certified(rows), "certificates": for_json(rows)})
     out = audience(json_path)

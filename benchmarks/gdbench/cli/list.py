@@ -38,7 +38,8 @@ def inventory() -> dict[str, list[dict[str, Any]]]:
     """Return everything that can be named on the command line, by kind."""
     return {
         "variants": [
-            {"name": name, "summary": kernels.get(name).summary, "epoch": _epoch(name)} for name in kernels.variants()
+            {"name": name, "summary": kernels.get(name).summary.rstrip("."), "epoch": _epoch(name)}
+            for name in kernels.variants()
         ],
         "unavailable": [{"name": name, "reason": reason} for name, reason in kernels.unavailable().items()],
         "networks": [{"name": name, "about": spec.about} for name, spec in networks().items()],
@@ -48,13 +49,22 @@ def inventory() -> dict[str, list[dict[str, Any]]]:
                 for name, source in REAL.items()
             ),
             *(
-                {"name": name, "shape": f"options {synthetic.options()}", "scaling": "by recipe", "origin": "synthetic"}
+                {
+                    "name": name,
+                    "shape": f"options {synthetic.options(name)}",
+                    "scaling": "by recipe",
+                    "origin": "synthetic",
+                }
                 for name in synthetic.RECIPES
             ),
         ],
         "tasks": [{"name": name, "about": (build.__doc__ or "").strip()} for name, build in TASKS.items()],
         "profiles": [
-            {"name": name, "about": profile.about, "size": f"{len(expand(profile))} cases in {profile.blocks} rounds"}
+            {
+                "name": name,
+                "about": profile.about.rstrip("."),
+                "size": f"{len(expand(profile))} cases in {profile.blocks} rounds",
+            }
             for name, profile in profiles().items()
         ],
     }

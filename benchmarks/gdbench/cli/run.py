@@ -14,11 +14,11 @@ import click
 from gdbench.certificates import all_certified, for_json, jobs_of
 from gdbench.cli.check import certificate_table, certify
 from gdbench.cli.console import KERNEL_WRONG, OK, audience, fail, json_option, notes, write_json
-from gdbench.cli.filters import filter_options, read_filters
+from gdbench.cli.filters import filter_options
 from gdbench.cli.live import watch
 from gdbench.cli.show import show, summary_json
 from gdbench.environment import observe, one_line
-from gdbench.grid import expand, profile
+from gdbench.grid import Filters, expand, profile
 from gdbench.plan import Plan, estimate_seconds, fingerprint, make_plan, read_plan, write_plan
 from gdbench.results import rebuild
 from gdbench.run import BlockFailed, execute, left, new_folder, remember_failure, unfinished
@@ -95,7 +95,7 @@ def command(
 
 def _planned(profile_name: str, seed: int | None, filters: dict[str, Any]) -> Plan:
     chosen = profile(profile_name)
-    cases = expand(chosen, read_filters(filters))
+    cases = expand(chosen, Filters(**filters))
     check_seed(0 if seed is None else seed)
     check_threads(max(case.threads for case in cases))
     return make_plan(
