@@ -18,8 +18,8 @@ SMOKE = "run --profile smoke --network logistic"
 LINEAR = "train --dataset diabetes --network linear"
 BAD = {
     "nonsense": "No such command 'nonsense'",
-    "--nonsense": "No such option '--nonsense'",
-    "list --nonsense": "No such option '--nonsense'",
+    "--nonsense": "No such option",
+    "list --nonsense": "No such option",
     "list more": "unexpected extra argument",
     "list --json": "'--json' requires an argument",
     "list --json full": "name a file",
@@ -29,7 +29,7 @@ BAD = {
     "check --variant fast": "choose one of reference",
     "check --dtype float16": "choose one of float32, float64",
     "check --variant": "'--variant' requires an argument",
-    "check --batch-size 8": "No such option '--batch-size'",
+    "check --batch-size 8": "No such option",
     "run --profile medium": "choose one of smoke, quick",
     "run --profile": "'--profile' requires an argument",
     "run --profile smoke --network mlp": "logistic on breast_cancer",

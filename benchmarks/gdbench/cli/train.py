@@ -45,7 +45,8 @@ PAIRS = choices(" + ".join(pair) for pair in OUTPUT_LOSSES)
       gdbench train --dataset mnist5k --network mlp --hidden 128 --learning-rate 0.5 --compare-descents
       gdbench train --dataset synthetic_regression:n=500,d=20,condition=100 --network mlp --hidden 64,32
 
-    Data sets: {choices(datasets.names())}. The last two take options after a colon: {synthetic.options("synthetic_regression")}.
+    Data sets: {choices(datasets.names())}.
+    The last two take options after a colon: {synthetic.options("synthetic_regression")}.
     """,
 )
 @click.option("--dataset", "dataset_name", metavar="NAME", required=True, help="Data set, see above.")
