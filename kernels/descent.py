@@ -8,17 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
 from kernels.contract import Array, Epoch, Gradient, Order
-from kernels.errors import InputError
 from kernels.network import Network
-from kernels.validation import check_batch_size, check_problem, check_seed, check_training
+from kernels.validation import check_batch_size, check_problem, check_seed, check_start, check_training
 
 if TYPE_CHECKING:
     from kernels.registry import Variant
+
+Callback: TypeAlias = Callable[[int, Array, float], bool | None]
 
 DIVERGED_FACTOR = 1e4
 """A loss this many times that of zero parameters (or of the start, if larger) has diverged."""
@@ -90,13 +91,16 @@ class Fit:
 class Diverged(ArithmeticError):
     """A fit whose loss or parameters left the range of numbers.
 
-    ``epoch`` is the first one after which they had, ``losses`` those of the epochs before it.
+    ``epoch`` is the first one after which they had, 0 if the start was outside already; ``losses`` are those
+    of the epochs before it.
     """
 
     def __init__(self, epoch: int, losses: tuple[float, ...], learning_rate: float) -> None:
         super().__init__(
             f"the fit diverged in epoch {epoch} at learning rate {learning_rate:g}: "
             f"try a smaller one, for instance {learning_rate / 4:g}"
+            if epoch > 0
+            else "the loss of the starting parameters is not finite: scale X and Y, or start from smaller parameters"
         )
         self.epoch = epoch
         self.losses = losses
@@ -113,7 +117,7 @@ def fit(
     epochs: int,
     seed: int = 0,
     theta: Array | None = None,
-    callback: Callable[[int, Array, float], bool | None] | None = None,
+    callback: Callback | None = None,
 ) -> Fit:
     """Fit a network by gradient descent with a constant learning rate.
 
@@ -121,18 +125,13 @@ def fit(
     ----------
     X : (n, d) float32 or float64
     Y : (n, k), of the same dtype
-    variant : name of the kernels to use, see ``kernels.variants()``, or a Variant of your own
+    variant : name, one of ``kernels.variants()``, or a Variant of your own
     batch_size : rows per update, 1 (stochastic) to n (batch descent)
     learning_rate : positive and finite
     epochs : passes over the data, 0 or more
     seed : fixes the starting parameters and, apart from them, the order of rows in each epoch
     theta : (p,) starting parameters; ``network.init`` when not given
-    callback : called with (epoch, theta, loss) before the first epoch (as epoch 0) and after each one;
-        the fit ends early when it returns True
-
-    Returns
-    -------
-    Fit
+    callback : called with (epoch, theta, loss), from epoch 0, the start; the fit ends when it returns True
 
     Raises
     ------
@@ -141,46 +140,45 @@ def fit(
     Diverged
         If the loss or a parameter is no longer finite, or the loss has grown 10,000-fold.
     """
-    from kernels.registry import get  # noqa: PLC0415 - the registry builds epochs with this module
-
-    kernel = get(variant) if isinstance(variant, str) else variant
+    kernel = _kernel(variant)
     X, Y = check_problem(network, X, Y)
     check_training(len(X), batch_size, learning_rate, epochs)
     check_seed(seed)
+    rate = float(learning_rate)
     start, shuffle = (np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(2))
-    theta = network.init(start, X.dtype) if theta is None else _start(network, theta, X)
+    theta = network.init(start, X.dtype) if theta is None else check_start(network, theta, X)
+
+    def pass_once(theta: Array) -> Array:
+        return kernel.epoch(network, theta, X, Y, shuffle.permutation(len(X)), batch_size, rate)
+
+    theta, losses = _descend(theta, pass_once, lambda theta: kernel.loss(network, theta, X, Y), epochs, rate, callback)
+    return Fit(network, kernel.name, batch_size, descent_name(batch_size, len(X)), rate, seed, theta, losses)
+
+
+def _kernel(variant: str | Variant) -> Variant:
+    from kernels import registry  # noqa: PLC0415 - the registry builds epochs with this module
+
+    return variant if isinstance(variant, registry.Variant) else registry.get(variant)
+
+
+def _descend(
+    theta: Array,
+    pass_once: Callable[[Array], Array],
+    loss_of: Callable[[Array], float],
+    epochs: int,
+    learning_rate: float,
+    callback: Callback | None,
+) -> tuple[Array, tuple[float, ...]]:
+    """Repeat passes over the data while the loss stays in range; return theta and the losses from epoch 0 on."""
     losses: list[float] = []
     with np.errstate(over="ignore", invalid="ignore"):  # told apart below, with the epoch
-        limit = DIVERGED_FACTOR * max(
-            kernel.loss(network, theta, X, Y), kernel.loss(network, np.zeros_like(theta), X, Y)
-        )
+        limit = DIVERGED_FACTOR * max(loss_of(theta), loss_of(np.zeros_like(theta)))
         for epoch in range(epochs + 1):
-            if epoch > 0:
-                theta = kernel.epoch(network, theta, X, Y, shuffle.permutation(len(X)), batch_size, learning_rate)
-            loss = kernel.loss(network, theta, X, Y)
+            theta = pass_once(theta) if epoch > 0 else theta
+            loss = loss_of(theta)
             if not (loss <= limit and np.isfinite(loss) and np.isfinite(theta).all()):
                 raise Diverged(epoch, tuple(losses), learning_rate)
             losses.append(loss)
             if callback is not None and callback(epoch, theta, loss):
                 break
-    return Fit(
-        network=network,
-        variant=kernel.name,
-        batch_size=batch_size,
-        descent=descent_name(batch_size, len(X)),
-        learning_rate=learning_rate,
-        seed=seed,
-        theta=theta,
-        losses=tuple(losses),
-    )
-
-
-def _start(network: Network, theta: Array, X: Array) -> Array:
-    if not isinstance(theta, np.ndarray):
-        raise InputError(f"theta must be an array, got {type(theta).__name__}: start from network.init(rng)")
-    network.unpack(theta)
-    if theta.dtype != X.dtype:
-        raise InputError(f"theta is {theta.dtype} but X is {X.dtype}: convert it with theta.astype(X.dtype)")
-    if not np.isfinite(theta).all():
-        raise InputError("theta has values that are not finite: start from network.init(rng)")
-    return theta.copy()
+    return theta, tuple(losses)

@@ -169,8 +169,7 @@ class Network:
         """
         if scheme not in SCHEMES:
             raise unknown("initialisation scheme", scheme, SCHEMES)
-        if np.dtype(dtype).name not in DTYPES:
-            raise unknown("dtype", np.dtype(dtype).name, DTYPES)
+        _check_dtype(dtype)
         theta = np.zeros(self.n_parameters)
         for (weights, _), (fan_in, fan_out) in zip(self.unpack(theta), self.shapes, strict=True):
             if scheme == "glorot":
@@ -180,3 +179,13 @@ class Network:
                 scale = math.sqrt((2 if scheme == "he" else 1) / fan_in)
                 weights[:] = rng.normal(0.0, scale, weights.shape)
         return theta.astype(dtype)
+
+
+def _check_dtype(dtype: npt.DTypeLike) -> None:
+    """Raise InputError unless dtype is float32 or float64 in this machine's byte order."""
+    try:
+        found = np.dtype(dtype)
+    except (TypeError, ValueError):
+        raise unknown("dtype", dtype, DTYPES) from None
+    if found.name not in DTYPES or not found.isnative:
+        raise unknown("dtype", found.name if found.isnative else str(found), DTYPES)

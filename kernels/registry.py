@@ -1,5 +1,6 @@
 """Finds the variants: every module in ``kernels/variants/`` is one, and its file stem is its name.
 
+A file whose name begins with an underscore is none: helpers that variants share may live there.
 A module that does not keep the contract is refused by name. A module whose optional dependency is
 missing is listed as unavailable with the reason. Neither is skipped in silence.
 """
@@ -65,6 +66,10 @@ def get(name: str) -> Variant:
     InputError
         If there is none, or its dependency is not installed.
     """
+    if not isinstance(name, str):
+        raise InputError(
+            f"a variant is a name or a kernels.Variant, got {type(name).__name__}: choose one of {choices(_names())}"
+        )
     if name not in _names():
         raise unknown("variant", name, _names())
     found = _find(name)
@@ -116,7 +121,8 @@ def _parameters(function: object) -> tuple[str, ...]:
 
 @cache
 def _names() -> tuple[str, ...]:
-    found = sorted(module.name for module in pkgutil.iter_modules(_folder.__path__))
+    modules = sorted(module.name for module in pkgutil.iter_modules(_folder.__path__))
+    found = [name for name in modules if not name.startswith("_")]
     return tuple(sorted(found, key=lambda name: LADDER.index(name) if name in LADDER else len(LADDER)))
 
 
@@ -128,7 +134,7 @@ def _find(name: str) -> Variant | str:
     except Exception as error:
         needed = error.name or "" if isinstance(error, ModuleNotFoundError) else ""
         if needed and needed.split(".")[0] != "kernels":
-            return f"it needs {needed}; install it with pip install {needed}"
+            return f"it needs the module {needed}, which is not installed"
         raise VariantError(
             f"variant {name!r} cannot be imported ({type(error).__name__}: {error}): correct kernels/variants/{name}.py"
         ) from error

@@ -17,6 +17,10 @@ ROW_SUM_ULPS = 16
 
 def check_problem(network: Network, X: Array, Y: Array) -> tuple[Array, Array]:
     """Return X (n, d) and Y (n, k) C-contiguous, or raise InputError."""
+    if not isinstance(network, Network):
+        raise InputError(
+            f"network must be a kernels.Network, got {type(network).__name__}: make one, such as Network.linear(d, k)"
+        )
     _check_array("X", X, network.n_inputs, "inputs")
     _check_array("Y", Y, network.n_outputs, "outputs")
     if X.dtype != Y.dtype:
@@ -39,12 +43,29 @@ def check_shapes(network: Network, theta: Array, X: Array, Y: Array | None = Non
             )
 
 
+def check_start(network: Network, theta: Array, X: Array) -> Array:
+    """Return a copy of the starting parameters theta (p,), or raise InputError."""
+    if not isinstance(theta, np.ndarray):
+        raise InputError(f"theta must be an array, got {type(theta).__name__}: start from network.init(rng)")
+    _check_mask("theta", theta)
+    network.unpack(theta)
+    if theta.dtype != X.dtype:  # another byte order is another dtype
+        raise InputError(f"theta is {theta.dtype} but X is {X.dtype}: convert it with theta.astype(X.dtype)")
+    if not np.isfinite(theta).all():
+        raise InputError("theta has values that are not finite: start from network.init(rng)")
+    return theta.copy()
+
+
 def check_training(n: int, batch_size: int, learning_rate: float, epochs: int) -> None:
     """Raise InputError unless the settings of a fit on n rows make sense."""
     check_batch_size(batch_size, n)
-    rate = learning_rate if isinstance(learning_rate, numbers.Real) else math.nan
+    try:
+        rate = float(learning_rate) if isinstance(learning_rate, numbers.Real) else math.nan
+    except OverflowError:  # a whole number beyond the range of floats
+        rate = math.inf
     if not (math.isfinite(rate) and rate > 0):
-        raise InputError(f"the learning rate must be positive and finite, got {learning_rate}: try 0.1")
+        shown = f"{rate:g}" if isinstance(learning_rate, numbers.Real) else learning_rate
+        raise InputError(f"the learning rate must be positive and finite, got {shown}: try 0.1")
     if not isinstance(epochs, numbers.Integral) or epochs < 0:
         raise InputError(f"epochs must be a whole number of at least 0, got {epochs}")
 
@@ -65,6 +86,11 @@ def _check_array(name: str, values: Array, columns: int, what: str) -> None:
     if not isinstance(values, np.ndarray) or values.dtype.name not in DTYPES:
         kind = getattr(values, "dtype", type(values).__name__)
         raise InputError(f"{name} must be a float32 or float64 array, got {kind}: use np.asarray({name}, float)")
+    _check_mask(name, values)
+    if not values.dtype.isnative:
+        raise InputError(
+            f"{name} is {values.dtype}, in the byte order of other machines: use {name}.astype(np.{values.dtype.name})"
+        )
     if values.ndim != 2:
         raise InputError(
             f"{name} must have two dimensions, got shape {values.shape}: use {name}.reshape(-1, {columns})"
@@ -82,6 +108,12 @@ def _check_array(name: str, values: Array, columns: int, what: str) -> None:
             f"{name} has {len(bad)} values that are NaN or infinite, the first in row {row}, column {column}: "
             "remove or replace them"
         )
+
+
+def _check_mask(name: str, values: Array) -> None:
+    """Refuse masked arrays: the kernels would compute with what lies under the mask."""
+    if isinstance(values, np.ma.MaskedArray):
+        raise InputError(f"{name} is a masked array, and masks are ignored here: use {name}.filled(value)")
 
 
 def _check_labels(network: Network, Y: Array) -> None:

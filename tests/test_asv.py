@@ -1,7 +1,9 @@
 """asv measures what it should: the registered functions, once certified and compiled, of the commit it asked for."""
 
 import ast
+import itertools
 import json
+import math
 import os
 import shutil
 import subprocess
@@ -17,23 +19,28 @@ from gdbench.workers import THREAD_VARIABLES
 
 ROOT = Path(__file__).parents[1]
 SUITE = ROOT / "benchmarks" / "suite"
-WRONG = '''"""Wrong: the gradient has the wrong sign."""
+WRONG = '''"""Wrong: a short last batch is dropped. Only the ladder's trajectories have one."""
 
-from kernels.variants import vectorized
-from kernels.variants.vectorized import forward, loss
+from kernels.descent import batches
+from kernels.variants.vectorized import forward, gradient, loss
 
 
-def gradient(network, theta, X, Y):
-    return -vectorized.gradient(network, theta, X, Y)
+def epoch(network, theta, X, Y, order, batch_size, learning_rate):
+    for rows in batches(order, batch_size):
+        if len(rows) == batch_size:
+            theta = theta - float(learning_rate) * gradient(network, theta, X[rows], Y[rows])
+    return theta
 '''
 
-# asv_runner's own steps for one benchmark: find it, set it up, run it. The parameters stand for those of asv.
+# asv_runner's own steps for one benchmark: find it, set it up, run it. The parameters stand for those of asv,
+# and an empty cache for a ladder that every variant has climbed.
 RUN_ONE = """
 import json, sys
 from asv_runner.discovery import get_benchmark_from_name
 folder, name, *parameters = sys.argv[1:]
 benchmark = get_benchmark_from_name(folder, name)
 benchmark._current_params = (*parameters[:3], int(parameters[3]))
+benchmark.set_cache({{}})
 {change}
 try:
     skipped = benchmark.do_setup()
@@ -80,6 +87,25 @@ def _run_one(variant: str, suite: Path = SUITE, change: str = UNCHANGED, **optio
     done = _python(RUN_ONE.format(change=change), str(suite), name, "gradient", "float64", variant, "1", **options)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
+
+
+def _commit_all(folder: Path) -> str:
+    """Make a folder a repository of one commit; return its name."""
+    environment = {**os.environ, "GIT_CONFIG_GLOBAL": os.devnull}
+    environment |= {f"GIT_{who}_{what}": "test" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+    for command in (["init", "-q", "-b", "main"], ["add", "-A"], ["commit", "-q", "-m", "all"]):
+        subprocess.run(["git", *command], cwd=folder, check=True, env=environment)
+    head = ["git", "rev-parse", "HEAD"]
+    return subprocess.run(head, cwd=folder, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def _asv(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run asv on the kernels of a folder, on a machine that it is told about there."""
+    environment = _environment(folder) | {"ASV_PYTHONPATH": str(folder), "HOME": str(folder.parent)}
+    options = {"cwd": folder, "env": environment, "stdin": subprocess.DEVNULL, "capture_output": True, "text": True}
+    command = [sys.executable, "-m", "asv"]
+    subprocess.run([*command, "machine", "--yes"], check=True, **options)
+    return subprocess.run([*command, *arguments], check=False, **options)
 
 
 @pytest.fixture
@@ -134,7 +160,7 @@ import sys; update_sys_path(sys.argv[1])
 for benchmark in disc_benchmarks(sys.argv[1]):
     for task, dtype, variant, size in itertools.product(*benchmark._params):
         experiment = benchmark.func.__self__
-        experiment.setup(task, dtype, variant, size)
+        experiment.setup({}, task, dtype, variant, size)
         call = experiment.call
         assert call.func is getattr(kernels.get(variant), task), (task, variant)
         rows = call.args[5] if task == "epoch" else len(call.args[2])
@@ -176,14 +202,43 @@ def test_a_new_file_is_a_parameter_and_a_gap_where_the_commit_lacks_it(tree: Pat
     script = (
         "import sys; sys.path.insert(0, sys.argv[1]); from suite.experiments import deep_wine; print(deep_wine.params)"
     )
-    assert "'specimen'" in _python(script, str(tree / "benchmarks")).stdout
+    (tree / "kernels" / "variants" / "_shared.py").write_text('"""Not a variant."""', encoding="utf-8")
+    params = _python(script, str(tree / "benchmarks")).stdout
+    assert "'specimen'" in params
+    assert "_shared" not in params
     assert "'specimen'" not in _python(script, str(SUITE.parent)).stdout
 
 
-def test_a_wrong_variant_gives_its_reason_and_no_time(tree: Path) -> None:
-    answer = _run_one("specimen", tree / "benchmarks" / "suite", folder=tree)
-    assert str(answer["error"]).startswith("NotCertified: specimen: ")
-    assert "number" not in answer
+def test_a_variant_that_only_the_whole_ladder_finds_wrong_gets_its_reason_no_time_and_no_point_in_a_page(
+    tree: Path,
+) -> None:
+    commit, name = _commit_all(tree), "experiments.deep_wine.time_task"
+    done = _asv(
+        *("run", "--quick", "--show-stderr", "-E", "existing", "--set-commit-hash", commit),
+        *("--bench", rf"{name}\('epoch', .*, 32\)"),
+        folder=tree,
+    )
+    assert "NotCertified: specimen: trajectory of 100 updates at batch size 7: error" in done.stdout
+    (stored,) = (tree / "reports" / "asv" / "results").glob(f"*/{commit[:8]}-*.json")
+    seconds, params = json.loads(stored.read_text())["results"][name][:2]
+    assert _timed(seconds, params) == set(params[2]) - {"'specimen'"}
+
+    published = _asv("publish", folder=tree)
+    assert published.returncode == 0, published.stdout
+    pages = tree / "reports" / "asv" / "html"
+    assert json.loads((pages / "index.json").read_text())["benchmarks"][name]["params"] == params
+    graph = next(path for path in pages.glob(f"graphs/**/{name}.json") if "summary" not in path.parts)
+    ((_, drawn),) = json.loads(graph.read_text())
+    assert _timed(drawn, params) == set(params[2]) - {"'specimen'"}
+
+
+def _timed(seconds: list[float | None], params: list[list[str]]) -> set[str]:
+    """Return the variants that have a time for an epoch of batches of 32; no other case was asked for."""
+    cases = [
+        case for case, value in zip(itertools.product(*params), seconds, strict=True) if value and not math.isnan(value)
+    ]
+    assert {(case[0], case[3]) for case in cases} == {("'epoch'", "32")}
+    return {case[2] for case in cases}
 
 
 def test_one_thread_is_fixed_for_asv_in_an_environment_of_its_own_and_in_an_existing_one() -> None:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -22,6 +23,8 @@ def _with(values: np.ndarray, row: int, column: int, value: float) -> np.ndarray
 
 X = np.linspace(-1, 1, 2 * ROWS).reshape(ROWS, 2)
 Y = np.tile(np.eye(2), (ROWS // 2, 1))
+SWAPPED = np.dtype(float).newbyteorder().str
+"""Byte order that is not this machine's."""
 GOOD = {"network": SOFTMAX, "X": X, "Y": Y, "batch_size": 2, "learning_rate": 0.1, "epochs": 1}
 
 FIT = [
@@ -53,11 +56,38 @@ FIT = [
         ({"learning_rate": rate}, f"the learning rate must be positive and finite, got {rate}: try 0.1")
         for rate in (0, -0.1, np.nan, np.inf, -np.inf, "fast", None, 1j)
     ),
+    *(
+        ({"learning_rate": rate}, f"the learning rate must be positive and finite, got {shown}: try 0.1")
+        for rate, shown in ((10**400, "inf"), (-(10**400), "inf"), (Fraction(-1, 4), "-0.25"))
+    ),
     ({"epochs": -1}, "epochs must be a whole number of at least 0, got -1"),
     ({"epochs": 1.5}, "epochs must be a whole number of at least 0, got 1.5"),
     ({"seed": -1}, "the seed must be a whole number of at least 0, got -1: try 0"),
     ({"seed": "today"}, "the seed must be a whole number of at least 0, got today: try 0"),
     ({"variant": "fastest"}, f"there is no variant 'fastest': choose one of {', '.join(kernels.variants())}"),
+    *(
+        ({"variant": variant}, rf"a variant is a name or a kernels\.Variant, got {kind}: choose one of reference, ")
+        for variant, kind in ((3, "int"), (None, "NoneType"), (np.zeros(3), "ndarray"), (kernels, "module"))
+    ),
+    *(
+        ({"network": network}, rf"network must be a kernels\.Network, got {kind}: make one, such as Network\.linear")
+        for network, kind in (("linear", "str"), (None, "NoneType"), ((2, 2), "tuple"), (Network, "type"))
+    ),
+    *(
+        (
+            {name: values.astype(SWAPPED)},
+            rf"{name} is {SWAPPED}, in .* other machines: use {name}\.astype\(np\.float64\)$",
+        )
+        for name, values in (("X", X), ("Y", Y))
+    ),
+    *(
+        ({name: np.ma.array(values, mask=False)}, rf"{name} is a masked array, .*: use {name}\.filled\(value\)$")
+        for name, values in (("X", X), ("Y", Y), ("theta", np.zeros(6)))
+    ),
+    (
+        {"theta": np.zeros(6, SWAPPED)},
+        rf"theta is {SWAPPED} but X is float64: convert it with theta\.astype\(X\.dtype\)",
+    ),
     ({"theta": np.zeros(5)}, r"theta has shape \(5,\) but .* has 6 parameters: pass a vector of shape \(6,\)"),
     ({"theta": np.zeros((6, 1))}, r"theta has shape \(6, 1\) but .* has 6 parameters: pass a vector of shape \(6,\)"),
     ({"theta": [0.0] * 6}, r"theta must be an array, got list: start from network\.init\(rng\)"),
@@ -98,6 +128,11 @@ def test_squared_error_takes_any_finite_target(name: str) -> None:
         assert kernels.fit(**GOOD | {"network": network, "Y": 3 * Y - 1, "variant": name}).epochs == 1
 
 
+def test_a_fraction_is_a_learning_rate() -> None:
+    exact, rounded = (kernels.fit(**GOOD | {"learning_rate": rate}) for rate in (Fraction(1, 4), 0.25))
+    np.testing.assert_array_equal(exact.theta, rounded.theta)
+
+
 def test_softmax_takes_rows_that_sum_to_one_but_for_rounding(dtype: type) -> None:
     network, rows = Network.softmax(2, 10), np.random.default_rng(0).random((1000, 10)).astype(dtype)
     changes = {"network": network, "X": np.zeros((1000, 2), dtype), "Y": rows / rows.sum(axis=1, keepdims=True)}
@@ -130,6 +165,9 @@ def test_a_network_refuses_it(arguments: dict[str, object], pattern: str) -> Non
         ({"scheme": "ones"}, f"there is no initialisation scheme 'ones': choose one of {', '.join(SCHEMES)}$"),
         ({"dtype": int}, "there is no dtype 'int64': choose one of float32, float64$"),
         ({"dtype": "float16"}, "there is no dtype 'float16': choose one of float32, float64$"),
+        ({"dtype": "foo"}, "there is no dtype 'foo': choose one of float32, float64$"),
+        ({"dtype": 3}, "there is no dtype 3: choose one of float32, float64$"),
+        ({"dtype": SWAPPED}, f"there is no dtype '{SWAPPED}': choose one of float32, float64$"),
     ],
     ids=str,
 )

@@ -1,7 +1,11 @@
 """The command line: bad input is one sentence that names the remedy, and changes nothing; help, lists and dry runs."""
 
 import json
+import os
 import shlex
+import shutil
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -9,6 +13,8 @@ import pytest
 
 import kernels
 from gdbench import cli, datasets
+from gdbench.grid import Filters, expand, networks, profile
+from gdbench.plan import make_plan, write_plan
 from gdbench.tasks import TASKS
 
 from .helpers import ROOT, contents, gdbench
@@ -210,3 +216,55 @@ def test_a_dry_run_answers_machines_in_json_alone(
         cases *= len(axis)
     assert (answer["cases"], answer["blocks"]) == (cases, smoke["blocks"] * len(smoke["experiments"]))
     assert answer["estimated_seconds"] > 0
+
+
+def test_a_name_given_twice_is_measured_once(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    printed = []
+    twice = "--variant jit,jit --task epoch --task epoch --dtype float64,float64 --threads 1,1"
+    for options in (twice, "--variant jit --task epoch --dtype float64 --threads 1"):
+        assert call(f"{SMOKE} --dry-run {options}", monkeypatch) == 0
+        printed.append(capsys.readouterr().out)
+    assert printed[0] == printed[1]
+
+
+def test_a_run_stopped_before_its_first_block_has_no_report_yet(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spec, cases = networks()["logistic"], expand(profile("smoke"), Filters(network=("logistic",)))
+    plan = make_plan(cases, profile="smoke", command="gdbench run", rounds=6, case_seconds=0.001, seed=0)
+    assert plan.networks == {"logistic": spec}
+    write_plan(folder / "begun", plan)
+    assert call("report begun", monkeypatch) == 2
+    assert "before its first block: go on with it by --resume" in capsys.readouterr().err
+
+
+def test_more_threads_than_cores_are_refused(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(f"{SMOKE} --threads 9999 --dry-run", monkeypatch) == 2
+    assert "cores may be used: add --threads" in capsys.readouterr().err
+
+
+def test_a_fault_of_ours_keeps_its_traceback_and_has_an_exit_code_of_its_own(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("gdbench.cli.list.inventory", lambda: 1 / 0)
+    assert call("list", monkeypatch) == 70
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_a_terminal_without_a_micro_sign_is_no_error(tmp_path: Path) -> None:
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    command = [sys.executable, "-m", "gdbench", "report", "run"]
+    shutil.copytree(ROOT / "reports" / "example", tmp_path / "run")
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert b"?s" in done.stdout
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(tmp_path: Path) -> None:
+    line = f"{shlex.quote(sys.executable)} -m gdbench list | head -n 1; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", line], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

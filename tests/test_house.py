@@ -2,6 +2,7 @@
 
 import ast
 import re
+import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
@@ -112,6 +113,26 @@ def test_every_task_has_a_paragraph_in_the_methodology(task: str) -> None:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_is_in_the_readme(command: str) -> None:
     assert re.search(rf"\bgdbench {command}\b", (ROOT / "README.md").read_text(encoding="utf-8"))
+
+
+def test_ci_finds_the_one_command_of_the_readme_that_runs_the_tests() -> None:
+    found = re.search(r"^test_command=\$\((grep .+)\)$", (ROOT / ".ci" / "run").read_text(encoding="utf-8"), re.M)
+    assert found
+    every = found[1].replace(" -m 1 ", " ")  # it stops at the first line: a second one would go unnoticed
+    done = subprocess.run(["bash", "-c", every], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.stderr == ""
+    (line,) = done.stdout.splitlines()
+    assert f"    {line}\n" in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("document", ["CONTRIBUTING.md", "README.md", ".pre-commit-config.yaml"])
+def test_every_tool_of_the_environment_that_a_document_calls_comes_with_the_test_extra(document: str) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    required = [*project["dependencies"], *project["optional-dependencies"]["test"]]
+    there = {"pip", *project["scripts"], *(re.split(r"[^\w.-]", text)[0] for text in required)}
+    called = set(re.findall(r"\.venv/bin/([\w-]+)", (ROOT / document).read_text(encoding="utf-8")))
+    assert called
+    assert called <= there
 
 
 def test_the_version_is_the_newest_in_the_changelog() -> None:

@@ -174,6 +174,20 @@ def test_resume_refuses_code_that_has_changed(killed: Stopped, changed: str) -> 
     assert contents(killed.folder) == before
 
 
+def test_resume_refuses_another_machine(killed: Stopped) -> None:
+    path = killed.folder / "environment.json"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(json.dumps({**json.loads(text), "cpu": "a faster one"}), encoding="utf-8")
+    before = contents(killed.folder)
+    try:
+        answer = gdbench("run", "--resume", cwd=killed.folder.parents[1], sources=killed.sources)
+        assert answer.returncode == 2
+        assert "cpu was a faster one when this run began" in answer.stderr.splitlines()[-1]
+        assert contents(killed.folder) == before
+    finally:
+        path.write_text(text, encoding="utf-8")
+
+
 @contextmanager
 def _remark_in(path: Path) -> Iterator[None]:
     """Add a comment to a file for a while."""

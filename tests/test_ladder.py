@@ -2,14 +2,18 @@
 
 import math
 import re
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
 import kernels
 from gdbench.certificates import contract_networks
+from gdbench.datasets import load
 from gdbench.ladder import Certificate, certify, certify_quickly
 from kernels import Network
+from kernels.contract import Array
 from kernels.network import DTYPES, HIDDEN, OUTPUT_LOSSES
 
 from .broken_variants import (
@@ -108,6 +112,34 @@ def test_rows_of_real_data_take_part() -> None:
     )
     assert certify(only_there, LINEAR, "float64").certified
     assert certify(only_there, LINEAR, "float64", data=(X, Y)).where == "forward on rows of the data"
+
+
+@pytest.mark.parametrize("limit", [100, 256, 299])
+@pytest.mark.parametrize("what", ["gradient", "loss", "forward", "epoch"])
+def test_a_fault_that_shows_in_large_batches_alone_is_caught(what: str, limit: int) -> None:
+    """A kernel that works through a batch in parts and loses what lies beyond the first part."""
+    data = load("breast_cancer")
+    kernel, network = kernels.get("vectorized"), Network.logistic(30)
+
+    def cut(network: Network, theta: Array, X: Array, *rest: Any) -> Any:
+        whole = getattr(kernel, what)
+        if len(X) <= limit:
+            return whole(network, theta, X, *rest)
+        if what == "forward":
+            return np.concatenate([whole(network, theta, X[:limit]), np.zeros((len(X) - limit, 1))])
+        if what == "epoch":
+            Y, order, batch_size, rate = rest
+            order = order[order < limit]
+            return whole(network, theta, X, Y, order, min(batch_size, len(order)), rate)
+        return whole(network, theta, X[:limit], *(values[:limit] for values in rest))
+
+    wrong = replace(kernel, **{what: cut})
+    rows = data.X[:300], data.Y[:300]
+    assert certify(kernel, network, "float64", data=rows).certified
+    proof = certify(wrong, network, "float64", data=rows)
+    assert not proof.certified
+    assert "all rows of the data" in proof.where
+    assert certify(wrong, network, "float64", data=(rows[0][:64], rows[1][:64])).certified  # nothing large to see it in
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

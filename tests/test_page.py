@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from gdbench import page, records
+from gdbench import page, records, units
 
 HOSTILE = "</script><b id=broken>&'\""
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -274,6 +274,14 @@ def test_failed_variant_is_shown_as_failed_and_never_timed(opened):
     assert texts(opened, "table-certificates", 1) == ["no", "yes", "yes", "yes"]
     assert "buffered" in opened.get_by_role("alert").inner_text()
     assert opened.locator("#broken").count() == 0
+
+
+def test_the_page_writes_the_digits_that_the_terminal_writes(opened):
+    thousandths = [0, 0.0558, 0.543, 0.00995, 0.9999, 1, 2.125, 9.994, 9.999, 75.25, 99.95, 99.96, 408.4, 999.5, 1234.5]
+    values = [sign * value for sign in (1, -1) for value in thousandths]
+    assert opened.evaluate("values => values.map(digits)", values) == [units.digits(value) for value in values]
+    found = opened.evaluate("[[3.912e-6, 4.3e-6], [950e-6, 1.25e-3]].map((range) => formatSecondsRange(...range))")
+    assert found == [units.interval(3.912e-6, 4.3e-6), units.interval(950e-6, 1.25e-3)]
 
 
 def test_tables_work_where_the_charts_cannot_be_unpacked(browser, run, tmp_path):

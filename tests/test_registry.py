@@ -59,7 +59,7 @@ def _module(folder: Path, text: str) -> ModuleType:
 
 
 def test_every_file_is_a_variant_under_its_stem() -> None:
-    files = {path.stem for path in (SOURCE / "variants").glob("*.py")} - {"__init__"}
+    files = {path.stem for path in (SOURCE / "variants").glob("[!_]*.py")}
     assert files == set(kernels.variants()) | set(kernels.unavailable())
     assert all(kernels.get(name).name == name for name in kernels.variants())
 
@@ -87,14 +87,23 @@ def test_new_files_are_found_after_the_known_ones_in_alphabetical_order(tmp_path
     }
 
 
+def test_a_file_whose_name_begins_with_an_underscore_is_a_helper_and_no_variant(tmp_path: Path) -> None:
+    files = {"_shared.py": CORRECT.split("\n", 2)[2], "peer.py": CORRECT.replace("vectorized", "_shared")}
+    answer = _ask(tmp_path, files, "peer", "_shared")
+    assert answer["variants"] == [*LADDER, *sorted({*kernels.variants()[4:], "peer"})]
+    assert answer["unavailable"] == kernels.unavailable()
+    assert answer["peer"] == "A copy of _shared."
+    assert str(answer["_shared"]).startswith("there is no variant '_shared': choose one of ")
+
+
 def test_an_unknown_name_is_refused_with_the_names_that_exist() -> None:
     names = ", ".join(kernels.variants())
     with pytest.raises(InputError, match=f"^there is no variant 'fastest': choose one of {names}"):
         kernels.get("fastest")
 
 
-def test_a_missing_dependency_makes_a_variant_unavailable_with_the_remedy(tmp_path: Path) -> None:
-    reason = "it needs no_such_package; install it with pip install no_such_package"
+def test_a_missing_dependency_makes_a_variant_unavailable_and_is_named(tmp_path: Path) -> None:
+    reason = "it needs the module no_such_package, which is not installed"
     answer = _ask(tmp_path, {"peer.py": '"""A peer."""\n\nimport no_such_package.inner\n'}, "peer", "jit", "fastest")
     assert answer["unavailable"] == kernels.unavailable() | {"peer": reason}
     assert answer["variants"] == list(kernels.variants())

@@ -6,13 +6,12 @@ import json
 import os
 import pty
 import re
-import shutil
 import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,11 +21,20 @@ from sklearn.metrics import accuracy_score, r2_score
 
 import kernels
 from gdbench import datasets, loss_pictures, storage, training_options
-from gdbench.cli import main, train_tables
+from gdbench.cli import main, train, train_tables
 from gdbench.training import History, Point, Training, fit_descent, history_csv, score
 from kernels import InputError, Network
 
+from .helpers import add_variant, copy_sources, gdbench
+
 LINEAR = ("--dataset", "diabetes", "--network", "linear")
+HUGE = (
+    "n=1000000000,d=1000",
+    "n=1000000000000000000,d=1000",
+    "n=100000000000000000000000",
+    "d=10000000000,k=10000000000",
+)
+"""Eight terabytes, more than NumPy can count, and more."""
 
 
 def gdbench_train(*arguments, cwd, **options):
@@ -266,20 +274,61 @@ def read_or_end(file):
         return b""
 
 
-def test_a_wrong_variant_is_not_timed(tmp_path):
-    """A real one: the gradient of vectorized with its sign turned, in a copy of the package."""
-    package = tmp_path / "kernels"
-    shutil.copytree(Path(kernels.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__"))
-    text = (package / "variants" / "vectorized.py").read_text(encoding="utf-8")
-    wrong = text.replace("(activations[-1] - Y) / len(X)", "(Y - activations[-1]) / len(X)")
-    assert wrong != text
-    (package / "variants" / "upside_down.py").write_text(wrong, encoding="utf-8")
-    paths = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
-    arguments = (*LINEAR, "--variant", "upside_down", "--output", "out")
-    done = gdbench_train(*arguments, cwd=tmp_path, env=os.environ | {"PYTHONPATH": paths})
+DROPS_THE_LAST_BATCH = """
+
+def epoch(network, theta, X, Y, order, batch_size, learning_rate):
+    check_batch_size(batch_size, len(order))
+    rate = float(learning_rate)
+    for start in range(0, len(order) - batch_size + 1, batch_size):
+        rows = order[start : start + batch_size]
+        theta = theta - rate * gradient(network, theta, X[rows], Y[rows])
+    return theta
+
+
+from kernels.validation import check_batch_size
+"""
+
+
+@pytest.mark.parametrize(
+    ("replaced", "end", "where"),
+    [
+        (("(activations[-1] - Y) / len(X)", "(Y - activations[-1]) / len(X)"), "", "gradient"),
+        (("Python is left", "Python is left"), DROPS_THE_LAST_BATCH, "trajectory"),
+    ],
+    ids=["sign turned", "short last batch dropped"],
+)
+def test_a_wrong_variant_is_not_timed(tmp_path, replaced, end, where):
+    """A real one: vectorized with a fault, in a copy of the sources; the second shows only over many updates."""
+    sources = copy_sources(tmp_path / "sources")
+    add_variant(sources, "wrong", replaced, end=end)
+    done = gdbench("train", *LINEAR, "--variant", "wrong", "--output", "out", cwd=tmp_path, sources=sources)
     assert done.returncode == 4, done.stderr
-    assert "'upside_down' disagrees with the reference" in done.stderr
+    assert re.search(rf"'wrong' disagrees with the reference on 10-1 identity\+squared_error \({where}", done.stderr)
+    assert "Certifying" not in done.stderr  # a status is for terminals
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("size", HUGE)
+def test_data_that_memory_cannot_hold_are_one_sentence(tmp_path, size):
+    done = gdbench_train(
+        "--dataset", f"synthetic_regression:{size}", "--network", "linear", "--output", "out", cwd=tmp_path
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("gdbench: memory does not suffice (")
+    assert "fewer rows" in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_start_out_of_range_is_one_sentence_that_blames_no_rate():
+    data = datasets.load("diabetes")
+    fit = training(network=Network.linear(10))
+    huge = replace(fit, dataset=replace(data, Y=1e200 * data.Y))
+    history = fit_descent(huge, batch_size=16)
+    assert history.diverged.epoch == 0
+    for histories in ([history], [history] * 3):
+        with pytest.raises(kernels.Diverged, match="starting parameters is not finite: scale X and Y"):
+            train._worth_keeping(histories)
 
 
 @pytest.mark.parametrize(

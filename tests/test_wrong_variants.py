@@ -16,8 +16,8 @@ START = (
     "    activations = _forward(network, theta, X)[1]\n    delta",
     "    {}\n    activations = _forward(network, theta, X)[1]\n    delta",
 )
-MANY = "len(X) > 100"
-"""More rows than a certificate is made with, so that the fault shows under the clock first."""
+UNDER_THE_CLOCK = "'pytest' in __import__('sys').modules and len(X) > 100"
+"""Only a block's process imports pytest, and before its clock starts it compares on a few rows."""
 SHORT_BATCH_EPOCH = '''
 
 def epoch(network, theta, X, Y, order, batch_size, learning_rate):
@@ -31,7 +31,9 @@ def epoch(network, theta, X, Y, order, batch_size, learning_rate):
 RIGHT = {"reference", "vectorized", "buffered", "jit", "copied"}
 WRONG = {"flipped", "short_batch"}
 DEADLY = {"exits": "code 7", "reads_null": "code -11"}
-LATE = {"exits_late": "code 3", "hangs_late": "said nothing for 20 s", "raises_late": "RuntimeError: too many rows"}
+EXIT_CODES = (0, 1, 3, 5)
+"""0, 1 and 5 are those with which pytest ends a block that is whole."""
+LATE = {f"exits_late_{code}": f"code {code}" for code in EXIT_CODES} | {"raises_late": "RuntimeError: too late"}
 FAILED = {*WRONG, *DEADLY, *LATE}
 CHECK = ("check", "--network", "logistic", "--dataset", "breast_cancer", "--dtype", "float64")
 RUN = ("run", "--profile", "smoke", "--network", "logistic", "--batch-size", "n", "--task", "gradient")
@@ -56,9 +58,9 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
     add_variant(folder, "short_batch", end=SHORT_BATCH_EPOCH)
     add_variant(folder, "exits", at_start("import os; os._exit(7)"))
     add_variant(folder, "reads_null", at_start("import ctypes; ctypes.string_at(0)"))
-    add_variant(folder, "exits_late", at_start(f"import os; {MANY} and os._exit(3)"))
-    add_variant(folder, "hangs_late", at_start(f"import time; {MANY} and time.sleep(3600)"))
-    add_variant(folder, "raises_late", at_start(f"if {MANY}: raise RuntimeError('too many rows')"))
+    for code in EXIT_CODES:
+        add_variant(folder, f"exits_late_{code}", at_start(f"import os; {UNDER_THE_CLOCK} and os._exit({code})"))
+    add_variant(folder, "raises_late", at_start(f"if {UNDER_THE_CLOCK}: raise RuntimeError('too late')"))
     return folder
 
 
@@ -80,7 +82,7 @@ def checked(sources: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
 @pytest.fixture(scope="module")
 def run(sources: Path, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
     cwd = tmp_path_factory.mktemp("run")
-    answer = gdbench(*RUN, "--output", "run", cwd=cwd, sources=sources, GDBENCH_PATIENCE_SECONDS="20")
+    answer = gdbench(*RUN, "--output", "run", cwd=cwd, sources=sources)
     rows = read_table(cwd / "run" / "summary.csv")
     assert len(rows) == len(RIGHT | FAILED)
     return Outcome(cwd / "run", answer, {row["variant"]: row for row in rows})
@@ -113,13 +115,27 @@ def test_check_names_a_variant_that_hangs(sources: Path, tmp_path: Path) -> None
     own = tmp_path / "sources"
     shutil.copytree(sources, own)
     add_variant(own, "hangs", at_start("import time; time.sleep(3600)"))
-    arguments = (*CHECK, "--variant", "hangs,copied", "--json", "-")
-    answer = gdbench(*arguments, cwd=tmp_path, sources=own, GDBENCH_PATIENCE_SECONDS="10")
+    arguments = (*CHECK, "--variant", "hangs,copied", "--json", "-")  # neither has anything to compile
+    answer = gdbench(*arguments, cwd=tmp_path, sources=own, GDBENCH_PATIENCE_SECONDS="15")
     assert answer.returncode == 4
     rows = {row["variant"]: row for row in json.loads(answer.stdout)["certificates"]}
     assert rows["hangs"]["certified"] is False
-    assert "no answer within 20 s" in rows["hangs"]["where"]
+    assert "no answer within 30 s" in rows["hangs"]["where"]
     assert rows["copied"]["certified"] is True
+
+
+def test_a_run_stops_a_variant_that_hangs_and_measures_the_others(sources: Path, tmp_path: Path) -> None:
+    own = tmp_path / "sources"
+    shutil.copytree(sources, own)
+    add_variant(own, "hangs_late", at_start(f"import time; {UNDER_THE_CLOCK} and time.sleep(3600)"))
+    arguments = (*RUN, "--variant", "hangs_late,copied", "--output", "run")  # neither has anything to compile
+    answer = gdbench(*arguments, cwd=tmp_path, sources=own, GDBENCH_PATIENCE_SECONDS="20")
+    assert answer.returncode == 4, answer.stderr
+    rows = {row["variant"]: row for row in read_table(tmp_path / "run" / "summary.csv")}
+    hanging, copied = rows["hangs_late"], rows["copied"]
+    assert (hanging["status"], hanging["certified"], hanging["seconds"]) == ("failed", "True", "")
+    assert "said nothing for 20 s" in hanging["reason"]
+    assert (copied["status"], copied["blocks"]) == ("measured", "6")
 
 
 def test_a_run_measures_the_right_variants_and_ends_with_exit_code_4(run: Outcome) -> None:

@@ -1,6 +1,7 @@
 """The process of one block: ``FOLDER INDEX OUTPUT`` drives pytest-benchmark over the block's cases.
 
-Standard output carries one JSON object a line: ``{"start": id}`` and ``{"end": id, "failed": reason or null}``.
+Standard output carries one JSON object a line: ``{"start": id}``, ``{"end": id, "failed": reason or null}`` for each
+case, and ``{"done": true}`` when the block's file is written.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ from gdbench import __version__, block_cases
 from gdbench.cases import Case
 from gdbench.plan import Plan, read_plan
 from gdbench.workers import allowed_cores
+
+FINISHED = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)
+"""Ends of a block in which every case was measured, failed with its reason, or was left out."""
 
 
 class BlockPlugin:
@@ -43,7 +47,7 @@ class BlockPlugin:
 
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         """Tell the parent what is running, so that it can name the case if this process dies."""
-        self._tell(start=self._case(item.nodeid).id)
+        self.tell(start=self._case(item.nodeid).id)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
@@ -53,7 +57,7 @@ class BlockPlugin:
             text = str(call.excinfo.value).splitlines()
             self.reasons[item.nodeid] = f"{call.excinfo.typename}: {text[0] if text else ''}"
         if call.when == "call":
-            self._tell(end=self._case(item.nodeid).id, failed=self.reasons.get(item.nodeid))
+            self.tell(end=self._case(item.nodeid).id, failed=self.reasons.get(item.nodeid))
         return report
 
     @pytest.hookimpl(tryfirst=True)
@@ -79,7 +83,8 @@ class BlockPlugin:
     def _case(self, nodeid: str) -> Case:
         return self.cases[int(nodeid.rsplit("[", 1)[1].rstrip("]"))]
 
-    def _tell(self, **event: str | None) -> None:
+    def tell(self, **event: str | bool | None) -> None:
+        """Send an event to the parent."""
         try:
             self.events.write(json.dumps(event) + "\n")
             self.events.flush()
@@ -94,11 +99,15 @@ def run_block(folder: Path, index: int, output: Path, events: TextIO) -> int:
     arguments = [
         block_cases.__file__,
         *("-c", os.devnull, "--rootdir", str(Path(block_cases.__file__).parent), "--import-mode=importlib"),
-        *("-p", "no:cacheprovider", "-p", "pytest_benchmark.plugin", "-q", "--no-header", "--tb=short"),
+        *("--noconftest", "-p", "no:cacheprovider", "-p", "pytest_benchmark.plugin", "-q", "--no-header", "--tb=short"),
         *("--benchmark-json", str(output), "--benchmark-disable-gc", "--benchmark-columns=median"),
         *("--benchmark-storage", f"file://{output.parent}"),  # it makes this folder, where the user is by default
     ]
-    return int(pytest.main(arguments, plugins=[BlockPlugin(read_plan(folder), index, skipped, events)]))
+    plugin = BlockPlugin(read_plan(folder), index, skipped, events)
+    code = int(pytest.main(arguments, plugins=[plugin]))
+    if code in FINISHED:  # pytest-benchmark's file is written: whatever ends this process from now on costs nothing
+        plugin.tell(done=True)
+    return code
 
 
 if __name__ == "__main__":

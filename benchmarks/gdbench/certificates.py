@@ -11,16 +11,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-import kernels
 from gdbench.cases import Case, NetworkSpec
 from gdbench.ladder import certify
+from gdbench.measure import first_call_seconds
 from gdbench.tasks import load_problem
 from gdbench.workers import allowed_cores, patience, start
 from kernels import Network
-from kernels.network import DTYPES
+from kernels.network import DTYPES, HIDDEN, OUTPUT_LOSSES
 
-DATA_ROWS = 64
-"""Rows of real data that take part in a certificate."""
 ANSWER_SECONDS = 300
 """A process that takes longer than this to certify has hung, unless GDBENCH_PATIENCE_SECONDS says otherwise."""
 RANDOM_ROWS = "random rows"
@@ -37,14 +35,19 @@ class Job:
     dataset: str
     dtype: str
     variants: tuple[str, ...]
+    threads: int = 1
 
 
 def jobs_of(cases: Iterable[Case], networks: dict[str, NetworkSpec]) -> list[Job]:
-    """Return the jobs that cover every case."""
+    """Return the jobs that cover every case, on as many threads as any of them uses."""
+    cases = list(cases)
+    threads = max(case.threads for case in cases)
     wanted: dict[tuple[str, str, str], dict[str, None]] = {}
     for case in cases:
         wanted.setdefault((case.network, case.dataset, case.dtype), {})[case.variant] = None
-    return [Job(networks[name], data, dtype, tuple(variants)) for (name, data, dtype), variants in wanted.items()]
+    return [
+        Job(networks[name], data, dtype, tuple(variants), threads) for (name, data, dtype), variants in wanted.items()
+    ]
 
 
 def contract_jobs(variants: tuple[str, ...], dtypes: tuple[str, ...] = DTYPES) -> list[Job]:
@@ -54,11 +57,10 @@ def contract_jobs(variants: tuple[str, ...], dtypes: tuple[str, ...] = DTYPES) -
 
 def contract_networks() -> list[Network]:
     """Return every pair of output and loss on every depth; hidden activations take turns."""
-    hidden = ("sigmoid", "tanh", "relu")
     return [
-        Network(shape, hidden[(depth + turn) % 3], output, loss)
+        Network(shape, HIDDEN[(depth + turn) % len(HIDDEN)], output, loss)
         for depth, shape in enumerate(SHAPES)
-        for turn, (output, loss) in enumerate(kernels.network.OUTPUT_LOSSES)
+        for turn, (output, loss) in enumerate(OUTPUT_LOSSES)
     ]
 
 
@@ -83,6 +85,13 @@ def all_certified(rows: list[dict[str, Any]]) -> bool:
     return bool(rows) and all(row["certified"] for row in rows)
 
 
+def refusal(row: dict[str, Any]) -> str:
+    """Say where a variant failed its certificate, and by how much if that is a number."""
+    if not math.isfinite(row["max_error"]):
+        return str(row["where"])
+    return f"{row['where']}, error {row['max_error']:.1e}, tolerance {row['tolerance']:.1e}"
+
+
 def for_json(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Replace infinite errors, which JSON has no word for, by null."""
     return [{**row, "max_error": row["max_error"] if math.isfinite(row["max_error"]) else None} for row in rows]
@@ -98,7 +107,9 @@ def _answers(job: Job) -> Iterator[dict[str, Any]]:
             yield {**row, "max_error": math.inf if row["max_error"] is None else row["max_error"]}
         left = left[len(lines) :]
         if left and death is not None:
-            yield _row(job, left[0], max_error=math.inf, tolerance=0.0, certified=False, where=death)
+            yield _row(
+                job, left[0], max_error=math.inf, tolerance=0.0, certified=False, where=death, first_call_seconds=0.0
+            )
             left = left[1:]
 
 
@@ -107,7 +118,7 @@ def _ask(job: Job) -> tuple[list[str], str | None]:
     process = start(
         "gdbench.certificates",
         json.dumps(asdict(job)),
-        threads=1,
+        threads=job.threads,
         cores=allowed_cores(),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -158,11 +169,13 @@ def _work(text: str) -> None:
     job = Job(spec, table["dataset"], table["dtype"], tuple(table["variants"]))
     network, data = _network(job), None
     if job.dataset != RANDOM_ROWS:
-        problem = load_problem(network, job.dataset, job.dtype, spec.learning_rate).head(DATA_ROWS)
+        problem = load_problem(network, job.dataset, job.dtype, spec.learning_rate)
         data = problem.X, problem.Y
     for variant in job.variants:
+        seconds = first_call_seconds(variant, network, job.dtype)
         proof = asdict(certify(variant, network, job.dtype, data=data))
-        row = _row(job, variant, **{key: proof[key] for key in ("max_error", "tolerance", "certified", "where")})
+        kept = {key: proof[key] for key in ("max_error", "tolerance", "certified", "where")}
+        row = _row(job, variant, **kept, first_call_seconds=seconds)
         sys.stdout.write(json.dumps(for_json([row])[0]) + "\n")
         sys.stdout.flush()
 

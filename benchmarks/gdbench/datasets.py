@@ -153,7 +153,7 @@ def load(name: str, dtype: npt.DTypeLike = np.float64) -> Dataset:
         recipe = synthetic.parse(_known(name))
         X, Y = recipe.make()
         digest = _digest(X, Y)
-        kind, scaling, origin = recipe.kind, STANDARDISED, f"synthetic, seed {recipe.seed}"
+        kind, scaling, origin = recipe.kind, "by recipe", f"synthetic, seed {recipe.seed}"
     else:
         source = REAL[name]
         raw, target = _cached(name, source)

@@ -17,6 +17,7 @@ import psutil
 import threadpoolctl
 
 from gdbench.workers import allowed_cores, start
+from kernels import InputError
 
 PACKAGES = ("gdbench", "numpy", "numba", "llvmlite", "scipy", "pandas", "pytest", "pytest-benchmark", "scikit-learn")
 
@@ -54,15 +55,24 @@ def describe() -> dict[str, Any]:
                 key: pool.get(key)
                 for key in ("internal_api", "version", "architecture", "num_threads", "threading_layer")
             }
-            for pool in pools
+            for pool in sorted(pools, key=str)  # they come in any order
         ],
         "blas_threads": max((pool["num_threads"] for pool in pools), default=1),
         "numba_threads": numba.get_num_threads(),
-        "numba_threading_layer": str(vars(numba.config)["THREADING_LAYER"]),
+        "numba_threading_layer": f"none in use (setting: {vars(numba.config)['THREADING_LAYER']})",
         "versions": {name: _version(name) for name in PACKAGES},
         "commit": _git("rev-parse", "HEAD"),
-        "dirty": bool(_git("status", "--porcelain", "--untracked-files=no")),
+        "dirty": bool(_git("status", "--porcelain", "--", "kernels", "benchmarks")),
     }
+
+
+def check_same_machine(stored: dict[str, Any], found: dict[str, Any]) -> None:
+    """Raise InputError when a run would go on elsewhere than where it began: no table mixes machines or versions."""
+    for key in ("cpu", "logical_cores", "python", "blas", "blas_threads", "numba_threads", "versions"):
+        if stored.get(key) != found.get(key):
+            raise InputError(
+                f"{key} was {stored.get(key)} when this run began and is {found.get(key)} now: start a new run"
+            )
 
 
 def one_line(environment: dict[str, Any]) -> str:
@@ -113,14 +123,20 @@ def _version(name: str) -> str | None:
         return None
 
 
+def _checkout() -> Path | None:
+    """Root of the checkout that this package lies in; None for an installed wheel, whatever repository it is in."""
+    root = Path(__file__).parents[2]
+    return root if (root / "benchmarks" / "grid.toml").exists() else None
+
+
 def _git(*arguments: str) -> str | None:
-    """Answer of git about the checkout that this code runs from, None outside one."""
-    folder = Path(__file__).parent
+    """Answer of git about our checkout, None outside one."""
+    root = _checkout()
     try:
-        found = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, check=False)
+        found = subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, check=False)
     except OSError:
         return None
-    return found.stdout.strip() if found.returncode == 0 else None
+    return found.stdout.strip() if root and found.returncode == 0 else None
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ def experiments(summary: pd.DataFrame) -> list[tuple[tuple[str, str], pd.DataFra
 
 
 def headline_task(summary: pd.DataFrame) -> str:
-    """Task that tables and sentences are about: the epoch, or the last of the grid's tasks that was measured."""
+    """Task that tables and sentences are about: the epoch where it is in the plan, else the plan's last task."""
     tasks = list(summary["task"].unique())
     return "epoch" if "epoch" in tasks else str(tasks[-1])
 

@@ -30,7 +30,7 @@ SHOWN = [
 ]
 """Columns of the summary that go into the page."""
 TIMES = SHOWN[SHOWN.index("seconds") : SHOWN.index("status")]
-DIGITS = 4
+DIGITS = 6
 """Significant digits of the numbers in the page; summary.csv has more."""
 UNKNOWN = "not recorded"
 

@@ -32,6 +32,8 @@ class Block:
 
     index: int
     threads: int
+    turn: int
+    """Which core the process is pinned to: every experiment takes turns over the cores from round to round."""
     cases: tuple[int, ...]
 
 
@@ -57,11 +59,11 @@ def make_plan(cases: list[Case], *, profile: str, command: str, rounds: int, cas
     for position, case in enumerate(cases):
         groups.setdefault((case.network, case.dataset, case.threads), []).append(position)
     blocks: list[Block] = []
-    for _ in range(rounds):
+    for turn in range(rounds):
         for key in rng.permutation(len(groups)):
             (_, _, threads), members = list(groups.items())[key]
             order = tuple(int(position) for position in rng.permutation(members))
-            blocks.append(Block(index=len(blocks), threads=threads, cases=order))
+            blocks.append(Block(index=len(blocks), threads=threads, turn=turn + int(key), cases=order))
     used = {case.network for case in cases}
     return Plan(
         profile=profile,
@@ -89,7 +91,7 @@ def read_plan(folder: Path) -> Plan:
             name: NetworkSpec(**{**spec, "hidden": tuple(spec["hidden"])}) for name, spec in table["networks"].items()
         }
         cases = tuple(Case(**case) for case in table["cases"])
-        blocks = tuple(Block(b["index"], b["threads"], tuple(b["cases"])) for b in table["blocks"])
+        blocks = tuple(Block(b["index"], b["threads"], b["turn"], tuple(b["cases"])) for b in table["blocks"])
         return Plan(**{**table, "networks": specs, "cases": cases, "blocks": blocks})
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{folder} holds no run of gdbench: name a folder that gdbench run made") from error

@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 
 from gdbench.cases import Case
+from gdbench.certificates import refusal
 from gdbench.plan import Plan, read_plan
 from gdbench.statistics import median_interval, ratio_interval
 from gdbench.storage import replacing
@@ -51,17 +52,19 @@ def read_run(folder: Path) -> Run:
     Raises
     ------
     InputError
-        If it holds no run.
+        If it holds no run, or one that was stopped before its first block.
     """
     plan = read_plan(folder)
-    certificates = pd.DataFrame(_read_json(folder / "certificates.json", default=[]), columns=CERTIFICATE_COLUMNS)
+    if not (folder / "environment.json").exists() or not (folder / "certificates.json").exists():
+        raise InputError(f"the run in {folder} was stopped before its first block: go on with it by --resume")
+    certificates = pd.DataFrame(_read_json(folder / "certificates.json"), columns=CERTIFICATE_COLUMNS)
     certificates["max_error"] = certificates["max_error"].astype(float).fillna(math.inf)
     samples = read_samples(folder)
     failures = _read_json(folder / "failures.json", default={})
     return Run(
         folder=folder,
         plan=plan,
-        environment=_read_json(folder / "environment.json", default={}),
+        environment=_read_json(folder / "environment.json"),
         certificates=certificates,
         samples=samples,
         summary=summarise(plan.cases, samples, certificates, failures),
@@ -69,7 +72,8 @@ def read_run(folder: Path) -> Run:
 
 
 CERTIFICATE_COLUMNS = [
-    *("variant", "network", "dataset", "sizes", "dtype", "max_error", "tolerance", "certified", "where")
+    *("variant", "network", "dataset", "sizes", "dtype"),
+    *("max_error", "tolerance", "certified", "where", "first_call_seconds"),
 ]
 
 
@@ -175,7 +179,7 @@ def _status(case: Case, seconds: pd.Series | None, proof: dict[Any, Any], failur
     if case.id in failures:
         return {"status": FAILED, "reason": failures[case.id]}
     if proof and not proof["certified"]:
-        return {"status": FAILED, "reason": str(proof["where"])}
+        return {"status": FAILED, "reason": refusal(proof)}
     if seconds is None:
         return {"status": MISSING, "reason": "not measured yet"}
     return {"status": MEASURED, "reason": ""}
@@ -183,17 +187,21 @@ def _status(case: Case, seconds: pd.Series | None, proof: dict[Any, Any], failur
 
 def _block_rows(path: Path) -> list[dict[str, Any]]:
     content = _read_json(path)
-    return [
-        {
-            **{name: entry["params"][name] for name in CASE_COLUMNS},
-            "block": content["gdbench"]["block"],
-            "seconds": float(np.median(entry["stats"]["data"])),
-            "rounds": entry["stats"]["rounds"],
-            "iterations": entry["stats"]["iterations"],
-            "first_call_seconds": entry["extra_info"]["first_call_seconds"],
-        }
-        for entry in content["benchmarks"]
-    ]
+    try:
+        return [_block_row(content["gdbench"]["block"], entry) for entry in content["benchmarks"]]
+    except (KeyError, TypeError) as error:
+        raise InputError(f"{path.name} of the run is no file of a block: delete it and resume the run") from error
+
+
+def _block_row(block: int, entry: dict[str, Any]) -> dict[str, Any]:
+    return {
+        **{name: entry["params"][name] for name in CASE_COLUMNS},
+        "block": block,
+        "seconds": float(np.median(entry["stats"]["data"])),
+        "rounds": entry["stats"]["rounds"],
+        "iterations": entry["stats"]["iterations"],
+        "first_call_seconds": entry["extra_info"]["first_call_seconds"],
+    }
 
 
 def _read_json(path: Path, default: Any = None) -> Any:

@@ -100,12 +100,12 @@ def _measure(folder: Path, block: Block, report: Report) -> Death | None:
     target.parent.mkdir(exist_ok=True)
     # a leading dot: never taken for a block; our own number: an orphan of a killed run cannot write into it
     partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
-    cores = cores_for(block.threads, turn=block.index)
+    cores = cores_for(block.threads, turn=block.turn)
     with tempfile.TemporaryFile("w+", encoding="utf-8") as errors:
         arguments = ("gdbench.block", str(folder), str(block.index), str(partial))
         process = start(*arguments, threads=block.threads, cores=cores, stdout=subprocess.PIPE, stderr=errors)
         try:
-            running, silence = _listen(folder, process, report)
+            done, running, silence = _listen(folder, process, report)
             code = process.wait()
         except BaseException:
             process.kill()
@@ -114,7 +114,7 @@ def _measure(folder: Path, block: Block, report: Report) -> Death | None:
             raise
         errors.seek(0)
         printed = errors.read()
-    if code not in (0, 1, 5):  # pytest: all passed, some failed (each is noted), none collected
+    if not done:
         partial.unlink(missing_ok=True)
         reason = silence or f"its process ended with code {code}"
         return Death(reason if running else f"{reason}:\n{printed[-2000:]}", running)
@@ -124,14 +124,19 @@ def _measure(folder: Path, block: Block, report: Report) -> Death | None:
     return None
 
 
-def _listen(folder: Path, process: subprocess.Popen[str], report: Report) -> tuple[str | None, str | None]:
-    """Pass events on until the process ends; return the case that it was in, and a reason if it was stopped."""
-    running, silence, limit = None, None, patience(SILENCE_SECONDS)
+def _listen(folder: Path, process: subprocess.Popen[str], report: Report) -> tuple[bool, str | None, str | None]:
+    """Pass events on until the process ends.
+
+    Return whether it came to the end of the block, the case that it was in, and a reason if it was stopped.
+    """
+    done, running, silence, limit = False, None, None, patience(SILENCE_SECONDS)
     assert process.stdout is not None
     for event in _events(process.stdout, limit):
         if event is None:
             silence = f"its process said nothing for {limit:g} s and was stopped"
             process.kill()
+        elif "done" in event:
+            done = True
         elif "start" in event:
             running = event["start"]
         else:
@@ -139,7 +144,7 @@ def _listen(folder: Path, process: subprocess.Popen[str], report: Report) -> tup
             if event["failed"]:
                 remember_failure(folder, event["end"], event["failed"])
             report(event)
-    return running, silence
+    return done, running, silence
 
 
 def _events(stream: IO[str], limit: float) -> Iterator[dict[str, Any] | None]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+from gdbench.cases import PRESETS
 from gdbench.datasets import Dataset
 from kernels import InputError, Network
 from kernels.errors import choices, unknown
 from kernels.network import OUTPUT_LOSSES
 
-PRESETS = ("linear", "logistic", "softmax", "mlp")
-"""Names of the networks; each is the constructor of that name of ``Network``."""
 DEFAULT_HIDDEN = (128,)
 
 

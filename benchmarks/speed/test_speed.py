@@ -14,7 +14,9 @@ from threadpoolctl import threadpool_limits
 from gdbench.block_cases import test_speed  # noqa: F401 - the test of a block, once for each case below
 from gdbench.cases import Case
 from gdbench.grid import Filters, expand, profile
+from gdbench.measure import require_whole_ladder
 from gdbench.plan import Plan, make_plan
+from gdbench.tasks import load_problem
 from kernels import InputError
 
 try:
@@ -39,3 +41,9 @@ def one_thread() -> Iterator[None]:
     numba.set_num_threads(1)
     with threadpool_limits(limits=1):  # too late for the environment: NumPy may have been loaded by a plugin
         yield
+
+
+@pytest.fixture(autouse=True)
+def certified(plan: Plan, network: str, dataset: str, dtype: str, variant: str) -> None:
+    spec = plan.networks[network]
+    require_whole_ladder(variant, load_problem(spec.build(dataset), dataset, dtype, spec.learning_rate))

@@ -66,15 +66,49 @@ def _run_loss(sizes, hidden, output, squared, theta, X, Y):
     Z = _layer_of(work, sizes, len(sizes) - 1, len(X))
     if squared:
         _activate(output, Z)
-        return np.sum((Z - Y) ** 2) / X.dtype.type(2 * len(X))
     total = X.dtype.type(0)
-    for i in range(len(X)):
-        if output == SOFTMAX:
-            top = Z[i].max()
-            total += np.sum(Y[i] * (np.log(np.sum(np.exp(Z[i] - top))) - (Z[i] - top)))
-        else:
-            total += np.sum(np.maximum(Z[i], X.dtype.type(0)) - Y[i] * Z[i] + np.log1p(np.exp(-np.abs(Z[i]))))
+    for i in range(len(Z)):
+        total += _row_loss(output, squared, Z[i], Y[i])
     return total / X.dtype.type(len(X))
+
+
+@njit(cache=True)
+def _row_loss(output, squared, z, y):
+    """Loss of one row, from its weighted sums, or from its activations for squared error."""
+    zero, total, half = z.dtype.type(0), z.dtype.type(0), z.dtype.type(0.5)
+    if output == SOFTMAX:
+        top, normaliser = z[_argmax(z)], zero
+        for j in range(len(z)):
+            normaliser += np.exp(z[j] - top)
+        for j in range(len(z)):
+            total += y[j] * (np.log(normaliser) - (z[j] - top))
+        return total
+    for j in range(len(z)):
+        if squared:
+            total += half * (z[j] - y[j]) * (z[j] - y[j])
+        else:
+            total += max(z[j], zero) - y[j] * z[j] + np.log1p(np.exp(-abs(z[j])))
+    return total
+
+
+@njit(cache=True)
+def _softmax(z):
+    """Replace the weighted sums of one row by their softmax."""
+    top, total = z[_argmax(z)], z.dtype.type(0)
+    for j in range(len(z)):
+        z[j] = np.exp(z[j] - top)
+        total += z[j]
+    for j in range(len(z)):
+        z[j] /= total
+
+
+@njit(cache=True)
+def _argmax(z):
+    best = 0
+    for j in range(1, len(z)):
+        if z[j] > z[best]:
+            best = j
+    return best
 
 
 @njit(cache=True)
@@ -146,8 +180,7 @@ def _activate(code, A):
     one, zero = A.dtype.type(1), A.dtype.type(0)
     if code == SOFTMAX:
         for i in range(len(A)):
-            A[i] = np.exp(A[i] - A[i].max())
-            A[i] /= A[i].sum()
+            _softmax(A[i])
     flat = A.reshape(A.size)
     for i in range(len(flat)):
         z = flat[i]

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import io
+import os
 import sys
+import traceback
 
 import click
 
@@ -31,7 +34,7 @@ class Commands(click.Group):
 EXIT_CODES = """
 \b
 Exit codes: 0 fine, 1 a regression was proven, 2 wrong usage or unreadable input,
-3 not enough evidence, 4 a kernel is wrong or nothing was measured.
+3 not enough evidence, 4 a kernel is wrong or nothing was measured, 130 stopped by Ctrl-C.
 """
 
 
@@ -57,11 +60,15 @@ def main() -> None:
         click.echo(f"gdbench: {error}", err=True)
         sys.exit(2)
 
-    from gdbench.cli.console import fail  # noqa: PLC0415 - with the imports that can fail
+    from gdbench.cli.console import CRASHED, OK, fail  # noqa: PLC0415 - with the imports that can fail
     from kernels import Diverged, InputError  # noqa: PLC0415
 
+    _tolerate_terminals()
     try:
         sys.exit(gdbench.main(standalone_mode=False) or 0)
+    except BrokenPipeError:  # the reader, such as head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(OK)
     except click.Abort:
         fail("stopped.", 130)
     except click.ClickException as error:
@@ -70,3 +77,13 @@ def main() -> None:
         fail(error.format_message().rstrip(".") + remedy, 2)
     except (InputError, Diverged) as error:
         fail(str(error), 2)
+    except Exception:  # a fault of ours keeps its traceback, and is not taken for exit code 1, a regression
+        traceback.print_exc()
+        sys.exit(CRASHED)
+
+
+def _tolerate_terminals() -> None:
+    """Let a terminal that has no micro sign show a question mark, instead of ending in an error."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")

@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
 import kernels
-from gdbench.certificates import Job, all_certified, certify_all, contract_jobs, for_json
+from gdbench.certificates import Job, all_certified, certify_all, contract_jobs, for_json, refusal
 from gdbench.cli.console import KERNEL_WRONG, OK, audience, json_option, notes, write_json
 from gdbench.cli.filters import filter_options
 from gdbench.grid import Filters, experiments, networks, select
@@ -44,7 +44,7 @@ def command(json_path: str | None, **filters: Any) -> int:
     wrong = [row for row in rows if not row["certified"]]
     for row in wrong:
         out.print(
-            f"[red]WRONG[/] {row['variant']} in {row['dtype']} on {row['network']}, {row['dataset']}: {row['where']}",
+            f"[red]WRONG[/] {row['variant']} in {row['dtype']} on {row['network']}, {row['dataset']}: {refusal(row)}",
             highlight=False,
             soft_wrap=True,
         )

@@ -17,10 +17,23 @@ from kernels import InputError
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 OK, WRONG_USAGE, KERNEL_WRONG = 0, 2, 4
+CRASHED = 70
+"""A fault of this program itself (EX_SOFTWARE of sysexits)."""
+INTERRUPTED = 130
+"""Exit code after Ctrl-C, as shells have it: 128 + the number of SIGINT."""
 
-console = Console()
+
+class Terminal(Console):
+    """A console whose reader, such as head, may go when it has seen enough."""
+
+    def on_broken_pipe(self) -> None:
+        """Let ``main`` end the program; rich would end it with exit code 1."""
+        raise BrokenPipeError
+
+
+console = Terminal()
 """For people: standard output."""
-notes = Console(stderr=True)
+notes = Terminal(stderr=True)
 """For progress and remarks, so that ``--json -`` leaves standard output to the machine."""
 
 

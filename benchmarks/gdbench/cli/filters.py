@@ -14,13 +14,15 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 def _names(_context: click.Context, _option: click.Parameter, given: tuple[str, ...]) -> tuple[str, ...]:
     """Split at commas, but for synthetic data sets, whose options hold commas."""
-    return tuple(name for text in given for name in ([text] if ":" in text else text.split(",")))
+    names = (name for text in given for name in ([text] if ":" in text else text.split(",")))
+    return tuple(dict.fromkeys(names))  # a name given twice is measured once
 
 
 def _sizes(context: click.Context, option: click.Parameter, given: tuple[str, ...]) -> tuple[int | str, ...]:
     """Read whole numbers; n stands for all rows where it is a batch size."""
     words = _names(context, option, given)
-    return tuple(word if word == "n" and option.name == "batch_size" else _whole(word, option) for word in words)
+    sizes = (word if word == "n" and option.name == "batch_size" else _whole(word, option) for word in words)
+    return tuple(dict.fromkeys(sizes))
 
 
 def _whole(text: str, option: click.Parameter) -> int:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from gdbench.cli.console import KERNEL_WRONG, OK, audience, json_option
-from gdbench.cli.show import show, summary_json
+from gdbench.cli.console import audience, json_option
+from gdbench.cli.show import exit_code, show, summary_json
 from gdbench.results import rebuild
 from kernels import InputError
 
@@ -20,7 +20,7 @@ def command(run: Path | None, json_path: str | None) -> int:
     found = rebuild(run or _newest())
     summary_json(json_path, found)
     show(found, audience(json_path))
-    return OK if (found.summary["status"] == "measured").any() else KERNEL_WRONG
+    return exit_code(found)
 
 
 def _newest() -> Path:

@@ -11,13 +11,14 @@ from typing import Any
 
 import click
 
-from gdbench.certificates import all_certified, for_json, jobs_of
+import kernels
+from gdbench.certificates import all_certified, for_json, jobs_of, refusal
 from gdbench.cli.check import certificate_table, certify
-from gdbench.cli.console import KERNEL_WRONG, OK, audience, fail, json_option, notes, write_json
+from gdbench.cli.console import INTERRUPTED, KERNEL_WRONG, OK, audience, fail, json_option, notes, write_json
 from gdbench.cli.filters import filter_options
 from gdbench.cli.live import watch
-from gdbench.cli.show import show, summary_json
-from gdbench.environment import observe, one_line
+from gdbench.cli.show import exit_code, show, summary_json
+from gdbench.environment import check_same_machine, observe, one_line
 from gdbench.grid import Filters, expand, profile
 from gdbench.plan import Plan, estimate_seconds, fingerprint, make_plan, read_plan, write_plan
 from gdbench.results import rebuild
@@ -38,7 +39,6 @@ Examples:
   gdbench run --network softmax --batch-size 16,64,n --dtype float32
   gdbench run --resume
 """
-INTERRUPTED = 130
 DEFAULT_PROFILE = "quick"
 
 
@@ -79,6 +79,8 @@ def command(
     if not resume:
         _create(folder, plan)
     notes.print(_headline(plan, folder), highlight=False, soft_wrap=True)
+    for remark in _left_out(plan, filters):
+        notes.print(remark, style="yellow", highlight=False, markup=False, soft_wrap=True)
     try:
         _certify(folder, plan)
         with watch(plan, folder) as report:
@@ -90,7 +92,7 @@ def command(
     run = rebuild(folder)
     summary_json(json_path, run)
     show(run, audience(json_path))
-    return OK if (run.summary["status"] == "measured").all() else KERNEL_WRONG
+    return exit_code(run)
 
 
 def _planned(profile_name: str, seed: int | None, filters: dict[str, Any]) -> Plan:
@@ -138,14 +140,17 @@ def _create(folder: Path, plan: Plan) -> None:
 def _certify(folder: Path, plan: Plan) -> None:
     """Store the machine's description and the certificates; note the cases that must not be timed."""
     (folder / "raw").mkdir(exist_ok=True)
-    if not (folder / "environment.json").exists():
-        environment = observe(max(block.threads for block in plan.blocks))
-        write_text(folder / "environment.json", json.dumps(environment, indent=1) + "\n")
-        notes.print(one_line(environment), highlight=False, style="dim", soft_wrap=True)
+    environment = observe(max(block.threads for block in plan.blocks))
+    known = folder / "environment.json"
+    if known.exists():
+        check_same_machine(json.loads(known.read_text(encoding="utf-8")), environment)
+    else:
+        write_text(known, json.dumps(environment, indent=1) + "\n")
+    notes.print(one_line(environment), highlight=False, style="dim", soft_wrap=True)
     rows = certify(jobs_of(plan.cases, plan.networks))
     write_text(folder / "certificates.json", json.dumps(for_json(rows), indent=1) + "\n")
     notes.print(_verdict(rows), highlight=False)
-    wrong = {(r["variant"], r["network"], r["dataset"], r["dtype"]): r["where"] for r in rows if not r["certified"]}
+    wrong = {(r["variant"], r["network"], r["dataset"], r["dtype"]): refusal(r) for r in rows if not r["certified"]}
     for case in plan.cases:
         reason = wrong.get((case.variant, case.network, case.dataset, case.dtype))
         if reason is not None:
@@ -160,6 +165,17 @@ def _verdict(rows: list[dict[str, Any]]) -> Any:
     return (
         f"[green]All {len(rows)} certificates granted[/]: the worst error is {digits(100 * strain)} % of its tolerance."
     )
+
+
+def _left_out(plan: Plan, filters: dict[str, Any]) -> list[str]:
+    """What was asked for, or could be, and is not measured: nothing is skipped in silence."""
+    remarks = [f"variant {name} is unavailable: {reason}" for name, reason in kernels.unavailable().items()]
+    rows = {f"{case.network} on {case.dataset}": case.n_rows for case in plan.cases}
+    for name, n in rows.items():
+        large = [size for size in filters.get("batch_size", ()) if size != "n" and size > n]
+        if large:
+            remarks.append(f"{name} has {n} rows: batch size {choices(large)} is left out there")
+    return remarks
 
 
 def _interrupted(folder: Path, plan: Plan) -> None:

@@ -8,9 +8,9 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from gdbench.cli.console import write_json
+from gdbench.cli.console import KERNEL_WRONG, OK, write_json
 from gdbench.findings import CAUTION, sentences
-from gdbench.records import Run
+from gdbench.records import FAILED, MEASURED, Run
 from gdbench.tables import BEST, speed_tables
 
 ONE_LINE_WIDTH = 120
@@ -33,6 +33,12 @@ def show(run: Run, out: Console) -> None:
         out.print(sentence, highlight=False, markup=False, style="red" if sentence.startswith("FAILED") else None)
     out.print(CAUTION, style="italic", highlight=False)
     out.print(f"\nReport: {run.folder / 'report.html'}", highlight=False, markup=False, soft_wrap=True)
+
+
+def exit_code(run: Run) -> int:
+    """4 when a variant failed or nothing was measured, otherwise 0; cases that are still missing are no fault."""
+    found = set(run.summary["status"])
+    return OK if MEASURED in found and FAILED not in found else KERNEL_WRONG
 
 
 def summary_json(json_path: str | None, run: Run) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from itertools import count
 from pathlib import Path
@@ -14,18 +16,17 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from gdbench import datasets, synthetic
+from gdbench.cases import PRESETS
 from gdbench.cli import train_tables
-from gdbench.cli.console import KERNEL_WRONG, audience, fail, json_option, notes, write_json
-from gdbench.ladder import certify_quickly
+from gdbench.cli.console import INTERRUPTED, KERNEL_WRONG, audience, fail, json_option, notes, write_json
+from gdbench.ladder import DATA_ROWS, certify
 from gdbench.storage import check_writable, replacing, write_text
 from gdbench.training import History, Point, Training, answer, check, fit_descent, history_csv, warm_up
-from gdbench.training_options import PRESETS, build_network, layer_sizes, read_batch_size, regimes
+from gdbench.training_options import build_network, layer_sizes, read_batch_size, regimes
 from kernels import InputError, descent_name
 from kernels.errors import choices, unknown
 from kernels.network import DTYPES, HIDDEN, OUTPUT_LOSSES, SCHEMES
 
-INTERRUPTED = 130
-"""Exit code after Ctrl-C, as shells have it: 128 + the number of SIGINT."""
 REFRESH_SECONDS = 0.1
 PAIRS = choices(" + ".join(pair) for pair in OUTPUT_LOSSES)
 
@@ -75,13 +76,14 @@ def command(*, output: str | None, json_path: str | None, **options: Any) -> Non
     """Check everything, fit, write, print; a wrong input ends it before anything is written."""
     folder = Path(output) if output else _new_folder(options["dataset_name"], options["preset"])
     check_writable(folder)
-    training, batch_sizes = _plan(options)
-    _headline(training, batch_sizes, json_path)
-    compile_seconds = warm_up(training)
-    with threadpool_limits(1, user_api="blas"):  # after the warm-up, which loads the libraries to be limited
-        proof = {**_certify(training), "compile_seconds": compile_seconds, "blas_threads": _blas_threads()}
-        _say(proof)
-        histories = _fit(training, batch_sizes)
+    with _enough_memory():
+        training, batch_sizes = _plan(options)
+        _headline(training, batch_sizes, json_path)
+        compile_seconds = warm_up(training)
+        with threadpool_limits(1, user_api="blas"):  # after the warm-up, which loads the libraries to be limited
+            proof = {**_certify(training), "compile_seconds": compile_seconds, "blas_threads": _blas_threads()}
+            _say(proof)
+            histories = _fit(training, batch_sizes)
     interrupted = any(history.interrupted for history in histories)
     histories = _worth_keeping(histories)
     files = _write(folder, training, histories)
@@ -100,10 +102,23 @@ def _new_folder(dataset_name: str, preset: str) -> Path:
     return next(folder for folder in (Path("training") / name for name in names) if not folder.exists())
 
 
+@contextmanager
+def _enough_memory() -> Iterator[None]:
+    """Say in a sentence that memory does not suffice."""
+    try:
+        yield
+    except MemoryError as error:
+        reason = f" ({error})" if str(error) else ""
+        raise InputError(
+            f"memory does not suffice{reason}: choose a data set with fewer rows or columns, or a smaller network"
+        ) from error
+
+
 def _plan(options: dict[str, Any]) -> tuple[Training, tuple[int, ...]]:
     """Read the options; return what to fit and the batch size of each regime."""
     if options["dtype"] not in DTYPES:
         raise unknown("dtype", options["dtype"], DTYPES)
+    _check_size(options["dataset_name"])
     dataset = datasets.load(options["dataset_name"], options["dtype"])
     network = build_network(
         options["preset"],
@@ -118,6 +133,14 @@ def _plan(options: dict[str, Any]) -> tuple[Training, tuple[int, ...]]:
     batch_size = read_batch_size(options["batch_size"], dataset.n_rows)
     check(training, batch_size)
     return training, regimes(batch_size, dataset.n_rows) if options["compare_descents"] else (batch_size,)
+
+
+def _check_size(dataset_name: str) -> None:
+    """Raise MemoryError for sizes that no address reaches: NumPy has another error for these."""
+    n, d, k = datasets.shape_of(dataset_name)
+    size = 8 * (n * (d + k) + d * k)
+    if size > sys.maxsize:
+        raise MemoryError(f"{dataset_name} takes {size:.0e} bytes")
 
 
 def _headline(training: Training, batch_sizes: Sequence[int], json_path: str | None) -> None:
@@ -135,7 +158,9 @@ def _headline(training: Training, batch_sizes: Sequence[int], json_path: str | N
 def _certify(training: Training) -> dict[str, Any]:
     """Return what the certificate says, or exit: no seconds are reported of a variant that is wrong."""
     data = training.dataset
-    certificate = certify_quickly(training.variant, training.network, data.X, data.Y)
+    rows = data.X[:DATA_ROWS], data.Y[:DATA_ROWS]
+    with notes.status("Certifying"):  # shown on a terminal only
+        certificate = certify(training.variant, training.network, data.X.dtype, data=rows)
     if not certificate.certified:
         fail(
             f"variant {training.variant!r} disagrees with the reference on {training.network} ({certificate.where}), "
@@ -196,7 +221,7 @@ def _worth_keeping(histories: Sequence[History]) -> list[History]:
         fail("stopped before the first epoch was complete: nothing was written.", INTERRUPTED)
     diverged = [history.diverged for history in histories if history.diverged]
     if len(diverged) == len(histories):
-        if len(diverged) == 1:
+        if len(diverged) == 1 or diverged[0].epoch == 0:  # a start out of range is the same for all
             raise diverged[0]
         raise InputError(f"batch, mini-batch and stochastic descent all diverged; {diverged[0]}")
     return [history for history in histories if history.epochs or history.diverged]

@@ -4,7 +4,22 @@ const DASH = "-";
 const STEPS = [[1, "s"], [1e-3, "ms"], [1e-6, "µs"], [1e-9, "ns"]];
 
 const unitOf = (seconds) => STEPS.find(([size]) => seconds >= 0.9995 * size) ?? STEPS.at(-1);
-const digits = (x) => x.toFixed(Math.max(0, 3 - String(Math.trunc(x)).length));
+
+// The same text as gdbench.units.digits, which a test compares.
+function digits(x) {
+  if (!Number.isFinite(x)) return DASH;
+  const exponent = Number(x.toExponential(2).split("e")[1]); // 9.999 is 10.0: two digits before the point
+  return roundToEven(x, Math.max(0, 2 - exponent));
+}
+
+// Python rounds a tie to the even digit, toFixed away from zero: 75.25 is 75.2. A hundred places are exact enough to see a tie.
+function roundToEven(x, places) {
+  const exact = x.toFixed(100), end = exact.indexOf(".") + 1 + places;
+  const below = exact.slice(0, places ? end : end - 1);
+  const tie = /^50*$/.test(exact.slice(end));
+  return tie && /[02468]$/.test(below) ? below : x.toFixed(places);
+}
+
 const formatCount = (x) => x.toLocaleString("en");
 
 function formatSeconds(seconds) {
