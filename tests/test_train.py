@@ -10,53 +10,19 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 import pytest
-from matplotlib.colors import to_rgb
-from matplotlib.image import imread
 from sklearn.metrics import accuracy_score, r2_score
 
 import kernels
 from gdbench import datasets, loss_pictures, storage, training_options
-from gdbench.cli import main, train, train_tables
-from gdbench.training import History, Point, Training, fit_descent, history_csv, score
+from gdbench.cli import train_tables
+from gdbench.training import History, Point, fit_descent, history_csv, score
 from kernels import InputError, Network
 
-from .helpers import add_variant, copy_sources, gdbench
-
-LINEAR = ("--dataset", "diabetes", "--network", "linear")
-HUGE = (
-    "n=1000000000,d=1000",
-    "n=1000000000000000000,d=1000",
-    "n=100000000000000000000000",
-    "d=10000000000,k=10000000000",
-)
-"""Eight terabytes, more than NumPy can count, and more."""
-
-
-def gdbench_train(*arguments, cwd, **options):
-    command = [sys.executable, "-m", "gdbench", "train", *arguments]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=120, check=False, **options)
-
-
-def rows_of(folder):
-    with (folder / "history.csv").open(encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
-def pixels(png, colour):
-    """Mask (height, width) of the pixels that have a colour."""
-    image = imread(png)[..., :3]
-    return np.abs(image - np.array(to_rgb(colour))).max(axis=2) < 0.02
-
-
-def training(dataset="diabetes", network=None, **options):
-    data = datasets.load(dataset)
-    network = network or Network.linear(data.X.shape[1])
-    return Training(network, data, **{"variant": "jit", "learning_rate": 0.1, "epochs": 4} | options)
+from .training_helpers import LINEAR, gdbench_train, pixels, rows_of, training
 
 
 @pytest.fixture(scope="module")
@@ -272,116 +238,6 @@ def read_or_end(file):
         return file.read(65536)
     except OSError:  # how Linux ends a terminal that its last writer closed
         return b""
-
-
-DROPS_THE_LAST_BATCH = """
-
-def epoch(network, theta, X, Y, order, batch_size, learning_rate):
-    check_batch_size(batch_size, len(order))
-    rate = float(learning_rate)
-    for start in range(0, len(order) - batch_size + 1, batch_size):
-        rows = order[start : start + batch_size]
-        theta = theta - rate * gradient(network, theta, X[rows], Y[rows])
-    return theta
-
-
-from kernels.validation import check_batch_size
-"""
-
-
-@pytest.mark.parametrize(
-    ("replaced", "end", "where"),
-    [
-        (("(activations[-1] - Y) / len(X)", "(Y - activations[-1]) / len(X)"), "", "gradient"),
-        (("Python is left", "Python is left"), DROPS_THE_LAST_BATCH, "trajectory"),
-    ],
-    ids=["sign turned", "short last batch dropped"],
-)
-def test_a_wrong_variant_is_not_timed(tmp_path, replaced, end, where):
-    """A real one: vectorized with a fault, in a copy of the sources; the second shows only over many updates."""
-    sources = copy_sources(tmp_path / "sources")
-    add_variant(sources, "wrong", replaced, end=end)
-    done = gdbench("train", *LINEAR, "--variant", "wrong", "--output", "out", cwd=tmp_path, sources=sources)
-    assert done.returncode == 4, done.stderr
-    assert re.search(rf"'wrong' disagrees with the reference on 10-1 identity\+squared_error \({where}", done.stderr)
-    assert "Certifying" not in done.stderr  # a status is for terminals
-    assert not (tmp_path / "out").exists()
-
-
-@pytest.mark.parametrize("size", HUGE)
-def test_data_that_memory_cannot_hold_are_one_sentence(tmp_path, size):
-    done = gdbench_train(
-        "--dataset", f"synthetic_regression:{size}", "--network", "linear", "--output", "out", cwd=tmp_path
-    )
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith("gdbench: memory does not suffice (")
-    assert "fewer rows" in done.stderr
-    assert done.stderr.count("\n") == 1
-    assert not (tmp_path / "out").exists()
-
-
-def test_a_start_out_of_range_is_one_sentence_that_blames_no_rate():
-    data = datasets.load("diabetes")
-    fit = training(network=Network.linear(10))
-    huge = replace(fit, dataset=replace(data, Y=1e200 * data.Y))
-    history = fit_descent(huge, batch_size=16)
-    assert history.diverged.epoch == 0
-    for histories in ([history], [history] * 3):
-        with pytest.raises(kernels.Diverged, match="starting parameters is not finite: scale X and Y"):
-            train._worth_keeping(histories)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "remedy"),
-    [
-        (["--dataset", "iris"], "choose one of diabetes, breast_cancer"),
-        (["--dataset", "synthetic_regression:n=1"], "n is at least 2"),
-        (["--dataset", "synthetic_regression:n=many"], "write for instance"),
-        (["--network", "perceptron"], "choose one of linear, logistic, softmax, mlp"),
-        (["--network", "logistic"], "or use squared_error"),
-        (["--network", "softmax"], "use sigmoid"),
-        (["--dataset", "synthetic_regression:k=2", "--network", "softmax"], "or use squared_error"),
-        (["--hidden", "8"], "choose the network mlp"),
-        (["--activation", "tanh", "--loss", "squared_error"], "choose the network mlp"),
-        (["--network", "mlp", "--hidden", "8,x"], "such as 64,32"),
-        (["--network", "mlp", "--hidden", "8,0"], "at least 1"),
-        (["--network", "mlp", "--activation", "gelu"], "choose one of sigmoid, tanh, relu"),
-        (
-            ["--network", "mlp", "--output-activation", "identity", "--loss", "cross_entropy"],
-            "choose one of identity +",
-        ),
-        (["--variant", "fortran"], "choose one of reference"),
-        (["--batch-size", "all"], "the word n"),
-        (["--batch-size", "0"], "from 1 to 442"),
-        (["--batch-size", "443"], "from 1 to 442"),
-        (["--batch-size", "n", "--compare-descents"], "from 2 to 441"),
-        (["--learning-rate", "-1"], "try 0.1"),
-        (["--learning-rate", "nan"], "try 0.1"),
-        (["--epochs", "0"], "at least 1"),
-        (["--seed", "-1"], "at least 0"),
-        (["--dtype", "float16"], "choose one of float32, float64"),
-        (["--init", "ones"], "choose one of normal, zeros"),
-        (["--output", "file"], "name another one"),
-        (["--output", "file/below"], "name another one"),
-        (["--json", "folder"], "name a file in it"),
-        (["--json", "file/below"], "name another one"),
-    ],
-)
-def test_bad_input_is_one_sentence_and_writes_nothing(arguments, remedy, tmp_path, monkeypatch, capsys):
-    (tmp_path / "file").write_text("kept", encoding="utf-8")
-    (tmp_path / "folder").mkdir()
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["gdbench", "train", *LINEAR, *arguments])
-    with pytest.raises(SystemExit) as exit_:
-        main()
-    out, error = capsys.readouterr()
-    assert exit_.value.code == 2
-    assert out == ""
-    assert error.startswith("gdbench: ")
-    assert error.count("\n") == 1
-    assert remedy in error
-    assert sorted(path.name for path in tmp_path.rglob("*")) == ["file", "folder"]
-    assert (tmp_path / "file").read_text(encoding="utf-8") == "kept"
 
 
 @pytest.mark.parametrize(
