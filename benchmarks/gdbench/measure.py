@@ -109,8 +109,8 @@ def _prove(variant: str, problem: Problem) -> tuple[Certificate, float]:
 
 def _estimate(case: Case, problem: Problem) -> float:
     """Seconds that one call will take, from the faster of two calls on few rows."""
-    probe = problem.head(max(PROBE_ROWS, 1))
-    batch_size = min(case.batch_size, PROBE_ROWS, len(probe.X))
+    probe = problem.head(PROBE_ROWS)
+    batch_size = min(case.batch_size, len(probe.X))
     call = TASKS[case.task](get(case.variant), probe, batch_size)
     rows = len(probe.X) if case.task == "epoch" else batch_size
     seconds = []
