@@ -185,6 +185,16 @@ def test_the_table_shows_at_most_twelve_epochs_evenly_spaced_with_first_and_last
     assert all(a < b for a, b in pairwise(shown))
 
 
+def test_the_curve_in_the_terminal_falls_with_the_loss_on_a_logarithmic_scale():
+    losses = [10.0 ** (-2 * epoch / 7) for epoch in range(8)]
+    falling = tuple(Point(epoch, 0.0, loss, 0.0) for epoch, loss in enumerate(losses))
+    flat = tuple(Point(epoch, 0.0, 1.0, 0.0) for epoch in range(500))
+    title, first, second = train_tables.curves([History("batch", 9, 9, falling), History("stochastic", 1, 9, flat)])
+    assert title == "loss by epoch, logarithmic"
+    assert first == "batch       █▇▆▅▄▃▂▁  1.000 to 0.01000"
+    assert second.split()[1] == "█" * train_tables.CURVE_WIDTH
+
+
 def test_a_fit_that_diverges_ends_with_the_epoch_and_writes_nothing(tmp_path):
     done = gdbench_train(*LINEAR, "--learning-rate", "3", "--output", "out", cwd=tmp_path)
     assert done.returncode == 2

@@ -89,6 +89,7 @@ def command(*, output: str | None, json_path: str | None, **options: Any) -> Non
     files = _write(folder, training, histories)
     show = audience(json_path)
     show.print(*train_tables.tables(training, histories), sep="\n")
+    show.print(*train_tables.curves(histories), sep="\n", highlight=False, markup=False, soft_wrap=True)
     show.print(f"written: {choices(files)}", highlight=False, markup=False, soft_wrap=True)
     write_json(json_path, answer(training, histories) | proof | {"interrupted": interrupted, "files": files})
     if interrupted:

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 from rich.table import Table
 
 from gdbench.training import History, Point, Training
 
+BARS = "▁▂▃▄▅▆▇█"
+CURVE_WIDTH = 48
+"""Columns of a curve; longer fits are shown at evenly spaced epochs."""
+SMALLEST = 1e-300
+"""Loss that stands for 0 on a logarithmic scale."""
 TABLE_ROWS = 12
 """Epochs shown at most, the first and the last among them."""
 
@@ -17,6 +23,19 @@ def tables(training: Training, histories: Sequence[History]) -> list[Table]:
     if len(histories) == 1:
         return [_epochs(training, histories[0])]
     return [_losses(histories), _ends(training, histories)]
+
+
+def curves(histories: Sequence[History]) -> list[str]:
+    """Return a line per regime that draws its loss over the epochs, all on one logarithmic scale."""
+    logs = [np.log([max(point.loss, SMALLEST) for point in history.points]) for history in histories]
+    low, high = min(map(np.min, logs)), max(map(np.max, logs))
+    lines = ["loss by epoch, logarithmic"]
+    for history, values in zip(histories, logs, strict=True):
+        shown = values[np.linspace(0, len(values) - 1, min(len(values), CURVE_WIDTH)).round().astype(int)]
+        heights = ((shown - low) / ((high - low) or 1) * (len(BARS) - 1)).round().astype(int)
+        first, last = history.points[0].loss, history.points[-1].loss
+        lines.append(f"{history.descent:<10}  {''.join(BARS[i] for i in heights)}  {first:#.4g} to {last:#.4g}")
+    return lines
 
 
 def score_text(training: Training, score: float) -> str:
