@@ -16,6 +16,19 @@ WIDE = "300"
 """Columns of the pretended terminal, so that no sentence is wrapped."""
 LIMIT_SECONDS = 300
 """Far above what any of these commands takes, so that a hanging one fails its test."""
+DROPS_SHORT_BATCH = '''"""Wrong: a short last batch is dropped. Only the ladder's trajectories have one."""
+
+from kernels.descent import batches
+from kernels.variants.vectorized import forward, gradient, loss
+
+
+def epoch(network, theta, X, Y, order, batch_size, learning_rate):
+    for rows in batches(order, batch_size):
+        if len(rows) == batch_size:
+            theta = theta - float(learning_rate) * gradient(network, theta, X[rows], Y[rows])
+    return theta
+'''
+"""A variant that only the ladder's trajectories catch: their batches of 7 leave a short last one."""
 
 
 def copy_sources(folder: Path) -> Path:

@@ -17,20 +17,10 @@ import kernels
 from gdbench.grid import expand, profile
 from gdbench.workers import THREAD_VARIABLES
 
+from .helpers import DROPS_SHORT_BATCH
+
 ROOT = Path(__file__).parents[1]
 SUITE = ROOT / "benchmarks" / "suite"
-WRONG = '''"""Wrong: a short last batch is dropped. Only the ladder's trajectories have one."""
-
-from kernels.descent import batches
-from kernels.variants.vectorized import forward, gradient, loss
-
-
-def epoch(network, theta, X, Y, order, batch_size, learning_rate):
-    for rows in batches(order, batch_size):
-        if len(rows) == batch_size:
-            theta = theta - float(learning_rate) * gradient(network, theta, X[rows], Y[rows])
-    return theta
-'''
 
 # asv_runner's own steps for one benchmark: find it, set it up, run it. The parameters stand for those of asv,
 # and an empty cache for a ladder that every variant has climbed.
@@ -114,7 +104,7 @@ def tree(tmp_path: Path) -> Path:
     for part in ("kernels", "benchmarks"):
         shutil.copytree(ROOT / part, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "asv.conf.json", tmp_path)
-    (tmp_path / "kernels" / "variants" / "specimen.py").write_text(WRONG, encoding="utf-8")
+    (tmp_path / "kernels" / "variants" / "specimen.py").write_text(DROPS_SHORT_BATCH, encoding="utf-8")
     return tmp_path
 
 

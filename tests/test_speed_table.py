@@ -13,20 +13,10 @@ import pytest
 
 from gdbench.grid import expand, profile
 
+from .helpers import DROPS_SHORT_BATCH
+
 ROOT = Path(__file__).parents[1]
 GROUP = re.compile(r"benchmark '(\w+)=(\w+)': (\d+) tests")
-WRONG = '''"""Wrong: a short last batch is dropped. Only the ladder's trajectories have one."""
-
-from kernels.descent import batches
-from kernels.variants.vectorized import forward, gradient, loss
-
-
-def epoch(network, theta, X, Y, order, batch_size, learning_rate):
-    for rows in batches(order, batch_size):
-        if len(rows) == batch_size:
-            theta = theta - float(learning_rate) * gradient(network, theta, X[rows], Y[rows])
-    return theta
-'''
 
 
 def _speed(*options: str, folder: Path = ROOT, **changes: str) -> subprocess.CompletedProcess[str]:
@@ -67,7 +57,7 @@ def test_a_variant_that_only_the_whole_ladder_finds_wrong_fails_and_is_in_no_tab
     for part in ("kernels", "benchmarks"):
         shutil.copytree(ROOT / part, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
-    (tmp_path / "kernels" / "variants" / "specimen.py").write_text(WRONG, encoding="utf-8")
+    (tmp_path / "kernels" / "variants" / "specimen.py").write_text(DROPS_SHORT_BATCH, encoding="utf-8")
     done = _speed("-k", "wine and epoch and (specimen or buffered)", folder=tmp_path)
     assert done.returncode == 1, done.stdout
     assert "NotCertified: specimen: trajectory of 100 updates at batch size 7: error" in done.stdout

@@ -211,7 +211,7 @@ def _show_plan(plan: Plan, folder: Path, json_path: str | None) -> None:
     write_json(json_path, counts)
     out.print(
         f"{len(plan.cases)} cases, {len(blocks)} blocks, about {duration(total)} of measuring after the "
-        f"certificates, and up to 40 s more where Numba has not compiled yet. Results would go to {folder}. "
+        f"certificates, and up to 20 s more where Numba has not compiled yet. Results would go to {folder}. "
         "Nothing was measured or written.",
         highlight=False,
     )
