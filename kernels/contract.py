@@ -19,12 +19,14 @@ Forward: TypeAlias = "Callable[[Network, Array, Array], Array]"
 Loss: TypeAlias = "Callable[[Network, Array, Array, Array], float]"
 Gradient: TypeAlias = "Callable[[Network, Array, Array, Array], Array]"
 Epoch: TypeAlias = "Callable[[Network, Array, Array, Array, Order, int, float], Array]"
+Supports: TypeAlias = "Callable[[Network, str, int], bool]"
 
 PARAMETERS = {
     "forward": ("network", "theta", "X"),
     "loss": ("network", "theta", "X", "Y"),
     "gradient": ("network", "theta", "X", "Y"),
     "epoch": ("network", "theta", "X", "Y", "order", "batch_size", "learning_rate"),
+    "supports": ("network", "task", "batch_size"),
 }
 """The argument names of each function of a variant, in order."""
 

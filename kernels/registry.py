@@ -1,4 +1,4 @@
-"""Finds the variants: every module in ``kernels/variants/`` is one, and its file stem is its name.
+"""Finds variants: every module in a folder such as ``kernels/variants/`` is one, and its file stem is its name.
 
 A file whose name begins with an underscore is none: helpers that variants share may live there.
 A module that does not keep the contract is refused by name. A module whose optional dependency is
@@ -9,22 +9,30 @@ from __future__ import annotations
 
 import inspect
 import pkgutil
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cached_property
 from importlib import import_module
 from types import ModuleType
+from typing import Any
 
 from kernels import variants as _folder
-from kernels.contract import PARAMETERS, REQUIRED, Epoch, Forward, Gradient, Loss
+from kernels.contract import PARAMETERS, REQUIRED, Epoch, Forward, Gradient, Loss, Supports
 from kernels.descent import build_epoch
 from kernels.errors import InputError, choices, unknown
+from kernels.network import Network
 
-LADDER = ("reference", "vectorized", "buffered", "jit")
+LADDER = ("reference", "vectorized", "buffered", "jit", "tiled", "sparse")
 """Order of display, plainest first; names that are not here follow in alphabetical order."""
 
 
 class VariantError(InputError):
-    """A file in ``kernels/variants/`` that does not keep the contract."""
+    """A file among the variants that does not keep the contract."""
+
+
+def _any(network: Network, task: str, batch_size: int) -> bool:
+    """Support of a variant that has no ``supports`` of its own."""
+    return True
 
 
 @dataclass(frozen=True)
@@ -39,6 +47,95 @@ class Variant:
     epoch: Epoch
     owns_epoch: bool
     """Whether ``epoch`` is the module's own, not the one that ``descent.build_epoch`` made."""
+    lacks: tuple[str, ...] = ()
+    """Functions that the module does not have; calling one raises InputError."""
+    supports: Supports = _any
+    """Tells whether it can do a task on a network at a batch size, beyond what it lacks altogether."""
+    compiles_shapes: bool = False
+    """Whether a call with arrays of new shapes compiles anew (``COMPILES_SHAPES`` in the module)."""
+    labels_only: bool = False
+    """Whether targets of cross-entropy must be one-hot, or 0 and 1 for one output (``LABELS_ONLY`` in the module)."""
+
+
+class Registry:
+    """The variants of one package: a module each.
+
+    Parameters
+    ----------
+    package : whose modules are the variants
+    ladder : names in their order of display; others follow in alphabetical order
+    required : the functions without which a module is refused
+    missing : tells, by name and without importing the module, why it cannot be used here, or None if it can;
+        without it, a module is imported as soon as someone asks
+    """
+
+    def __init__(
+        self,
+        package: ModuleType,
+        *,
+        ladder: tuple[str, ...] = (),
+        required: tuple[str, ...] = REQUIRED,
+        missing: Callable[[str], str | None] | None = None,
+    ) -> None:
+        self.package, self.ladder, self.required, self._missing = package, ladder, required, missing
+        self._found: dict[str, Variant | str] = {}
+
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Names of all modules, whether or not they can be used here."""
+        modules = sorted(module.name for module in pkgutil.iter_modules(self.package.__path__))
+        found = [name for name in modules if not name.startswith("_")]
+        last = len(self.ladder)
+        return tuple(sorted(found, key=lambda name: self.ladder.index(name) if name in self.ladder else last))
+
+    def available(self) -> tuple[str, ...]:
+        """Names of those that can be used here; VariantError if one had to be imported and breaks the contract."""
+        return tuple(name for name in self.names if self._reason(name) is None)
+
+    def unavailable(self) -> dict[str, str]:
+        """Names of those that cannot be used here, with the reason."""
+        reasons = {name: self._reason(name) for name in self.names}
+        return {name: reason for name, reason in reasons.items() if reason is not None}
+
+    def get(self, name: str) -> Variant:
+        """Return the variant of that name, or raise InputError."""
+        if name not in self.names:
+            raise unknown("variant", name, self.names)
+        reason = self._reason(name)
+        found = reason if reason is not None else self._find(name)
+        if isinstance(found, str):
+            raise InputError(f"variant {name!r} is unavailable: {found}")
+        return found
+
+    def _reason(self, name: str) -> str | None:
+        if self._missing is not None:
+            return self._missing(name)
+        found = self._find(name)
+        return found if isinstance(found, str) else None
+
+    def _find(self, name: str) -> Variant | str:
+        """Return the variant, or the reason why it is unavailable."""
+        if name not in self._found:
+            self._found[name] = self._import(name)
+        return self._found[name]
+
+    def _import(self, name: str) -> Variant | str:
+        place = self.package.__name__
+        try:
+            module = import_module(f"{place}.{name}")
+        except Exception as error:
+            needed = error.name or "" if isinstance(error, ModuleNotFoundError) else ""
+            if needed and needed.split(".")[0] not in ("kernels", place.split(".")[0]):
+                return f"it needs the module {needed}, which is not installed"
+            raise VariantError(
+                f"variant {name!r} cannot be imported ({type(error).__name__}: {error}): "
+                f"correct {place.replace('.', '/')}/{name}.py"
+            ) from error
+        return as_variant(name, module, required=self.required)
+
+
+VARIANTS = Registry(_folder, ladder=LADDER)
+"""Those of ``kernels/variants/``; the functions below ask it."""
 
 
 def variants() -> tuple[str, ...]:
@@ -49,13 +146,12 @@ def variants() -> tuple[str, ...]:
     VariantError
         If a file does not keep the contract.
     """
-    return tuple(name for name in _names() if isinstance(_find(name), Variant))
+    return VARIANTS.available()
 
 
 def unavailable() -> dict[str, str]:
     """Names of the variants that cannot be used here, with the reason."""
-    found = {name: _find(name) for name in _names()}
-    return {name: reason for name, reason in found.items() if isinstance(reason, str)}
+    return VARIANTS.unavailable()
 
 
 def get(name: str) -> Variant:
@@ -66,20 +162,22 @@ def get(name: str) -> Variant:
     InputError
         If there is none, or its dependency is not installed.
     """
+    check_name(name, VARIANTS.names)
+    return VARIANTS.get(name)
+
+
+def check_name(name: object, names: tuple[str, ...]) -> None:
+    """Raise InputError unless name is one of the names of variants."""
     if not isinstance(name, str):
         raise InputError(
-            f"a variant is a name or a kernels.Variant, got {type(name).__name__}: choose one of {choices(_names())}"
+            f"a variant is a name or a kernels.Variant, got {type(name).__name__}: choose one of {choices(names)}"
         )
-    if name not in _names():
-        raise unknown("variant", name, _names())
-    found = _find(name)
-    if isinstance(found, str):
-        raise InputError(f"variant {name!r} is unavailable: {found}")
-    return found
+    if name not in names:
+        raise unknown("variant", name, names)
 
 
-def as_variant(name: str, module: ModuleType) -> Variant:
-    """Read a module as a variant.
+def as_variant(name: str, module: ModuleType, *, required: tuple[str, ...] = REQUIRED) -> Variant:
+    """Read a module as a variant; functions that are not required may be missing.
 
     Raises
     ------
@@ -89,9 +187,26 @@ def as_variant(name: str, module: ModuleType) -> Variant:
     doc = inspect.getdoc(module)
     if not doc:
         raise VariantError(f"variant {name!r} has no docstring: say in its first line what differs and why")
-    missing = [function for function in REQUIRED if not callable(getattr(module, function, None))]
+    missing = [function for function in required if not callable(getattr(module, function, None))]
     if missing:
         raise VariantError(f"variant {name!r} lacks {choices(missing)}: add it as kernels/contract.py says")
+    _check_parameters(name, module)
+    own = getattr(module, "epoch", None)
+    functions = {function: getattr(module, function, None) or _absent(name, function) for function in REQUIRED}
+    return Variant(
+        name=name,
+        summary=doc.splitlines()[0],
+        **functions,
+        epoch=own or build_epoch(functions["gradient"]),
+        owns_epoch=own is not None,
+        lacks=tuple(function for function in REQUIRED if not hasattr(module, function)),
+        supports=getattr(module, "supports", _any),
+        compiles_shapes=getattr(module, "COMPILES_SHAPES", False),
+        labels_only=getattr(module, "LABELS_ONLY", False),
+    )
+
+
+def _check_parameters(name: str, module: ModuleType) -> None:
     for function, expected in PARAMETERS.items():
         if not hasattr(module, function):
             continue
@@ -100,16 +215,13 @@ def as_variant(name: str, module: ModuleType) -> Variant:
             raise VariantError(
                 f"variant {name!r} has {function}({choices(found)}): change it to {function}({choices(expected)})"
             )
-    own = getattr(module, "epoch", None)
-    return Variant(
-        name=name,
-        summary=doc.splitlines()[0],
-        forward=module.forward,
-        loss=module.loss,
-        gradient=module.gradient,
-        epoch=own or build_epoch(module.gradient),
-        owns_epoch=own is not None,
-    )
+
+
+def _absent(name: str, function: str) -> Callable[..., Any]:
+    def raise_error(*_: object) -> Any:
+        raise InputError(f"variant {name!r} has no {function}: choose another variant for it")
+
+    return raise_error
 
 
 def _parameters(function: object) -> tuple[str, ...]:
@@ -117,25 +229,3 @@ def _parameters(function: object) -> tuple[str, ...]:
         return tuple(inspect.signature(function).parameters)  # type: ignore[arg-type]
     except (TypeError, ValueError):  # no function, or one that does not say what it takes
         return ("?",)
-
-
-@cache
-def _names() -> tuple[str, ...]:
-    modules = sorted(module.name for module in pkgutil.iter_modules(_folder.__path__))
-    found = [name for name in modules if not name.startswith("_")]
-    return tuple(sorted(found, key=lambda name: LADDER.index(name) if name in LADDER else len(LADDER)))
-
-
-@cache
-def _find(name: str) -> Variant | str:
-    """Return the variant, or the reason why it is unavailable."""
-    try:
-        module = import_module(f"{_folder.__name__}.{name}")
-    except Exception as error:
-        needed = error.name or "" if isinstance(error, ModuleNotFoundError) else ""
-        if needed and needed.split(".")[0] != "kernels":
-            return f"it needs the module {needed}, which is not installed"
-        raise VariantError(
-            f"variant {name!r} cannot be imported ({type(error).__name__}: {error}): correct kernels/variants/{name}.py"
-        ) from error
-    return as_variant(name, module)

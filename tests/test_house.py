@@ -16,7 +16,7 @@ from gdbench.tasks import TASKS
 ROOT = Path(__file__).parents[1]
 KERNELS, INSTRUMENT = ROOT / "kernels", ROOT / "benchmarks" / "gdbench"
 PEERS = {"jax", "sklearn", "torch"}
-"""Libraries that a variant may call instead of being NumPy or Numba; it is then unavailable without them."""
+"""Libraries with which variants are compared: only the peers call torch and jax, and no variant calls any."""
 ALLOWED_RANDOM = {"default_rng", "Generator", "SeedSequence", "BitGenerator", "get_state"}
 """Of ``numpy.random``; ``get_state`` serves to prove that the global state was left alone."""
 ENTRY = "if __name__ == "
@@ -60,8 +60,14 @@ def _calls(tree: ast.AST) -> Iterator[str]:
 @pytest.mark.parametrize("path", _sources(KERNELS), ids=lambda path: path.stem)
 def test_kernels_import_numbers_only(path: Path) -> None:
     allowed = {"kernels", "numba", "numpy", "scipy", *sys.stdlib_module_names}
-    peers = PEERS if path.parent.name == "variants" else set()
-    assert _imports(_tree(path)) <= allowed | peers
+    assert _imports(_tree(path)) <= allowed
+    assert not _imports(_tree(path)) & PEERS
+
+
+@pytest.mark.parametrize("path", _sources(INSTRUMENT), ids=lambda path: path.stem)
+def test_only_a_peer_calls_torch_or_jax_and_only_the_one_of_its_name(path: Path) -> None:
+    word = path.stem.lstrip("_").partition("_")[0] if path.parent.name == "peers" else ""
+    assert _imports(_tree(path)) & (PEERS - {"sklearn"}) <= {word}
 
 
 @pytest.mark.parametrize("path", _sources(KERNELS), ids=lambda path: path.stem)

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -15,7 +16,8 @@ import pandas as pd
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from gdbench import page, records, units
+from gdbench import markdown, page, records, results, units, variants
+from gdbench.summary import summarise
 
 HOSTILE = "</script><b id=broken>&'\""
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -24,6 +26,8 @@ BROWSER_ARGUMENTS = [
     *("--disable-sync", "--no-first-run"),
 ]
 RUN = ["run", "--profile", "smoke", "--network", "logistic", "--batch-size", "1,32", "--dtype", "float32,float64"]
+OURS = ["reference", "vectorized", "buffered", "jit"]
+PEERS = [name for name in (*variants.names(), *variants.unavailable()) if variants.is_peer(name)][:2]
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +35,18 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run's folder from the real command."""
     path = tmp_path_factory.mktemp("page") / "run"
     subprocess.run(
-        [sys.executable, "-m", "gdbench", *RUN, "--task", "gradient,epoch", "--output", str(path)],
+        [
+            sys.executable,
+            "-m",
+            "gdbench",
+            *RUN,
+            "--task",
+            "gradient,epoch",
+            "--variant",
+            ",".join(OURS),
+            "--output",
+            path,
+        ],
         check=True,
         capture_output=True,
     )
@@ -56,8 +71,20 @@ def awkward(run: records.Run) -> records.Run:
     return changed(run, plan, pd.concat([run.samples, slower]), pd.concat([run.certificates, refused]))
 
 
+@pytest.fixture(scope="module")
+def rivalled(run: records.Run) -> records.Run:
+    """The run with two peers, whose times are those of one of ours multiplied."""
+    cases, samples, certificates = list(run.plan.cases), [run.samples], [run.certificates]
+    for factor, name in enumerate(PEERS, start=2):
+        cases += [replace(case, variant=name) for case in run.plan.cases if case.variant == "vectorized"]
+        times = run.samples[run.samples["variant"] == "vectorized"]
+        samples.append(times.assign(variant=name, seconds=factor * times["seconds"]))
+        certificates.append(run.certificates[run.certificates["variant"] == "vectorized"].assign(variant=name))
+    return changed(run, replace(run.plan, cases=tuple(cases)), pd.concat(samples), pd.concat(certificates))
+
+
 def changed(run, plan, samples, certificates) -> records.Run:
-    summary = records.summarise(plan.cases, samples, certificates, {})
+    summary = summarise(plan.cases, samples, certificates, {}, networks=plan.networks, limits=run.limits)
     return replace(run, plan=plan, samples=samples, certificates=certificates, summary=summary)
 
 
@@ -119,6 +146,54 @@ def test_page_holds_the_numbers_of_the_summary(run):
     np.testing.assert_allclose(shown["seconds_per_row_high"], run.summary["seconds_high"] / rows, rtol=1e-3)
 
 
+def test_every_case_has_its_work_and_its_fraction_of_the_limit(run, folder):
+    table = pd.read_csv(folder / "summary.csv")
+    assert (table["flops"] > 0).all()
+    assert (table["bytes"] > 0).all()
+    np.testing.assert_allclose(table["fraction_of_limit"], table["limit_seconds"] / table["seconds"], rtol=1e-4)
+    assert (table["fraction_of_limit"] > 0).all()
+    assert table["best_peer"].isna().all()
+    assert table["speedup_vs_best_peer"].isna().all()
+    # what must be done does not depend on who does it
+    same = run.summary.groupby(["task", "batch_size", "dtype"])[["flops", "bytes", "limit_seconds"]].nunique()
+    assert (same == 1).all(axis=None)
+    shown = embedded(page.render(run), "summary")
+    np.testing.assert_allclose(shown["limit_seconds"], run.summary["limit_seconds"], rtol=1e-3)
+
+
+def test_every_block_holds_the_limits_and_the_run_has_their_median(run, folder):
+    blocks = [json.loads(path.read_text())["gdbench"]["limits"] for path in sorted((folder / "raw").glob("*.json"))]
+    assert len(blocks) == 6
+    speeds = [block["flops_per_second"]["float32"] for block in blocks]
+    assert run.limits[1].flops_per_second["float32"] == np.median(speeds)
+    assert set(run.limits[1].flops_per_second) == {"float32", "float64"}
+
+
+def test_a_run_without_limits_in_its_raw_files_stays_readable(folder, tmp_path):
+    old = shutil.copytree(folder, tmp_path / "old")
+    for path in (old / "raw").glob("*.json"):
+        content = json.loads(path.read_text())
+        del content["gdbench"]["limits"]
+        path.write_text(json.dumps(content))
+    (old / "roofline.png").unlink()
+    found = results.rebuild(old)
+    assert found.limits == {}
+    assert found.summary["limit_seconds"].isna().all()
+    assert found.summary["fraction_of_limit"].isna().all()
+    assert (found.summary["flops"] > 0).all()
+    assert not (old / "roofline.png").exists()
+    assert "roofline.png" not in (old / "report.md").read_text(encoding="utf-8")
+    assert "The limits of the machine were not measured" in (old / "report.html").read_text(encoding="utf-8")
+
+
+def test_reports_say_what_the_limits_are_and_that_no_peer_was_measured(run, folder):
+    for text in (page.render(run), (folder / "report.md").read_text(encoding="utf-8")):
+        assert "Limits on 1 thread, medians over processes: matrix products" in text
+        assert "No peer was measured in this run" in text
+    assert (folder / "roofline.png").read_bytes().startswith(b"\x89PNG")
+    assert "![Roofline](roofline.png)" in markdown.render(run)
+
+
 def test_failed_cases_show_no_times_and_an_infinite_error_is_null(awkward):
     html = page.render(awkward)
     shown = embedded(html, "summary")
@@ -162,15 +237,27 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def opened(browser: Browser, awkward: records.Run, tmp_path: Path) -> Iterator[Page]:
-    """The awkward run's page with both charts drawn; it must complain of nothing and ask for nothing."""
+    """The awkward run's page with all charts drawn; it must complain of nothing and ask for nothing."""
+    with watched(browser, write_page(tmp_path, awkward)) as tab:
+        yield tab
+
+
+@pytest.fixture
+def with_peers(browser: Browser, rivalled: records.Run, tmp_path: Path) -> Iterator[Page]:
+    """The same for the run with peers."""
+    with watched(browser, write_page(tmp_path, rivalled)) as tab:
+        yield tab
+
+
+@contextmanager
+def watched(browser: Browser, path: Path) -> Iterator[Page]:
     complaints, requests = [], []
     tab = browser.new_page()
     tab.on("console", lambda message: complaints.append(message.text))
     tab.on("pageerror", lambda error: complaints.append(str(error)))
     tab.on("request", lambda request: requests.append(request.url))
-    path = write_page(tmp_path, awkward)
     tab.goto(path.as_uri())
-    tab.wait_for_selector("#chart-lines .scatterlayer .trace")
+    tab.wait_for_selector("#chart-roofline .scatterlayer .trace")
     yield tab
     tab.close()
     assert complaints == []
@@ -192,7 +279,7 @@ def texts(tab: Page, table: str, column: int) -> list[str]:
     return tab.locator(f"#{table} tbody tr td:nth-child({column})").all_inner_texts()
 
 
-def test_both_charts_are_drawn_with_every_variant_and_batch_size(opened, run):
+def test_charts_of_times_are_drawn_with_every_variant_and_batch_size(opened, run):
     heatmap, *others = drawn(opened, "chart-heatmap")
     assert not others
     assert np.shape(heatmap["z"]) == (4, 2)
@@ -217,6 +304,50 @@ def test_heat_map_shows_time_per_row_and_speed(opened, run):
 def drawn_shapes(tab: Page, name: str) -> list[dict]:
     shapes = tab.evaluate("document.getElementById('chart-heatmap').layout.shapes")
     return [shape for shape in shapes if shape.get("name") == name]
+
+
+def test_roofline_has_the_roofs_the_limit_of_each_batch_size_and_every_variant(opened, run):
+    traces = {trace.get("name"): trace for trace in drawn(opened, "chart-roofline")}
+    assert set(traces) == {None, "limit", *OURS}
+    chosen = run.summary.query("dtype == 'float32' and task == 'epoch'").set_index(["variant", "batch_size"])
+    intensity = (chosen["flops"] / chosen["bytes"])["jit"]
+    speed = (chosen["flops"] / chosen["seconds"])["jit"]
+    np.testing.assert_allclose(traces["jit"]["x"], intensity, rtol=1e-3)
+    np.testing.assert_allclose(traces["jit"]["y"], speed, rtol=1e-3)
+    limit = (chosen["flops"] / chosen["limit_seconds"])["jit"]
+    np.testing.assert_allclose(traces["limit"]["y"], limit, rtol=1e-3)
+    peak = run.limits[1].flops_per_second["float32"]
+    roofs = [trace for trace in drawn(opened, "chart-roofline") if trace["mode"] == "lines+text"]
+    assert [roof["text"][0] for roof in roofs] == ["L1", "L2", "beyond L2"]
+    assert all(max(roof["y"]) <= peak * 1.001 for roof in roofs)
+
+
+def test_the_table_of_cases_has_the_fraction_of_the_limit(opened, run):
+    row = run.summary.query("dtype == 'float32' and task == 'epoch' and variant == 'jit' and batch_size == 32").iloc[0]
+    cells = opened.locator("#table-summary tbody tr", has_text=re.compile("^jit")).nth(1).locator("td")
+    title = [text.strip() for text in opened.locator("#table-summary thead th").all_inner_texts()].index("of the limit")
+    shown = float(cells.nth(title).inner_text().removesuffix(" %"))
+    assert shown == pytest.approx(100 * row["fraction_of_limit"], rel=6e-3)
+
+
+def test_peers_are_set_apart_in_charts_and_compared_in_a_table(with_peers, rivalled):
+    lines = {line["name"]: line for line in drawn(with_peers, "chart-lines")}
+    assert list(lines) == [*OURS, *(f"{name} (peer)" for name in PEERS)]
+    assert {name: line["line"]["dash"] for name, line in lines.items() if line["line"]["dash"] == "dash"} == {
+        f"{name} (peer)": "dash" for name in PEERS
+    }
+    assert len(drawn_shapes(with_peers, "peers")) == 1
+    table = with_peers.locator("#peers table")
+    assert table.count() == 1
+    jit = rivalled.summary.query(
+        "variant == 'jit' and task == 'epoch' and dtype == 'float32' and batch_size == 1"
+    ).iloc[0]
+    assert jit["best_peer"] == PEERS[0]  # twice the time, the other takes three times as long
+    rows = [re.split(r"\t", row) for row in table.locator("tbody tr").all_inner_texts()]
+    assert rows[2][:2] == ["fastest peer", "float32"]
+    assert rows[2][2].startswith(PEERS[0])
+    assert rows[3][2].startswith(f"{units.times(jit['speedup_vs_best_peer'])}\n(")
+    assert "No peer was measured" not in with_peers.locator("#peers").inner_text()
 
 
 @pytest.mark.parametrize(("axis", "value"), [("dtype", "float64"), ("task", "gradient"), ("network", HOSTILE)])
@@ -270,7 +401,7 @@ def test_failed_variant_is_shown_as_failed_and_never_timed(opened):
     assert "buffered" not in [line["name"] for line in drawn(opened, "chart-lines")]
     rows = opened.locator("#table-summary tr.failed")
     assert rows.count() == 2
-    assert re.match(r"buffered\s+1\s+stochastic\s+-\s+-\s+-\s+-\s+", rows.first.inner_text())
+    assert re.match(r"buffered\s+1\s+stochastic(\s+-){6}\s+", rows.first.inner_text())
     assert texts(opened, "table-certificates", 1) == ["no", "yes", "yes", "yes"]
     assert "buffered" in opened.get_by_role("alert").inner_text()
     assert opened.locator("#broken").count() == 0

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -18,6 +19,7 @@ import threadpoolctl
 
 from gdbench import __version__, block_cases
 from gdbench.cases import Case
+from gdbench.machine_limits import measure_limits
 from gdbench.plan import Plan, read_plan
 from gdbench.workers import allowed_cores
 
@@ -33,6 +35,7 @@ class BlockPlugin:
         cases = [plan.cases[position] for position in plan.blocks[index].cases]
         self.cases = [case for case in cases if case.id not in skipped]
         self.reasons: dict[str, str] = {}
+        self.limits = measure_limits(sorted({case.dtype for case in cases}), plan.blocks[index].threads)
 
     @pytest.fixture
     def plan(self) -> Plan:
@@ -78,6 +81,8 @@ class BlockPlugin:
             "cores": allowed_cores(),
             "blas_threads": max((pool["num_threads"] for pool in threadpoolctl.threadpool_info()), default=1),
             "numba_threads": numba.get_num_threads(),
+            "torch_threads": sys.modules["torch"].get_num_threads() if "torch" in sys.modules else None,
+            "limits": asdict(self.limits),
         }
 
     def _case(self, nodeid: str) -> Case:

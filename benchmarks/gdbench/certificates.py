@@ -15,6 +15,7 @@ from gdbench.cases import Case, NetworkSpec
 from gdbench.ladder import certify
 from gdbench.measure import first_call_seconds
 from gdbench.tasks import load_problem
+from gdbench.variants import supports
 from gdbench.workers import allowed_cores, patience, start
 from kernels import Network
 from kernels.network import DTYPES, HIDDEN, OUTPUT_LOSSES
@@ -52,7 +53,16 @@ def jobs_of(cases: Iterable[Case], networks: dict[str, NetworkSpec]) -> list[Job
 
 def contract_jobs(variants: tuple[str, ...], dtypes: tuple[str, ...] = DTYPES) -> list[Job]:
     """Return jobs for small networks of 0 to 3 hidden layers that use every activation and every loss."""
-    return [Job(_spec(network), RANDOM_ROWS, dtype, variants) for network in contract_networks() for dtype in dtypes]
+    jobs = []
+    for network in contract_networks():
+        able = able_on(network, variants)
+        jobs += [Job(_spec(network), RANDOM_ROWS, dtype, able) for dtype in dtypes if able]
+    return jobs
+
+
+def able_on(network: Network, variants: tuple[str, ...]) -> tuple[str, ...]:
+    """Those of the variants that can make an epoch on a network at all."""
+    return tuple(name for name in variants if supports(name, network, "epoch", 1))
 
 
 def contract_networks() -> list[Network]:

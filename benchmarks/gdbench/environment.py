@@ -16,10 +16,11 @@ import numpy as np
 import psutil
 import threadpoolctl
 
+from gdbench.variants import PEER_PACKAGES
 from gdbench.workers import allowed_cores, start
 from kernels import InputError
 
-PACKAGES = ("gdbench", "numpy", "numba", "llvmlite", "scipy", "pandas", "pytest", "pytest-benchmark", "scikit-learn")
+PACKAGES = ("gdbench", "numpy", "numba", "llvmlite", "scipy", "pandas", "pytest", "pytest-benchmark", *PEER_PACKAGES)
 
 
 def observe(threads: int = 1) -> dict[str, Any]:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pandas as pd
 
-from gdbench.records import FAILED, MEASURED, Run
+from gdbench.records import Run
+from gdbench.roofline import share
+from gdbench.summary import FAILED, MEASURED
 from gdbench.units import digits, interval, seconds, times
+from gdbench.variants import is_peer
 from kernels.errors import choices
 
 CAUTION = (
@@ -57,22 +60,41 @@ def _fastest(table: pd.DataFrame) -> str | None:
     coverage = f"{digits(100 * best['interval_coverage'])} % interval over {best['blocks']} processes"
     sentence = (
         f"{best['network']} on {best['dataset']} ({best['sizes']}): "
-        f"{best['variant']} at batch size {best['batch_size']} in {best['dtype']} is fastest per {what}, "
+        f"{_name(best['variant'])} at batch size {best['batch_size']} in {best['dtype']} is fastest per {what}, "
         f"{seconds(best['seconds'])} or {seconds(best['seconds_per_row'])} a row "
         f"({interval(best['seconds_low'] * per_row, best['seconds_high'] * per_row)}, {coverage})"
     )
+    return f"{sentence}{_compared(best)}. {_ties(ties)}"
+
+
+def _compared(best: pd.Series) -> str:
+    """Speed relative to the reference and to the fastest peer, and the fraction of the limit, as far as there are."""
+    parts = []
     if pd.notna(best["speedup_vs_reference"]) and best["variant"] != "reference":
         low, high = best["speedup_low"], best["speedup_high"]
-        sentence += (
-            f", {times(best['speedup_vs_reference'])} the speed of the reference ({digits(low)} to {times(high)})"
+        parts.append(
+            f"{times(best['speedup_vs_reference'])} the speed of the reference ({digits(low)} to {times(high)})"
         )
-    return f"{sentence}. {_ties(ties)}"
+    if pd.notna(best["speedup_vs_best_peer"]) and best["variant"] != best["best_peer"]:
+        low, high = best["speedup_vs_best_peer_low"], best["speedup_vs_best_peer_high"]
+        speed = times(best["speedup_vs_best_peer"])
+        parts.append(f"{speed} that of the fastest peer there, {best['best_peer']} ({digits(low)} to {times(high)})")
+    if pd.notna(best["fraction_of_limit"]):
+        parts.append(f"{share(best['fraction_of_limit'])} of the speed that the machine's limits allow")
+    return "".join(f", {part}" for part in parts)
+
+
+def _name(variant: str) -> str:
+    return f"{variant} (a peer)" if is_peer(variant) else variant
 
 
 def _ties(ties: pd.DataFrame) -> str:
     if ties.empty:
         return "No other case's interval overlaps it."
-    names = [f"{row['variant']} at {row['batch_size']} in {row['dtype']}" for _, row in ties.head(MOST_TIES).iterrows()]
+    names = [
+        f"{_name(row['variant'])} at {row['batch_size']} in {row['dtype']}"
+        for _, row in ties.head(MOST_TIES).iterrows()
+    ]
     more = f" and {len(ties) - MOST_TIES} more" if len(ties) > MOST_TIES else ""
     return f"Not told apart from it: {', '.join(names)}{more}."
 

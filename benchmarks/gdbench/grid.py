@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import kernels
+from gdbench import variants as lookup
 from gdbench.cases import Axes, Case, NetworkSpec
 from kernels import InputError
 from kernels.errors import choices, unknown
@@ -32,6 +33,10 @@ class Profile:
     threads: tuple[int, ...]
     experiments: tuple[tuple[str, str], ...]
     """Pairs of a network's and a data set's name."""
+    cold_start: bool = False
+    """Whether imports, compilation and first calls are measured too."""
+    peers: bool = False
+    """Whether installed peers take part without being asked for; in ``grid.toml`` they do unless it says not."""
 
 
 @dataclass(frozen=True)
@@ -73,10 +78,10 @@ def experiments() -> list[tuple[str, str]]:
 
 
 def expand(chosen: Profile, filters: Filters | None = None, variants: tuple[str, ...] | None = None) -> list[Case]:
-    """Return the cases of a profile under filters; ``variants`` are those of the installed kernels if not given.
+    """Return the cases of a profile under filters; ``variants`` are those installed if not given.
 
     A filter narrows the networks and data sets, and replaces the other axes, so that any batch size,
-    task or number of threads may be asked for.
+    task or number of threads may be asked for. What a peer does not support is left out.
 
     Raises
     ------
@@ -85,10 +90,10 @@ def expand(chosen: Profile, filters: Filters | None = None, variants: tuple[str,
     """
     wanted = filters or Filters()
     for name in wanted.variant:
-        kernels.get(name)
+        lookup.get(name)
     axes = Axes(
         tasks=wanted.task or chosen.tasks,
-        variants=wanted.variant or variants or kernels.variants(),
+        variants=wanted.variant or variants or (lookup.names() if chosen.peers else kernels.variants()),
         batch_sizes=wanted.batch_size or chosen.batch_sizes,
         dtypes=wanted.dtype or chosen.dtypes,
         threads=wanted.threads or chosen.threads,
@@ -97,7 +102,16 @@ def expand(chosen: Profile, filters: Filters | None = None, variants: tuple[str,
     cases = [case for pair in pairs for case in axes.cases(*pair)]
     if not cases:
         raise InputError("every batch size is above the number of rows: ask for a smaller one, or for n")
-    return cases
+    able = [case for case in cases if _supported(case)]
+    if not able:
+        raise InputError(f"{choices(axes.variants)} can do none of these tasks on these networks: ask for others")
+    return able
+
+
+def _supported(case: Case) -> bool:
+    """Whether a peer can do a case; our own variants can do all, and those of old commits cannot be asked."""
+    network = networks()[case.network].build(case.dataset)
+    return not lookup.is_peer(case.variant) or lookup.supports(case.variant, network, case.task, case.batch_size)
 
 
 def select(pairs: Sequence[tuple[str, str]], wanted: Filters, where: str) -> list[tuple[str, str]]:
@@ -123,7 +137,17 @@ def select(pairs: Sequence[tuple[str, str]], wanted: Filters, where: str) -> lis
 def _profile(name: str, table: dict[str, Any]) -> Profile:
     lists = {key: tuple(table[key]) for key in ("tasks", "batch_sizes", "dtypes", "threads")}
     pairs = tuple((entry["network"], entry["dataset"]) for entry in table["experiments"])
-    return Profile(name, table["about"], table["blocks"], table["case_seconds"], **lists, experiments=pairs)
+    cold_start = table.get("cold_start", False)
+    return Profile(
+        name,
+        table["about"],
+        table["blocks"],
+        table["case_seconds"],
+        **lists,
+        experiments=pairs,
+        cold_start=cold_start,
+        peers=table.get("peers", True),
+    )
 
 
 @cache

@@ -3,6 +3,7 @@
 Rungs: contract (shapes, dtypes, inputs unchanged, same answer twice, batch sizes refused) and agreement
 with the reference in forward, loss and gradient, in every situation; one update; a trajectory of a
 hundred updates. The reference itself rests on values worked by hand and on differences, in ``tests/``.
+Functions that a variant lacks, and batch sizes that it does not support, are left out.
 """
 
 from __future__ import annotations
@@ -18,9 +19,10 @@ import numpy.typing as npt
 
 from gdbench.breaches import Fault, call, in_words, refuses_sizes
 from gdbench.rounding import SAFETY, Bounded, Bounds, Values, bounds
-from gdbench.situations import Situation, situations
+from gdbench.situations import Situation, situations, with_labels
 from gdbench.trajectory import Trajectory, trajectories
-from kernels import Network, Variant, get
+from gdbench.variants import get
+from kernels import Network, Variant
 from kernels.contract import Array
 
 UPDATE_RATE = 0.5
@@ -88,7 +90,7 @@ def certify(
     all of them at once: a kernel that goes through large batches in parts must be right about every part.
     """
     kernel = get(variant) if isinstance(variant, str) else variant
-    truths = _truths(network, np.dtype(dtype).name, _Rows(data))
+    truths = _truths(network, np.dtype(dtype).name, _Rows(data), kernel.labels_only)
     return _certificate(kernel, network, dtype, lambda: _climb(kernel, network, truths))
 
 
@@ -101,7 +103,7 @@ def certify_quickly(variant: str | Variant, network: Network, X: Array, Y: Array
 
     def climb() -> Iterator[Finding]:
         yield from _agreement(kernel, network, truth)
-        yield _update(kernel, network, truth)
+        yield from _update(kernel, network, truth)
 
     return _certificate(kernel, network, X.dtype, climb)
 
@@ -110,7 +112,7 @@ def _certificate(
     kernel: Variant, network: Network, dtype: npt.DTypeLike, climb: Callable[[], Iterator[Finding]]
 ) -> Certificate:
     """Keep the finding under most strain; whatever a variant raises is a failure of that variant."""
-    worst = Finding("nothing was compared", 0.0, math.inf)
+    worst = nothing = Finding("nothing was compared", 0.0, math.inf)
     try:
         with warnings.catch_warnings(), np.errstate(over="warn", divide="warn", invalid="warn"):
             warnings.simplefilter("error", RuntimeWarning)
@@ -118,6 +120,8 @@ def _certificate(
                 worst = max(worst, finding, key=lambda finding: finding.strain)
                 if finding.strain > 1:  # what fails higher up follows from this, and would only hide the cause
                     break
+        if worst is nothing:
+            raise Fault(nothing.where)
     except Exception as error:
         worst = Finding(str(error) if isinstance(error, Fault) else in_words(error), math.inf, 0.0)
     return Certificate(
@@ -155,14 +159,15 @@ class Truths:
 
 
 @lru_cache(maxsize=2)
-def _truths(network: Network, dtype: str, rows: _Rows) -> Truths:
+def _truths(network: Network, dtype: str, rows: _Rows, labels_only: bool) -> Truths:
     data, everything = rows.data, None
     if data is not None and len(data[0]) > DATA_ROWS:
         theta = network.init(np.random.default_rng(0), dtype)
         everything = _truth(network, Situation("all rows of the data", theta, *data))
         data = data[0][:DATA_ROWS], data[1][:DATA_ROWS]
-    found = [_truth(network, situation) for situation in situations(network, dtype, data=data)]
-    return Truths(found, trajectories(network, dtype), everything)
+    inputs = situations(network, dtype, data=data)
+    found = [_truth(network, with_labels(network, entry) if labels_only else entry) for entry in inputs]
+    return Truths(found, trajectories(network, dtype, labels_only=labels_only), everything)
 
 
 def _truth(network: Network, situation: Situation) -> Truth:
@@ -180,13 +185,14 @@ def _truth(network: Network, situation: Situation) -> Truth:
 def _climb(kernel: Variant, network: Network, truths: Truths) -> Iterator[Finding]:
     for truth in truths.situations:
         yield from _agreement(kernel, network, truth)
-        yield _update(kernel, network, truth)
+        yield from _update(kernel, network, truth)
     refuses_sizes(kernel, network, truths.situations[0].situation, UPDATE_RATE)
     for path in truths.trajectories:
-        yield _trajectory(kernel, path)
+        if kernel.supports(network, "epoch", path.batch_size):
+            yield _trajectory(kernel, path)
     if truths.all_rows is not None:
         yield from _agreement(kernel, network, truths.all_rows)
-        yield _update(kernel, network, truths.all_rows)
+        yield from _update(kernel, network, truths.all_rows)
 
 
 def _trajectory(kernel: Variant, path: Trajectory) -> Finding:
@@ -200,25 +206,30 @@ def _trajectory(kernel: Variant, path: Trajectory) -> Finding:
 def _agreement(kernel: Variant, network: Network, truth: Truth) -> Iterator[Finding]:
     """Contract and agreement of forward, loss and gradient."""
     situation, limits = truth.situation, truth.bounds
-    theta, X, Y = situation.theta, situation.X, situation.Y
-    forward = call(kernel.forward, "forward", situation, (network, theta, X), truth.forward.shape)
-    yield _compare("forward", situation, forward, truth.forward, limits.forward)
-    loss = call(kernel.loss, "loss", situation, (network, theta, X, Y), ())
-    yield _compare("loss", situation, loss, np.asarray(truth.loss), limits.loss)
-    gradient = call(kernel.gradient, "gradient", situation, (network, theta, X, Y), theta.shape)
-    yield _compare("gradient", situation, gradient, truth.gradient, limits.gradient)
+    inputs = network, situation.theta, situation.X
+    rungs = (
+        ("forward", kernel.forward, inputs, truth.forward, limits.forward),
+        ("loss", kernel.loss, (*inputs, situation.Y), np.asarray(truth.loss), limits.loss),
+        ("gradient", kernel.gradient, (*inputs, situation.Y), truth.gradient, limits.gradient),
+    )
+    for name, function, arguments, expected, allowed in rungs:
+        if name not in kernel.lacks and kernel.supports(network, name, len(situation.X)):
+            found = call(function, name, situation, arguments, expected.shape)
+            yield _compare(name, situation, found, expected, allowed)
 
 
-def _update(kernel: Variant, network: Network, truth: Truth) -> Finding:
+def _update(kernel: Variant, network: Network, truth: Truth) -> Iterator[Finding]:
     """One update of all rows in another order: theta - rate * gradient."""
     situation, limits = truth.situation, truth.bounds
+    if not kernel.supports(network, "epoch", len(situation.X)):
+        return
     order = np.arange(len(situation.X))[::-1]
     arguments = (network, situation.theta, situation.X, situation.Y, order, len(order), UPDATE_RATE)
     theta = call(kernel.epoch, "epoch", situation, arguments, situation.theta.shape)
     start = situation.theta.astype(float)
     expected = start - UPDATE_RATE * truth.gradient
     moved = limits.gradient.scaled(UPDATE_RATE)
-    return _compare("one update", situation, theta, expected, Bounded.exact(start, situation.theta.dtype) - moved)
+    yield _compare("one update", situation, theta, expected, Bounded.exact(start, situation.theta.dtype) - moved)
 
 
 def _compare(name: str, situation: Situation, found: Values, truth: Values, limits: Bounded) -> Finding:

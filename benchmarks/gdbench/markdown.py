@@ -8,7 +8,10 @@ import pandas as pd
 
 from gdbench.environment import commit, one_line
 from gdbench.findings import CAUTION, sentences
+from gdbench.peers_table import peer_sentences, peer_tables
+from gdbench.pictures import ROOFLINE
 from gdbench.records import Run
+from gdbench.roofline import limit_sentences
 from gdbench.tables import BEST, Table, speed_tables
 
 
@@ -23,6 +26,12 @@ def render(run: Run) -> str:
         "## Time per row",
         f"Median over processes; `{BEST}` marks the fastest cell; `2.00x` is twice the speed of the reference.",
         *(table_lines(table) for table in speed_tables(run)),
+        "## Fastest variant, fastest peer and the machine's limit",
+        "`of the limit` is the least time that the machine's limits allow for the dense algorithm, divided by the time "
+        "of our fastest variant; speeds relative to the fastest peer have their interval over processes.",
+        *(table_lines(table) for table in peer_tables(run)),
+        *peer_sentences(run),
+        *_limits(run),
         "## Certificates",
         "Worst error against its tolerance, both relative to the largest true value of that output.",
         _certificates(run.certificates),
@@ -34,6 +43,11 @@ def _origin(run: Run) -> str:
     environment = run.environment
     done = "" if run.complete else "**Incomplete: not every block was measured.** "
     return f"{done}`{run.plan.command}` on {environment['date']}, {commit(environment)}.\n\n{one_line(environment)}."
+
+
+def _limits(run: Run) -> list[str]:
+    """Return the limits of the machine and their picture; nothing for a run that did not measure them."""
+    return ["## Roofline", *limit_sentences(run.limits), f"![Roofline]({ROOFLINE})"] if run.limits else []
 
 
 def table_lines(table: Table) -> str:

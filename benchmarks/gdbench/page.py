@@ -6,6 +6,7 @@ import base64
 import gzip
 import math
 from collections.abc import Iterator
+from dataclasses import asdict
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -18,25 +19,31 @@ from markupsafe import Markup
 import gdbench
 from gdbench.environment import one_line
 from gdbench.findings import CAUTION, headline_task, sentences
-from gdbench.records import CERTIFICATE_COLUMNS, FAILED, MEASURED, MISSING, Run
+from gdbench.peers_table import peer_sentences, peer_tables
+from gdbench.records import CERTIFICATE_COLUMNS, Run
+from gdbench.roofline import limit_sentences
 from gdbench.statistics import CONFIDENCE
+from gdbench.summary import FAILED, MEASURED, MISSING
+from gdbench.variants import is_peer
 
 TEMPLATES = Path(__file__).parent / "templates"
 SHOWN = [
     *("network", "sizes", "dataset", "n_rows", "task", "variant", "descent", "batch_size", "dtype", "threads"),
     *("seconds", "seconds_low", "seconds_high", "blocks"),
     *("seconds_per_row", "seconds_per_row_low", "seconds_per_row_high", "rows_per_second"),
-    *("speedup_vs_reference", "speedup_low", "speedup_high", "status", "reason"),
+    *("speedup_vs_reference", "speedup_low", "speedup_high"),
+    *("best_peer", "speedup_vs_best_peer", "speedup_vs_best_peer_low", "speedup_vs_best_peer_high"),
+    *("flops", "bytes", "limit_seconds", "status", "reason"),
 ]
 """Columns of the summary that go into the page."""
-TIMES = SHOWN[SHOWN.index("seconds") : SHOWN.index("status")]
-DIGITS = 6
-"""Significant digits of the numbers in the page; summary.csv has more."""
+TIMES = [name for name in SHOWN if name.startswith(("seconds", "rows_per", "speedup"))]
+DIGITS = 4
+"""Significant digits of the numbers in the page, which shows three; summary.csv has more."""
 UNKNOWN = "not recorded"
 
 
 def render(run: Run) -> str:
-    """Return the report of a run as one HTML page, below 2 MB for the profiles up to regular.
+    """Return the report of a run as one HTML page of about 2 MB, most of which is plotly.js.
 
     Charts are drawn by plotly.js, which lies in the page compressed; nothing is loaded from anywhere.
     Tables and charts are filled by the page's own script from the summary, which it holds as JSON.
@@ -54,7 +61,12 @@ def render(run: Run) -> str:
             "certificates": _columns(run.certificates[CERTIFICATE_COLUMNS]),
             "start": {"task": headline_task(run.summary)},
             "about": {name: spec.about for name, spec in run.plan.networks.items()},
+            "peers": [name for name in run.summary["variant"].unique() if is_peer(name)],
+            "limits": {threads: asdict(found) for threads, found in run.limits.items()},
         },
+        peer_tables=peer_tables(run),
+        peer_sentences=peer_sentences(run),
+        limit_sentences=limit_sentences(run.limits),
         plotly=Markup(_packed_plotly()),
         version=gdbench.__version__,
     )
@@ -134,8 +146,7 @@ def _shown(summary: pd.DataFrame) -> pd.DataFrame:
     table = summary.assign(
         seconds_per_row_low=summary["seconds_low"] * per_row, seconds_per_row_high=summary["seconds_high"] * per_row
     )[SHOWN]
-    times = [name for name in TIMES if name != "blocks"]
-    table[times] = table[times].astype(float).where(table["status"] == MEASURED)
+    table[TIMES] = table[TIMES].astype(float).where(table["status"] == MEASURED)
     return table
 
 

@@ -1,44 +1,107 @@
-"""The picture of a run: time per row over batch size, a line per variant with its interval."""
+"""The pictures of a run: a panel per network and data set; here time per row over batch size, with our intervals."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import cycle
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import EngFormatter, NullFormatter
 
 from gdbench.findings import experiments, headline_task
-from gdbench.records import MEASURED, Run
+from gdbench.records import Run
 from gdbench.storage import replacing
+from gdbench.summary import MEASURED
+from gdbench.variants import is_peer
 
+TIME_PER_ROW, ROOFLINE = "time_per_row.png", "roofline.png"
 COLORS = ("#4c566a", "#d08770", "#2e7d9a", "#7a3e9d", "#5b8c3a", "#b5446e", "#c9a227", "#222222")
+GREYS = ("#8a8f98", "#a9adb4", "#6b7078", "#bcc0c6", "#7d7468", "#9a9186")
+MARKERS = ("s", "D", "^", "v", "X", "P")
+"""Of the peers, whose greys are close to one another."""
+LEGEND_ROW_INCHES = 0.2
 LABEL_RATIO = 1.4
 """Least ratio of two batch sizes that are both written at the axis."""
-STYLES = ("-", "--")
+STYLES: tuple[Literal["-", "--"], ...] = ("-", "--")
+
+
+@dataclass(frozen=True)
+class Look:
+    """How the lines of a run's pictures are told apart: variants by colour and marker, dtypes by the line."""
+
+    colors: dict[str, str]
+    markers: dict[str, str]
+    styles: dict[str, Literal["-", "--"]]
+
+    def face(self, color: str, dtype: str) -> str:
+        """Colour inside a marker: the second dtype's are hollow."""
+        return color if self.styles[dtype] == STYLES[0] else "white"
+
+
+def look_of(run: Run) -> Look:
+    """Give our variants colours and the peers greys; every peer has a marker of its own."""
+    names = [str(name) for name in run.summary["variant"].unique()]
+    peers = [name for name in names if is_peer(name)]
+    ours = [name for name in names if name not in peers]
+    return Look(
+        colors=dict(zip(ours, cycle(COLORS), strict=False)) | dict(zip(peers, cycle(GREYS), strict=False)),
+        markers=dict.fromkeys(ours, "o") | dict(zip(peers, cycle(MARKERS), strict=False)),
+        styles=dict(zip(run.summary["dtype"].unique(), STYLES, strict=False)),
+    )
+
+
+Draw: TypeAlias = Callable[[Axes, pd.DataFrame, Look], None]
+"""Draws the measured cases of one network and data set."""
 
 
 def write_picture(run: Run, path: Path) -> None:
+    """Draw time per row over batch size into a PNG file."""
+    write_panels(run, path, f"Time per row of a training pass, {run.environment['cpu']}", _panel)
+
+
+def write_panels(run: Run, path: Path, title: str, draw: Draw) -> None:
     """Draw a panel per network and data set into a PNG file; panels of what was not measured are left out."""
     panels = [(name, table) for name, table in experiments(run.summary) if (table["status"] == MEASURED).any()]
     if not panels:
         return
     columns = min(2, len(panels))
     rows = -(-len(panels) // columns)
-    figure = Figure(figsize=(5.6 * columns, 3.7 * rows + 0.7), layout="constrained")
+    look = look_of(run)
+    entries, wide = _legend(look), 5 * columns // 2
+    height = 3.7 * rows + 0.4 + LEGEND_ROW_INCHES * -(-len(entries) // wide)
+    figure = Figure(figsize=(5.6 * columns, height), layout="constrained")
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
-    styles = dict(zip(run.summary["dtype"].unique(), STYLES, strict=False))
-    colors = dict(zip(run.summary["variant"].unique(), COLORS * 4, strict=False))
     for axes, (name, table) in zip(grid, panels, strict=False):
-        _panel(axes, " on ".join(name), table[table["task"] == headline_task(table)], colors, styles)
+        task = table[table["task"] == headline_task(table)]
+        draw(axes, task[task["status"] == MEASURED], look)
+        axes.set_title(f"{' on '.join(name)} ({table['sizes'].iloc[0].split(' ')[0]})", fontsize=10)
+        axes.tick_params(labelsize=8)
+        axes.grid(which="major", color="#dddddd", lw=0.6)
+        axes.spines[["top", "right"]].set_visible(False)
     for axes in grid[len(panels) :]:
         axes.remove()
-    handles = {line.get_label(): line for axes in grid[: len(panels)] for line in axes.get_lines()}
-    figure.legend(handles=list(handles.values()), loc="outside lower center", ncols=4, frameon=False, fontsize=9)
-    figure.suptitle(f"Time per row of a training pass, {run.environment['cpu']}", fontsize=11)
+    figure.legend(handles=entries, loc="outside lower center", ncols=wide, frameon=False, fontsize=9)
+    figure.suptitle(title, fontsize=11)
     with replacing(path) as temporary:
         figure.savefig(temporary, format="png", dpi=130)
+
+
+def _legend(look: Look) -> list[Line2D]:
+    variants = [
+        Line2D([], [], color=color, marker=look.markers[name], ms=4, label=name + (" (peer)" if is_peer(name) else ""))
+        for name, color in look.colors.items()
+    ]
+    dtypes = [
+        Line2D([], [], color="black", ls=style, marker="o", ms=4, mfc=look.face("black", name), label=name)
+        for name, style in look.styles.items()
+    ]
+    return variants + dtypes
 
 
 def _apart(sizes: list[int]) -> list[int]:
@@ -50,25 +113,30 @@ def _touch(size: int, following: int | None) -> bool:
     return following is not None and following < LABEL_RATIO * size
 
 
-def _panel(axes: Axes, title: str, table: pd.DataFrame, colors: dict[str, str], styles: dict[str, str]) -> None:
-    measured = table[table["status"] == MEASURED]
+def _panel(axes: Axes, measured: pd.DataFrame, look: Look) -> None:
     for key, group in measured.groupby(["variant", "dtype"], sort=False):
         variant, dtype = map(str, key)
         line = group.sort_values("batch_size")
         per_row = line["seconds_per_row"] / line["seconds"]
-        (points,) = axes.plot(line["batch_size"], line["seconds_per_row"], marker="o", ms=3.5, lw=1.6)
-        points.set(color=colors[variant], linestyle=styles[dtype], label=f"{variant} {dtype}")
+        axes.plot(
+            line["batch_size"],
+            line["seconds_per_row"],
+            color=look.colors[variant],
+            linestyle=look.styles[dtype],
+            marker=look.markers[variant],
+            mfc=look.face(look.colors[variant], dtype),
+            ms=3.5,
+            lw=1.6,
+            zorder=1.5 if is_peer(variant) else 2,
+        )
         low, high = line["seconds_low"] * per_row, line["seconds_high"] * per_row
-        axes.fill_between(line["batch_size"], low, high, color=colors[variant], alpha=0.18, lw=0)
+        if not is_peer(variant):  # so many bands upon one another would hide the lines
+            axes.fill_between(line["batch_size"], low, high, color=look.colors[variant], alpha=0.18, lw=0)
     sizes = _apart(sorted(measured["batch_size"].unique()))
     axes.set_xscale("log", base=2)
     axes.set_yscale("log")
     axes.set_xticks(sizes, [str(size) for size in sizes], rotation=30)
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.yaxis.set_major_formatter(EngFormatter(unit="s", sep=" "))
-    axes.set_title(f"{title} ({table['sizes'].iloc[0].split(' ')[0]})", fontsize=10)
     axes.set_xlabel("batch size (rows)", fontsize=9)
-    axes.set_ylabel(f"time per row, {table['task'].iloc[0]}", fontsize=9)
-    axes.tick_params(labelsize=8)
-    axes.grid(which="major", color="#dddddd", lw=0.6)
-    axes.spines[["top", "right"]].set_visible(False)
+    axes.set_ylabel(f"time per row, {measured['task'].iloc[0]}", fontsize=9)

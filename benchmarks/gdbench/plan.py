@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import asdict, dataclass, field
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +20,14 @@ import kernels
 from gdbench.cases import Case, NetworkSpec
 from gdbench.grid import networks
 from gdbench.storage import write_text
+from gdbench.variants import PEER_PACKAGES, is_peer
 from kernels import InputError
 
 START_SECONDS = 1.3
 """Start of a block's process: interpreter, imports, data, compiled kernels from their cache."""
+
+PEER_CASE_SECONDS = 0.4
+"""Compilation for the shapes of one case, and a share of the import of its library."""
 
 
 @dataclass(frozen=True)
@@ -100,14 +104,21 @@ def read_plan(folder: Path) -> Plan:
 def fingerprint() -> str:
     """SHA-256 over the sources of the kernels and of this package, and the versions of what they compute with."""
     digest = hashlib.sha256()
-    for name in ("numpy", "numba", "scipy"):
-        digest.update(f"{name} {version(name)}".encode())
+    for name in ("numpy", "numba", "scipy", *PEER_PACKAGES):
+        digest.update(f"{name} {_version(name)}".encode())
     for package in (kernels, gdbench):
         root = Path(package.__path__[0])
         for path in sorted(root.rglob("*.py")):
             digest.update(path.relative_to(root).as_posix().encode())
             digest.update(path.read_bytes())
     return digest.hexdigest()
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:  # a peer's library
+        return None
 
 
 def estimate_seconds(plan: Plan, block: Block) -> float:
@@ -124,4 +135,5 @@ def _case_seconds(plan: Plan, case: Case) -> float:
     rows = case.rows_per_call
     updates = rows if row_by_row else -(-rows // case.batch_size)
     call = updates * (30e-6 + p * 1.0e-9) + rows * p * (0 if row_by_row else 0.15e-9)
-    return 0.003 + max(plan.case_seconds, call) + 64 / max(rows, 64) * call
+    extra = PEER_CASE_SECONDS if is_peer(case.variant) else 0.003
+    return extra + max(plan.case_seconds, call) + 64 / max(rows, 64) * call

@@ -9,23 +9,21 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from gdbench.cases import Case
-from gdbench.certificates import refusal
 from gdbench.plan import Plan, read_plan
-from gdbench.statistics import median_interval, ratio_interval
+from gdbench.roofline import limits_of
 from gdbench.storage import replacing
+from gdbench.summary import CASE_COLUMNS, summarise
+from gdbench.work import Limits
 from kernels import InputError
 
-CASE_COLUMNS = [field.name for field in fields(Case)]
 SAMPLE_COLUMNS = [*CASE_COLUMNS, "block", "seconds", "rounds", "iterations", "first_call_seconds"]
-MEASURED, FAILED, MISSING = "measured", "failed", "missing"
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +37,8 @@ class Run:
     """A row per variant, network, data set and dtype: the fields of a certificate."""
     samples: pd.DataFrame
     summary: pd.DataFrame
+    limits: dict[int, Limits]
+    """Of the machine, by number of threads; empty for a run of a version that did not measure them."""
 
     @property
     def complete(self) -> bool:
@@ -59,7 +59,7 @@ def read_run(folder: Path) -> Run:
         raise InputError(f"the run in {folder} was stopped before its first block: go on with it by --resume")
     certificates = pd.DataFrame(_read_json(folder / "certificates.json"), columns=CERTIFICATE_COLUMNS)
     certificates["max_error"] = certificates["max_error"].astype(float).fillna(math.inf)
-    samples = read_samples(folder)
+    samples, limits = read_blocks(folder, plan)
     failures = _read_json(folder / "failures.json", default={})
     return Run(
         folder=folder,
@@ -67,7 +67,8 @@ def read_run(folder: Path) -> Run:
         environment=_read_json(folder / "environment.json"),
         certificates=certificates,
         samples=samples,
-        summary=summarise(plan.cases, samples, certificates, failures),
+        summary=summarise(plan.cases, samples, certificates, failures, networks=plan.networks, limits=limits),
+        limits=limits,
     )
 
 
@@ -82,63 +83,19 @@ def block_files(folder: Path) -> list[Path]:
     return sorted((folder / "raw").glob("block-*.json"))
 
 
-def read_samples(folder: Path) -> pd.DataFrame:
-    """Read the raw files of pytest-benchmark into one row per case and block."""
-    rows = [row for path in block_files(folder) for row in _block_rows(path)]
-    return pd.DataFrame(rows, columns=SAMPLE_COLUMNS)
-
-
-def summarise(
-    cases: tuple[Case, ...], samples: pd.DataFrame, certificates: pd.DataFrame, failures: dict[str, str]
-) -> pd.DataFrame:
-    """Make a row per case: time with its interval over blocks, speed, certificate and status."""
-    by_case = {
-        tuple(key): group.set_index("block")["seconds"] for key, group in samples.groupby(CASE_COLUMNS, sort=False)
-    }
-    first_calls = samples.groupby(CASE_COLUMNS, sort=False)["first_call_seconds"].median().to_dict()
-    proofs = {
-        (row["variant"], row["network"], row["dataset"], row["dtype"]): row for row in certificates.to_dict("records")
-    }
-    rows = []
-    for case in cases:
-        key = tuple(case.to_dict().values())
-        proof = proofs.get((case.variant, case.network, case.dataset, case.dtype), {})
-        status = _status(case, by_case.get(key), proof, failures)
-        seconds = by_case.get(key) if status["status"] == MEASURED else None
-        reference = _reference(case, by_case, proofs, failures)
-        rows.append(
-            {
-                **case.to_dict(),
-                "sizes": proof.get("sizes", ""),
-                "descent": case.descent,
-                **_times(case, seconds),
-                **_speedup(seconds, reference),
-                "first_call_seconds": first_calls.get(key, math.nan),
-                "max_error": proof.get("max_error", math.nan),
-                "tolerance": proof.get("tolerance", math.nan),
-                "certified": bool(proof.get("certified", False)),
-                **status,
-            }
-        )
-    return pd.DataFrame(rows, columns=SUMMARY_COLUMNS)
-
-
-def _reference(
-    case: Case, by_case: dict[Any, pd.Series], proofs: dict[Any, Any], failures: dict[str, str]
-) -> pd.Series | None:
-    """Times of the reference in the same circumstances, None if it was not measured or failed itself."""
-    same = replace(case, variant="reference")
-    seconds = by_case.get(tuple(same.to_dict().values()))
-    proof = proofs.get(("reference", case.network, case.dataset, case.dtype), {})
-    return seconds if _status(same, seconds, proof, failures)["status"] == MEASURED else None
-
-
-SUMMARY_COLUMNS = [
-    *("network", "sizes", "dataset", "n_rows", "task", "variant", "descent", "batch_size", "dtype", "threads"),
-    *("seconds", "seconds_low", "seconds_high", "interval_coverage", "blocks"),
-    *("seconds_per_row", "rows_per_second", "speedup_vs_reference", "speedup_low", "speedup_high"),
-    *("first_call_seconds", "max_error", "tolerance", "certified", "status", "reason"),
-]
+def read_blocks(folder: Path, plan: Plan) -> tuple[pd.DataFrame, dict[int, Limits]]:
+    """Read the raw files of pytest-benchmark into one row per case and block, and the machine's limits by threads."""
+    rows, limits = [], []
+    for path in block_files(folder):
+        content = _read_json(path)
+        try:
+            block = content["gdbench"]["block"]
+            rows += [_block_row(block, entry) for entry in content["benchmarks"]]
+            if "limits" in content["gdbench"]:  # none where every case failed, or of a version that had none
+                limits.append((plan.blocks[block].threads, content["gdbench"]["limits"]))
+        except (KeyError, TypeError, IndexError) as error:
+            raise InputError(f"{path.name} of the run is no file of a block: delete it and resume the run") from error
+    return pd.DataFrame(rows, columns=SAMPLE_COLUMNS), limits_of(limits)
 
 
 def write_tables(run: Run) -> None:
@@ -146,51 +103,6 @@ def write_tables(run: Run) -> None:
     for name, table in (("samples.csv", run.samples), ("summary.csv", run.summary)):
         with replacing(run.folder / name) as temporary:
             table.to_csv(temporary, index=False, float_format="%.6g")
-
-
-def _times(case: Case, seconds: pd.Series | None) -> dict[str, float]:
-    if seconds is None:
-        return {"blocks": 0}
-    interval = median_interval(seconds.tolist())
-    return {
-        "seconds": interval.median,
-        "seconds_low": interval.low,
-        "seconds_high": interval.high,
-        "interval_coverage": interval.coverage,
-        "blocks": len(seconds),
-        "seconds_per_row": interval.median / case.rows_per_call,
-        "rows_per_second": case.rows_per_call / interval.median,
-    }
-
-
-def _speedup(seconds: pd.Series | None, reference: pd.Series | None) -> dict[str, float]:
-    """Speed relative to the reference, from the blocks in which both were measured."""
-    if seconds is None or reference is None:
-        return {}
-    shared = seconds.index.intersection(reference.index)
-    if shared.empty:
-        return {}
-    ratio = ratio_interval(reference[shared].tolist(), seconds[shared].tolist())
-    return {"speedup_vs_reference": ratio.median, "speedup_low": ratio.low, "speedup_high": ratio.high}
-
-
-def _status(case: Case, seconds: pd.Series | None, proof: dict[Any, Any], failures: dict[str, str]) -> dict[str, str]:
-    """Failed when a certificate or a process says so; times of a failed case are never shown."""
-    if case.id in failures:
-        return {"status": FAILED, "reason": failures[case.id]}
-    if proof and not proof["certified"]:
-        return {"status": FAILED, "reason": refusal(proof)}
-    if seconds is None:
-        return {"status": MISSING, "reason": "not measured yet"}
-    return {"status": MEASURED, "reason": ""}
-
-
-def _block_rows(path: Path) -> list[dict[str, Any]]:
-    content = _read_json(path)
-    try:
-        return [_block_row(content["gdbench"]["block"], entry) for entry in content["benchmarks"]]
-    except (KeyError, TypeError) as error:
-        raise InputError(f"{path.name} of the run is no file of a block: delete it and resume the run") from error
 
 
 def _block_row(block: int, entry: dict[str, Any]) -> dict[str, Any]:

@@ -5,16 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 
 from gdbench import markdown, page
-from gdbench.pictures import write_picture
+from gdbench.pictures import ROOFLINE, TIME_PER_ROW, write_picture
 from gdbench.records import Run, read_run, write_tables
+from gdbench.roofline_picture import write_roofline
 from gdbench.storage import write_text
 
 
 def rebuild(folder: Path) -> Run:
-    """Read a run's raw files and write ``samples.csv``, ``summary.csv``, the picture and both reports anew."""
+    """Read a run's raw files and write ``samples.csv``, ``summary.csv``, the pictures and both reports anew."""
     run = read_run(folder)
     write_tables(run)
-    write_picture(run, folder / "time_per_row.png")
+    write_picture(run, folder / TIME_PER_ROW)
+    write_roofline(run, folder / ROOFLINE)
     write_text(folder / "report.md", markdown.render(run))
     write_text(folder / "report.html", page.render(run))
     return run

@@ -77,6 +77,16 @@ def random_situation(
     return Situation(name, theta, X.astype(dtype), Y.astype(dtype))
 
 
+def with_labels(network: Network, situation: Situation) -> Situation:
+    """Return the situation with targets of cross-entropy made one-hot, for kernels that learn from classes alone."""
+    Y = situation.Y
+    if network.loss != "cross_entropy":
+        return situation
+    if ((Y == 0) | (Y == 1)).all() and (network.n_outputs == 1 or (Y.sum(axis=1) == 1).all()):
+        return situation
+    return replace(situation, Y=one_hot(network, len(Y), np.random.default_rng(0)).astype(Y.dtype))
+
+
 def one_hot(network: Network, rows: int, rng: np.random.Generator) -> Array:
     """Targets of exactly 0 and 1, a single 1 in each row where the outputs are classes."""
     if network.n_outputs == 1:

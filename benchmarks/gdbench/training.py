@@ -18,8 +18,9 @@ from typing import Any
 import numpy as np
 
 import kernels
+from gdbench import variants
 from gdbench.datasets import Dataset
-from kernels import Diverged, InputError, Network, descent_name
+from kernels import Diverged, InputError, Network, Variant, descent_name
 from kernels.contract import Array
 from kernels.validation import check_problem, check_seed, check_training
 
@@ -87,7 +88,7 @@ class History:
 
 def check(training: Training, batch_size: int) -> None:
     """Raise InputError unless the network takes the data and the settings make sense; starts nothing."""
-    kernels.get(training.variant)
+    _check_variant(variants.get(training.variant), training.network)
     check_problem(training.network, training.dataset.X, training.dataset.Y)
     check_training(training.dataset.n_rows, batch_size, training.learning_rate, training.epochs)
     if training.epochs < 1:
@@ -96,9 +97,17 @@ def check(training: Training, batch_size: int) -> None:
     training.start()
 
 
+def _check_variant(kernel: Variant, network: Network) -> None:
+    for task in ("forward", "loss", "epoch"):
+        if task in kernel.lacks:
+            raise InputError(f"variant {kernel.name!r} has no {task}, which a fit needs: choose another variant")
+        if not kernel.supports(network, task, 1):
+            raise InputError(f"variant {kernel.name!r} does not compute the network {network}: choose another variant")
+
+
 def warm_up(training: Training) -> float:
     """Call each function of the variant once on a few rows; return the seconds, which are mostly compilation."""
-    kernel, network, theta = kernels.get(training.variant), training.network, training.start()
+    kernel, network, theta = variants.get(training.variant), training.network, training.start()
     X, Y = training.dataset.X[:WARM_UP_ROWS], training.dataset.Y[:WARM_UP_ROWS]
     started = perf_counter()
     with suppress(Exception):  # the certificate that follows says what is wrong, for a kernel that fails here
@@ -152,7 +161,7 @@ def _run_in(training: Training, batch_size: int) -> None:
     """Make one update of this batch size and drop it: work space of its size is touched before the clock starts."""
     X, Y = training.dataset.X[:batch_size], training.dataset.Y[:batch_size]
     order = np.random.default_rng(training.seed).permutation(batch_size)
-    epoch = kernels.get(training.variant).epoch
+    epoch = variants.get(training.variant).epoch
     with np.errstate(over="ignore", invalid="ignore"):  # too large a rate shows in the fit itself
         epoch(training.network, training.start(), X, Y, order, batch_size, training.learning_rate)
 
@@ -162,8 +171,8 @@ class _Stopwatch:
 
     def __init__(self, name: str) -> None:
         self.seconds = 0.0
-        self._epoch = kernels.get(name).epoch
-        self.variant = replace(kernels.get(name), epoch=self._timed)
+        self._epoch = variants.get(name).epoch
+        self.variant = replace(variants.get(name), epoch=self._timed)
 
     def _timed(self, *arguments: Any) -> Array:
         started = perf_counter()
@@ -179,7 +188,7 @@ def score(training: Training, theta: Array) -> float:
     of squares, over all outputs together; 0 if the targets do not vary.
     """
     data = training.dataset
-    A = kernels.get(training.variant).forward(training.network, theta, data.X).astype(np.float64)
+    A = variants.get(training.variant).forward(training.network, theta, data.X).astype(np.float64)
     if data.kind == "classification":
         right = (A >= 0.5) == (data.Y >= 0.5) if A.shape[1] == 1 else A.argmax(axis=1) == data.Y.argmax(axis=1)
         return float(right.mean())

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gdbench.rounding import Values, bounds
-from gdbench.situations import Situation, random_situation
+from gdbench.situations import Situation, random_situation, with_labels
 from kernels import Network, get
 from kernels.contract import Epoch, Order
 from kernels.descent import batches
@@ -49,9 +49,10 @@ class Trajectory:
         return float(np.abs(theta.astype(float) - self.truth).max() / np.abs(self.truth).max())
 
 
-def trajectories(network: Network, dtype: npt.DTypeLike) -> list[Trajectory]:
+def trajectories(network: Network, dtype: npt.DTypeLike, *, labels_only: bool = False) -> list[Trajectory]:
     """Follow the reference, in float64, for a hundred updates at several batch sizes."""
     situation = random_situation(network, dtype, rows=ROWS, seed=3)
+    situation = with_labels(network, situation) if labels_only else situation
     return [_trajectory(network, situation, batch_size) for batch_size in BATCH_SIZES]
 
 

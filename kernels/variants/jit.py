@@ -8,14 +8,12 @@ Numbers travel as arguments (layer sizes, codes of activations), so each dtype c
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from kernels.contract import Array, Order
 from kernels.network import Network
-from kernels.validation import check_batch_size, check_shapes
-
-IDENTITY, SIGMOID, TANH, RELU, SOFTMAX = range(5)
-CODES = {"identity": IDENTITY, "sigmoid": SIGMOID, "tanh": TANH, "relu": RELU, "softmax": SOFTMAX}
+from kernels.validation import check_batch_size
+from kernels.variants._arguments import RELU, SIGMOID, SOFTMAX, TANH, arrays, check_order, codes
+from kernels.variants._numba import njit
 
 
 def forward(network: Network, theta: Array, X: Array) -> Array:
@@ -45,9 +43,7 @@ def epoch(
 
 def _prepared(network: Network, theta: Array, X: Array, *Y: Array) -> tuple[Any, ...]:
     """Arguments of the compiled functions: the network in numbers, arrays that surely fit it and each other."""
-    check_shapes(network, theta, X, *Y)
-    codes = CODES[network.hidden], CODES[network.output], network.loss == "squared_error"
-    return np.array(network.sizes), *codes, *(np.ascontiguousarray(values) for values in (theta, X, *Y))
+    return np.array(network.sizes), *codes(network), *arrays(network, theta, X, *Y)
 
 
 @njit(cache=True)
@@ -122,6 +118,7 @@ def _run_gradient(sizes, hidden, output, squared, theta, X, Y):
 
 @njit(cache=True)
 def _run_epoch(sizes, hidden, output, squared, theta, X, Y, order, batch_size, rate):
+    check_order(order, X)
     theta, gradient = theta.copy(), np.empty_like(theta)
     work = np.empty(batch_size * sizes[1:].sum(), X.dtype)
     back = np.empty_like(work)
@@ -131,8 +128,6 @@ def _run_epoch(sizes, hidden, output, squared, theta, X, Y, order, batch_size, r
         rows = min(batch_size, len(order) - start)
         for i in range(rows):
             row = order[start + i]
-            if row < 0 or row >= len(X):
-                raise IndexError("order names a row that X does not have")
             X_batch[i] = X[row]
             Y_batch[i] = Y[row]
         _gradient(sizes, hidden, output, squared, theta, X_batch[:rows], Y_batch[:rows], work, back, gradient)

@@ -9,8 +9,8 @@ import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
-import kernels
-from gdbench.certificates import Job, all_certified, certify_all, contract_jobs, for_json, refusal
+from gdbench import variants
+from gdbench.certificates import Job, able_on, all_certified, certify_all, contract_jobs, for_json, refusal
 from gdbench.cli.console import KERNEL_WRONG, OK, audience, json_option, notes, write_json
 from gdbench.cli.filters import filter_options
 from gdbench.grid import Filters, experiments, networks, select
@@ -89,11 +89,15 @@ def certificate_table(rows: list[dict[str, Any]]) -> Table:
 
 def _jobs(filters: Filters) -> list[Job]:
     for name in filters.variant:
-        kernels.get(name)
+        variants.get(name)
     for name in filters.dtype:
         if name not in DTYPES:
             raise unknown("dtype", name, DTYPES)
-    variants, dtypes = filters.variant or kernels.variants(), filters.dtype or DTYPES
+    names, dtypes = filters.variant or variants.names(), filters.dtype or DTYPES
     pairs = select(experiments(), filters, "the grid")
-    jobs = [Job(networks()[network], dataset, dtype, variants) for network, dataset in pairs for dtype in dtypes]
-    return jobs if filters.network or filters.dataset else [*contract_jobs(variants, dtypes), *jobs]
+    jobs = []
+    for name, dataset in pairs:
+        spec = networks()[name]
+        able = able_on(spec.build(dataset), names)
+        jobs += [Job(spec, dataset, dtype, able) for dtype in dtypes if able]
+    return jobs if filters.network or filters.dataset else [*contract_jobs(names, dtypes), *jobs]

@@ -8,7 +8,7 @@ import click
 from rich.table import Table
 
 import kernels
-from gdbench import synthetic
+from gdbench import synthetic, variants
 from gdbench.cli.console import OK, audience, json_option, write_json
 from gdbench.datasets import REAL
 from gdbench.grid import expand, networks, profiles
@@ -41,7 +41,12 @@ def inventory() -> dict[str, list[dict[str, Any]]]:
             {"name": name, "summary": kernels.get(name).summary.rstrip("."), "epoch": _epoch(name)}
             for name in kernels.variants()
         ],
-        "unavailable": [{"name": name, "reason": reason} for name, reason in kernels.unavailable().items()],
+        "peers": [
+            {"name": name, "summary": variants.summary(name).rstrip("."), **_lacking(name)}
+            for name in variants.names()
+            if variants.is_peer(name)
+        ],
+        "unavailable": [{"name": name, "reason": reason} for name, reason in variants.unavailable().items()],
         "networks": [{"name": name, "about": spec.about} for name, spec in networks().items()],
         "datasets": [
             *(
@@ -72,6 +77,11 @@ def inventory() -> dict[str, list[dict[str, Any]]]:
 
 def _epoch(name: str) -> str:
     return "its own epoch" if kernels.get(name).owns_epoch else "epoch built from its gradient"
+
+
+def _lacking(name: str) -> dict[str, str]:
+    missing = variants.lacks(name)
+    return {"lacks": f"no {' and no '.join(missing)}"} if missing else {}
 
 
 def _shape(n: int, d: int, k: int) -> str:

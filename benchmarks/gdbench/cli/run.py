@@ -12,7 +12,9 @@ from typing import Any
 import click
 
 import kernels
+from gdbench import cold_measure, cold_start, variants
 from gdbench.certificates import all_certified, for_json, jobs_of, refusal
+from gdbench.cli import cold_start as cold_start_in_terminal
 from gdbench.cli.check import certificate_table, certify
 from gdbench.cli.console import INTERRUPTED, KERNEL_WRONG, OK, audience, fail, json_option, notes, write_json
 from gdbench.cli.filters import filter_options
@@ -46,6 +48,12 @@ DEFAULT_PROFILE = "quick"
 @click.option("--profile", "profile_name", show_default=DEFAULT_PROFILE, help="How much to measure; see gdbench list.")
 @filter_options()
 @click.option("--seed", type=int, default=None, help="Of the order of blocks and cases; drawn anew if not given.")
+@click.option(
+    "--cold-start/--no-cold-start",
+    "with_cold_start",
+    default=None,
+    help="Measure imports, compilation and first calls too, or not; the profile decides if not given.",
+)
 @click.option("--dry-run", is_flag=True, help="Print the plan and its cost; measure and write nothing.")
 @click.option("--resume", is_flag=True, help="Go on with the newest unfinished run, or with the one in --output.")
 @click.option(
@@ -56,6 +64,7 @@ def command(
     *,
     profile_name: str | None,
     seed: int | None,
+    with_cold_start: bool | None,
     dry_run: bool,
     resume: bool,
     output: Path | None,
@@ -67,22 +76,27 @@ def command(
     Interrupted runs lose at most the block in flight and go on with --resume. Exit code 4 when a variant is wrong.
     """
     if resume:
-        folder = _resumed(output, {**filters, "profile": profile_name, "seed": seed is not None})
+        given = {"profile": profile_name, "seed": seed is not None, "cold_start": with_cold_start is not None}
+        folder = _resumed(output, filters | given)
         plan = read_plan(folder)
+        cold = cold_measure.left(folder, plan)
     else:
         plan = _planned(profile_name or DEFAULT_PROFILE, seed, filters)
         folder = output or new_folder(plan.profile)
         _check_free(folder)
+        wanted = profile(plan.profile).cold_start if with_cold_start is None else with_cold_start
+        cold = cold_measure.jobs_of(plan) if wanted else []
     if dry_run:
-        _show_plan(plan, folder, json_path)
+        _show_plan(plan, folder, cold, json_path)
         return OK
     if not resume:
-        _create(folder, plan)
-    notes.print(_headline(plan, folder), highlight=False, soft_wrap=True)
+        _create(folder, plan, cold)
+    notes.print(_headline(plan, folder, cold), highlight=False, soft_wrap=True)
     for remark in _left_out(plan, filters):
         notes.print(remark, style="yellow", highlight=False, markup=False, soft_wrap=True)
     try:
         _certify(folder, plan)
+        cold_start_in_terminal.measure(folder, plan)
         with watch(plan, folder) as report:
             execute(folder, plan, report)
     except KeyboardInterrupt:
@@ -90,8 +104,10 @@ def command(
     except BlockFailed as error:
         fail(f"a block failed before its first case, so the run stopped; {error}", KERNEL_WRONG)
     run = rebuild(folder)
+    cold_start.write_table(folder)
     summary_json(json_path, run)
     show(run, audience(json_path))
+    cold_start_in_terminal.show(run, audience(json_path))
     return exit_code(run)
 
 
@@ -129,10 +145,12 @@ def _check_free(folder: Path) -> None:
         raise InputError(f"{folder} is not empty: add --resume to go on with a run in it, or name a new folder")
 
 
-def _create(folder: Path, plan: Plan) -> None:
+def _create(folder: Path, plan: Plan, cold: list[cold_measure.Job]) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         write_plan(folder, plan)
+        if cold:
+            cold_measure.promise(folder)
     except OSError as error:
         raise InputError(f"cannot write to {folder} ({error.strerror}): name a folder that you own") from error
 
@@ -169,7 +187,8 @@ def _verdict(rows: list[dict[str, Any]]) -> Any:
 
 def _left_out(plan: Plan, filters: dict[str, Any]) -> list[str]:
     """What was asked for, or could be, and is not measured: nothing is skipped in silence."""
-    remarks = [f"variant {name} is unavailable: {reason}" for name, reason in kernels.unavailable().items()]
+    missing = variants.unavailable() if profile(plan.profile).peers else kernels.unavailable()
+    remarks = [f"variant {name} is unavailable: {reason}" for name, reason in missing.items()]
     rows = {f"{case.network} on {case.dataset}": case.n_rows for case in plan.cases}
     for name, n in rows.items():
         large = [size for size in filters.get("batch_size", ()) if size != "n" and size > n]
@@ -189,15 +208,16 @@ def _interrupted(folder: Path, plan: Plan) -> None:
     )
 
 
-def _headline(plan: Plan, folder: Path) -> str:
-    seconds = sum(estimate_seconds(plan, block) for block in left(folder, plan))
+def _headline(plan: Plan, folder: Path, cold: list[cold_measure.Job]) -> str:
+    seconds = sum(estimate_seconds(plan, block) for block in left(folder, plan)) + cold_measure.estimate_seconds(cold)
     return (
-        f"[bold]Profile {plan.profile}[/]: {len(plan.cases)} cases in {len(left(folder, plan))} blocks, "
+        f"[bold]Profile {plan.profile}[/]: {f'{len(cold)} cold starts and ' if cold else ''}"
+        f"{len(plan.cases)} cases in {len(left(folder, plan))} blocks, "
         f"about {duration(seconds)} of measuring after the certificates; results in {folder}"
     )
 
 
-def _show_plan(plan: Plan, folder: Path, json_path: str | None) -> None:
+def _show_plan(plan: Plan, folder: Path, cold: list[cold_measure.Job], json_path: str | None) -> None:
     out, blocks = audience(json_path), left(folder, plan)
     groups: dict[str, list[float]] = {}
     for block in blocks:
@@ -206,8 +226,14 @@ def _show_plan(plan: Plan, folder: Path, json_path: str | None) -> None:
         groups.setdefault(name, []).append(estimate_seconds(plan, block))
     for name, seconds in groups.items():
         out.print(f"{name}: {len(seconds)} blocks of about {duration(seconds[0])}", highlight=False)
-    total = sum(sum(seconds) for seconds in groups.values())
-    counts = {"cases": len(plan.cases), "blocks": len(blocks), "estimated_seconds": total, "folder": str(folder)}
+    starting = cold_measure.estimate_seconds(cold)
+    if cold:
+        out.print(f"{len(cold)} cold starts: about {duration(starting)}", highlight=False)
+    total = starting + sum(sum(seconds) for seconds in groups.values())
+    counts = {
+        **{"cases": len(plan.cases), "blocks": len(blocks), "cold_starts": len(cold)},
+        **{"estimated_seconds": total, "cold_start_seconds": starting, "folder": str(folder)},
+    }
     write_json(json_path, counts)
     out.print(
         f"{len(plan.cases)} cases, {len(blocks)} blocks, about {duration(total)} of measuring after the "

@@ -10,7 +10,10 @@ from rich.table import Table
 
 from gdbench.cli.console import KERNEL_WRONG, OK, write_json
 from gdbench.findings import CAUTION, sentences
-from gdbench.records import FAILED, MEASURED, Run
+from gdbench.peers_table import peer_sentences, peer_tables
+from gdbench.records import Run
+from gdbench.roofline import limit_sentences
+from gdbench.summary import FAILED, MEASURED
 from gdbench.tables import BEST, speed_tables
 
 ONE_LINE_WIDTH = 120
@@ -20,7 +23,7 @@ ONE_LINE_WIDTH = 120
 def show(run: Run, out: Console) -> None:
     """Print tables, sentences and where the files are."""
     joint = " " if out.width >= ONE_LINE_WIDTH else "\n"
-    for text in speed_tables(run):
+    for text in [*speed_tables(run), *(peer_tables(run) if run.summary["best_peer"].any() else [])]:
         out.print(text.title, style="bold", highlight=False, markup=False, soft_wrap=True)
         table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
         for position, name in enumerate(text.head):
@@ -31,6 +34,8 @@ def show(run: Run, out: Console) -> None:
         out.print(table, "", highlight=False)
     for sentence in sentences(run):
         out.print(sentence, highlight=False, markup=False, style="red" if sentence.startswith("FAILED") else None)
+    for sentence in [*peer_sentences(run), *limit_sentences(run.limits)]:
+        out.print(sentence, highlight=False, markup=False)
     out.print(CAUTION, style="italic", highlight=False)
     out.print(f"\nReport: {run.folder / 'report.html'}", highlight=False, markup=False, soft_wrap=True)
 

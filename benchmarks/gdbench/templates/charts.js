@@ -5,9 +5,12 @@ const CELL_HEIGHT = 58, CELL_WIDTH = 66, LABEL_WIDTH = 96;
 // Plotly reads some HTML in its texts; names are plain text.
 const plain = (text) => String(text).replaceAll("&", "&amp;").replaceAll("<", "&lt;");
 
+const label = (variant) => (isPeer(variant) ? `${plain(variant)} (peer)` : plain(variant));
+
 const different = (values) => [...new Set(values)];
 const batchSizes = (cases) => different(cases.map((row) => row.batch_size)).sort((a, b) => a - b);
 const measured = (cases) => cases.filter((row) => row.status === "measured");
+const fractionOfLimit = (row) => (row.limit_seconds === null || row.seconds === null ? null : row.limit_seconds / row.seconds);
 const fastest = (cases) => measured(cases).reduce((a, b) => (a && a.seconds_per_row <= b.seconds_per_row ? a : b), null);
 
 function baseLayout(colours) {
@@ -28,6 +31,10 @@ function describe(row) {
   const range = formatSecondsRange(row.seconds_per_row_low, row.seconds_per_row_high);
   lines.push(`${formatSeconds(row.seconds_per_row)} per row (${range})`);
   lines.push(`${formatSpeed(row.speedup_vs_reference)} the speed of the reference`);
+  if (row.speedup_vs_best_peer !== null && row.best_peer !== row.variant) {
+    lines.push(`${formatSpeed(row.speedup_vs_best_peer)} the speed of the fastest peer, ${plain(row.best_peer)}`);
+  }
+  if (row.limit_seconds !== null) lines.push(`${formatShare(fractionOfLimit(row))} of the limit`);
   return lines.join("<br>");
 }
 
@@ -63,8 +70,8 @@ function heatmapFigure(cases, variants, colours) {
     layout: {
       ...layout,
       xaxis: { ...numbered(sizes.map((size) => sizeLabel(size, n))), title: { text: "batch size" } },
-      yaxis: { ...numbered(variants.map(plain)), autorange: "reversed" },
-      shapes: [...gapShapes(grid, colours), ...bestShape(grid, fastest(cases), colours)],
+      yaxis: { ...numbered(variants.map(label)), autorange: "reversed" },
+      shapes: [...gapShapes(grid, colours), ...bestShape(grid, fastest(cases), colours), ...peerShapes(variants, colours)],
       annotations: gapTexts(grid, colours),
     },
     minWidth: LABEL_WIDTH + sizes.length * CELL_WIDTH,
@@ -100,17 +107,25 @@ function bestShape(grid, best, colours) {
     { type: "rect", ...box(x, y, 0.015), line: { color: colours.ink, width: 3 }, name: "best" }));
 }
 
+// A line between ours and the peers, which stand at the end.
+function peerShapes(variants, colours) {
+  const first = variants.findIndex(isPeer);
+  if (first < 1) return [];
+  return [{ type: "line", xref: "paper", x0: 0, x1: 1, y0: first - 0.5, y1: first - 0.5, line: { color: colours.soft, width: 2 }, name: "peers" }];
+}
+
+const SYMBOLS = ["circle", "square", "diamond", "triangle-up", "x", "star", "cross", "triangle-down"];
+
 function linesFigure(cases, variants, colours) {
   const { axis, ...layout } = baseLayout(colours);
   const shown = measured(cases), sizes = batchSizes(cases), n = cases[0].n_rows;
-  const symbols = ["circle", "square", "diamond", "triangle-up", "x", "star", "cross", "triangle-down"];
   const line = (variant, i) => {
     const rows = shown.filter((row) => row.variant === variant).sort((a, b) => a.batch_size - b.batch_size);
-    const color = colours.series[i % colours.series.length];
+    const color = colours.variants.get(variant);
     return {
       type: "scatter",
       mode: "lines+markers",
-      name: plain(variant),
+      name: label(variant),
       x: rows.map((row) => row.batch_size),
       y: rows.map((row) => row.seconds_per_row),
       error_y: {
@@ -121,8 +136,8 @@ function linesFigure(cases, variants, colours) {
         thickness: 1.4,
         width: 4,
       },
-      line: { color, width: 2 },
-      marker: { color, size: 7, symbol: symbols[i % symbols.length] },
+      line: { color, width: isPeer(variant) ? 1.5 : 2, dash: isPeer(variant) ? "dash" : "solid" },
+      marker: { color, size: 7, symbol: SYMBOLS[i % SYMBOLS.length] },
       hovertext: rows.map(describe),
       hoverinfo: "text",
     };
@@ -137,6 +152,70 @@ function linesFigure(cases, variants, colours) {
     },
     minWidth: 320,
     height: 420,
+  };
+}
+
+// Points under the machine's roofs: peak of matrix products, and bandwidth of updates in each level.
+function rooflineFigure(cases, variants, limits, colours) {
+  const { axis, ...layout } = baseLayout(colours);
+  const shown = measured(cases), dtype = cases[0].dtype;
+  const intensity = (row) => row.flops / row.bytes;
+  const points = (variant, i) => {
+    const rows = shown.filter((row) => row.variant === variant).sort((a, b) => a.batch_size - b.batch_size);
+    return {
+      type: "scatter",
+      mode: "markers",
+      name: label(variant),
+      x: rows.map(intensity),
+      y: rows.map((row) => row.flops / row.seconds),
+      marker: { color: colours.variants.get(variant), size: 8, symbol: SYMBOLS[i % SYMBOLS.length] },
+      hovertext: rows.map((row) => `${describe(row)}<br>${formatFlops(row.flops / row.seconds)}`),
+      hoverinfo: "text",
+    };
+  };
+  const columns = batchSizes(shown).map((size) => shown.find((row) => row.batch_size === size));
+  const bars = {
+    type: "scatter",
+    mode: "markers",
+    name: "limit",
+    x: columns.map(intensity),
+    y: columns.map((row) => row.flops / row.limit_seconds),
+    marker: { color: colours.bad, size: 16, symbol: "line-ew", line: { color: colours.bad, width: 2.5 } },
+    hovertext: columns.map((row) => `limit at batch size ${formatCount(row.batch_size)}: ${formatFlops(row.flops / row.limit_seconds)}`),
+    hoverinfo: "text",
+  };
+  const xs = columns.map(intensity);
+  const low = Math.min(...xs) / 2, high = Math.max(...xs) * 2;
+  const roof = ([level, speed]) => roofLine(level, speed, limits.flops_per_second[dtype], [low, high], colours);
+  const roofs = Object.entries(limits.update_bytes_per_second).map(roof);
+  return {
+    data: [...roofs, bars, ...variants.map(points).filter((trace) => trace.x.length)],
+    layout: {
+      ...layout,
+      legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom" },
+      xaxis: { ...axis, type: "log", dtick: "D2", title: { text: "arithmetic intensity (FLOP per byte that must move)" } },
+      yaxis: { ...axis, type: "log", dtick: "D2", tickformat: "~s", title: { text: "performance (FLOP/s)" } },
+    },
+    minWidth: 320,
+    height: 460,
+  };
+}
+
+// Up the slope of a bandwidth to the peak, then level.
+function roofLine(level, speed, peak, [low, high], colours) {
+  const ridge = Math.min(Math.max(peak / speed, low), high);
+  const x = [low, ridge, high];
+  return {
+    type: "scatter",
+    mode: "lines+text",
+    x,
+    y: x.map((intensity) => Math.min(peak, intensity * speed)),
+    text: [level, "", ""],
+    textposition: "bottom right",
+    textfont: { color: colours.soft, size: 11 },
+    line: { color: colours.soft, width: 1 },
+    hoverinfo: "skip",
+    showlegend: false,
   };
 }
 

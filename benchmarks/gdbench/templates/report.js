@@ -4,6 +4,7 @@ const FILTERS = ["network", "dataset", "task", "dtype", "threads"];
 const data = JSON.parse(document.getElementById("run-data").textContent);
 const summary = readTable(data.summary);
 const certificates = readTable(data.certificates);
+const isPeer = (variant) => data.peers.includes(variant);
 const select = (name) => document.getElementById(`filter-${name}`);
 
 // Columns of the data are lists of values, or of positions in a list of distinct values.
@@ -27,6 +28,10 @@ const showSummary = makeTable(document.getElementById("table-summary"), [
   { title: "speed vs reference", number: true, value: (row) => row.speedup_vs_reference,
     text: (row) => formatSpeed(row.speedup_vs_reference),
     interval: (row) => (row.variant === "reference" ? "" : formatSpeedRange(row.speedup_low, row.speedup_high)) },
+  { title: "speed vs best peer", number: true, value: (row) => row.speedup_vs_best_peer,
+    text: (row) => formatSpeed(row.speedup_vs_best_peer),
+    interval: (row) => formatSpeedRange(row.speedup_vs_best_peer_low, row.speedup_vs_best_peer_high) },
+  { title: "of the limit", number: true, value: fractionOfLimit, text: (row) => formatShare(fractionOfLimit(row)) },
   { title: "blocks", number: true, value: (row) => row.blocks },
   { title: "status", value: (row) => row.status, interval: (row) => row.reason, long: true },
 ], (row) => (row.status === "failed" ? "failed" : row === fastest(shownCases()) ? "best" : ""));
@@ -67,8 +72,16 @@ function readColours() {
   const of = (name) => style.getPropertyValue(`--${name}`).trim();
   return {
     ink: of("ink"), soft: of("soft"), line: of("line"), card: of("card"), bad: of("bad"), gone: of("gone"),
-    heatSlow: of("heat-slow"), heatFast: of("heat-fast"), series: of("series").split(" "),
+    heatSlow: of("heat-slow"), heatFast: of("heat-fast"),
+    variants: variantColours(of("series").split(" "), of("peers").split(" ")),
   };
+}
+
+// Ours in colours, peers in greys.
+function variantColours(series, greys) {
+  const names = different(summary.map((row) => row.variant));
+  const given = (chosen, colours) => chosen.map((name, i) => [name, colours[i % colours.length]]);
+  return new Map([...given(names.filter((name) => !isPeer(name)), series), ...given(names.filter(isPeer), greys)]);
 }
 
 // The element has the size and Plotly follows it: a height in the layout is lost when Plotly resizes.
@@ -86,6 +99,8 @@ function drawCharts(cases) {
   const variants = different(summary.map((row) => row.variant));
   drawChart("chart-heatmap", heatmapFigure(cases, variants.filter((v) => cases.some((row) => row.variant === v)), colours));
   drawChart("chart-lines", linesFigure(cases, variants, colours));
+  const limits = data.limits[cases[0].threads];
+  if (limits) drawChart("chart-roofline", rooflineFigure(cases, variants, limits, colours));
 }
 
 function draw() {

@@ -42,7 +42,10 @@ function formatTick(seconds) {
 
 const formatSpeed = (ratio) => (ratio === null ? DASH : `${digits(ratio)}x`);
 const formatSpeedRange = (low, high) => (low === null || high === null ? "" : `${digits(low)} to ${digits(high)}x`);
+const formatShare = (fraction) => (fraction === null ? DASH : `${digits(100 * fraction)} %`);
 const formatRate = (rate) => (rate === null ? DASH : formatCount(Number(rate.toPrecision(3))));
+
+const formatFlops = (rate) => `${digits(rate / 1e9)} GFLOP/s`;
 
 // An error that is not finite is stored as null.
 const formatError = (error) => (error === null ? "not finite" : error === 0 ? "0" : error.toExponential(1));

@@ -1,0 +1,125 @@
+"""scikit-learn, one ``partial_fit`` an epoch: SGDRegressor and SGDClassifier at B = 1 without hidden layers, else MLP.
+
+Estimators start from theta, with momentum, penalty and shuffling off; the rows come gathered in their order.
+``partial_fit`` is the lowest public way in: it checks its input, which is told to take finite numbers for granted.
+There is no public loss or gradient. Classes are all that its classifiers learn from, never shares of classes.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from kernels import Network
+from kernels.contract import Array, Order
+from kernels.validation import check_batch_size
+
+LABELS_ONLY = True
+ACTIVATIONS = {"sigmoid": "logistic", "tanh": "tanh", "relu": "relu"}
+
+
+def supports(network: Network, task: str, batch_size: int) -> bool:
+    """Whether an estimator has this pair of output and loss; its softmax begins at three classes."""
+    if network.loss == "squared_error":
+        return network.output == "identity"
+    return network.output == "sigmoid" or network.n_outputs > 2
+
+
+def forward(network: Network, theta: Array, X: Array) -> Array:
+    """Outputs of the network, (n, k), for inputs X (n, d)."""
+    model = _mlp(network, theta.dtype.name, 1, 1.0)
+    _start_mlp(network, model, theta)
+    with _unchecked():
+        A = model.predict(X) if network.loss == "squared_error" else model.predict_proba(X)
+    return A.reshape(len(X), -1)[:, -network.n_outputs :].astype(theta.dtype, copy=False)
+
+
+def epoch(
+    network: Network, theta: Array, X: Array, Y: Array, order: Order, batch_size: int, learning_rate: float
+) -> Array:
+    """Parameters (p,) after one pass over the rows in the given order; Y (n, k) holds classes, one-hot, or numbers."""
+    check_batch_size(batch_size, len(order))
+    by_row = batch_size == 1 and network.n_layers == 1 and _has_sgd(network)
+    with _unchecked():
+        run = _sgd_epoch if by_row else _mlp_epoch
+        return run(network, theta, X[order], Y[order], batch_size, float(learning_rate))
+
+
+def _unchecked() -> AbstractContextManager[None]:
+    import sklearn  # noqa: PLC0415 - takes a second, which who asks ``supports`` need not wait for
+
+    return sklearn.config_context(assume_finite=True, skip_parameter_validation=True)
+
+
+def _has_sgd(network: Network) -> bool:
+    """SGDRegressor has one output; k sigmoid outputs are one-vs-rest, which begins at three classes."""
+    return (network.output == "sigmoid" and network.n_outputs != 2) or (
+        network.output == "identity" and network.n_outputs == 1
+    )
+
+
+def _mlp_epoch(network: Network, theta: Array, X: Array, Y: Array, batch_size: int, rate: float) -> Array:
+    model = _mlp(network, theta.dtype.name, batch_size, rate)
+    _start_mlp(network, model, theta)
+    model.partial_fit(X, _mlp_targets(network, Y))
+    parts = zip(model.coefs_, model.intercepts_, strict=True)
+    return np.concatenate([values.ravel() for layer in parts for values in layer])
+
+
+def _sgd_epoch(network: Network, theta: Array, X: Array, Y: Array, batch_size: int, rate: float) -> Array:
+    model, ((W, b),) = _sgd(network, theta.dtype.name, rate), network.unpack(theta)
+    model.coef_ = W[:, 0].copy() if network.output == "identity" else np.array(W.T, order="C")
+    model.intercept_ = b.copy()
+    model.partial_fit(X, Y[:, 0] if network.n_outputs == 1 else Y.argmax(axis=1))
+    return np.concatenate([model.coef_.T.ravel(), model.intercept_], dtype=theta.dtype)  # the intercept is float64
+
+
+def _start_mlp(network: Network, model: Any, theta: Array) -> None:
+    layers = network.unpack(theta)
+    model.coefs_, model.intercepts_ = [W.copy() for W, _ in layers], [b.copy() for _, b in layers]
+
+
+def _mlp_targets(network: Network, Y: Array) -> Array:
+    """Return numbers, classes by their position, or an indicator matrix, as the estimator takes them."""
+    if network.output == "softmax":
+        return Y.argmax(axis=1)
+    return Y.ravel() if network.n_outputs == 1 else Y
+
+
+@cache
+def _mlp(network: Network, dtype: str, batch_size: int, rate: float) -> Any:
+    """Estimator that has seen two rows of zeros, so that it has all that belongs to its parameters."""
+    from sklearn.neural_network import MLPClassifier, MLPRegressor  # noqa: PLC0415 - as above
+
+    k, kind = network.n_outputs, MLPRegressor if network.output == "identity" else MLPClassifier
+    model = kind(
+        hidden_layer_sizes=network.sizes[1:-1],
+        activation=ACTIVATIONS[network.hidden],
+        solver="sgd",
+        alpha=0.0,
+        batch_size=1,
+        learning_rate="constant",
+        learning_rate_init=rate,
+        momentum=0.0,
+        nesterovs_momentum=False,
+        shuffle=False,
+        random_state=0,
+    )
+    X, Y = np.zeros((2, network.n_inputs), dtype), np.eye(2, k, dtype=dtype)
+    classes = {} if kind is MLPRegressor else {"classes": np.arange(max(k, 2))}
+    return model.partial_fit(X, _mlp_targets(network, Y), **classes).set_params(batch_size=batch_size)
+
+
+@cache
+def _sgd(network: Network, dtype: str, rate: float) -> Any:
+    """Estimator that has seen a row of zeros."""
+    from sklearn.linear_model import SGDClassifier, SGDRegressor  # noqa: PLC0415 - as above
+
+    options = {"penalty": None, "learning_rate": "constant", "eta0": rate, "shuffle": False, "random_state": 0}
+    X, y = np.zeros((1, network.n_inputs), dtype), np.zeros(1, dtype)
+    if network.output == "identity":
+        return SGDRegressor(**options).partial_fit(X, y)
+    return SGDClassifier(loss="log_loss", **options).partial_fit(X, y, classes=np.arange(max(network.n_outputs, 2)))

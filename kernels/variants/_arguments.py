@@ -1,0 +1,38 @@
+"""A network and its arrays as arguments of compiled functions: numbers and arrays that surely fit each other."""
+
+from typing import Any
+
+import numpy as np
+
+from kernels.contract import Array
+from kernels.network import Network
+from kernels.validation import check_shapes
+from kernels.variants._compiled import inlined
+
+IDENTITY, SIGMOID, TANH, RELU, SOFTMAX = range(5)
+CODES = {"identity": IDENTITY, "sigmoid": SIGMOID, "tanh": TANH, "relu": RELU, "softmax": SOFTMAX}
+
+
+def codes(network: Network) -> tuple[int, int, bool]:
+    """Hidden activation, output activation, and whether the loss is the squared error."""
+    return CODES[network.hidden], CODES[network.output], network.loss == "squared_error"
+
+
+def arrays(network: Network, theta: Array, X: Array, *Y: Array) -> tuple[Any, ...]:
+    """Parameters and rows, contiguous.
+
+    Raises
+    ------
+    ValueError
+        If a shape is not the network's, which compiled code would not notice.
+    """
+    check_shapes(network, theta, X, *Y)
+    return tuple(np.ascontiguousarray(values) for values in (theta, X, *Y))
+
+
+@inlined
+def check_order(order, X):
+    """Raise IndexError, in compiled code, if the order names a row that X does not have."""
+    for row in order:
+        if row < 0 or row >= len(X):
+            raise IndexError("order names a row that X does not have")

@@ -1,0 +1,95 @@
+"""What happens between the products, element by element: activations, their slopes, losses."""
+
+import numpy as np
+
+from kernels.variants._arguments import RELU, SIGMOID, SOFTMAX, TANH
+from kernels.variants._compiled import compiled
+from kernels.variants._elementary import exp, expm1
+
+TANH_LIMIT = 20.0
+"""From here on tanh is 1 in float64, and in float32."""
+
+
+@compiled
+def activate(code, A):
+    """Replace the weighted sums A, flat, by their activations; softmax and identity are left as they are."""
+    if code == SIGMOID:
+        for i in range(len(A)):
+            A[i] = sigmoid(A[i])
+    elif code == TANH:
+        for i in range(len(A)):
+            A[i] = _tanh(A[i])
+    elif code == RELU:
+        zero = A.dtype.type(0)
+        for i in range(len(A)):
+            A[i] = A[i] if A[i] > zero else zero
+
+
+@compiled
+def sigmoid(z):
+    """``1 / (1 + exp(-z))``, from an exponential that cannot overflow."""
+    one, zero = type(z)(1), type(z)(0)
+    e = exp(-abs(z))
+    return (one if z >= zero else e) / (one + e)
+
+
+@compiled
+def _tanh(z):
+    """``tanh |z| = m / (m + 2)`` with ``m = exp(2 |z|) - 1``: no cancellation near 0."""
+    two, zero = type(z)(2), type(z)(0)
+    m = expm1(two * min(abs(z), type(z)(TANH_LIMIT)))
+    a = m / (m + two)
+    return a if z >= zero else -a
+
+
+@compiled
+def multiply_slope(code, A, delta):
+    """Multiply delta, flat, by the derivative of a hidden activation, from its value A."""
+    one, zero = A.dtype.type(1), A.dtype.type(0)
+    if code == SIGMOID:
+        for i in range(len(A)):
+            delta[i] *= A[i] * (one - A[i])
+    elif code == TANH:
+        for i in range(len(A)):
+            delta[i] *= one - A[i] * A[i]
+    else:
+        for i in range(len(A)):
+            delta[i] = delta[i] if A[i] > zero else zero
+
+
+@compiled
+def exponentials(z):
+    """Replace weighted sums, which are not above 0, by their exponentials; others give numbers that mean nothing."""
+    for i in range(len(z)):
+        z[i] = exp(z[i])
+
+
+@compiled
+def mean_loss(output, squared, Z, Y):
+    """Mean loss of the rows of Z (n, k), weighted sums, or activations for squared error, against Y (n, k)."""
+    total = Z.dtype.type(0)
+    for i in range(len(Z)):
+        total += _row_loss(output, squared, Z[i], Y[i])
+    return total / Z.dtype.type(len(Z))
+
+
+@compiled
+def _row_loss(output, squared, z, y):
+    """Loss of one row, from its weighted sums, or from its activations for squared error."""
+    zero, total, half = z.dtype.type(0), z.dtype.type(0), z.dtype.type(0.5)
+    if output == SOFTMAX:
+        top, normaliser = z[0], zero
+        for j in range(1, len(z)):
+            top = max(top, z[j])
+        for j in range(len(z)):
+            normaliser += exp(z[j] - top)
+        log_normaliser = np.log(normaliser)
+        for j in range(len(z)):
+            total += y[j] * (log_normaliser - (z[j] - top))
+        return total
+    for j in range(len(z)):
+        if squared:
+            total += half * (z[j] - y[j]) * (z[j] - y[j])
+        else:
+            total += max(z[j], zero) - y[j] * z[j] + np.log1p(exp(-abs(z[j])))
+    return total

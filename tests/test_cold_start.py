@@ -1,0 +1,273 @@
+"""Cold starts are measured in fresh processes, from facts and not from names, kept whole, and told as payback."""
+
+import json
+import math
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from gdbench import cold_start
+from gdbench.grid import profiles
+from gdbench.payback import BASELINE, epochs_to_pay, payback, sentence
+from gdbench.records import read_run
+
+from .helpers import ROOT, add_variant, copy_sources, finish, gdbench, start, wait_for
+
+ARGUMENTS = ["run", "--profile", "smoke", "--network", "logistic", "--variant", "vectorized,jit"]
+MEASURE = """
+import json, sys
+from gdbench import cold_measure, cold_start, grid
+from gdbench.plan import make_plan
+cases = grid.expand(grid.profile("smoke"), grid.Filters(variant=tuple(sys.argv[2:]), task=("epoch",)))
+plan = make_plan(cases, profile="smoke", command="", rounds=1, case_seconds=0.002, seed=0)
+from pathlib import Path
+cold_measure.promise(Path(sys.argv[1]))
+cold_measure.measure_left(Path(sys.argv[1]), plan, lambda job: None)
+print(json.dumps(cold_measure.read_entries(Path(sys.argv[1]))))
+"""
+COMPILES = """
+
+from {source} import njit
+
+
+@njit(cache={cache})
+def _count(sizes):
+    return len(sizes)
+"""
+CALL = (
+    "return _forward(network, theta, X)[1][-1]",
+    "_count(network.sizes)\n    return _forward(network, theta, X)[1][-1]",
+)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    cwd = tmp_path_factory.mktemp("cold")
+    answer = gdbench(*ARGUMENTS, "--batch-size", "1,n", "--cold-start", "--output", "run", cwd=cwd)
+    assert answer.returncode == 0, answer.stderr
+    (cwd / "run" / "terminal.txt").write_text(answer.stdout, encoding="utf-8")
+    return cwd / "run"
+
+
+@pytest.fixture
+def copy(run: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(run, tmp_path / "run"))
+
+
+def raw(folder: Path) -> list[dict[str, Any]]:
+    entries: list[dict[str, Any]] = json.loads((folder / "raw" / "cold_start.json").read_text(encoding="utf-8"))
+    return entries
+
+
+def test_a_row_per_variant_with_what_each_step_costs(run: Path) -> None:
+    table = pd.read_csv(run / "cold_start.csv").set_index("variant")
+    assert list(table.columns) == [name for name in cold_start.COLUMNS if name != "variant"]
+    assert list(table.index) == ["vectorized", "jit"]
+    assert table["compiled"].tolist() == [False, True]
+    assert table.loc["vectorized", ["compile_seconds", "load_seconds", "cache_works"]].isna().all()
+    assert table.loc["jit", "cache_works"] in (True, "True")
+    assert (table["numpy_seconds"] > 0).all()
+    assert (table["numpy_seconds"] < table["import_seconds"]).all()
+    assert table.loc["jit", "compile_seconds"] > table.loc["jit", "load_seconds"] > 0
+    assert (table["first_call_seconds"] > table["steady_call_seconds"]).all()
+    for name in ("import_seconds", "first_call_seconds"):
+        assert (table[f"{name}_low"] <= table[name]).all()
+        assert (table[name] <= table[f"{name}_high"]).all()
+
+
+def test_a_process_imports_no_more_than_its_variant_does(run: Path) -> None:
+    found = {entry["variant"]: [one["numba_imported"] for one in entry["warm"]] for entry in raw(run)}
+    assert found == {"vectorized": [False] * 3, "jit": [True] * 3}
+
+
+def test_the_raw_file_holds_every_process_and_every_call(run: Path) -> None:
+    for entry in raw(run):
+        assert {task for task, _ in entry["calls"]} == {"forward", "loss", "gradient", "epoch"}
+        assert {size for task, size in entry["calls"] if task == "epoch"} == {1, entry["rows"]}
+        for process in (entry["cold"], *entry["warm"]):
+            assert len(process["first_seconds"]) == len(process["steady_seconds"]) == len(entry["calls"])
+        assert len(entry["warm"]) >= 3
+
+
+def test_the_table_is_rebuilt_from_the_raw_file(copy: Path) -> None:
+    before = (copy / "cold_start.csv").read_bytes()
+    (copy / "cold_start.csv").unlink()
+    cold_start.write_table(copy)
+    assert (copy / "cold_start.csv").read_bytes() == before
+
+
+def test_terminal_and_pure_functions_tell_the_same(run: Path) -> None:
+    shown = (run / "terminal.txt").read_text(encoding="utf-8")
+    found = read_run(run)
+    assert len(cold_start.sentences(found)) == 1
+    for text in (*cold_start.sentences(found), *(table.title for table in cold_start.tables(found))):
+        assert text in shown
+
+
+def test_a_run_without_cold_starts_says_nothing_of_them(copy: Path) -> None:
+    (copy / "raw" / "cold_start.json").unlink()
+    (copy / "cold_start.csv").unlink()
+    cold_start.write_table(copy)
+    assert not (copy / "cold_start.csv").exists()
+    assert (cold_start.tables(read_run(copy)), cold_start.sentences(read_run(copy))) == ([], [])
+
+
+def test_resuming_measures_only_what_is_missing(copy: Path) -> None:
+    vectorized, jit = raw(copy)
+    (copy / "raw" / "cold_start.json").write_text(json.dumps([jit]), encoding="utf-8")
+    answer = gdbench("run", "--resume", "--output", str(copy), cwd=copy.parent)
+    assert answer.returncode == 0, answer.stderr
+    kept, again = raw(copy)
+    assert kept == jit
+    assert again["variant"] == "vectorized"
+    assert again["warm"] != vectorized["warm"]
+
+
+def test_ctrl_c_keeps_whole_entries_and_leaves_nothing_else(copy: Path, tmp_path: Path) -> None:
+    (copy / "raw" / "cold_start.json").write_text("[]", encoding="utf-8")
+    (tmp_path / "temporary").mkdir()
+    process = start("run", "--resume", "--output", str(copy), cwd=tmp_path, TMPDIR=str(tmp_path / "temporary"))
+    wait_for(lambda: len(raw(copy)) == 1, process)  # the next one compiles, which takes a while
+    process.send_signal(signal.SIGINT)
+    answer = finish(process)
+    assert answer.returncode == 130, answer.stderr
+    assert [entry["variant"] for entry in raw(copy)] == ["vectorized"]
+    assert not [path for path in (copy / "raw").iterdir() if path.name.startswith(".")]
+    assert not [path for path in (tmp_path / "temporary").iterdir() if path.name.startswith("gdbench-")]
+
+
+def test_a_damaged_file_is_one_sentence(copy: Path) -> None:
+    (copy / "raw" / "cold_start.json").write_text("[{", encoding="utf-8")
+    answer = gdbench("run", "--resume", "--output", str(copy), cwd=copy.parent)
+    assert answer.returncode == 2
+    assert "cold_start.json of the run is not readable JSON: delete it" in answer.stderr
+
+
+def _plan(*options: str, cwd: Path) -> dict[str, Any]:
+    answer = gdbench("run", "--variant", "vectorized,jit", "--dry-run", "--json", "-", *options, cwd=cwd)
+    assert answer.returncode == 0, answer.stderr
+    found: dict[str, Any] = json.loads(answer.stdout)
+    assert ("cold starts: about" in answer.stderr) == (found["cold_starts"] > 0)
+    return found
+
+
+def test_the_profile_decides_and_the_option_overrides_it(tmp_path: Path) -> None:
+    assert {name for name, profile in profiles().items() if profile.cold_start} == {"regular", "full"}
+    regular, without = (
+        _plan("--profile", "regular", cwd=tmp_path),
+        _plan("--profile", "regular", "--no-cold-start", cwd=tmp_path),
+    )
+    assert (regular["cold_starts"], without["cold_starts"]) == (4, 0)
+    assert regular["estimated_seconds"] - without["estimated_seconds"] == pytest.approx(regular["cold_start_seconds"])
+    assert _plan("--profile", "smoke", "--cold-start", cwd=tmp_path)["cold_starts"] == 2
+
+
+def test_resuming_takes_no_option_about_it(copy: Path) -> None:
+    answer = gdbench("run", "--resume", "--no-cold-start", "--output", str(copy), cwd=copy.parent)
+    assert answer.returncode == 2
+    assert "leave out --cold-start" in answer.stderr
+
+
+@pytest.fixture(scope="module")
+def strange(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Rows and entries of variants that compile for each depth anew, that never cache, and that fail."""
+    folder = tmp_path_factory.mktemp("strange")
+    sources = copy_sources(folder)
+    ours = COMPILES.format(source="kernels.variants._numba", cache=True)
+    add_variant(sources, "by_depth", CALL, end=ours)
+    add_variant(sources, "uncached", CALL, end=ours.replace("cache=True", "cache=False"))
+    add_variant(sources, "failing", ("return float(", "raise SystemExit(3)\n    return float("))
+    places = [str(sources), str(sources / "benchmarks")]
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", MEASURE, str(folder / "run"), "by_depth", "uncached", "failing"],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(places)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return {"entries": json.loads(done.stdout), "rows": cold_start.read(folder / "run")}
+
+
+def test_compiling_is_found_from_what_numba_did(strange: dict[str, Any]) -> None:
+    rows = strange["rows"].drop_duplicates("variant").set_index("variant")
+    assert rows["compiled"].to_dict() == {"by_depth": True, "uncached": True, "failing": False}
+
+
+def test_a_variant_that_compiles_anew_for_another_network_is_started_on_it_too(strange: dict[str, Any]) -> None:
+    networks = strange["rows"].groupby("variant")["network"].apply(list).to_dict()
+    assert networks["by_depth"] == ["logistic", "deep"]
+
+
+def test_a_cache_that_does_not_work_is_told(strange: dict[str, Any]) -> None:
+    rows = strange["rows"].drop_duplicates("variant").set_index("variant")
+    assert rows["cache_works"].dropna().to_dict() == {"by_depth": True, "uncached": False}
+    assert "compiled again" in rows.loc["uncached", "reason"]
+
+
+def test_a_process_that_fails_is_an_entry_with_its_reason(strange: dict[str, Any]) -> None:
+    (entry,) = [entry for entry in strange["entries"] if entry["variant"] == "failing"]
+    assert "ended with code 3" in entry["reason"]
+    assert entry["warm"] == []
+
+
+@pytest.mark.parametrize(
+    ("cost", "epoch", "baseline", "expected"),
+    [
+        (10.0, 1.0, 6.0, 3),  # after 2 epochs both took 12 s
+        (9.9, 1.0, 6.0, 2),
+        (0.0, 1.0, 6.0, 1),
+        (-0.1, 1.0, 6.0, 1),  # a load lost in the noise
+        (10.0, 6.0, 6.0, math.inf),
+        (10.0, 7.0, 6.0, math.inf),
+        (10.0, math.nan, 6.0, math.inf),
+    ],
+)
+def test_payback_is_the_first_epoch_at_which_the_variant_is_ahead(
+    cost: float, epoch: float, baseline: float, expected: float
+) -> None:
+    assert epochs_to_pay(cost, epoch, baseline) == expected
+
+
+def _summary(*rows: tuple[str, int, float, float, float]) -> pd.DataFrame:
+    same = {"network": "mlp", "dataset": "mnist5k", "dtype": "float32", "threads": 1, "task": "epoch"}
+    names = ("variant", "batch_size", "seconds", "seconds_low", "seconds_high")
+    return pd.DataFrame([{**same, "status": "measured", **dict(zip(names, row, strict=True))} for row in rows])
+
+
+def _cold() -> pd.DataFrame:
+    load = {"load_seconds": 0.5, "load_seconds_low": 0.4, "load_seconds_high": 0.6}
+    same = {"variant": "fast", "dtype": "float32", "network": "mlp", "dataset": "mnist5k", "compiled": True}
+    return pd.DataFrame([{**same, "compile_seconds": 10.0, **load}])
+
+
+def test_payback_in_a_sentence_with_ranges_and_with_never() -> None:
+    summary = _summary(
+        (BASELINE, 1, 6.0, 5.0, 7.0), ("fast", 1, 1.0, 1.0, 1.0), (BASELINE, 32, 2.0, 2.0, 2.0), ("fast", 32, 2.5, 2, 3)
+    )
+    found = payback(_cold(), summary)
+    assert found["epochs"].tolist() == [3, math.inf]
+    assert found["epochs_low"].tolist() == [2, math.inf]
+    assert found["cached_epochs"].tolist() == [1, math.inf]
+    assert sentence(found) == (
+        "fast (mlp on mnist5k, float32) pays for its compilation of 10.0 s after 3 (2 to 3) epochs at B = 1; "
+        "from Numba's cache within the first epoch; never at B = 32: vectorized is faster."
+    )
+
+
+def test_no_payback_without_the_baseline_or_a_compiled_start() -> None:
+    summary = _summary((BASELINE, 1, 6.0, 5.0, 7.0), ("fast", 1, 1.0, 1.0, 1.0))
+    assert payback(_cold(), summary[summary["variant"] == "fast"]).empty
+    assert payback(_cold().assign(compiled=False), summary).empty
+    assert len(payback(_cold(), summary)) == 1
+
+
+def test_the_methodology_explains_it() -> None:
+    assert "## Cold start" in (ROOT / "benchmarks" / "METHODOLOGY.md").read_text(encoding="utf-8")

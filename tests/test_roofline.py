@@ -1,0 +1,143 @@
+"""Operations, bytes and least times are those that a reader can count by hand; limits are measured and finite."""
+
+import math
+
+import numpy as np
+import pytest
+
+from gdbench.cases import Case
+from gdbench.machine_limits import _bytes, _mapping, cache_bytes, measure_limits
+from gdbench.roofline import limit_sentences, limits_of, roofs, share
+from gdbench.work import BEYOND, Limits, limit_seconds, work_of
+from kernels import Network
+
+TINY = Network((3, 4, 2))
+"""W of 12 and 8 values, b of 4 and 2: 26 parameters; 5 values of input and target in a row."""
+N_ROWS = 5
+ROUND = Limits(
+    cache_bytes={"L1": 100, "L2": 1000},
+    flops_per_second={"float32": 10.0, "float64": 5.0},
+    read_bytes_per_second={"L1": 8.0, "L2": 4.0, BEYOND: 2.0},
+    update_bytes_per_second={"L1": 16.0, "L2": 8.0, BEYOND: 1.0},
+)
+
+
+def _case(task: str, batch_size: int, dtype: str = "float32") -> Case:
+    return Case("tiny", "made", N_ROWS, task, "jit", batch_size, dtype)
+
+
+@pytest.mark.parametrize(
+    ("task", "batch_size", "flops", "weight_values", "row_values"),
+    [
+        # a row: 2 (12 + 8) = 40 forward, 40 for both dW, 2 * 8 = 16 for the error of the hidden layer
+        ("forward", 2, 2 * 40, 26, 2 * 5),
+        ("loss", 2, 2 * 40, 26, 2 * 5),
+        ("gradient", 2, 2 * (40 + 40 + 16), 2 * 26, 2 * 5),
+        # three updates (2, 2 and 1 rows), each of 2 * 26 operations and 26 values read and written
+        ("epoch", 2, 5 * 96 + 3 * 2 * 26, 3 * 2 * 26, 5 * 5),
+        ("epoch", 1, 5 * 96 + 5 * 2 * 26, 5 * 2 * 26, 5 * 5),
+        ("epoch", 5, 5 * 96 + 2 * 26, 2 * 26, 5 * 5),
+    ],
+)
+@pytest.mark.parametrize(("dtype", "itemsize"), [("float32", 4), ("float64", 8)])
+def test_work_is_what_one_counts_by_hand(task, batch_size, flops, weight_values, row_values, dtype, itemsize) -> None:
+    work = work_of(TINY, _case(task, batch_size, dtype))
+    assert work.flops == flops
+    assert work.weights.moved == weight_values * itemsize
+    assert work.data.moved == row_values * itemsize
+    assert work.moved == work.weights.moved + work.data.moved
+    assert work.weights.size == 26 * itemsize
+
+
+def test_a_network_without_hidden_layer_passes_no_error_down() -> None:
+    assert work_of(Network.softmax(7, 3), _case("gradient", 4)).flops == 4 * 2 * (2 * 7 * 3)
+
+
+def test_the_limit_is_the_slowest_of_arithmetic_weights_and_rows() -> None:
+    # float32, 26 parameters: 104 bytes live in L2 of the round machine, 100 bytes of rows in L1
+    epoch = work_of(TINY, _case("epoch", 5))
+    assert limit_seconds(epoch, ROUND, "float32") == 532 / 10.0
+    slow_updates = Limits(ROUND.cache_bytes, {"float32": 1e9}, ROUND.read_bytes_per_second, {"L2": 0.5})
+    assert limit_seconds(epoch, slow_updates, "float32") == 208 / 0.5
+    slow_reading = Limits(ROUND.cache_bytes, {"float32": 1e9}, {"L1": 0.1}, ROUND.update_bytes_per_second)
+    assert limit_seconds(epoch, slow_reading, "float32") == 100 / 0.1
+
+
+def test_weights_that_are_only_read_have_the_bandwidth_of_reading() -> None:
+    fast = Limits(ROUND.cache_bytes, {"float32": 1e9}, ROUND.read_bytes_per_second, ROUND.update_bytes_per_second)
+    assert limit_seconds(work_of(TINY, _case("forward", 1)), fast, "float32") == 104 / 4.0
+    assert limit_seconds(work_of(TINY, _case("gradient", 1)), fast, "float32") == 208 / 8.0
+
+
+def test_a_working_set_lives_in_the_smallest_level_that_holds_it() -> None:
+    sizes = (1, 100, 101, 1000, 1001)
+    assert [ROUND.level_of(size) for size in sizes] == ["L1", "L1", "L2", "L2", BEYOND]
+
+
+def test_limits_of_a_run_are_medians_over_the_blocks_with_so_many_threads() -> None:
+    def stored(speed: float) -> dict:
+        bandwidths = {"L1": 2 * speed}
+        return {
+            "cache_bytes": {"L1": 100},
+            "flops_per_second": {"float32": speed},
+            "read_bytes_per_second": bandwidths,
+            "update_bytes_per_second": bandwidths,
+        }
+
+    found = limits_of([(1, stored(1.0)), (2, stored(50.0)), (1, stored(9.0)), (1, stored(3.0))])
+    assert {threads: limits.flops_per_second["float32"] for threads, limits in found.items()} == {1: 3.0, 2: 50.0}
+    assert found[1].read_bytes_per_second == {"L1": 6.0}
+    assert limits_of([]) == {}
+
+
+def test_roofs_rise_with_the_intensity_up_to_the_peak() -> None:
+    assert roofs(ROUND, "float64", [0.25, 1.0, 10.0]) == {
+        "L1": [4.0, 5.0, 5.0],
+        "L2": [2.0, 5.0, 5.0],
+        BEYOND: [0.25, 1.0, 5.0],
+    }
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_every_limit_of_this_machine_is_measured(threads: int) -> None:
+    limits = measure_limits(("float32", "float64"), threads)
+    levels = {"L1", "L2", BEYOND}
+    assert set(limits.flops_per_second) == {"float32", "float64"}
+    assert set(limits.read_bytes_per_second) == set(limits.update_bytes_per_second) == levels
+    for speeds in (limits.flops_per_second, limits.read_bytes_per_second, limits.update_bytes_per_second):
+        assert all(math.isfinite(speed) and speed > 0 for speed in speeds.values())
+    text = limit_sentences({threads: limits})[0]
+    assert f"Limits on {threads} thread" in text
+    assert all(word in text for word in ("float32", "float64", "in L1", "in L2", BEYOND))
+
+
+def test_a_product_cannot_be_faster_than_its_limit_by_more_than_noise() -> None:
+    """A limit that was counted or timed wrongly by a factor shows at once: this product is among those it is from."""
+    from time import perf_counter  # noqa: PLC0415
+
+    A = np.ones((640, 640), np.float32)
+    B, C = A.copy(), A.copy()
+    np.matmul(A, B, out=C)
+    seconds = []
+    for _ in range(5):
+        begin = perf_counter()
+        np.matmul(A, B, out=C)
+        seconds.append(perf_counter() - begin)
+    speed = 2 * 640**3 / min(seconds)
+    assert 1 / 8 < speed / measure_limits(("float32",)).flops_per_second["float32"] < 8
+
+
+def test_cache_sizes_are_read_as_the_system_writes_them() -> None:
+    assert [_bytes(text) for text in ("48K", "2M", "512", "", "unknown")] == [49152, 2097152, 512, 0, 0]
+    assert all(size > 0 for size in cache_bytes().values())
+
+
+def test_memory_of_the_limits_begins_on_a_huge_page_and_is_written() -> None:
+    with _mapping(1 << 16) as memory:
+        assert memory.ctypes.data % (1 << 21) == 0
+        assert len(memory) == 1 << 16
+        assert (memory.view(np.float64) == 1).all()
+
+
+def test_a_share_is_written_in_per_cent() -> None:
+    assert [share(value) for value in (0.612, 1.3, math.nan)] == ["61.2 %", "130 %", "-"]
