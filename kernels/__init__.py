@@ -8,18 +8,21 @@
 array([2., 1.])
 """
 
+from kernels.choice import Choice, choose
 from kernels.descent import Diverged, Fit, descent_name, fit
 from kernels.errors import InputError
 from kernels.network import Network
 from kernels.registry import Variant, VariantError, get, unavailable, variants
 
 __all__ = [
+    "Choice",
     "Diverged",
     "Fit",
     "InputError",
     "Network",
     "Variant",
     "VariantError",
+    "choose",
     "descent_name",
     "fit",
     "get",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
+from kernels.choice import AUTO, choose
 from kernels.contract import Array, Epoch, Gradient, Order
 from kernels.network import Network
 from kernels.validation import check_batch_size, check_problem, check_seed, check_start, check_training
@@ -69,8 +70,8 @@ def build_epoch(gradient: Gradient) -> Epoch:
 class Fit:
     """What a fit returns.
 
-    ``theta`` (p,) are the parameters after the last epoch; ``losses`` has the loss before the first
-    epoch and after each one, so ``len(losses) == epochs + 1``.
+    ``variant`` is the name of the one that computed, never "auto". ``theta`` (p,) are the parameters after the
+    last epoch; ``losses`` has the loss before the first epoch and after each one, so ``len(losses) == epochs + 1``.
     """
 
     network: Network
@@ -125,7 +126,8 @@ def fit(
     ----------
     X : (n, d) float32 or float64
     Y : (n, k), of the same dtype
-    variant : name, one of ``kernels.variants()``, or a Variant of your own
+    variant : name, one of ``kernels.variants()``, or a Variant of your own, or ``"auto"``: the first that
+        ``kernels.choose`` names for this network, X and batch size; ``Fit.variant`` says which that was
     batch_size : rows per update, 1 (stochastic) to n (batch descent)
     learning_rate : positive and finite
     epochs : passes over the data, 0 or more
@@ -140,9 +142,9 @@ def fit(
     Diverged
         If the loss or a parameter is no longer finite, or the loss has grown 10,000-fold.
     """
-    kernel = _kernel(variant)
     X, Y = check_problem(network, X, Y)
     check_training(len(X), batch_size, learning_rate, epochs)
+    kernel = _kernel(variant, network, X, batch_size)
     check_seed(seed)
     rate = float(learning_rate)
     start, shuffle = (np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(2))
@@ -155,10 +157,14 @@ def fit(
     return Fit(network, kernel.name, batch_size, descent_name(batch_size, len(X)), rate, seed, theta, losses)
 
 
-def _kernel(variant: str | Variant) -> Variant:
+def _kernel(variant: str | Variant, network: Network, X: Array, batch_size: int) -> Variant:
     from kernels import registry  # noqa: PLC0415 - the registry builds epochs with this module
 
-    return variant if isinstance(variant, registry.Variant) else registry.get(variant)
+    if isinstance(variant, registry.Variant):
+        return variant
+    if isinstance(variant, str) and variant == AUTO:  # an array would compare value by value
+        return registry.get(choose(network, X, batch_size).names[0])
+    return registry.get(variant)
 
 
 def _descend(

@@ -55,6 +55,8 @@ class Variant:
     """Whether a call with arrays of new shapes compiles anew (``COMPILES_SHAPES`` in the module)."""
     labels_only: bool = False
     """Whether targets of cross-entropy must be one-hot, or 0 and 1 for one output (``LABELS_ONLY`` in the module)."""
+    falls_back: str | None = None
+    """Where it computes on another path than its own, and on which, in one line (``FALLS_BACK`` in the module)."""
 
 
 class Registry:
@@ -203,7 +205,18 @@ def as_variant(name: str, module: ModuleType, *, required: tuple[str, ...] = REQ
         supports=getattr(module, "supports", _any),
         compiles_shapes=getattr(module, "COMPILES_SHAPES", False),
         labels_only=getattr(module, "LABELS_ONLY", False),
+        falls_back=_falls_back(name, module),
     )
+
+
+def _falls_back(name: str, module: ModuleType) -> str | None:
+    note = getattr(module, "FALLS_BACK", None)
+    if note is not None and (not isinstance(note, str) or not note.strip() or "\n" in note):
+        raise VariantError(
+            f"variant {name!r} has a FALLS_BACK that is no line of text: "
+            "say in one line what falls back where, or leave it out"
+        )
+    return note
 
 
 def _check_parameters(name: str, module: ModuleType) -> None:

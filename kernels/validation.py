@@ -17,12 +17,10 @@ ROW_SUM_ULPS = 16
 
 def check_problem(network: Network, X: Array, Y: Array) -> tuple[Array, Array]:
     """Return X (n, d) and Y (n, k) C-contiguous, or raise InputError."""
-    if not isinstance(network, Network):
-        raise InputError(
-            f"network must be a kernels.Network, got {type(network).__name__}: make one, such as Network.linear(d, k)"
-        )
-    _check_array("X", X, network.n_inputs, "inputs")
-    _check_array("Y", Y, network.n_outputs, "outputs")
+    check_inputs(network, X)
+    _check_finite("X", X)
+    _check_form("Y", Y, network.n_outputs, "outputs")
+    _check_finite("Y", Y)
     if X.dtype != Y.dtype:
         raise InputError(f"X is {X.dtype} but Y is {Y.dtype}: convert one of them with .astype")
     if len(X) != len(Y):
@@ -30,6 +28,15 @@ def check_problem(network: Network, X: Array, Y: Array) -> tuple[Array, Array]:
     if network.loss == "cross_entropy":
         _check_labels(network, Y)
     return np.ascontiguousarray(X), np.ascontiguousarray(Y)
+
+
+def check_inputs(network: Network, X: Array) -> None:
+    """Raise InputError unless X (n, d) is a native float array of the network's width; values are not looked at."""
+    if not isinstance(network, Network):
+        raise InputError(
+            f"network must be a kernels.Network, got {type(network).__name__}: make one, such as Network.linear(d, k)"
+        )
+    _check_form("X", X, network.n_inputs, "inputs")
 
 
 def check_shapes(network: Network, theta: Array, X: Array, Y: Array | None = None) -> None:
@@ -82,7 +89,7 @@ def check_batch_size(batch_size: int, n: int) -> None:
         raise InputError(f"the batch size must be a whole number from 1 to {n} (all rows), got {batch_size}")
 
 
-def _check_array(name: str, values: Array, columns: int, what: str) -> None:
+def _check_form(name: str, values: Array, columns: int, what: str) -> None:
     if not isinstance(values, np.ndarray) or values.dtype.name not in DTYPES:
         kind = getattr(values, "dtype", type(values).__name__)
         raise InputError(f"{name} must be a float32 or float64 array, got {kind}: use np.asarray({name}, float)")
@@ -101,6 +108,9 @@ def _check_array(name: str, values: Array, columns: int, what: str) -> None:
         raise InputError(
             f"{name} has {values.shape[1]} columns but the network has {columns} {what}: change one of them"
         )
+
+
+def _check_finite(name: str, values: Array) -> None:
     bad = np.argwhere(~np.isfinite(values))
     if len(bad):
         row, column = bad[0]

@@ -12,11 +12,13 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from markupsafe import escape
 
 from gdbench import cold_start
 from gdbench.grid import profiles
 from gdbench.payback import BASELINE, epochs_to_pay, payback, sentence
 from gdbench.records import read_run
+from gdbench.results import rebuild
 
 from .helpers import ROOT, add_variant, copy_sources, finish, gdbench, start, wait_for
 
@@ -99,7 +101,7 @@ def test_the_raw_file_holds_every_process_and_every_call(run: Path) -> None:
 def test_the_table_is_rebuilt_from_the_raw_file(copy: Path) -> None:
     before = (copy / "cold_start.csv").read_bytes()
     (copy / "cold_start.csv").unlink()
-    cold_start.write_table(copy)
+    rebuild(copy)
     assert (copy / "cold_start.csv").read_bytes() == before
 
 
@@ -159,7 +161,7 @@ def _plan(*options: str, cwd: Path) -> dict[str, Any]:
 
 
 def test_the_profile_decides_and_the_option_overrides_it(tmp_path: Path) -> None:
-    assert {name for name, profile in profiles().items() if profile.cold_start} == {"regular", "full"}
+    assert {name for name, profile in profiles().items() if profile.cold_start} == {"regular", "peers", "full"}
     regular, without = (
         _plan("--profile", "regular", cwd=tmp_path),
         _plan("--profile", "regular", "--no-cold-start", cwd=tmp_path),
@@ -271,3 +273,26 @@ def test_no_payback_without_the_baseline_or_a_compiled_start() -> None:
 
 def test_the_methodology_explains_it() -> None:
     assert "## Cold start" in (ROOT / "benchmarks" / "METHODOLOGY.md").read_text(encoding="utf-8")
+
+
+def test_both_reports_have_a_section_where_it_was_measured(run: Path) -> None:
+    found = read_run(run)
+    report, html = ((run / name).read_text(encoding="utf-8") for name in ("report.md", "report.html"))
+    assert "## Cold start\n" in report
+    assert '<section id="cold-start">' in html
+    assert cold_start.sentences(found)
+    for text in cold_start.sentences(found):
+        assert f"- {text}\n" in report
+        assert str(escape(text)) in html
+    for table in cold_start.tables(found):
+        assert f"### {table.title}\n" in report
+        assert str(escape(table.title)) in html
+
+
+def test_reports_have_no_such_section_where_it_was_not_measured(copy: Path) -> None:
+    (copy / "raw" / "cold_start.json").unlink()
+    (copy / "cold_start.csv").unlink()
+    rebuild(copy)
+    assert not (copy / "cold_start.csv").exists()
+    assert "Cold start" not in (copy / "report.md").read_text(encoding="utf-8")
+    assert 'id="cold-start"' not in (copy / "report.html").read_text(encoding="utf-8")

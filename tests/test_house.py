@@ -60,7 +60,9 @@ def _calls(tree: ast.AST) -> Iterator[str]:
 @pytest.mark.parametrize("path", _sources(KERNELS), ids=lambda path: path.stem)
 def test_kernels_import_numbers_only(path: Path) -> None:
     allowed = {"kernels", "numba", "numpy", "scipy", *sys.stdlib_module_names}
-    assert _imports(_tree(path)) <= allowed
+    helper = path.parent.name == "variants" and path.stem.startswith("_")
+    compiler = {"llvmlite"} if helper else set()  # Numba's own, for intrinsics; no variant needs it by itself
+    assert _imports(_tree(path)) <= allowed | compiler
     assert not _imports(_tree(path)) & PEERS
 
 
@@ -74,6 +76,8 @@ def test_only_a_peer_calls_torch_or_jax_and_only_the_one_of_its_name(path: Path)
 def test_kernels_have_no_clock_and_touch_no_files(path: Path) -> None:
     tree = _tree(path)
     assert not _imports(tree) & {"time", "timeit", "datetime", "os", "io", "pathlib", "tempfile", "logging", "random"}
+    if path.parent.name != "variants":  # memory in huge pages, a buffer for each thread: only a variant's matter
+        assert not _imports(tree) & {"mmap", "threading"}
     assert not {"open", "print", "input", "np.load", "np.save"} & set(_calls(tree))
 
 

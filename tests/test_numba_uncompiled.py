@@ -12,10 +12,13 @@ from numba.core.dispatcher import Dispatcher
 
 import kernels
 
+INTRINSIC = {"tiled", "sparse"}
+"""Their products are written in LLVM's language, which Python cannot run: only the compiled form exists."""
 COMPILED = [
     name
     for name in kernels.variants()
-    if any(isinstance(value, Dispatcher) for value in vars(import_module(f"kernels.variants.{name}")).values())
+    if name not in INTRINSIC
+    and any(isinstance(value, Dispatcher) for value in vars(import_module(f"kernels.variants.{name}")).values())
 ]
 UNCOMPILED_RUN = """
 import sys, numba, numpy as np, kernels

@@ -64,22 +64,22 @@ def test_every_file_is_a_variant_under_its_stem() -> None:
     assert all(kernels.get(name).name == name for name in kernels.variants())
 
 
-def test_the_four_of_the_contract_come_first_plainest_first() -> None:
-    assert LADDER == ("reference", "vectorized", "buffered", "jit")
-    assert kernels.variants()[:4] == LADDER
-    assert list(kernels.variants()[4:]) == sorted(kernels.variants()[4:])
+def test_the_known_ones_come_first_plainest_first() -> None:
+    assert LADDER == ("reference", "vectorized", "buffered", "jit", "tiled", "sparse")
+    assert kernels.variants()[: len(LADDER)] == LADDER
+    assert list(kernels.variants()[len(LADDER) :]) == sorted(kernels.variants()[len(LADDER) :])
 
 
 def test_each_variant_says_what_it_is_and_whose_its_epoch_is() -> None:
     summaries = [kernels.get(name).summary for name in kernels.variants()]
     assert all(summaries)
     assert len(set(summaries)) == len(summaries)
-    assert [kernels.get(name).owns_epoch for name in LADDER] == [False, False, True, True]
+    assert [kernels.get(name).owns_epoch for name in LADDER] == [False, False, True, True, True, True]
 
 
 def test_new_files_are_found_after_the_known_ones_in_alphabetical_order(tmp_path: Path) -> None:
     answer = _ask(tmp_path, {"zebra.py": CORRECT, "alpha.py": CORRECT}, "zebra")
-    others = sorted({*kernels.variants()[4:], "alpha", "zebra"})
+    others = sorted({*kernels.variants()[len(LADDER) :], "alpha", "zebra"})
     assert answer == {
         "variants": [*LADDER, *others],
         "unavailable": kernels.unavailable(),
@@ -90,7 +90,7 @@ def test_new_files_are_found_after_the_known_ones_in_alphabetical_order(tmp_path
 def test_a_file_whose_name_begins_with_an_underscore_is_a_helper_and_no_variant(tmp_path: Path) -> None:
     files = {"_shared.py": CORRECT.split("\n", 2)[2], "peer.py": CORRECT.replace("vectorized", "_shared")}
     answer = _ask(tmp_path, files, "peer", "_shared")
-    assert answer["variants"] == [*LADDER, *sorted({*kernels.variants()[4:], "peer"})]
+    assert answer["variants"] == [*LADDER, *sorted({*kernels.variants()[len(LADDER) :], "peer"})]
     assert answer["unavailable"] == kernels.unavailable()
     assert answer["peer"] == "A copy of _shared."
     assert str(answer["_shared"]).startswith("there is no variant '_shared': choose one of ")
@@ -177,3 +177,16 @@ def test_a_module_without_epoch_gets_one_from_its_gradient(tmp_path: Path, probl
     np.testing.assert_allclose(
         variant.epoch(*arguments, np.arange(5), 5, 0.5), problem.theta - 0.5 * variant.gradient(*arguments), rtol=1e-12
     )
+
+
+def test_a_variant_says_in_one_line_where_it_falls_back_or_nothing(tmp_path: Path) -> None:
+    note = "one row of weights: vectorized"
+    assert as_variant("specimen", _module(tmp_path, CORRECT)).falls_back is None
+    assert as_variant("specimen", _module(tmp_path, f"{CORRECT}\nFALLS_BACK = {note!r}\n")).falls_back == note
+
+
+@pytest.mark.parametrize("value", ["3", "''", "'two\\nlines'", "lambda: 'text'"])
+def test_a_note_on_falling_back_that_is_no_line_is_refused(tmp_path: Path, value: str) -> None:
+    module = _module(tmp_path, f"{CORRECT}\nFALLS_BACK = {value}\n")
+    with pytest.raises(VariantError, match=r"^variant 'specimen' has a FALLS_BACK that is no line of text: say in one"):
+        as_variant("specimen", module)

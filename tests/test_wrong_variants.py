@@ -28,7 +28,7 @@ def epoch(network, theta, X, Y, order, batch_size, learning_rate):
         theta = theta - learning_rate * len(rows) / batch_size * gradient(network, theta, X[rows], Y[rows])
     return theta
 '''
-RIGHT = {"reference", "vectorized", "buffered", "jit", "copied"}
+RIGHT = {"reference", "vectorized", "buffered", "jit", "tiled", "sparse", "copied"}
 WRONG = {"flipped", "short_batch"}
 DEADLY = {"exits": "code 7", "reads_null": "code -11"}
 EXIT_CODES = (0, 1, 3, 5)
@@ -215,11 +215,27 @@ def test_a_right_variant_needs_its_file_and_nothing_else(sources: Path, checked:
         assert "copied" in (run.folder / name).read_text(encoding="utf-8")
 
 
+def test_list_says_where_a_variant_falls_back(sources: Path, tmp_path: Path) -> None:
+    own = tmp_path / "sources"
+    shutil.copytree(sources, own)
+    add_variant(own, "noted", end=NOTE)
+    listed = json.loads(gdbench("list", "--json", "-", cwd=tmp_path, sources=own).stdout)["variants"]
+    notes = {entry["name"]: entry["falls_back"] for entry in listed}
+    assert notes["noted"] == "networks without a hidden layer are vectorized"
+    assert notes["copied"] is None
+    table = gdbench("list", cwd=tmp_path, sources=own).stdout
+    assert "; falls back: networks without a hidden layer are vectorized" in table
+    (line,) = [line for line in table.splitlines() if line.startswith("copied ")]
+    assert "falls back" not in line
+    assert "None" not in line
+
+
 FUNCTIONS = """
 def forward(network, theta, X): ...
 def loss(network, theta, X, Y): ...
 def gradient(network, theta, X, Y): ...
 """
+NOTE = "\nFALLS_BACK = 'networks without a hidden layer are vectorized'\n"
 MALFORMED = {
     "lacks": (FUNCTIONS.replace("gradient", "slope"), "lacks gradient"),
     "renames": (FUNCTIONS.replace("forward(network, theta, X)", "forward(network, theta, x)"), "(network, theta, X)"),

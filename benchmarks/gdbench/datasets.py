@@ -10,6 +10,7 @@ import hashlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ import platformdirs
 
 from gdbench import synthetic
 from gdbench.storage import replacing
+from gdbench.units import digits
 from kernels import InputError
 from kernels.contract import Array
 from kernels.errors import choices, unknown
@@ -163,6 +165,13 @@ def load(name: str, dtype: npt.DTypeLike = np.float64) -> Dataset:
         scaling, origin = source.scaling, source.origin
     X, Y = np.ascontiguousarray(X, dtype), np.ascontiguousarray(Y, dtype)
     return Dataset(name, X, Y, kind=kind, scaling=scaling, origin=origin, sha256=digest)
+
+
+@cache
+def describe_zeros(name: str) -> str:
+    """Say how much of the rows of a data set is zero, such as ``81 % zeros``; it is loaded for it, once."""
+    density = load(name).density
+    return "no zeros" if density == 1 else f"{digits(100 * (1 - density))} % zeros"
 
 
 def cache_folder() -> Path:

@@ -44,7 +44,7 @@ def describe() -> dict[str, Any]:
         "cores": psutil.cpu_count(logical=False) or os.cpu_count(),
         "logical_cores": os.cpu_count(),
         "pinned": bool(allowed_cores()),
-        "caches": _caches(),
+        "caches": caches(),
         "memory_bytes": psutil.virtual_memory().total,
         "transparent_huge_pages": _read("/sys/kernel/mm/transparent_hugepage/enabled"),
         "governor": _read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
@@ -101,8 +101,8 @@ def _cpu_model() -> str:
     return platform.processor() or platform.machine()
 
 
-def _caches() -> dict[str, str]:
-    """Sizes as Linux tells them, such as ``{"L1 Data": "48K"}``; empty elsewhere."""
+def caches() -> dict[str, str]:
+    """Return the sizes of one core's caches as Linux tells them, such as ``{"L1 Data": "48K"}``; empty elsewhere."""
     found = {}
     for index in sorted(Path("/sys/devices/system/cpu/cpu0/cache").glob("index*")):
         level, kind, size = (_read(index / name) for name in ("level", "type", "size"))

@@ -22,9 +22,12 @@ import numpy as np
 import numpy.typing as npt
 from scipy.linalg import blas
 
-from gdbench.environment import _caches
+from gdbench.environment import caches
 from gdbench.work import BEYOND, Limits
 from kernels.contract import Array
+from kernels.variants._emitter import VECTOR_BYTES
+from kernels.variants._layout import HUGE_PAGE_BYTES, PRIVATE
+from kernels.variants._tiles import MOST_VECTORS, product
 
 PRODUCTS = ((640, 640, 640), (256, 784, 128), (784, 256, 128))
 """(m, k, n): a square large enough for the peak, and the products of a 784-128-10 network at 256 rows."""
@@ -38,7 +41,6 @@ BEYOND_BYTES = 1 << 25
 """Working set beyond L2, at least: like the largest data sets of the grid, which a large shared cache may hold."""
 BEYOND_FACTOR = 16
 """The same in sizes of L2."""
-HUGE_PAGE_BYTES = 1 << 21
 USUAL_CACHES = {"L1": 32 << 10, "L2": 1 << 20}
 """Where the system does not tell."""
 STREAMS = 8
@@ -49,28 +51,29 @@ Memory = npt.NDArray[np.uint8]
 def measure_limits(dtypes: Iterable[str], threads: int = 1) -> Limits:
     """Return the limits of this process with so many threads; takes about a third of a second.
 
-    A matrix product is that of the better of the two BLAS in use, NumPy's and SciPy's, which compiled kernels call.
+    A matrix product is the best of three: the two BLAS in use, NumPy's and SciPy's, which compiled kernels call, and
+    the register tiles of the variant ``tiled``, since a limit that a variant goes beyond would be none.
     Bandwidths are those of Numba's loops, which go over a small working set many times in one call; NumPy's own
     cost per call would be most of what is seen in L1. With several threads each has a working set of its own in L1 and
     L2, and a share of the one beyond.
     """
     caches = cache_bytes()
     sizes = {**{level: threads * (size // 2) for level, size in caches.items()}, BEYOND: _beyond(caches)}
-    product: defaultdict[str, float] = defaultdict(float)  # the best so far, as below
-    read, update = product.copy(), product.copy()
+    products: defaultdict[str, float] = defaultdict(float)  # the best so far, as below
+    read, update = products.copy(), products.copy()
     with _mapping(max(*sizes.values(), _product_bytes())) as memory:
         for _ in range(ROUNDS):
             for dtype in dtypes:
-                product[dtype] = max(product[dtype], _peak(memory, dtype))
+                products[dtype] = max(products[dtype], _peak(memory, dtype))
             for level, size in sizes.items():
                 read[level] = max(read[level], _bandwidth(memory[:size], _read, threads))
                 update[level] = max(update[level], 2 * _bandwidth(memory[:size], _update, threads))
-    return Limits(caches, dict(product), dict(read), dict(update))
+    return Limits(caches, dict(products), dict(read), dict(update))
 
 
 def cache_bytes() -> dict[str, int]:
     """Sizes of one core's L1 data cache and of its L2; usual ones where the system does not tell."""
-    told = _caches()
+    told = caches()
     names = {"L1": ("L1 Data", "L1 Unified"), "L2": ("L2 Unified", "L2 Data")}
     texts = {level: next((told[name] for name in of if name in told), "") for level, of in names.items()}
     return {level: _bytes(text) or USUAL_CACHES[level] for level, text in texts.items()}
@@ -88,13 +91,13 @@ def _beyond(caches: dict[str, int]) -> int:
 
 
 def _product_bytes() -> int:
-    return max(8 * (m * k + k * n + m * n) for m, k, n in PRODUCTS)
+    return max(8 * (m * k + (k + m) * (n + VECTOR_BYTES)) for m, k, n in PRODUCTS)
 
 
 @contextmanager
 def _mapping(size: int) -> Iterator[Memory]:
     """Give memory that begins on a huge page and holds ones of float64; it is unmapped when nothing refers to it."""
-    mapped = mmap.mmap(-1, size + HUGE_PAGE_BYTES)
+    mapped = mmap.mmap(-1, size + HUGE_PAGE_BYTES, **PRIVATE)
     with suppress(AttributeError, OSError, ValueError):  # huge pages are Linux's, and may be switched off there
         mapped.madvise(mmap.MADV_HUGEPAGE)
     memory = np.frombuffer(mapped, np.uint8)
@@ -116,7 +119,7 @@ def _best(call: Callable[[], object], repeats: int) -> float:
 
 
 def _peak(memory: Memory, dtype: str) -> float:
-    """FLOP/s of the fastest product of any shape by either BLAS."""
+    """FLOP/s of the fastest product of any shape by either BLAS, or by the tiles of our own."""
     gemm = {"float32": blas.sgemm, "float64": blas.dgemm}[dtype]
     found = []
     for m, k, n in PRODUCTS:
@@ -124,8 +127,20 @@ def _peak(memory: Memory, dtype: str) -> float:
         numpy_product = partial(np.matmul, A, B, out=C)
         # the same memory as columns: SciPy's interface copies anything else
         scipy_product = partial(gemm, 1.0, B.T, A.T, beta=0.0, c=C.T, overwrite_c=True)
-        found += [2 * m * k * n / _best(product, REPEATS) for product in (numpy_product, scipy_product)]
+        tiled_product = partial(_tiled, memory.view(dtype), m, k, n)
+        products = (numpy_product, scipy_product, tiled_product)
+        found += [2 * m * k * n / _best(product, REPEATS) for product in products]
     return max(found)
+
+
+def _tiled(values: Array, m: int, k: int, n: int) -> None:
+    """Multiply like the variant ``tiled``, on one thread: A (m, k) row by row, B (k, n) and C (m, n) in panels."""
+    width = MOST_VECTORS * VECTOR_BYTES // values.itemsize
+    panels = -(-n // width)
+    for panel in range(panels):
+        b = m * k + panel * k * width
+        c = m * k + (panels * k + panel * m) * width
+        product(MOST_VECTORS, m, values, c, values, 0, k, 1, b, k)
 
 
 def _matrices(values: Array, shapes: tuple[tuple[int, int], ...]) -> list[Array]:

@@ -6,8 +6,10 @@ import math
 
 import pandas as pd
 
+from gdbench import cold_start
 from gdbench.environment import commit, one_line
 from gdbench.findings import CAUTION, sentences
+from gdbench.limit_table import limit_tables
 from gdbench.peers_table import peer_sentences, peer_tables
 from gdbench.pictures import ROOFLINE
 from gdbench.records import Run
@@ -31,7 +33,9 @@ def render(run: Run) -> str:
         "of our fastest variant; speeds relative to the fastest peer have their interval over processes.",
         *(table_lines(table) for table in peer_tables(run)),
         *peer_sentences(run),
+        *(table_lines(table) for table in limit_tables(run)),
         *_limits(run),
+        *_cold_start(run),
         "## Certificates",
         "Worst error against its tolerance, both relative to the largest true value of that output.",
         _certificates(run.certificates),
@@ -50,8 +54,17 @@ def _limits(run: Run) -> list[str]:
     return ["## Roofline", *limit_sentences(run.limits), f"![Roofline]({ROOFLINE})"] if run.limits else []
 
 
+def _cold_start(run: Run) -> list[str]:
+    """Return what the variants cost before their first epoch; nothing for a run that did not measure it."""
+    tables, sentences = cold_start.tables(run), cold_start.sentences(run)
+    if not tables:
+        return []
+    lines = "\n".join(f"- {sentence}" for sentence in sentences)
+    return ["## Cold start", *(table_lines(table) for table in tables), *filter(None, [lines])]
+
+
 def table_lines(table: Table) -> str:
-    """Return one table of times as Markdown."""
+    """Return one table as Markdown."""
     lines = [f"### {table.title}", "", _line(table.head), _line(["---"] * len(table.head))]
     for position, row in enumerate(table.rows):
         lines.append(

@@ -17,8 +17,10 @@ import pandas as pd
 from markupsafe import Markup
 
 import gdbench
+from gdbench import cold_start
 from gdbench.environment import one_line
 from gdbench.findings import CAUTION, headline_task, sentences
+from gdbench.limit_table import limit_tables
 from gdbench.peers_table import peer_sentences, peer_tables
 from gdbench.records import CERTIFICATE_COLUMNS, Run
 from gdbench.roofline import limit_sentences
@@ -64,9 +66,11 @@ def render(run: Run) -> str:
             "peers": [name for name in run.summary["variant"].unique() if is_peer(name)],
             "limits": {threads: asdict(found) for threads, found in run.limits.items()},
         },
-        peer_tables=peer_tables(run),
+        peer_tables=[*peer_tables(run), *limit_tables(run)],
         peer_sentences=peer_sentences(run),
         limit_sentences=limit_sentences(run.limits),
+        cold_tables=cold_start.tables(run),
+        cold_sentences=cold_start.sentences(run),
         plotly=Markup(_packed_plotly()),
         version=gdbench.__version__,
     )

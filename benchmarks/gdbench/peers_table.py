@@ -6,6 +6,7 @@ import math
 
 import pandas as pd
 
+from gdbench.datasets import describe_zeros
 from gdbench.findings import experiments, headline_task
 from gdbench.records import Run
 from gdbench.roofline import share
@@ -26,7 +27,7 @@ def peer_tables(run: Run) -> list[Table]:
     and the ratio of their speeds with its interval. Without peers the last two rows are left out.
     """
     return [
-        _table(f"{network} on {dataset}", part)
+        _table(f"{network} on {dataset} ({describe_zeros(dataset)})", part)
         for (network, dataset), table in experiments(run.summary)
         for _, part in table[table["task"] == headline_task(table)].groupby("threads", sort=False)
         if (part["status"] == MEASURED).any()

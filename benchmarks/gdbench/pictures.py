@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import EngFormatter, NullFormatter
 
+from gdbench.datasets import describe_zeros
 from gdbench.findings import experiments, headline_task
 from gdbench.records import Run
 from gdbench.storage import replacing
@@ -26,6 +27,7 @@ GREYS = ("#8a8f98", "#a9adb4", "#6b7078", "#bcc0c6", "#7d7468", "#9a9186")
 MARKERS = ("s", "D", "^", "v", "X", "P")
 """Of the peers, whose greys are close to one another."""
 LEGEND_ROW_INCHES = 0.2
+TITLE_POINTS = 9
 LABEL_RATIO = 1.4
 """Least ratio of two batch sizes that are both written at the axis."""
 STYLES: tuple[Literal["-", "--"], ...] = ("-", "--")
@@ -80,7 +82,8 @@ def write_panels(run: Run, path: Path, title: str, draw: Draw) -> None:
     for axes, (name, table) in zip(grid, panels, strict=False):
         task = table[table["task"] == headline_task(table)]
         draw(axes, task[task["status"] == MEASURED], look)
-        axes.set_title(f"{' on '.join(name)} ({table['sizes'].iloc[0].split(' ')[0]})", fontsize=10)
+        sizes = table["sizes"].iloc[0].split(" ")[0]
+        axes.set_title(f"{' on '.join(name)} ({sizes}), {describe_zeros(name[1])}", fontsize=TITLE_POINTS, wrap=True)
         axes.tick_params(labelsize=8)
         axes.grid(which="major", color="#dddddd", lw=0.6)
         axes.spines[["top", "right"]].set_visible(False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gdbench import markdown, page
+from gdbench import cold_start, markdown, page
 from gdbench.pictures import ROOFLINE, TIME_PER_ROW, write_picture
 from gdbench.records import Run, read_run, write_tables
 from gdbench.roofline_picture import write_roofline
@@ -12,9 +12,10 @@ from gdbench.storage import write_text
 
 
 def rebuild(folder: Path) -> Run:
-    """Read a run's raw files and write ``samples.csv``, ``summary.csv``, the pictures and both reports anew."""
+    """Read a run's raw files and write the tables, the pictures and both reports anew."""
     run = read_run(folder)
     write_tables(run)
+    cold_start.write_table(folder)
     write_picture(run, folder / TIME_PER_ROW)
     write_roofline(run, folder / ROOFLINE)
     write_text(folder / "report.md", markdown.render(run))

@@ -20,7 +20,8 @@ import numpy as np
 import kernels
 from gdbench import variants
 from gdbench.datasets import Dataset
-from kernels import Diverged, InputError, Network, Variant, descent_name
+from kernels import Choice, Diverged, InputError, Network, Variant, descent_name
+from kernels.choice import AUTO
 from kernels.contract import Array
 from kernels.validation import check_problem, check_seed, check_training
 
@@ -30,7 +31,7 @@ WARM_UP_ROWS = 2
 
 @dataclass(frozen=True)
 class Training:
-    """All that fixes a fit except the batch size."""
+    """All that fixes a fit except the batch size; with the variant auto, not yet that which computes."""
 
     network: Network
     dataset: Dataset
@@ -66,7 +67,7 @@ class Point:
 
 @dataclass(frozen=True)
 class History:
-    """What one fit went through; ``diverged`` or ``interrupted`` say why it ended early, if it did."""
+    """What one fit by a variant went through; ``diverged`` or ``interrupted`` say why it ended early, if it did."""
 
     descent: str
     batch_size: int
@@ -74,6 +75,7 @@ class History:
     points: tuple[Point, ...]
     diverged: Diverged | None = None
     interrupted: bool = False
+    variant: str = ""
 
     @property
     def epochs(self) -> int:
@@ -88,13 +90,21 @@ class History:
 
 def check(training: Training, batch_size: int) -> None:
     """Raise InputError unless the network takes the data and the settings make sense; starts nothing."""
-    _check_variant(variants.get(training.variant), training.network)
+    if training.variant != AUTO:
+        _check_variant(variants.get(training.variant), training.network)
     check_problem(training.network, training.dataset.X, training.dataset.Y)
     check_training(training.dataset.n_rows, batch_size, training.learning_rate, training.epochs)
     if training.epochs < 1:
         raise InputError(f"epochs must be at least 1 here, got {training.epochs}")
     check_seed(training.seed)
     training.start()
+
+
+def choice(training: Training, batch_size: int) -> Choice:
+    """Return the variants to try in turn: those of ``kernels.choose`` for auto, else the one that was named."""
+    if training.variant != AUTO:
+        return Choice((training.variant,), "")
+    return kernels.choose(training.network, training.dataset.X, batch_size)
 
 
 def _check_variant(kernel: Variant, network: Network) -> None:
@@ -154,7 +164,7 @@ def fit_descent(training: Training, *, batch_size: int, on_epoch: Callable[[Poin
     except KeyboardInterrupt:
         interrupted = True
     n = training.dataset.n_rows
-    return History(descent_name(batch_size, n), batch_size, n, tuple(points), diverged, interrupted)
+    return History(descent_name(batch_size, n), batch_size, n, tuple(points), diverged, interrupted, training.variant)
 
 
 def _run_in(training: Training, batch_size: int) -> None:
@@ -214,6 +224,7 @@ def answer(training: Training, histories: Sequence[History]) -> dict[str, Any]:
         {
             "descent": history.descent,
             "batch_size": history.batch_size,
+            "variant": history.variant,
             "diverged": str(history.diverged) if history.diverged else None,
             "history": [asdict(point) for point in history.points],
         }

@@ -15,7 +15,8 @@ import numpy.typing as npt
 
 from kernels.contract import Array
 from kernels.network import Network
-from kernels.variants._tiles import MOST_VECTORS, VECTOR_BYTES
+from kernels.variants._emitter import VECTOR_BYTES
+from kernels.variants._tiles import MOST_VECTORS
 
 COLUMNS = 13
 (
@@ -38,6 +39,8 @@ CHUNK_BYTES = 208 * 1024
 """Of data rows that are worked through at once: what a tenth of a second cache holds is still there for the update."""
 MOST_ROWS, FEWEST_ROWS = 126, 24
 HUGE_PAGE_BYTES = 2 * 1024 * 1024
+PRIVATE = {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, "MAP_PRIVATE") else {}
+"""Memory shared with other processes, the default of ``mmap``, gets no huge pages on most systems."""
 
 
 def chunk_rows(network: Network, itemsize: int, rows: int) -> int:
@@ -113,7 +116,7 @@ def memory(elements: int, dtype: npt.DTypeLike) -> Array:
 
 def _take(wanted: int) -> npt.NDArray[np.uint8]:
     size = -(-wanted // HUGE_PAGE_BYTES) * HUGE_PAGE_BYTES
-    block = mmap.mmap(-1, size + HUGE_PAGE_BYTES)
+    block = mmap.mmap(-1, size + HUGE_PAGE_BYTES, **PRIVATE)
     if hasattr(mmap, "MADV_HUGEPAGE"):
         block.madvise(mmap.MADV_HUGEPAGE)
     everything = np.frombuffer(block, np.uint8)

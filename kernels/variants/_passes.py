@@ -4,7 +4,7 @@
 """
 
 from kernels.variants._arguments import SIGMOID, SOFTMAX
-from kernels.variants._compiled import inlined
+from kernels.variants._compiled import inlined, part
 from kernels.variants._elementwise import activate, exponentials, multiply_slope
 from kernels.variants._layout import (
     BIAS,
@@ -15,7 +15,6 @@ from kernels.variants._layout import (
     INPUT_WIDTH,
     PANELS,
     SUMS,
-    THETA,
     TURNED,
     VECTORS,
     WEIGHTS,
@@ -25,49 +24,14 @@ from kernels.variants._tiles import product, turn_block
 
 
 @inlined
-def load_parameters(places, theta, memory):
-    """Lay the parameters theta out in memory, with zeros in the padding and in the steps; put the 1 in its place."""
-    start, size = places[0, WEIGHTS], places[0, BIAS]
-    memory[start : start + 2 * size] = 0
-    memory[0] = 1
-    for layer in range(1, len(places)):
-        _, fan_in, fan_out, width, source = _shape(places, layer)
-        for i in range(fan_in + 1):
-            for panel in range(places[layer, PANELS]):
-                to = _row(places, layer, panel, i)
-                columns = min(width, fan_out - panel * width)
-                first = source + i * fan_out + panel * width
-                for j in range(columns):
-                    memory[to + j] = theta[first + j]
-
-
-@inlined
-def store_parameters(places, memory, shift, theta):
-    """Copy parameters, or with the shift of the steps those, from memory into theta."""
-    for layer in range(1, len(places)):
-        _, fan_in, fan_out, width, target = _shape(places, layer)
-        for i in range(fan_in + 1):
-            for panel in range(places[layer, PANELS]):
-                source = _row(places, layer, panel, i) + shift
-                columns = min(width, fan_out - panel * width)
-                first = target + i * fan_out + panel * width
-                for j in range(columns):
-                    theta[first + j] = memory[source + j]
-
-
-@inlined
-def _shape(places, layer):
-    row = places[layer]
-    return row[PANELS], row[FAN_IN], row[FAN_OUT], row[WIDTH], row[THETA]
-
-
-@inlined
-def _row(places, layer, panel, i):
-    """Place of a row of a panel of weights; row ``fan_in`` is the bias."""
-    row = places[layer]
-    if i == row[FAN_IN]:
-        return row[BIAS] + panel * row[WIDTH]
-    return row[WEIGHTS] + (panel * row[FAN_IN] + i) * row[WIDTH]
+def add_steps(places, capacity, hidden, output, squared, memory, X, Y, order, start, m, scale, shift, data_rows):
+    """Add the gradient of a chunk of rows, times scale, to the parameters at a shift."""
+    find_rows(X, order, start, m, data_rows)
+    weigh_data(places, capacity, m, memory, X, data_rows)
+    forward_pass(places, hidden, capacity, m, memory)
+    output_delta(places, output, squared, capacity, m, memory, Y, order, start, scale)
+    backward(places, hidden, capacity, m, memory, shift)
+    update_by_data(places, capacity, m, memory, shift, X, data_rows)
 
 
 @inlined
@@ -77,7 +41,7 @@ def find_rows(X, order, start, m, rows):
         rows[i] = order[start + i] * X.shape[1]
 
 
-@inlined
+@part
 def weigh_data(places, capacity, m, memory, X, rows):
     """Weighted sums of the first layer for the data rows that begin at those places of X."""
     row = places[1]
@@ -88,7 +52,7 @@ def weigh_data(places, capacity, m, memory, X, rows):
         product(row[VECTORS], m, memory, sums, X, 0, 0, 1, weights, row[FAN_IN], rows, None)
 
 
-@inlined
+@part
 def update_by_data(places, capacity, m, memory, shift, X, rows):
     """Update the first layer by the data rows that begin at those places of X."""
     row = places[1]
@@ -142,15 +106,15 @@ def activate_layer(places, layer, code, capacity, m, memory):
         activate(code, memory[sums : sums + m * row[WIDTH]])
 
 
-@inlined
-def forward(places, hidden, capacity, m, memory):
+@part
+def forward_pass(places, hidden, capacity, m, memory):
     """Activations of the hidden layers and weighted sums of the last one, from the second layer's input on."""
     for layer in range(2, len(places)):
         activate_layer(places, layer - 1, hidden, capacity, m, memory)
         weighted_sums(places, layer, capacity, m, memory)
 
 
-@inlined
+@part
 def output_delta(places, output, squared, capacity, m, memory, Y, order, start, scale):
     """Write the deltas of the last layer, times scale, from its weighted sums and the targets."""
     row = places[-1]
@@ -169,7 +133,7 @@ def output_delta(places, output, squared, capacity, m, memory, Y, order, start, 
                 memory[deltas + i * width + j] = (a - Y[target, panel * width + j]) * slope * scale
 
 
-@inlined
+@part
 def activate_output(places, output, capacity, m, memory):
     """Replace the weighted sums of the last layer by the network's outputs."""
     if output == SOFTMAX:
@@ -224,7 +188,7 @@ def _share(places, capacity, i, memory):
             memory[sums + j] *= share
 
 
-@inlined
+@part
 def backward(places, hidden, capacity, m, memory, shift):
     """Deltas of the layers above the first, and their updates, added to the parameters at a shift."""
     for layer in range(len(places) - 1, 1, -1):
@@ -290,16 +254,6 @@ def update_bias(places, layer, capacity, m, memory, shift):
         deltas = row[DELTAS] + panel * capacity * row[WIDTH]
         bias = row[BIAS] + panel * row[WIDTH] + shift
         product(row[VECTORS], 1, memory, bias, memory, 0, 0, 0, deltas, m)  # the left operand is the 1 at place 0
-
-
-@inlined
-def take_steps(places, memory):
-    """Add the steps to the parameters, and clear them."""
-    start, size = places[0, WEIGHTS], places[0, BIAS]
-    parameters, steps = memory[start : start + size], memory[start + size : start + 2 * size]
-    for i in range(size):
-        parameters[i] += steps[i]
-        steps[i] = 0
 
 
 @inlined

@@ -5,7 +5,7 @@ what takes the time. Here row t + 1 is weighed by the weights that the update by
 the first layer are kept twice, as they are and transposed, so that both directions read them in order.
 """
 
-from kernels.variants._compiled import inlined
+from kernels.variants._compiled import inlined, part
 from kernels.variants._elementwise import multiply_slope
 from kernels.variants._layout import (
     DELTAS,
@@ -20,7 +20,7 @@ from kernels.variants._layout import (
     WIDTH,
 )
 from kernels.variants._passes import activate_layer, bias_to_sums, output_delta, turn, update_bias
-from kernels.variants._tiles import sweep_panel
+from kernels.variants._tiles import sweep
 
 
 @inlined
@@ -36,7 +36,7 @@ def alternate(places):
     return others
 
 
-@inlined
+@part
 def start_rows(places, others, memory):
     """Let the row before the first be one that updates nothing; transpose the weights."""
     last = len(places) - 1
@@ -46,7 +46,7 @@ def start_rows(places, others, memory):
         turn(places, layer, memory)
 
 
-@inlined
+@part
 def weigh_row(before, now, first, hidden, memory):
     """Weigh the row now in the layers from ``first`` on, and update their weights by the row before."""
     for layer in range(first, len(now)):
@@ -58,10 +58,10 @@ def weigh_row(before, now, first, hidden, memory):
         for panel in range(row[PANELS]):
             sums, deltas = row[SUMS] + panel * width, before[layer, DELTAS] + panel * width
             weights = row[WEIGHTS] + panel * row[FAN_IN] * width
-            sweep_panel(row[VECTORS], memory, sums, weights, before[layer, INPUT], deltas, row[INPUT], row[FAN_IN])
+            sweep(row[VECTORS], memory, sums, weights, before[layer, INPUT], deltas, row[INPUT], row[FAN_IN])
 
 
-@inlined
+@part
 def deltas_of_row(before, now, hidden, output, squared, memory, Y, order, t, rate):
     """Deltas of the row now, the updates of the transposed weights by the row before, and of the biases by both."""
     output_delta(now, output, squared, 1, 1, memory, Y, order, t, -rate)
@@ -80,5 +80,5 @@ def _lower_delta(before, now, layer, hidden, memory):
     for panel in range(below[PANELS]):
         turned = row[TURNED] + panel * height * lower
         to, activations = below[DELTAS] + panel * lower, before[layer - 1, SUMS] + panel * lower
-        sweep_panel(below[VECTORS], memory, to, turned, before[layer, DELTAS], activations, row[DELTAS], row[FAN_OUT])
+        sweep(below[VECTORS], memory, to, turned, before[layer, DELTAS], activations, row[DELTAS], row[FAN_OUT])
     multiply_slope(hidden, memory[below[SUMS] : below[SUMS] + size], memory[below[DELTAS] : below[DELTAS] + size])

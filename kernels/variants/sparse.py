@@ -8,12 +8,14 @@ each unit. Faster where most of the data is zero; where a sample of rows says it
 import numpy as np
 
 from kernels.contract import Array, Order
+from kernels.density import MOST_DENSE, share_of_nonzeros
 from kernels.network import Network
 from kernels.validation import check_batch_size
 from kernels.variants import tiled
 from kernels.variants._arguments import arrays, check_order, codes
 from kernels.variants._compiled import compiled, inlined
 from kernels.variants._elementary import flush_subnormals, restore
+from kernels.variants._emitter import VECTOR_BYTES, WIDE
 from kernels.variants._layout import (
     BIAS,
     DELTAS,
@@ -27,28 +29,20 @@ from kernels.variants._layout import (
     memory,
     plan,
 )
+from kernels.variants._parameters import load_parameters, store_parameters, take_steps
 from kernels.variants._passes import (
     backward,
     bias_to_sums,
-    load_parameters,
+    forward_pass,
     output_delta,
-    store_parameters,
-    take_steps,
     update_bias,
 )
-from kernels.variants._passes import (
-    forward as forward_pass,
-)
 from kernels.variants._single_rows import alternate, deltas_of_row, start_rows, weigh_row
-from kernels.variants._tiles import VECTOR_BYTES, WIDE, chosen_product, chosen_update, list_block
+from kernels.variants._tiles import list_block, multiply_chosen, update_chosen
 
-MOST_DENSE = 0.4
-"""Share of nonzeros above which the dense products are faster."""
 LISTED_ROWS = 252
 """Rows whose nonzeros are listed at once: the more, the longer is the list of a column."""
-SAMPLED_ROWS = 64
-"""From which the share is estimated: evenly spread, so that data sorted by class are seen whole."""
-
+FALLS_BACK = "data with more than 40 % nonzeros, and forward, loss and gradient: as tiled"
 
 forward, loss, gradient = tiled.forward, tiled.loss, tiled.gradient
 
@@ -57,7 +51,7 @@ def epoch(
     network: Network, theta: Array, X: Array, Y: Array, order: Order, batch_size: int, learning_rate: float
 ) -> Array:
     """Parameters (p,) after one pass over the rows in the given order."""
-    if _density(X) > MOST_DENSE:
+    if share_of_nonzeros(X) > MOST_DENSE:
         return tiled.epoch(network, theta, X, Y, order, batch_size, learning_rate)
     check_batch_size(batch_size, len(order))
     theta, X, Y = arrays(network, theta, X, Y)
@@ -65,18 +59,12 @@ def epoch(
     places, elements = plan(network, theta.itemsize, capacity)
     listed = capacity * network.n_inputs
     work = memory(elements + listed, theta.dtype)
-    index = np.empty((2, listed + VECTOR_BYTES), np.int32)  # a whole vector is written at the end
+    index = np.empty((2, listed), np.int32)
     rate = theta.dtype.type(learning_rate)
     order = np.ascontiguousarray(order)
     return _run_epoch(
         places, capacity, *codes(network), work, elements, index, theta, X, Y, order, int(batch_size), rate
     )
-
-
-def _density(X: Array) -> float:
-    """Share of nonzeros in rows spread over the data."""
-    sample = X[:: max(1, len(X) // SAMPLED_ROWS)]
-    return np.count_nonzero(sample) / sample.size
 
 
 @compiled
@@ -168,7 +156,7 @@ def _weighted_sums(places, capacity, m, memory, index, in_row):
         weights = row[WEIGHTS] + panel * d * width
         for i in range(m):
             sums = row[SUMS] + (panel * capacity + i) * width
-            chosen_product(row[VECTORS], memory, sums, data + i * d, index, i * d, weights, in_row[i])
+            multiply_chosen(row[VECTORS], memory, sums, data + i * d, index, i * d, weights, in_row[i])
 
 
 @inlined
@@ -178,7 +166,7 @@ def _update_by_row(places, memory, index, count):
     for panel in range(row[PANELS]):
         weights = row[WEIGHTS] + panel * row[FAN_IN] * row[WIDTH]
         deltas = row[DELTAS] + panel * row[WIDTH]
-        chosen_update(row[VECTORS], memory, weights, index, 0, places[0, DELTAS], deltas, count)
+        update_chosen(row[VECTORS], memory, weights, index, 0, places[0, DELTAS], deltas, count)
 
 
 @inlined
@@ -207,4 +195,4 @@ def _update_by_column(places, capacity, memory, by_column, index, in_column, shi
             if in_column[j] > 0:
                 first = j * capacity
                 target = weights + j * width
-                chosen_product(row[VECTORS], memory, target, by_column + first, index, first, deltas, in_column[j])
+                multiply_chosen(row[VECTORS], memory, target, by_column + first, index, first, deltas, in_column[j])

@@ -2,12 +2,15 @@
 
 Differs from ``jit`` in its products and in what it does not do: no BLAS call, no stored weight gradient, no pass over
 memory between them. Rows are worked through in chunks that stay in the cache together with the weights; weights
-lie in panels that a tile reads as one stream; ``exp`` is a polynomial that LLVM vectorizes.
+lie in panels that a tile reads as one stream; ``exp`` is a polynomial that LLVM vectorizes. Large batches are shared
+among Numba's threads.
 """
 
+import threading
 from typing import Any
 
 import numpy as np
+from numba import get_num_threads
 
 from kernels.contract import Array, Order
 from kernels.network import Network
@@ -16,25 +19,23 @@ from kernels.variants._arguments import CODES, arrays, check_order, codes
 from kernels.variants._compiled import compiled, inlined
 from kernels.variants._elementary import flush_subnormals, restore
 from kernels.variants._elementwise import mean_loss
-from kernels.variants._layout import BIAS, DELTAS, FAN_OUT, chunk_rows, memory, plan
+from kernels.variants._layout import BIAS, DELTAS, FAN_OUT, HUGE_PAGE_BYTES, chunk_rows, memory, plan
+from kernels.variants._parallel import FEWEST_ROWS, epoch_in_parallel
+from kernels.variants._parameters import load_parameters, store_parameters, take_steps
 from kernels.variants._passes import (
     activate_output,
-    backward,
-    find_rows,
+    add_steps,
+    forward_pass,
     gather_row,
-    load_parameters,
-    output_delta,
     output_row,
-    store_parameters,
-    take_steps,
-    update_by_data,
     weigh_data,
-)
-from kernels.variants._passes import (
-    forward as forward_pass,
 )
 from kernels.variants._single import epoch_of_single
 from kernels.variants._single_rows import alternate, deltas_of_row, start_rows, weigh_row
+
+FALLS_BACK = "one layer with one output: plain loops that LLVM vectorizes along the inputs"
+_threads_are_free = threading.Lock()
+"""Not all of Numba's thread pools may be entered twice: a second caller waits."""
 
 
 def forward(network: Network, theta: Array, X: Array) -> Array:
@@ -65,9 +66,14 @@ def epoch(
     check_batch_size(batch_size, len(order))
     theta, X, Y = arrays(network, theta, X, Y)
     rate, order = theta.dtype.type(learning_rate), np.ascontiguousarray(order)
-    if network.n_layers == 1 and network.n_outputs == 1:
+    if network.n_layers == 1 and network.n_outputs == 1 and network.output != "softmax":
         _, output, squared = codes(network)
         return epoch_of_single(output, squared, theta, X, Y, order, int(batch_size), rate)
+    threads = get_num_threads()
+    if threads > 1 and batch_size >= threads * FEWEST_ROWS:
+        with _threads_are_free:
+            arguments = _prepared_for(threads, network, theta, batch_size)
+            return epoch_in_parallel(*arguments, theta, X, Y, order, int(batch_size), rate)
     return _run_epoch(*_prepared(network, theta, batch_size), theta, X, Y, order, int(batch_size), rate, False)
 
 
@@ -76,6 +82,14 @@ def _prepared(network: Network, theta: Array, rows: int) -> tuple[Any, ...]:
     capacity = chunk_rows(network, theta.itemsize, rows)
     places, elements = plan(network, theta.itemsize, capacity)
     return places, capacity, *codes(network), memory(elements, theta.dtype)
+
+
+def _prepared_for(threads: int, network: Network, theta: Array, rows: int) -> tuple[Any, ...]:
+    """Return the same for shares of such batches, with memory for each thread."""
+    capacity = chunk_rows(network, theta.itemsize, -(-rows // threads))
+    places, elements = plan(network, theta.itemsize, capacity)
+    apart = -(-elements * theta.itemsize // HUGE_PAGE_BYTES) * HUGE_PAGE_BYTES // theta.itemsize
+    return places, capacity, *codes(network), memory(threads * apart, theta.dtype).reshape(threads, apart)
 
 
 @compiled
@@ -122,17 +136,6 @@ def _batch_by_batch(places, capacity, hidden, output, squared, memory, X, Y, ord
             add_steps(places, capacity, hidden, output, squared, memory, X, Y, order, start, m, scale, shift, data_rows)
         if shift > 0 and not steps:
             take_steps(places, memory)
-
-
-@inlined
-def add_steps(places, capacity, hidden, output, squared, memory, X, Y, order, start, m, scale, shift, data_rows):
-    """Add the gradient of a chunk of rows, times scale, to the parameters at a shift."""
-    find_rows(X, order, start, m, data_rows)
-    weigh_data(places, capacity, m, memory, X, data_rows)
-    forward_pass(places, hidden, capacity, m, memory)
-    output_delta(places, output, squared, capacity, m, memory, Y, order, start, scale)
-    backward(places, hidden, capacity, m, memory, shift)
-    update_by_data(places, capacity, m, memory, shift, X, data_rows)
 
 
 @inlined

@@ -9,6 +9,7 @@ import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
+import kernels
 from gdbench import variants
 from gdbench.certificates import Job, able_on, all_certified, certify_all, contract_jobs, for_json, refusal
 from gdbench.cli.console import KERNEL_WRONG, OK, audience, json_option, notes, write_json
@@ -23,20 +24,24 @@ Examples:
 \b
   gdbench check
   gdbench check --variant jit --network mlp
+  gdbench check --peers --network softmax
   gdbench check --json -
 """
 
 
 @click.command("check", epilog=EXAMPLES)
 @filter_options("network", "dataset", "variant", "dtype")
+@click.option("--peers", "with_peers", is_flag=True, help="Certify the peers too, which takes minutes more.")
 @json_option
-def command(json_path: str | None, **filters: Any) -> int:
+def command(*, with_peers: bool, json_path: str | None, **filters: Any) -> int:
     """Prove every variant equal to the reference, on every network of the grid; times nothing.
+
+    Peers, which call other libraries, are left out unless --peers is given or --variant names them.
 
     Small networks of 0 to 3 hidden layers with every activation and loss are checked too, unless --network
     or --dataset asks for those of the grid. Exit code 4 when a variant is wrong.
     """
-    jobs = _jobs(Filters(**filters))
+    jobs = _jobs(Filters(**filters), variants.names() if with_peers else kernels.variants())
     rows = certify(jobs)
     write_json(json_path, {"certified": all_certified(rows), "certificates": for_json(rows)})
     out = audience(json_path)
@@ -87,13 +92,14 @@ def certificate_table(rows: list[dict[str, Any]]) -> Table:
     return table
 
 
-def _jobs(filters: Filters) -> list[Job]:
+def _jobs(filters: Filters, usual: tuple[str, ...]) -> list[Job]:
+    """Return what is to be certified; ``usual`` are the variants where none is named."""
     for name in filters.variant:
         variants.get(name)
     for name in filters.dtype:
         if name not in DTYPES:
             raise unknown("dtype", name, DTYPES)
-    names, dtypes = filters.variant or variants.names(), filters.dtype or DTYPES
+    names, dtypes = filters.variant or usual, filters.dtype or DTYPES
     pairs = select(experiments(), filters, "the grid")
     jobs = []
     for name, dataset in pairs:

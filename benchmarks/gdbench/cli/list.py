@@ -27,8 +27,7 @@ def command(json_path: str | None) -> int:
         table.add_column(min_width=14, style="cyan")
         table.add_column()
         for row in rows:
-            name, *details = row.values()
-            table.add_row(str(name), "; ".join(str(detail) for detail in details))
+            table.add_row(str(row["name"]), _details(row))
         if rows:
             out.print(table, "", highlight=False)
     return OK
@@ -38,7 +37,12 @@ def inventory() -> dict[str, list[dict[str, Any]]]:
     """Return everything that can be named on the command line, by kind."""
     return {
         "variants": [
-            {"name": name, "summary": kernels.get(name).summary.rstrip("."), "epoch": _epoch(name)}
+            {
+                "name": name,
+                "summary": kernels.get(name).summary.rstrip("."),
+                "epoch": _epoch(name),
+                "falls_back": kernels.get(name).falls_back,
+            }
             for name in kernels.variants()
         ],
         "peers": [
@@ -73,6 +77,12 @@ def inventory() -> dict[str, list[dict[str, Any]]]:
             for name, profile in profiles().items()
         ],
     }
+
+
+def _details(row: dict[str, Any]) -> str:
+    """What there is to say beside the name; what is not known is left out."""
+    said = {key: value for key, value in row.items() if key != "name" and value is not None}
+    return "; ".join(f"falls back: {value}" if key == "falls_back" else str(value) for key, value in said.items())
 
 
 def _epoch(name: str) -> str:

@@ -11,8 +11,7 @@ from typing import Any
 
 import click
 
-import kernels
-from gdbench import cold_measure, cold_start, variants
+from gdbench import cold_measure, left_out
 from gdbench.certificates import all_certified, for_json, jobs_of, refusal
 from gdbench.cli import cold_start as cold_start_in_terminal
 from gdbench.cli.check import certificate_table, certify
@@ -92,7 +91,7 @@ def command(
     if not resume:
         _create(folder, plan, cold)
     notes.print(_headline(plan, folder, cold), highlight=False, soft_wrap=True)
-    for remark in _left_out(plan, filters):
+    for remark in left_out.sentences(plan, filters.get("batch_size", ()), filters.get("variant", ())):
         notes.print(remark, style="yellow", highlight=False, markup=False, soft_wrap=True)
     try:
         _certify(folder, plan)
@@ -104,7 +103,6 @@ def command(
     except BlockFailed as error:
         fail(f"a block failed before its first case, so the run stopped; {error}", KERNEL_WRONG)
     run = rebuild(folder)
-    cold_start.write_table(folder)
     summary_json(json_path, run)
     show(run, audience(json_path))
     cold_start_in_terminal.show(run, audience(json_path))
@@ -183,18 +181,6 @@ def _verdict(rows: list[dict[str, Any]]) -> Any:
     return (
         f"[green]All {len(rows)} certificates granted[/]: the worst error is {digits(100 * strain)} % of its tolerance."
     )
-
-
-def _left_out(plan: Plan, filters: dict[str, Any]) -> list[str]:
-    """What was asked for, or could be, and is not measured: nothing is skipped in silence."""
-    missing = variants.unavailable() if profile(plan.profile).peers else kernels.unavailable()
-    remarks = [f"variant {name} is unavailable: {reason}" for name, reason in missing.items()]
-    rows = {f"{case.network} on {case.dataset}": case.n_rows for case in plan.cases}
-    for name, n in rows.items():
-        large = [size for size in filters.get("batch_size", ()) if size != "n" and size > n]
-        if large:
-            remarks.append(f"{name} has {n} rows: batch size {choices(large)} is left out there")
-    return remarks
 
 
 def _interrupted(folder: Path, plan: Plan) -> None:

@@ -10,11 +10,13 @@ from rich.table import Table
 
 from gdbench.cli.console import KERNEL_WRONG, OK, write_json
 from gdbench.findings import CAUTION, sentences
+from gdbench.limit_table import limit_tables
 from gdbench.peers_table import peer_sentences, peer_tables
 from gdbench.records import Run
 from gdbench.roofline import limit_sentences
 from gdbench.summary import FAILED, MEASURED
 from gdbench.tables import BEST, speed_tables
+from gdbench.tables import Table as Text
 
 ONE_LINE_WIDTH = 120
 """Columns of a terminal from which on time and speed stand beside each other."""
@@ -23,7 +25,7 @@ ONE_LINE_WIDTH = 120
 def show(run: Run, out: Console) -> None:
     """Print tables, sentences and where the files are."""
     joint = " " if out.width >= ONE_LINE_WIDTH else "\n"
-    for text in [*speed_tables(run), *(peer_tables(run) if run.summary["best_peer"].any() else [])]:
+    for text in [*speed_tables(run), *(_with_peers(run) if run.summary["best_peer"].any() else [])]:
         out.print(text.title, style="bold", highlight=False, markup=False, soft_wrap=True)
         table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
         for position, name in enumerate(text.head):
@@ -38,6 +40,10 @@ def show(run: Run, out: Console) -> None:
         out.print(sentence, highlight=False, markup=False)
     out.print(CAUTION, style="italic", highlight=False)
     out.print(f"\nReport: {run.folder / 'report.html'}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _with_peers(run: Run) -> list[Text]:
+    return [*peer_tables(run), *limit_tables(run)]
 
 
 def exit_code(run: Run) -> int:

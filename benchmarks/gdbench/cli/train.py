@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from itertools import count
 from pathlib import Path
@@ -13,15 +14,15 @@ from typing import Any
 
 import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
-from threadpoolctl import threadpool_info, threadpool_limits
+from threadpoolctl import threadpool_limits
 
 from gdbench import datasets, synthetic
 from gdbench.cases import PRESETS
-from gdbench.cli import train_tables
-from gdbench.cli.console import INTERRUPTED, KERNEL_WRONG, audience, fail, json_option, notes, write_json
-from gdbench.ladder import DATA_ROWS, certify
+from gdbench.cli import train_proof, train_tables
+from gdbench.cli.console import INTERRUPTED, audience, fail, json_option, notes, write_json
+from gdbench.cli.train_proof import Taken
 from gdbench.storage import check_writable, replacing, write_text
-from gdbench.training import History, Point, Training, answer, check, fit_descent, history_csv, warm_up
+from gdbench.training import History, Point, Training, answer, check, fit_descent, history_csv
 from gdbench.training_options import build_network, layer_sizes, read_batch_size, regimes
 from kernels import InputError, descent_name
 from kernels.errors import choices, unknown
@@ -60,7 +61,13 @@ PAIRS = choices(" + ".join(pair) for pair in OUTPUT_LOSSES)
     metavar="NAME",
     help=f"mlp: loss. Pairs: {PAIRS}. Default sigmoid + cross_entropy on classes, identity + squared_error else.",
 )
-@click.option("--variant", metavar="NAME", default="jit", show_default=True, help="Kernels to use, see gdbench list.")
+@click.option(
+    "--variant",
+    metavar="NAME",
+    default="jit",
+    show_default=True,
+    help="Kernels to use, see gdbench list; auto: those that suit network, data and batch size.",
+)
 @click.option("--batch-size", metavar="B", default="32", show_default=True, help="Rows per update, or n for all.")
 @click.option("--learning-rate", type=float, metavar="RATE", default=0.1, show_default=True, help="Constant step.")
 @click.option("--epochs", type=int, metavar="COUNT", default=20, show_default=True, help="Passes over the data.")
@@ -79,18 +86,21 @@ def command(*, output: str | None, json_path: str | None, **options: Any) -> Non
     with _enough_memory():
         training, batch_sizes = _plan(options)
         _headline(training, batch_sizes, json_path)
-        compile_seconds = warm_up(training)
-        with threadpool_limits(1, user_api="blas"):  # after the warm-up, which loads the libraries to be limited
-            proof = {**_certify(training), "compile_seconds": compile_seconds, "blas_threads": _blas_threads()}
-            _say(proof)
-            histories = _fit(training, batch_sizes)
+        taken = train_proof.take(training, batch_sizes)
+        for sentence in train_proof.sentences(training.variant, taken):
+            audience(json_path).print(sentence, highlight=False, markup=False, soft_wrap=True)
+        train_proof.say(taken)
+        with threadpool_limits(1, user_api="blas"):
+            histories = _fit(taken)
     interrupted = any(history.interrupted for history in histories)
     histories = _worth_keeping(histories)
-    files = _write(folder, training, histories)
+    names = choices(dict.fromkeys(history.variant for history in histories))
+    files = _write(folder, replace(training, variant=names), histories)
     show = audience(json_path)
     show.print(*train_tables.tables(training, histories), sep="\n")
     show.print(*train_tables.curves(histories), sep="\n", highlight=False, markup=False, soft_wrap=True)
     show.print(f"written: {choices(files)}", highlight=False, markup=False, soft_wrap=True)
+    proof = train_proof.answer(training.variant, taken)
     write_json(json_path, answer(training, histories) | proof | {"interrupted": interrupted, "files": files})
     if interrupted:
         fail("stopped: the files hold the epochs completed until then.", INTERRUPTED)
@@ -156,36 +166,7 @@ def _headline(training: Training, batch_sizes: Sequence[int], json_path: str | N
     )
 
 
-def _certify(training: Training) -> dict[str, Any]:
-    """Return what the certificate says, or exit: no seconds are reported of a variant that is wrong."""
-    data = training.dataset
-    rows = data.X[:DATA_ROWS], data.Y[:DATA_ROWS]
-    with notes.status("Certifying"):  # shown on a terminal only
-        certificate = certify(training.variant, training.network, data.X.dtype, data=rows)
-    if not certificate.certified:
-        fail(
-            f"variant {training.variant!r} disagrees with the reference on {training.network} ({certificate.where}), "
-            "so it is not timed: choose another --variant, or see gdbench check",
-            KERNEL_WRONG,
-        )
-    return {"certified": True, "max_error": certificate.max_error, "tolerance": certificate.tolerance}
-
-
-def _blas_threads() -> int | None:
-    """Threads that BLAS uses now; None where threadpoolctl does not know the library."""
-    return max((pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"), default=None)
-
-
-def _say(proof: dict[str, Any]) -> None:
-    lines = (
-        f"certified: worst error {proof['max_error']:.1e}, tolerance {proof['tolerance']:.1e}",
-        f"first call, mostly compilation: {proof['compile_seconds']:.2f} s",
-        f"BLAS threads: {proof['blas_threads'] or 'unknown'}, kept at 1 so that seconds can be compared",
-    )
-    notes.print(*lines, sep="\n", style="dim", highlight=False)
-
-
-def _fit(training: Training, batch_sizes: Sequence[int]) -> list[History]:
+def _fit(taken: Sequence[Taken]) -> list[History]:
     """Fit each regime under a progress bar; Ctrl-C ends the list early."""
     histories: list[History] = []
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
@@ -193,9 +174,10 @@ def _fit(training: Training, batch_sizes: Sequence[int]) -> list[History]:
     with Progress(
         *columns, console=notes, transient=True, auto_refresh=False, disable=not notes.is_terminal
     ) as progress:
-        for batch_size in batch_sizes:
-            task = progress.add_task(descent_name(batch_size, training.dataset.n_rows), total=training.epochs)
-            histories.append(fit_descent(training, batch_size=batch_size, on_epoch=_show(training, progress, task)))
+        for entry in taken:
+            training, size = entry.training, entry.batch_size
+            task = progress.add_task(descent_name(size, training.dataset.n_rows), total=training.epochs)
+            histories.append(fit_descent(training, batch_size=size, on_epoch=_show(training, progress, task)))
             progress.refresh()
             if histories[-1].interrupted:
                 break

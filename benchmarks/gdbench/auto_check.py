@@ -1,0 +1,81 @@
+"""Whether ``variant="auto"`` takes the right one: its choice against the measured best, in every cell of a run."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pandas as pd
+
+import kernels
+from gdbench import datasets
+from gdbench.cases import NetworkSpec
+from gdbench.peer_speed import CELL
+from gdbench.records import Run
+from gdbench.summary import FAILED, MEASURED
+from gdbench.units import times
+from gdbench.variants import is_peer
+from kernels import Choice
+
+TASK = "epoch"
+"""The task that a fit repeats."""
+MOST_SLOWDOWN = 1.1
+"""Time relative to the best variant up to which auto's is as good: 10 % slower."""
+COLUMNS = [*CELL, "auto", "best", "slowdown", "within"]
+
+
+def auto_table(summary: pd.DataFrame, networks: dict[str, NetworkSpec]) -> pd.DataFrame:
+    """Return a row per cell: auto's variant, the best of ours, seconds of the first over those of the second.
+
+    Parameters
+    ----------
+    summary : a row per case, as in ``summary.csv``
+    networks : those of the run's plan, by name
+
+    Returns
+    -------
+    DataFrame
+        Columns ``network, dataset, task, batch_size, dtype, threads, auto, best, slowdown, within``; ``slowdown`` is
+        NaN, and ``within`` false, where the run did not measure auto's variant.
+    """
+    epochs = summary[(summary["task"] == TASK) & ~summary["variant"].map(is_peer).astype(bool)]
+    rows = []
+    for (dataset, dtype), part in epochs.groupby(["dataset", "dtype"], sort=False):
+        X = datasets.load(str(dataset), str(dtype)).X
+        for key, cell in part.groupby(CELL, sort=False):
+            identity: dict[str, Any] = dict(zip(CELL, key, strict=True))
+            network = networks[identity["network"]].build(str(dataset))
+            choice = kernels.choose(network, X, int(identity["batch_size"]))
+            rows.append({**identity, **_judge(cell, choice)})
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def sentences(run: Run) -> list[str]:
+    """Return how often auto is within 10 % of our best in a run, and the worst cell; nothing without epochs of ours."""
+    return in_words(auto_table(run.summary, run.plan.networks))
+
+
+def in_words(table: pd.DataFrame) -> list[str]:
+    """Say what a table of ``auto_table`` shows; cells in which auto's variant was not measured are counted apart."""
+    judged = table[table["slowdown"].notna()]
+    unjudged = len(table) - len(judged)
+    found = [f"In {unjudged} of {len(table)} cells the variant that auto takes was not measured."] if unjudged else []
+    if judged.empty:
+        return found
+    worst = judged.sort_values("slowdown", kind="stable").iloc[-1]
+    return [
+        f"auto takes a variant within 10 % of the best of ours in {judged['within'].sum()} of {len(judged)} cells "
+        f"(worst: {worst['auto']} takes {times(worst['slowdown'])} the time of {worst['best']}, {worst['network']} on "
+        f"{worst['dataset']} in {worst['dtype']} at batch size {worst['batch_size']}, threads {worst['threads']}).",
+        *found,
+    ]
+
+
+def _judge(cell: pd.DataFrame, choice: Choice) -> dict[str, Any]:
+    """Compare the first choice that is not refused with the fastest; both are empty where nothing was measured."""
+    refused = set(cell["variant"][cell["status"] == FAILED])
+    auto = next((name for name in choice.names if name not in refused), "")
+    measured = cell[cell["status"] == MEASURED].set_index("variant")["seconds"]
+    best = "" if measured.empty else str(measured.idxmin())
+    slowdown = float(measured[auto] / measured[best]) if auto in measured else math.nan
+    return {"auto": auto, "best": best, "slowdown": slowdown, "within": slowdown <= MOST_SLOWDOWN}

@@ -1,0 +1,184 @@
+"""Writes LLVM code for operations on whole vectors: what the intrinsics of ``_tiles`` are made of.
+
+Numba has no vectors of its own, and leaves it to LLVM to find them in loops; here they are written down, with the loops
+that hold sums in registers. A vector is as wide as the processor's registers.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import llvmlite.binding
+from llvmlite import ir
+from numba.core import cgutils, types
+
+WIDE = bool(llvmlite.binding.get_host_cpu_features().get("avx512f", False))
+VECTOR_BYTES = 64 if WIDE else 32
+"""Width of a vector; narrower registers (SSE, NEON) hold it as a pair."""
+LATENCY_SUMS = 8
+"""Independent sums that keep two units busy whose multiply-add takes four cycles."""
+WORD = ir.IntType(64)
+Body = Callable[[Any, list[Any]], list[Any]]
+
+
+def emitted(kinds: Sequence[Any], write: Callable[..., Any], returns: Any = types.void) -> tuple[Any, Any]:
+    """Return what an intrinsic returns: the signature, and the code that ``write(emitter, *values)`` writes.
+
+    Values are data pointers for arrays, words for integers; the vectors have the type of the first float array.
+    """
+    kept = (types.Array, types.NoneType, types.Omitted)
+    signature = returns(*(kind if isinstance(kind, kept) else types.int64 for kind in kinds))
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        floats = (kind.dtype for kind in kinds if isinstance(kind, types.Array) and isinstance(kind.dtype, types.Float))
+        emit = Emitter(context, builder, next(floats))
+        pairs = zip(signature.args, arguments, strict=True)
+        found = write(
+            emit, *(emit.pointer(kind, value) if isinstance(kind, types.Array) else value for kind, value in pairs)
+        )
+        return context.get_dummy_value() if found is None else found
+
+    return signature, code
+
+
+class Emitter:
+    """Writes operations on vectors; all arrays are flat, all places are counted in elements."""
+
+    def __init__(self, context: Any, builder: Any, kind: Any) -> None:
+        self.context, self.builder, self.kind = context, builder, kind
+        self.element = context.get_value_type(kind)
+        self.lanes = VECTOR_BYTES * 8 // kind.bitwidth
+        self.vector = ir.VectorType(self.element, self.lanes)
+        self.fma = cgutils.get_or_insert_function(
+            builder.module,
+            ir.FunctionType(self.vector, [self.vector] * 3),
+            f"llvm.fma.v{self.lanes}f{self.element.intrinsic_name[1:]}",
+        )
+
+    def pointer(self, kind: Any, value: Any) -> Any:
+        """Pointer to the data of an array."""
+        return self.context.make_array(kind)(self.context, self.builder, value).data
+
+    def at(self, data: Any, place: Any) -> Any:
+        """Pointer to an element."""
+        return self.builder.gep(data, [place])
+
+    def load(self, data: Any, place: Any, vector: int = 0) -> Any:
+        """Vector that begins so many vectors behind a place."""
+        pointer = self._vector_pointer(data, place, vector)
+        return self.builder.load(pointer, align=self.kind.bitwidth // 8)
+
+    def store(self, value: Any, data: Any, place: Any, vector: int = 0) -> None:
+        """Store a vector so many vectors behind a place."""
+        self.builder.store(value, self._vector_pointer(data, place, vector), align=self.kind.bitwidth // 8)
+
+    def splat(self, data: Any, place: Any) -> Any:
+        """Vector whose lanes are all the element at a place."""
+        scalar = self.builder.load(self.at(data, place))
+        single = self.builder.insert_element(
+            ir.Constant(self.vector, ir.Undefined), scalar, ir.Constant(ir.IntType(32), 0)
+        )
+        zeros = ir.Constant(ir.VectorType(ir.IntType(32), self.lanes), [0] * self.lanes)
+        return self.builder.shuffle_vector(single, ir.Constant(self.vector, ir.Undefined), zeros)
+
+    def multiply_add(self, a: Any, b: Any, c: Any) -> Any:
+        """``a b + c``, rounded once."""
+        return self.builder.call(self.fma, [a, b, c])
+
+    def shuffle(self, a: Any, b: Any, places: list[int]) -> Any:
+        """Vector of chosen elements of two."""
+        return self.builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(ir.IntType(32), self.lanes), places))
+
+    def add(self, a: Any, b: Any) -> Any:
+        """``a + b``."""
+        return self.builder.fadd(a, b)
+
+    def zero(self) -> Any:
+        """Vector of zeros."""
+        return ir.Constant(self.vector, [ir.Constant(self.element, 0.0)] * self.lanes)
+
+    def element_at(self, data: Any, place: Any) -> Any:
+        """Load one element."""
+        return self.builder.load(self.at(data, place))
+
+    def chosen_row(self, index: Any, place: Any, start: Any, vectors: int) -> Any:
+        """Place of the row of a panel whose number is at a place of an index of 32 bits."""
+        number = self.builder.sext(self.element_at(index, place), WORD)
+        return self.builder.add(start, self.builder.mul(number, ir.Constant(WORD, vectors * self.lanes)))
+
+    def add_to(self, sums: list[Any], data: Any, place: Any) -> None:
+        """Add vectors to those that lie side by side from a place on."""
+        for v, total in enumerate(sums):
+            self.store(self.add(self.load(data, place, v), total), data, place, v)
+
+    def _vector_pointer(self, data: Any, place: Any, vector: int) -> Any:
+        place = self.builder.add(place, ir.Constant(WORD, vector * self.lanes))
+        return self.builder.bitcast(self.at(data, place), self.vector.as_pointer())
+
+    def for_vectors(self, vectors: Any, numbers: Sequence[int], write: Callable[[int], None]) -> None:
+        """Write the code for each number of vectors, of which the value at run time chooses one."""
+        for number in numbers:
+            with self.builder.if_then(self.builder.icmp_signed("==", vectors, ir.Constant(WORD, number))):
+                write(number)
+
+    def strips(self, rows: Any, sizes: Sequence[int], write: Callable[[Any, int], None]) -> None:
+        """Divide rows into strips of the first size, what is left into strips of the next, and so on."""
+        builder, place = self.builder, cgutils.alloca_once_value(self.builder, ir.Constant(WORD, 0))
+        for size in sizes:
+            head, inside, after = (
+                builder.append_basic_block(name) for name in ("strip.head", "strip.body", "strip.end")
+            )
+            builder.branch(head)
+            builder.position_at_end(head)
+            done = builder.load(place)
+            fits = builder.icmp_signed(">=", builder.sub(rows, done), ir.Constant(WORD, size))
+            builder.cbranch(fits, inside, after)
+            builder.position_at_end(inside)
+            write(done, size)
+            builder.store(builder.add(done, ir.Constant(WORD, size)), place)
+            builder.branch(head)
+            builder.position_at_end(after)
+
+    def loop(self, count: Any, sums: list[Any], body: Body) -> list[Any]:
+        """Run the body for 0 .. count - 1 with sums that stay in registers; return them after the last round."""
+        builder, before = self.builder, self.builder.block
+        head, inside, after = (builder.append_basic_block(name) for name in ("tile.head", "tile.body", "tile.end"))
+        builder.branch(head)
+        builder.position_at_end(head)
+        position = builder.phi(WORD)
+        position.add_incoming(ir.Constant(WORD, 0), before)
+        kept = [builder.phi(self.vector) for _ in sums]
+        for phi, start in zip(kept, sums, strict=True):
+            phi.add_incoming(start, before)
+        builder.cbranch(builder.icmp_signed("<", position, count), inside, after)
+        builder.position_at_end(inside)
+        results = body(position, list(kept))
+        last = builder.block
+        position.add_incoming(builder.add(position, ir.Constant(WORD, 1)), last)
+        for phi, result in zip(kept, results, strict=True):
+            phi.add_incoming(result, last)
+        builder.branch(head)
+        builder.position_at_end(after)
+        return list(kept)
+
+    def chained_loop(self, count: Any, sums: list[Any], body: Body) -> list[Any]:
+        """Run the body like ``loop``; few sums are split into more, so that no product waits for the one before."""
+        builder, chains = self.builder, max(1, LATENCY_SUMS // len(sums))
+        if chains == 1:
+            return self.loop(count, sums, body)
+        full = builder.sdiv(count, ir.Constant(WORD, chains))
+        done = builder.mul(full, ir.Constant(WORD, chains))
+        size = len(sums)
+
+        def several(k: Any, sums: list[Any]) -> list[Any]:
+            first = builder.mul(k, ir.Constant(WORD, chains))
+            found = []
+            for chain in range(chains):
+                place = builder.add(first, ir.Constant(WORD, chain))
+                found += body(place, sums[chain * size : (chain + 1) * size])
+            return found
+
+        parts = self.loop(full, sums + [self.zero()] * (size * (chains - 1)), several)
+        sums = parts[:size]
+        for chain in range(1, chains):
+            sums = [self.add(a, b) for a, b in zip(sums, parts[chain * size : (chain + 1) * size], strict=True)]
+        return self.loop(builder.sub(count, done), sums, lambda k, sums: body(builder.add(done, k), sums))
