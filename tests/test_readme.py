@@ -1,16 +1,22 @@
-"""The README shows the example run as it is; ``python tests/test_readme.py --update`` writes it anew."""
+"""The README shows the committed runs as they are; ``python tests/test_readme.py --update`` writes them anew."""
 
 import sys
 from pathlib import Path
 
+import pytest
+
+from gdbench import auto_check, cold_start
 from gdbench.findings import CAUTION, sentences
+from gdbench.limit_table import limit_tables
 from gdbench.markdown import table_lines
-from gdbench.records import read_run
+from gdbench.peers_table import peer_sentences, peer_tables
+from gdbench.process_spread import spread_tables
+from gdbench.records import Run, read_run
 from gdbench.tables import speed_tables
 
 ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
-BEGIN, END = "<!-- example: begin", "<!-- example: end -->"
+BEGIN, END = "<!-- {name}: begin", "<!-- {name}: end -->"
 SHOWN = "mlp on mnist5k"
 
 
@@ -19,37 +25,57 @@ def example() -> str:
     run = read_run(ROOT / "reports" / "example")
     table = next(table for table in speed_tables(run) if table.title.startswith(SHOWN))
     findings = "\n".join(f"- {sentence}" for sentence in sentences(run))
-    return "\n\n".join(
-        [
-            f"From `{run.plan.command}` on {run.environment['date'][:10]}; all of it in "
-            "[reports/example](reports/example/report.md).",
-            "![Time per row over batch size](reports/example/time_per_row.png)",
-            table_lines(table),
-            findings,
-            CAUTION,
-        ]
-    )
+    picture = "![Time per row over batch size](reports/example/time_per_row.png)"
+    return "\n\n".join([_origin("example", run), picture, table_lines(table), findings, CAUTION])
 
 
-def split() -> tuple[str, str, str]:
+def peers() -> str:
+    """Means, the table of one network and the fractions of the limit of the committed run against the peers."""
+    run = read_run(ROOT / "reports" / "peers")
+    table = next(table for table in peer_tables(run) if table.title.startswith(SHOWN))
+    said = "\n".join(f"- {sentence}" for sentence in [*peer_sentences(run), *auto_check.sentences(run)])
+    return "\n\n".join([_origin("peers", run), said, *map(table_lines, [table, *limit_tables(run)])])
+
+
+def limits() -> str:
+    """What the run of our variants alone shows: fractions of the limit, ranges over processes, cold starts."""
+    run = read_run(ROOT / "reports" / "limits")
+    said = "\n".join(f"- {sentence}" for sentence in cold_start.sentences(run))
+    tables = [*limit_tables(run), *spread_tables(run), *cold_start.tables(run)[:1]]
+    return "\n\n".join([_origin("limits", run), *map(table_lines, tables), said])
+
+
+SECTIONS = {"example": example, "peers": peers, "limits": limits}
+
+
+def _origin(name: str, run: Run) -> str:
+    folder = f"[reports/{name}](reports/{name}/report.md)"
+    return f"From `{run.plan.command}` on {run.environment['date'][:10]}; all of it in {folder}."
+
+
+def split(name: str) -> tuple[str, str, str]:
     text = README.read_text(encoding="utf-8")
-    head, rest = text.split(BEGIN, 1)
+    begin, end = BEGIN.format(name=name), END.format(name=name)
+    head, rest = text.split(begin, 1)
     marker, rest = rest.split("\n", 1)
-    shown, tail = rest.split(END, 1)
-    return head + BEGIN + marker + "\n", shown.strip("\n"), END + tail
+    shown, tail = rest.split(end, 1)
+    return head + begin + marker + "\n", shown.strip("\n"), end + tail
 
 
-def test_readme_shows_the_example_run_as_it_is() -> None:
-    assert split()[1] == example()
+@pytest.mark.parametrize("name", SECTIONS)
+def test_readme_shows_the_committed_run_as_it_is(name: str) -> None:
+    assert split(name)[1] == SECTIONS[name]()
 
 
-def test_the_example_is_whole_and_of_the_default_profile() -> None:
-    run = read_run(ROOT / "reports" / "example")
+@pytest.mark.parametrize(("name", "profile"), [("example", "quick"), ("peers", "peers"), ("limits", "limits")])
+def test_the_committed_run_is_whole_and_of_its_profile(name: str, profile: str) -> None:
+    run = read_run(ROOT / "reports" / name)
     assert run.complete
-    assert run.plan.profile == "quick"
+    assert run.plan.profile == profile
     assert (run.summary["status"] == "measured").all()
 
 
 if __name__ == "__main__" and "--update" in sys.argv:
-    head, _, tail = split()
-    README.write_text(f"{head}{example()}\n{tail}", encoding="utf-8")
+    for section, show in SECTIONS.items():
+        before, _, after = split(section)
+        README.write_text(f"{before}{show()}\n{after}", encoding="utf-8")

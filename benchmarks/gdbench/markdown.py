@@ -6,12 +6,13 @@ import math
 
 import pandas as pd
 
-from gdbench import cold_start
+from gdbench import auto_check, cold_start
 from gdbench.environment import commit, one_line
 from gdbench.findings import CAUTION, sentences
 from gdbench.limit_table import limit_tables
 from gdbench.peers_table import peer_sentences, peer_tables
 from gdbench.pictures import ROOFLINE
+from gdbench.process_spread import spread_tables
 from gdbench.records import Run
 from gdbench.roofline import limit_sentences
 from gdbench.tables import BEST, Table, speed_tables
@@ -33,7 +34,8 @@ def render(run: Run) -> str:
         "of our fastest variant; speeds relative to the fastest peer have their interval over processes.",
         *(table_lines(table) for table in peer_tables(run)),
         *peer_sentences(run),
-        *(table_lines(table) for table in limit_tables(run)),
+        *auto_check.sentences(run),
+        *(table_lines(table) for table in [*limit_tables(run), *spread_tables(run)]),
         *_limits(run),
         *_cold_start(run),
         "## Certificates",

@@ -17,11 +17,12 @@ import pandas as pd
 from markupsafe import Markup
 
 import gdbench
-from gdbench import cold_start
+from gdbench import auto_check, cold_start
 from gdbench.environment import one_line
 from gdbench.findings import CAUTION, headline_task, sentences
 from gdbench.limit_table import limit_tables
 from gdbench.peers_table import peer_sentences, peer_tables
+from gdbench.process_spread import spread_tables
 from gdbench.records import CERTIFICATE_COLUMNS, Run
 from gdbench.roofline import limit_sentences
 from gdbench.statistics import CONFIDENCE
@@ -66,8 +67,8 @@ def render(run: Run) -> str:
             "peers": [name for name in run.summary["variant"].unique() if is_peer(name)],
             "limits": {threads: asdict(found) for threads, found in run.limits.items()},
         },
-        peer_tables=[*peer_tables(run), *limit_tables(run)],
-        peer_sentences=peer_sentences(run),
+        peer_tables=[*peer_tables(run), *limit_tables(run), *spread_tables(run)],
+        peer_sentences=[*peer_sentences(run), *auto_check.sentences(run)],
         limit_sentences=limit_sentences(run.limits),
         cold_tables=cold_start.tables(run),
         cold_sentences=cold_start.sentences(run),

@@ -8,6 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from gdbench import auto_check
 from gdbench.cli.console import KERNEL_WRONG, OK, write_json
 from gdbench.findings import CAUTION, sentences
 from gdbench.limit_table import limit_tables
@@ -36,7 +37,7 @@ def show(run: Run, out: Console) -> None:
         out.print(table, "", highlight=False)
     for sentence in sentences(run):
         out.print(sentence, highlight=False, markup=False, style="red" if sentence.startswith("FAILED") else None)
-    for sentence in [*peer_sentences(run), *limit_sentences(run.limits)]:
+    for sentence in [*peer_sentences(run), *auto_check.sentences(run), *limit_sentences(run.limits)]:
         out.print(sentence, highlight=False, markup=False)
     out.print(CAUTION, style="italic", highlight=False)
     out.print(f"\nReport: {run.folder / 'report.html'}", highlight=False, markup=False, soft_wrap=True)
