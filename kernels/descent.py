@@ -127,7 +127,8 @@ def fit(
     X : (n, d) float32 or float64
     Y : (n, k), of the same dtype
     variant : name, one of ``kernels.variants()``, or a Variant of your own, or ``"auto"``: the first that
-        ``kernels.choose`` names for this network, X and batch size; ``Fit.variant`` says which that was
+        ``kernels.choose`` names for this network, X and batch size; ``Fit.variant`` says which that was.
+        Nothing is certified here: ``gdbench check`` and ``gdbench train`` do that
     batch_size : rows per update, 1 (stochastic) to n (batch descent)
     learning_rate : positive and finite
     epochs : passes over the data, 0 or more

@@ -161,7 +161,7 @@ def _plan(*options: str, cwd: Path) -> dict[str, Any]:
 
 
 def test_the_profile_decides_and_the_option_overrides_it(tmp_path: Path) -> None:
-    assert {name for name, profile in profiles().items() if profile.cold_start} == {"regular", "peers", "full"}
+    assert {name for name, profile in profiles().items() if profile.cold_start} == {"regular", "limits", "full"}
     regular, without = (
         _plan("--profile", "regular", cwd=tmp_path),
         _plan("--profile", "regular", "--no-cold-start", cwd=tmp_path),

@@ -79,7 +79,8 @@ def test_an_output_layer_of_every_width_is_updated_rightly(kernel, dtype: type, 
 
 @pytest.mark.skipif(numba.config.NUMBA_NUM_THREADS < 2, reason="one core: run this test where there are two")
 @pytest.mark.parametrize("n", [127, 128, 129, 300])
-def test_a_batch_that_threads_share_is_updated_rightly(dtype: type, n: int) -> None:
+def test_a_batch_that_threads_share_is_updated_rightly(dtype: type, n: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NUMBA_NUM_THREADS", "2")
     network, before = Network((20, 65, 17, 3), "tanh", "softmax", "cross_entropy"), numba.get_num_threads()
     numba.set_num_threads(2)
     try:

@@ -16,7 +16,7 @@ import numpy as np
 import psutil
 import threadpoolctl
 
-from gdbench.variants import PEER_PACKAGES
+from gdbench.variants import PEER_PACKAGES, unavailable
 from gdbench.workers import allowed_cores, start
 from kernels import InputError
 
@@ -62,6 +62,7 @@ def describe() -> dict[str, Any]:
         "numba_threads": numba.get_num_threads(),
         "numba_threading_layer": f"none in use (setting: {vars(numba.config)['THREADING_LAYER']})",
         "versions": {name: _version(name) for name in PACKAGES},
+        "unavailable": unavailable(),
         "commit": _git("rev-parse", "HEAD"),
         "dirty": bool(_git("status", "--porcelain", "--", "kernels", "benchmarks")),
     }

@@ -8,11 +8,10 @@ from is left as it was: freeing large arrays would change from where it serves t
 from __future__ import annotations
 
 import math
-import mmap
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import partial
 from time import perf_counter
 from typing import Any
@@ -26,7 +25,7 @@ from gdbench.environment import caches
 from gdbench.work import BEYOND, Limits
 from kernels.contract import Array
 from kernels.variants._emitter import VECTOR_BYTES
-from kernels.variants._layout import HUGE_PAGE_BYTES, PRIVATE
+from kernels.variants._layout import huge_pages
 from kernels.variants._tiles import MOST_VECTORS, product
 
 PRODUCTS = ((640, 640, 640), (256, 784, 128), (784, 256, 128))
@@ -64,7 +63,7 @@ def measure_limits(dtypes: Iterable[str], threads: int = 1) -> Limits:
     with _mapping(max(*sizes.values(), _product_bytes())) as memory:
         for _ in range(ROUNDS):
             for dtype in dtypes:
-                products[dtype] = max(products[dtype], _peak(memory, dtype))
+                products[dtype] = max(products[dtype], _peak(memory, dtype, threads))
             for level, size in sizes.items():
                 read[level] = max(read[level], _bandwidth(memory[:size], _read, threads))
                 update[level] = max(update[level], 2 * _bandwidth(memory[:size], _update, threads))
@@ -97,12 +96,7 @@ def _product_bytes() -> int:
 @contextmanager
 def _mapping(size: int) -> Iterator[Memory]:
     """Give memory that begins on a huge page and holds ones of float64; it is unmapped when nothing refers to it."""
-    mapped = mmap.mmap(-1, size + HUGE_PAGE_BYTES, **PRIVATE)
-    with suppress(AttributeError, OSError, ValueError):  # huge pages are Linux's, and may be switched off there
-        mapped.madvise(mmap.MADV_HUGEPAGE)
-    memory = np.frombuffer(mapped, np.uint8)
-    start = -memory.ctypes.data % HUGE_PAGE_BYTES
-    memory = memory[start : start + size - size % 8]
+    memory = huge_pages(size)[: size - size % 8]
     memory.view(np.float64)[:] = 1.0
     yield memory
 
@@ -118,7 +112,7 @@ def _best(call: Callable[[], object], repeats: int) -> float:
     return least
 
 
-def _peak(memory: Memory, dtype: str) -> float:
+def _peak(memory: Memory, dtype: str, threads: int) -> float:
     """FLOP/s of the fastest product of any shape by either BLAS, or by the tiles of our own."""
     gemm = {"float32": blas.sgemm, "float64": blas.dgemm}[dtype]
     found = []
@@ -128,8 +122,8 @@ def _peak(memory: Memory, dtype: str) -> float:
         # the same memory as columns: SciPy's interface copies anything else
         scipy_product = partial(gemm, 1.0, B.T, A.T, beta=0.0, c=C.T, overwrite_c=True)
         tiled_product = partial(_tiled, memory.view(dtype), m, k, n)
-        products = (numpy_product, scipy_product, tiled_product)
-        found += [2 * m * k * n / _best(product, REPEATS) for product in products]
+        found += [2 * m * k * n / _best(product, REPEATS) for product in (numpy_product, scipy_product)]
+        found += [threads * 2 * m * k * n / _best(tiled_product, REPEATS)]  # each core has registers of its own
     return max(found)
 
 

@@ -43,7 +43,8 @@ def measure(benchmark: Any, case: Case, spec: NetworkSpec, case_seconds: float) 
     call = build(kernel, problem, case.batch_size)
     call_seconds = _second_call_seconds(call) if kernel.compiles_shapes else _estimate(case, problem)
     rounds, iterations = _schedule(call_seconds, case_seconds)
-    if call_seconds < WARM_SECONDS and not kernel.compiles_shapes:
+    several = case.threads > 1  # what starts or compiles for several threads does so at full size only
+    if (call_seconds < WARM_SECONDS or several) and not kernel.compiles_shapes:
         call()
     benchmark.extra_info["first_call_seconds"] = warm_up_seconds
     benchmark.pedantic(call, rounds=rounds, iterations=iterations)

@@ -8,16 +8,16 @@ import pandas as pd
 
 from gdbench.datasets import describe_zeros
 from gdbench.findings import experiments, headline_task
+from gdbench.payback import BASELINE
+from gdbench.peer_speed import CELL
 from gdbench.records import Run
 from gdbench.roofline import share
 from gdbench.summary import MEASURED
 from gdbench.tables import Table, column_title, table_title
 from gdbench.units import digits, seconds, times
-from gdbench.variants import REMEDY, is_peer
-from kernels.errors import choices
+from gdbench.variants import is_peer
 
 ROWS = ("our fastest", "of the limit", "fastest peer", "speed, peer = 1x")
-CELL = ["network", "dataset", "threads", "dtype", "batch_size"]
 
 
 def peer_tables(run: Run) -> list[Table]:
@@ -38,7 +38,7 @@ def peer_sentences(run: Run) -> list[str]:
     """Return the geometric mean of the ratios over all cells, and which peers were not measured and why."""
     parts = [table[table["task"] == headline_task(table)] for _, table in experiments(run.summary)]
     found = pd.concat([our_fastest(part) for part in parts])
-    return [*_mean(found[found["speedup_vs_best_peer"].notna()]), *_left_out(run)]
+    return [*_mean(found[found["speedup_vs_best_peer"].notna()]), *_against_baseline(run, found), *_left_out(run)]
 
 
 def our_fastest(table: pd.DataFrame) -> pd.DataFrame:
@@ -85,20 +85,32 @@ def _mean(found: pd.DataFrame) -> list[str]:
     cells = f"{len(found)} cells of network, data set, dtype and batch size" if len(found) > 1 else "the one cell"
     return [
         f"Over {cells} our fastest variant has {times(geometric_mean(found['speedup_vs_best_peer']))} the speed of the "
-        f"fastest peer (geometric mean); the least is {times(worst['speedup_vs_best_peer'])}, {worst['network']} on "
-        f"{worst['dataset']} in {worst['dtype']} at batch size {worst['batch_size']}."
+        f"fastest peer (geometric mean); the least is {times(worst['speedup_vs_best_peer'])}, {_named(worst)}."
     ]
+
+
+def _against_baseline(run: Run, found: pd.DataFrame) -> list[str]:
+    """Return the speed of our fastest variants relative to what a NumPy tutorial teaches."""
+    plain = run.summary[(run.summary["variant"] == BASELINE) & (run.summary["status"] == MEASURED)]
+    both = found.merge(plain[[*CELL, "seconds"]], on=CELL, suffixes=("", "_plain"))
+    if both.empty:
+        return []
+    ratios = both["seconds_plain"] / both["seconds"]
+    most, least = both.iloc[int(ratios.argmax())], both.iloc[int(ratios.argmin())]
+    return [
+        f"Relative to {BASELINE} it has {times(geometric_mean(ratios))} the speed (geometric mean); the most is "
+        f"{times(ratios.max())}, {_named(most)}, the least {times(ratios.min())}, {_named(least)}."
+    ]
+
+
+def _named(cell: pd.Series) -> str:
+    return f"{cell['network']} on {cell['dataset']} in {cell['dtype']} at batch size {cell['batch_size']}"
 
 
 def _left_out(run: Run) -> list[str]:
     """Say what was not compared with: nothing is left out in silence."""
-    if not run.summary["variant"].map(is_peer).any():
-        return [
-            f"No peer was measured in this run: install them ({REMEDY}), and take a profile that has peers or name "
-            "them by --variant."
-        ]
-    versions = run.environment.get("versions", {})
-    missing = [name for name, version in versions.items() if version is None and name != "gdbench"]  # a checkout
-    if missing:
-        return [f"No peer that needs {choices(missing)} was measured, since it is not installed: {REMEDY}."]
-    return []
+    missing = {name: reason for name, reason in run.environment.get("unavailable", {}).items() if is_peer(name)}
+    reasons = [f"{name} was not measured: {reason}." for name, reason in missing.items()]
+    if run.summary["variant"].map(is_peer).any():
+        return reasons
+    return [*reasons, "No peer was measured in this run: take --profile peers, or name peers by --variant."]

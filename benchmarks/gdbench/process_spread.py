@@ -26,9 +26,7 @@ def spread_tables(run: Run) -> list[Table]:
     chosen = chosen[(chosen["status"] == MEASURED) & (chosen["blocks"] >= FEWEST_BLOCKS)]
     if chosen.empty:
         return []
-    ranges = run.samples.groupby(CASE_COLUMNS)["seconds"].agg(
-        lambda times: (times.max() - times.min()) / times.median()
-    )
+    ranges = run.samples.groupby(CASE_COLUMNS)["seconds"].agg(_range)
     shown = chosen.merge(ranges.rename("range").reset_index(), on=CASE_COLUMNS)
     shown["case"] = shown["network"] + " on " + shown["dataset"] + "\nB=" + shown["batch_size"].astype(str)
     cases = list(shown["case"].unique())

@@ -73,14 +73,15 @@ def work_of(network: Network, case: Case) -> Work:
     """Return the operations and bytes of one call of a case.
 
     Weights are read once per call, and written once where there is a gradient; in an epoch once per update, since the
-    update may be fused with the next forward pass. Rows, with their targets or outputs, pass once.
+    update may be fused with the next forward pass. An update has no operations of its own: the product for dW may be
+    added to the weights. Rows, with their targets or outputs, pass once.
     """
     itemsize, p, rows = np.dtype(case.dtype).itemsize, network.n_parameters, case.rows_per_call
     updates = -(-case.n_rows // case.batch_size) if case.task == "epoch" else 0
     written = case.task in ("gradient", "epoch")
     row_bytes = (network.n_inputs + network.n_outputs) * itemsize
     return Work(
-        flops=rows * _flops_per_row(network, case.task) + updates * 2 * p,
+        flops=rows * _flops_per_row(network, case.task),
         weights=Traffic((2 if written else 1) * p * itemsize * max(updates, 1), size=p * itemsize, updated=written),
         data=Traffic(rows * row_bytes, size=rows * row_bytes, updated=False),
     )

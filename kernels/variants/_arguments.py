@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from kernels.contract import Array
+from kernels.errors import InputError, choices
 from kernels.network import Network
 from kernels.validation import check_shapes
 from kernels.variants._compiled import inlined
@@ -23,10 +24,13 @@ def arrays(network: Network, theta: Array, X: Array, *Y: Array) -> tuple[Any, ..
 
     Raises
     ------
-    ValueError
-        If a shape is not the network's, which compiled code would not notice.
+    InputError
+        If a shape is not the network's or the dtypes differ, which compiled code would not notice.
     """
     check_shapes(network, theta, X, *Y)
+    if any(values.dtype != theta.dtype for values in (X, *Y)):
+        found = choices(values.dtype for values in (theta, X, *Y))
+        raise InputError(f"parameters and rows must have one dtype, got {found}: convert them with astype")
     return tuple(np.ascontiguousarray(values) for values in (theta, X, *Y))
 
 

@@ -22,7 +22,7 @@ def activate(code, A):
     elif code == RELU:
         zero = A.dtype.type(0)
         for i in range(len(A)):
-            A[i] = A[i] if A[i] > zero else zero
+            A[i] = zero if A[i] <= zero else A[i]  # so that what is no number stays none
 
 
 @compiled
@@ -54,7 +54,7 @@ def multiply_slope(code, A, delta):
             delta[i] *= one - A[i] * A[i]
     else:
         for i in range(len(A)):
-            delta[i] = delta[i] if A[i] > zero else zero
+            delta[i] = zero if A[i] <= zero else delta[i]
 
 
 @compiled

@@ -7,11 +7,18 @@ that hold sums in registers. A vector is as wide as the processor's registers.
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import llvmlite.binding
 from llvmlite import ir
-from numba.core import cgutils, types
+from numba.core import cgutils, config, types
+from numba.core.codegen import get_host_cpu_features
 
-WIDE = bool(llvmlite.binding.get_host_cpu_features().get("avx512f", False))
+SETTINGS = vars(config)
+"""Numba's, which it reads from the environment."""
+if SETTINGS["DISABLE_JIT"]:
+    raise ModuleNotFoundError("its vectors exist in compiled code alone, which NUMBA_DISABLE_JIT switches off")
+
+FEATURES = get_host_cpu_features() if SETTINGS["CPU_FEATURES"] is None else SETTINGS["CPU_FEATURES"]
+"""Of the processor that Numba compiles for."""
+WIDE = {"+avx512f", "+avx512vl"} <= set(FEATURES.split(","))
 VECTOR_BYTES = 64 if WIDE else 32
 """Width of a vector; narrower registers (SSE, NEON) hold it as a pair."""
 LATENCY_SUMS = 8

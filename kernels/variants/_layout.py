@@ -1,12 +1,13 @@
 """Where everything lies in the one block of memory that a pass over the data works in.
 
 A matrix of m columns lies in panels of ``WIDTH`` columns, a whole number of vectors, each panel row by row: a tile
-reads it as one stream. The last panel is padded; what is in the padding of weights and deltas is zero.
+reads it as one stream. The last panel is padded; what is in the padding is finite, and never reaches what is not.
 The block is aligned to huge pages, so that two processes place it alike in the cache, and is kept between calls.
 """
 
 import mmap
 import threading
+from contextlib import suppress
 from functools import lru_cache
 from itertools import pairwise
 
@@ -45,7 +46,7 @@ PRIVATE = {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, "MAP
 
 def chunk_rows(network: Network, itemsize: int, rows: int) -> int:
     """Rows that are worked through at once: all, or equal parts of them that stay in the cache."""
-    return equal_parts(rows, min(max(CHUNK_BYTES // (network.n_inputs * itemsize), FEWEST_ROWS), MOST_ROWS))
+    return equal_parts(max(rows, 1), min(max(CHUNK_BYTES // (network.n_inputs * itemsize), FEWEST_ROWS), MOST_ROWS))
 
 
 def equal_parts(rows: int, most: int) -> int:
@@ -109,15 +110,27 @@ def memory(elements: int, dtype: npt.DTypeLike) -> Array:
     """
     wanted = elements * np.dtype(dtype).itemsize
     if getattr(_kept, "bytes", None) is None or len(_kept.bytes) < wanted:
-        _kept.bytes = _take(wanted)
+        _kept.bytes = huge_pages(wanted)
     found: Array = _kept.bytes[:wanted].view(dtype)
     return found
 
 
-def _take(wanted: int) -> npt.NDArray[np.uint8]:
+def huge_pages(wanted: int) -> npt.NDArray[np.uint8]:
+    """Return at least so many bytes of new memory that begin at a huge page, and are in huge pages where there are any.
+
+    It is given back when no array refers to it any more.
+
+    Raises
+    ------
+    MemoryError
+        If the system has no more.
+    """
     size = -(-wanted // HUGE_PAGE_BYTES) * HUGE_PAGE_BYTES
-    block = mmap.mmap(-1, size + HUGE_PAGE_BYTES, **PRIVATE)
-    if hasattr(mmap, "MADV_HUGEPAGE"):
+    try:
+        block = mmap.mmap(-1, size + HUGE_PAGE_BYTES, **PRIVATE)
+    except OSError as error:
+        raise MemoryError(f"the system gives no {size:,} bytes more") from error
+    with suppress(AttributeError, OSError):  # huge pages are Linux's, and may be left out of it
         block.madvise(mmap.MADV_HUGEPAGE)
     everything = np.frombuffer(block, np.uint8)
     start = -everything.ctypes.data % HUGE_PAGE_BYTES

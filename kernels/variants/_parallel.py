@@ -4,8 +4,10 @@ Every thread keeps a whole copy of the parameters and adds the steps of all thre
 copies stay equal bit by bit and nothing is locked.
 """
 
+from os import environ
+
 import numpy as np
-from numba import prange
+from numba import get_num_threads, prange
 
 from kernels.variants._arguments import check_order
 from kernels.variants._compiled import parallel
@@ -16,6 +18,16 @@ from kernels.variants._passes import add_steps
 
 FEWEST_ROWS = 64
 """Of a thread's share: with fewer the two meetings of an update, some ten microseconds, cost more than they bring."""
+ASKED = "NUMBA_NUM_THREADS"
+
+
+def threads_for(batch_size: int) -> int:
+    """Threads for batches of so many rows: one, unless the environment asks Numba for more and the batch is large.
+
+    Numba's own default is all cores. Others may be using them, so more than one is to be asked for.
+    """
+    threads = get_num_threads() if ASKED in environ else 1
+    return int(threads) if batch_size >= threads * FEWEST_ROWS else 1
 
 
 @parallel

@@ -42,7 +42,7 @@ from kernels.variants._tiles import list_block, multiply_chosen, update_chosen
 
 LISTED_ROWS = 252
 """Rows whose nonzeros are listed at once: the more, the longer is the list of a column."""
-FALLS_BACK = "data with more than 40 % nonzeros, and forward, loss and gradient: as tiled"
+FALLS_BACK = "data with more than 40 % nonzeros, and forward, loss and gradient: as tiled; one thread always"
 
 forward, loss, gradient = tiled.forward, tiled.loss, tiled.gradient
 
@@ -51,10 +51,10 @@ def epoch(
     network: Network, theta: Array, X: Array, Y: Array, order: Order, batch_size: int, learning_rate: float
 ) -> Array:
     """Parameters (p,) after one pass over the rows in the given order."""
-    if share_of_nonzeros(X) > MOST_DENSE:
-        return tiled.epoch(network, theta, X, Y, order, batch_size, learning_rate)
     check_batch_size(batch_size, len(order))
     theta, X, Y = arrays(network, theta, X, Y)
+    if share_of_nonzeros(X) > MOST_DENSE:
+        return tiled.epoch(network, theta, X, Y, order, batch_size, learning_rate)
     capacity = equal_parts(batch_size, LISTED_ROWS)
     places, elements = plan(network, theta.itemsize, capacity)
     listed = capacity * network.n_inputs
@@ -72,6 +72,7 @@ def _run_epoch(
     places, capacity, hidden, output, squared, memory, by_column, index, theta, X, Y, order, batch_size, rate
 ):
     check_order(order, X)
+    found = np.empty_like(theta)
     before = flush_subnormals()
     load_parameters(places, theta, memory)
     if batch_size == 1:
@@ -80,7 +81,6 @@ def _run_epoch(
         _batch_by_batch(
             places, capacity, hidden, output, squared, memory, by_column, index, X, Y, order, batch_size, rate
         )
-    found = np.empty_like(theta)
     store_parameters(places, memory, 0, found)
     restore(before)
     return found

@@ -3,14 +3,13 @@
 Differs from ``jit`` in its products and in what it does not do: no BLAS call, no stored weight gradient, no pass over
 memory between them. Rows are worked through in chunks that stay in the cache together with the weights; weights
 lie in panels that a tile reads as one stream; ``exp`` is a polynomial that LLVM vectorizes. Large batches are shared
-among Numba's threads.
+among Numba's threads where NUMBA_NUM_THREADS asks for several.
 """
 
 import threading
 from typing import Any
 
 import numpy as np
-from numba import get_num_threads
 
 from kernels.contract import Array, Order
 from kernels.network import Network
@@ -20,7 +19,7 @@ from kernels.variants._compiled import compiled, inlined
 from kernels.variants._elementary import flush_subnormals, restore
 from kernels.variants._elementwise import mean_loss
 from kernels.variants._layout import BIAS, DELTAS, FAN_OUT, HUGE_PAGE_BYTES, chunk_rows, memory, plan
-from kernels.variants._parallel import FEWEST_ROWS, epoch_in_parallel
+from kernels.variants._parallel import epoch_in_parallel, threads_for
 from kernels.variants._parameters import load_parameters, store_parameters, take_steps
 from kernels.variants._passes import (
     activate_output,
@@ -69,8 +68,8 @@ def epoch(
     if network.n_layers == 1 and network.n_outputs == 1 and network.output != "softmax":
         _, output, squared = codes(network)
         return epoch_of_single(output, squared, theta, X, Y, order, int(batch_size), rate)
-    threads = get_num_threads()
-    if threads > 1 and batch_size >= threads * FEWEST_ROWS:
+    threads = threads_for(int(batch_size))
+    if threads > 1:
         with _threads_are_free:
             arguments = _prepared_for(threads, network, theta, batch_size)
             return epoch_in_parallel(*arguments, theta, X, Y, order, int(batch_size), rate)
@@ -112,13 +111,13 @@ def _run_forward(places, capacity, hidden, output, squared, memory, theta, X, ac
 @compiled
 def _run_epoch(places, capacity, hidden, output, squared, memory, theta, X, Y, order, batch_size, rate, steps):
     check_order(order, X)
+    found = np.empty_like(theta)
     before = flush_subnormals()
     load_parameters(places, theta, memory)
     if batch_size == 1 and not steps:
         _row_by_row(places, hidden, output, squared, memory, X, Y, order, rate)
     else:
         _batch_by_batch(places, capacity, hidden, output, squared, memory, X, Y, order, batch_size, rate, steps)
-    found = np.empty_like(theta)
     store_parameters(places, memory, places[0, BIAS] if steps else 0, found)
     restore(before)
     return found

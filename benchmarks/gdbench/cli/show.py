@@ -26,7 +26,7 @@ ONE_LINE_WIDTH = 120
 def show(run: Run, out: Console) -> None:
     """Print tables, sentences and where the files are."""
     joint = " " if out.width >= ONE_LINE_WIDTH else "\n"
-    for text in [*speed_tables(run), *(_with_peers(run) if run.summary["best_peer"].any() else [])]:
+    for text in [*speed_tables(run), *_beside(run)]:
         out.print(text.title, style="bold", highlight=False, markup=False, soft_wrap=True)
         table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
         for position, name in enumerate(text.head):
@@ -43,8 +43,9 @@ def show(run: Run, out: Console) -> None:
     out.print(f"\nReport: {run.folder / 'report.html'}", highlight=False, markup=False, soft_wrap=True)
 
 
-def _with_peers(run: Run) -> list[Text]:
-    return [*peer_tables(run), *limit_tables(run)]
+def _beside(run: Run) -> list[Text]:
+    """Tables that compare with something else: with peers, where one was measured, and with the machine's limits."""
+    return [*(peer_tables(run) if run.summary["best_peer"].any() else []), *limit_tables(run)]
 
 
 def exit_code(run: Run) -> int:
