@@ -17,7 +17,8 @@ def _sentences(plan: Plan, *, batch_size=(), variant=()) -> list[str]:
 
 
 def test_one_line_says_what_peers_do_not_support_by_task_and_number() -> None:
-    plan = _plan(network=("softmax",), batch_size=(1, 8), dtype=("float32",))
+    tasks = ("forward", "loss", "gradient", "epoch")
+    plan = _plan("peers", network=("softmax",), dataset=("digits",), task=tasks, batch_size=(1, 8), dtype=("float32",))
     (sentence,) = _sentences(plan)
     assert sentence.startswith("Peers have no case where they do not support it: ")
     assert "sklearn_partial_fit in 4 of 8 (gradient, loss)" in sentence
@@ -46,7 +47,7 @@ def test_a_batch_size_above_the_rows_is_named_where_it_is_left_out() -> None:
 
 @pytest.mark.parametrize("hidden", ["torch_compile", "jax_scan"])
 def test_a_peer_that_cannot_be_used_is_named_with_the_reason(hidden: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    plan = _plan(task=("epoch",), network=("softmax",))
+    plan = _plan("peers", task=("epoch",), network=("softmax",))
     monkeypatch.setattr(variants, "find_spec", lambda library: None if hidden.startswith(library) else object())
     found = [sentence for sentence in _sentences(plan) if sentence.startswith(f"variant {hidden} is unavailable: ")]
     assert found == [

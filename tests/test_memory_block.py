@@ -159,6 +159,6 @@ def test_the_block_lies_in_huge_pages_where_the_system_grants_them() -> None:
     bytes_of_plain[:] = 1
     if _huge_bytes(bytes_of_plain.ctypes.data) == 0:
         pytest.skip("the system has no huge page free: run this test again with more free memory")
-    block = _layout._take(4 * _layout.HUGE_PAGE_BYTES)
+    block = _layout.huge_pages(4 * _layout.HUGE_PAGE_BYTES)
     block[:] = 1
     assert _huge_bytes(block.ctypes.data) >= _layout.HUGE_PAGE_BYTES

@@ -31,6 +31,7 @@ module, network = import_module(f"kernels.variants.{name}"), kernels.Network((3,
 rng, values = np.random.default_rng(0), {}
 for dtype in ("float32", "float64"):
     theta, X, Y = network.init(rng, dtype), *(rng.random((6, k)).astype(dtype) for k in (3, 2))
+    X[X < 0.8] = 0  # so that sparse is not tiled
     given = dict(theta=theta, X=X, Y=Y, order=np.arange(6), batch_size=4, learning_rate=0.5, network=network)
     for task in tasks:
         answer = getattr(module, task)(*(given[word] for word in PARAMETERS[task]))
@@ -130,7 +131,7 @@ def test_a_second_process_finds_everything_in_the_cache(name: str, filled: Any) 
     before = first(name)
     there = files(folder)
     after = run(folder, name, *TASKS)
-    assert (before["misses"] > 0, before["hits"]) == (True, 0)
+    assert before["misses"] > 0  # and hits, where another variant has compiled what both use
     assert (after["hits"] > 0, after["misses"]) == (True, 0)
     assert files(folder) == there
     assert after["values"] == before["values"]

@@ -338,7 +338,7 @@ def test_peers_are_set_apart_in_charts_and_compared_in_a_table(with_peers, rival
     }
     assert len(drawn_shapes(with_peers, "peers")) == 1
     tables = with_peers.locator("#peers table")
-    assert tables.count() == 2  # the second has the fractions of the limit
+    assert tables.count() == 3  # the others have fractions of the limit, and ranges over processes
     table = tables.first
     jit = rivalled.summary.query(
         "variant == 'jit' and task == 'epoch' and dtype == 'float32' and batch_size == 1"

@@ -128,15 +128,17 @@ def test_a_report_without_peers_says_so_with_the_remedy() -> None:
     assert (run.summary["best_peer"] == "").all()
     (sentence,) = peer_sentences(run)
     assert "No peer was measured in this run" in sentence
-    assert "pip install 'gdbench[peers]'" in sentence
+    assert "take --profile peers" in sentence
     assert sentence in markdown.render(run)
     assert [row[0] for table in peer_tables(run) for row in table.rows] == ["our fastest"]
 
 
 def test_a_library_that_is_missing_is_named_beside_the_peers_that_were_measured() -> None:
-    *_, sentence = peer_sentences(_run(SECONDS, torch=None, jax="0.4"))
-    assert "No peer that needs torch was measured" in sentence
-    assert "pip install 'gdbench[peers]'" in sentence
+    reason = "it needs torch, which is not installed: pip install 'gdbench[peers]'"
+    run = _run(SECONDS)
+    run.environment["unavailable"] = {"torch_manual": reason, "mine": "another reason"}
+    *_, sentence = peer_sentences(run)
+    assert sentence == f"torch_manual was not measured: {reason}."
 
 
 def test_peers_stand_below_ours_under_their_own_heading() -> None:
