@@ -258,7 +258,7 @@ def test_a_fault_of_ours_keeps_its_traceback_and_has_an_exit_code_of_its_own(
 def test_a_terminal_without_a_micro_sign_is_no_error(tmp_path: Path) -> None:
     environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
     command = [sys.executable, "-m", "gdbench", "report", "run"]
-    shutil.copytree(ROOT / "reports" / "example", tmp_path / "run")
+    shutil.copytree(ROOT / "reports" / "limits", tmp_path / "run")
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr
     assert b"?s" in done.stdout

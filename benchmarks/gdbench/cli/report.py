@@ -12,7 +12,7 @@ from gdbench.results import rebuild
 from kernels import InputError
 
 
-@click.command("report", epilog="Example:\n\n\b\n  gdbench report reports/example")
+@click.command("report", epilog="Example:\n\n\b\n  gdbench report reports/limits")
 @click.argument("run", required=False, type=click.Path(path_type=Path))
 @json_option
 def command(run: Path | None, json_path: str | None) -> int:
