@@ -14,6 +14,8 @@ from typing import Any
 import psutil
 import pytest
 
+from gdbench import workers
+
 from .helpers import contents, copy_sources, finish, gdbench, read_raw, read_table, start, wait_for
 
 SMALL = ("run", "--profile", "smoke", "--batch-size", "n", "--task", "gradient")
@@ -292,3 +294,18 @@ def test_ctrl_c_during_the_certificates_leaves_a_run_that_can_go_on(sources: Pat
     assert "stopped after 0 of 6 blocks" in stopped.stderr
     arguments = ("run", "--resume", "--dry-run", "--output", "run")
     assert " 6 blocks, " in gdbench(*arguments, cwd=tmp_path, sources=sources).stdout
+
+
+def test_ctrl_c_in_the_midst_of_a_start_leaves_no_process() -> None:
+    """The new process itself sends the signal, before its starter knows of it."""
+    before = psutil.Process().children()
+    with pytest.raises(KeyboardInterrupt):
+        workers.start(
+            "gdbench.environment",
+            threads=1,
+            cores=[],
+            stdout=subprocess.DEVNULL,
+            preexec_fn=lambda: os.kill(os.getppid(), signal.SIGINT),
+        )
+    assert psutil.Process().children() == before
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import math
 import os
+import signal
 import subprocess
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -85,10 +89,27 @@ def start(module: str, *arguments: str, threads: int, cores: list[int], **option
     A session of its own keeps Ctrl-C in the terminal from reaching the worker before its parent has decided.
     """
     places = ",".join(map(str, cores)) or "-"
-    return subprocess.Popen(
-        [sys.executable, "-P", "-m", "gdbench.worker", places, module, *arguments],
-        env=thread_environment(threads),
-        text=True,
-        start_new_session=True,
-        **options,
-    )
+    command = [sys.executable, "-P", "-m", "gdbench.worker", places, module, *arguments]
+    with _interrupts_put_off() as interrupts:
+        process = subprocess.Popen(
+            command, env=thread_environment(threads), text=True, start_new_session=True, **options
+        )
+    if interrupts:
+        process.kill()
+        process.wait()
+        raise KeyboardInterrupt
+    return process
+
+
+@contextmanager
+def _interrupts_put_off() -> Iterator[list[int]]:
+    """Collect Ctrl-C meanwhile: in the midst of a start it would leave a process that nobody knows, so nobody ends."""
+    found: list[int] = []
+    if threading.current_thread() is not threading.main_thread():  # others never see signals
+        yield found
+        return
+    handler = signal.signal(signal.SIGINT, lambda number, _frame: found.append(number))
+    try:
+        yield found
+    finally:
+        signal.signal(signal.SIGINT, handler)
