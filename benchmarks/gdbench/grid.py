@@ -52,9 +52,9 @@ class Filters:
     threads: tuple[int, ...] = ()
 
 
-def profiles() -> dict[str, Profile]:
-    """Every profile by its name."""
-    return {name: _profile(name, table) for name, table in _grid()["profiles"].items()}
+def profiles(path: Path | None = None) -> dict[str, Profile]:
+    """Every profile by its name, of our own grid or of another ``grid.toml``."""
+    return {name: _profile(name, table) for name, table in _grid(path)["profiles"].items()}
 
 
 def profile(name: str) -> Profile:
@@ -64,17 +64,17 @@ def profile(name: str) -> Profile:
     return profiles()[name]
 
 
-def networks() -> dict[str, NetworkSpec]:
-    """Every network of the grid by its name."""
+def networks(path: Path | None = None) -> dict[str, NetworkSpec]:
+    """Every network by its name, of our own grid or of another ``grid.toml``."""
     return {
         name: NetworkSpec(name=name, **{**table, "hidden": tuple(table.get("hidden", ()))})
-        for name, table in _grid()["networks"].items()
+        for name, table in _grid(path)["networks"].items()
     }
 
 
-def experiments() -> list[tuple[str, str]]:
+def experiments(path: Path | None = None) -> list[tuple[str, str]]:
     """Every pair of a network and a data set in any profile, once."""
-    return list(dict.fromkeys(pair for entry in profiles().values() for pair in entry.experiments))
+    return list(dict.fromkeys(pair for entry in profiles(path).values() for pair in entry.experiments))
 
 
 def expand(chosen: Profile, filters: Filters | None = None, variants: tuple[str, ...] | None = None) -> list[Case]:
@@ -114,13 +114,15 @@ def _supported(case: Case) -> bool:
     return not lookup.is_peer(case.variant) or lookup.supports(case.variant, network, case.task, case.batch_size)
 
 
-def select(pairs: Sequence[tuple[str, str]], wanted: Filters, where: str) -> list[tuple[str, str]]:
+def select(
+    pairs: Sequence[tuple[str, str]], wanted: Filters, where: str, path: Path | None = None
+) -> list[tuple[str, str]]:
     """Return the pairs of network and data set that the filters admit, or raise InputError if there is none.
 
     Every name must be in the grid, so that a misspelt one among several is not passed over.
     """
     for what, names, position in (("network", wanted.network, 0), ("data set", wanted.dataset, 1)):
-        there = list(dict.fromkeys(pair[position] for pair in experiments()))
+        there = list(dict.fromkeys(pair[position] for pair in experiments(path)))
         for name in names:
             if name not in there:
                 raise unknown(f"{what} in the grid called", name, there)
@@ -151,8 +153,8 @@ def _profile(name: str, table: dict[str, Any]) -> Profile:
 
 
 @cache
-def _grid() -> dict[str, Any]:
-    path = next(path for path in PLACES if path.exists())
+def _grid(path: Path | None = None) -> dict[str, Any]:
+    path = path or next(path for path in PLACES if path.exists())
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError as error:

@@ -51,17 +51,17 @@ def render(run: Run) -> str:
     Charts are drawn by plotly.js, which lies in the page compressed; nothing is loaded from anywhere.
     Tables and charts are filled by the page's own script from the summary, which it holds as JSON.
     """
-    template = _templates().get_template("report.html.j2")
+    template = templates().get_template("report.html.j2")
     return template.render(
         facts=_facts(run),
         warnings=list(_warnings(run)),
         findings=sentences(run),
         caution=CAUTION,
         interval=_explain_interval(run.summary),
-        environment=list(_environment_lines(run.environment)),
+        environment=list(environment_lines(run.environment)),
         data={
-            "summary": _columns(_shown(run.summary)),
-            "certificates": _columns(run.certificates[CERTIFICATE_COLUMNS]),
+            "summary": columns(_shown(run.summary)),
+            "certificates": columns(run.certificates[CERTIFICATE_COLUMNS]),
             "start": {"task": headline_task(run.summary)},
             "about": {name: spec.about for name, spec in run.plan.networks.items()},
             "peers": [name for name in run.summary["variant"].unique() if is_peer(name)],
@@ -72,13 +72,14 @@ def render(run: Run) -> str:
         limit_sentences=limit_sentences(run.limits),
         cold_tables=cold_start.tables(run),
         cold_sentences=cold_start.sentences(run),
-        plotly=Markup(_packed_plotly()),
+        plotly=Markup(packed_plotly()),
         version=gdbench.__version__,
     )
 
 
-def _templates() -> jinja2.Environment:
-    templates = jinja2.Environment(
+def templates() -> jinja2.Environment:
+    """Return the environment of all pages' templates: it escapes, and refuses names that are not given."""
+    made = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
@@ -86,8 +87,8 @@ def _templates() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     # ASCII would only make it longer; keys stay in the order of the tables; NaN is not JSON.
-    templates.policies["json.dumps_kwargs"] = {"ensure_ascii": False, "allow_nan": False, "separators": (",", ":")}
-    return templates
+    made.policies["json.dumps_kwargs"] = {"ensure_ascii": False, "allow_nan": False, "separators": (",", ":")}
+    return made
 
 
 def _facts(run: Run) -> dict[str, str]:
@@ -129,7 +130,7 @@ def _explain_interval(summary: pd.DataFrame) -> str:
     return f"{text} Here: {'; '.join(had)}." if had else text
 
 
-def _environment_lines(environment: dict[str, Any]) -> Iterator[tuple[str, str]]:
+def environment_lines(environment: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """Yield the environment as lines of a table; each of several libraries has a line of its own."""
     for name, value in environment.items():
         several = value if isinstance(value, list) else [value]
@@ -155,7 +156,7 @@ def _shown(summary: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-def _columns(table: pd.DataFrame) -> dict[str, Any]:
+def columns(table: pd.DataFrame) -> dict[str, Any]:
     """Return a table as lists for JSON; a column of texts becomes its distinct values and their positions."""
     return {str(name): _column(table[name]) for name in table}
 
@@ -172,7 +173,7 @@ def _round(value: float) -> float | None:
 
 
 @cache
-def _packed_plotly() -> str:
+def packed_plotly() -> str:
     """Return plotly.js as gzip in base 85 (templates/unpack.js), a comma in place of the sign that opens a tag."""
     script = files("plotly").joinpath("package_data", "plotly.min.js").read_bytes()
     return base64.b85encode(gzip.compress(script, 9, mtime=0)).decode().replace("<", ",")

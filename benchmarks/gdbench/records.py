@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from gdbench.collected import collect as collect
 from gdbench.plan import Plan, read_plan
 from gdbench.roofline import limits_of
 from gdbench.storage import replacing

@@ -83,17 +83,24 @@ def patience(usual_seconds: float) -> float:
     return seconds
 
 
-def start(module: str, *arguments: str, threads: int, cores: list[int], **options: Any) -> subprocess.Popen[str]:
+def start(
+    module: str,
+    *arguments: str,
+    threads: int,
+    cores: list[int],
+    variables: dict[str, str] | None = None,
+    **options: Any,
+) -> subprocess.Popen[str]:
     """Start ``python -m gdbench.worker CORES MODULE ARGUMENTS`` in a session of its own.
 
+    ``variables`` of its environment come before ours; ``options`` are those of ``subprocess.Popen``.
     A session of its own keeps Ctrl-C in the terminal from reaching the worker before its parent has decided.
     """
     places = ",".join(map(str, cores)) or "-"
     command = [sys.executable, "-P", "-m", "gdbench.worker", places, module, *arguments]
     with _interrupts_put_off() as interrupts:
-        process = subprocess.Popen(
-            command, env=thread_environment(threads), text=True, start_new_session=True, **options
-        )
+        environment = thread_environment(threads) | (variables or {})
+        process = subprocess.Popen(command, env=environment, text=True, start_new_session=True, **options)
     if interrupts:
         process.kill()
         process.wait()

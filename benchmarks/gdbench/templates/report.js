@@ -7,16 +7,6 @@ const certificates = readTable(data.certificates);
 const isPeer = (variant) => data.peers.includes(variant);
 const select = (name) => document.getElementById(`filter-${name}`);
 
-// Columns of the data are lists of values, or of positions in a list of distinct values.
-function readTable(columns) {
-  const names = Object.keys(columns);
-  const lists = names.map((name) => {
-    const { levels, codes } = columns[name];
-    return levels ? codes.map((code) => levels[code]) : columns[name];
-  });
-  return (lists[0] ?? []).map((_, i) => Object.fromEntries(names.map((name, j) => [name, lists[j][i]])));
-}
-
 const showSummary = makeTable(document.getElementById("table-summary"), [
   { title: "variant", value: (row) => row.variant },
   { title: "batch size", number: true, value: (row) => row.batch_size, text: (row) => formatCount(row.batch_size) },
@@ -84,15 +74,6 @@ function variantColours(series, greys) {
   return new Map([...given(names.filter((name) => !isPeer(name)), series), ...given(names.filter(isPeer), greys)]);
 }
 
-// The element has the size and Plotly follows it: a height in the layout is lost when Plotly resizes.
-function drawChart(id, figure) {
-  const chart = document.getElementById(id);
-  chart.style.minWidth = `${figure.minWidth}px`;
-  chart.style.height = `${figure.height}px`;
-  const config = { responsive: true, displaylogo: false, modeBarButtons: [["toImage"]] };
-  window.Plotly.react(chart, figure.data, { autosize: true, ...figure.layout }, config);
-}
-
 function drawCharts(cases) {
   if (!window.Plotly) return;
   const colours = readColours();
@@ -111,13 +92,6 @@ function draw() {
   showSummary(cases);
   showCertificates(matching(certificates, ["network", "dataset", "dtype"]).sort((a, b) => a.certified - b.certified));
   drawCharts(cases);
-}
-
-function explainMissingCharts(error) {
-  document.querySelectorAll("[data-charts-note]").forEach((note) => {
-    note.textContent = `The chart cannot be drawn: ${error.message}. The tables below hold the same numbers.`;
-    note.hidden = false;
-  });
 }
 
 FILTERS.forEach((name) => select(name).addEventListener("change", draw));

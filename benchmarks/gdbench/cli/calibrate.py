@@ -1,0 +1,94 @@
+"""``gdbench calibrate``: this machine's noise and smallest visible effect."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict
+from typing import Any
+
+import click
+import numpy as np
+from rich.table import Table
+
+from gdbench.cli.console import INTERRUPTED, OK, audience, fail, json_option, notes, write_json
+from gdbench.cli.filters import filter_options
+from gdbench.cli.steps import steps
+from gdbench.compare import calibration
+from gdbench.compare.self_comparison import BLOCKS, calibrate
+from gdbench.compare.tables import percent
+from gdbench.compare.tiers import TIERS
+from gdbench.environment import one_line
+from gdbench.grid import Filters
+from kernels.validation import check_seed
+
+EXAMPLES = """
+Examples:
+
+\b
+  gdbench calibrate
+  gdbench calibrate --network mlp --blocks 24
+"""
+
+
+@click.command("calibrate", epilog=EXAMPLES)
+@filter_options()
+@click.option("--blocks", type=int, default=BLOCKS, show_default=True, help="Fresh pairs of processes; at least 6.")
+@click.option("--seed", type=int, help="Of orders, hash seeds and padding; drawn anew if not given.")
+@json_option
+def command(*, blocks: int, seed: int | None, json_path: str | None, **filters: Any) -> int:
+    """Compare the current commit with itself, built twice: what differs is noise and memory layout.
+
+    The margin and the spread that follow are stored for this machine, and gdbench compare uses them.
+    """
+    check_seed(0 if seed is None else seed)
+    try:
+        with steps("Calibrating") as report:
+            stored, environment = calibrate(filters=Filters(**filters), blocks=blocks, seed=seed, report=report)
+    except KeyboardInterrupt:
+        fail("stopped; nothing was stored, and a former calibration is kept.", INTERRUPTED)
+    former = calibration.read(environment)
+    path = calibration.write(stored, environment)
+    effects = {case: calibration.smallest_effects(stored, case) for case in stored.cases}
+    finite = {case: {tier: _finite(value) for tier, value in found.items()} for case, found in effects.items()}
+    write_json(json_path, {**asdict(stored), "smallest_effects": finite})
+    out = audience(json_path)
+    out.print(one_line(environment), style="dim", highlight=False, soft_wrap=True)
+    out.print(_table(stored, effects), highlight=False)
+    out.print(_summary(stored, former), highlight=False, soft_wrap=True)
+    notes.print(f"Stored in {path}", highlight=False, markup=False, soft_wrap=True)
+    return OK
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _table(stored: calibration.Stored, effects: dict[str, dict[str, float]]) -> Table:
+    """Return a line per network and variant: median spread, largest bias, smallest visible slowdown of each tier."""
+    table = Table(title="Two builds of one commit", title_justify="left", box=None, pad_edge=False)
+    for name in ("network and variant", "cases", "pair sd", "largest bias", *TIERS):
+        table.add_column(name, justify="left" if name == "network and variant" else "right")
+    groups: dict[str, list[str]] = {}
+    for case in stored.cases:
+        network, _, variant, *_ = case.split("/")
+        groups.setdefault(f"{network}, {variant}", []).append(case)
+    for name, members in groups.items():
+        sds = [stored.cases[case]["pair_sd"] for case in members]
+        bias = max((stored.cases[case]["bias"] for case in members), key=abs)
+        seen = [percent(float(np.median([effects[case][tier] for case in members]))) for tier in TIERS]
+        table.add_row(name, str(len(members)), percent(float(np.median(sds))), f"{100 * bias:+.2f} %", *seen)
+    return table
+
+
+def _summary(stored: calibration.Stored, former: calibration.Stored | None) -> str:
+    sds = [entry["pair_sd"] for entry in stored.cases.values()]
+    median, tenth = percent(float(np.median(sds))), percent(float(np.quantile(sds, 0.9)))
+    text = (
+        f"Pairs spread by {median} in the median case, {tenth} in one of ten; builds differ by "
+        f"{percent(stored.bias_sd)} (standard deviation over cases). A change must exceed {percent(stored.margin)}. "
+        "The last columns are the smallest slowdowns that each tier finds nine times out of ten."
+    )
+    if former is None:
+        return text
+    then = float(np.median([entry["pair_sd"] for entry in former.cases.values()]))
+    return f"{text} The calibration of {former.date[:10]}, now replaced, had {percent(then)} in the median case."

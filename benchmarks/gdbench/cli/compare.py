@@ -1,0 +1,120 @@
+"""``gdbench compare``: what a commit, or another variant, does to speed."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gdbench.cli import compare_show
+from gdbench.cli.console import INTERRUPTED, KERNEL_WRONG, audience, fail, json_option, notes, write_json
+from gdbench.cli.filters import filter_options
+from gdbench.cli.steps import steps
+from gdbench.compare.comparison import compare
+from gdbench.compare.pair import SideError, SideLost
+from gdbench.compare.tiers import TIERS
+from gdbench.compare.views import write_views
+from gdbench.grid import Filters
+from gdbench.run import new_folder
+from gdbench.storage import check_writable
+from kernels import InputError
+from kernels.validation import check_seed
+
+TIER_LINES = "\n".join(f"  {tier.name:9}at most {tier.minutes:2} minutes: {tier.about}" for tier in TIERS.values())
+EXAMPLES = f"""
+Each side is a git revision, a folder with a checkout (./name), or a variant of this tree.
+
+\b
+Time for 200 cases on two cores, once both sides are compiled and certified:
+{TIER_LINES}
+
+Examples:
+
+\b
+  gdbench compare main HEAD
+  gdbench compare v1.0 . --quick --network mlp
+  gdbench compare HEAD~1 HEAD --deep --markdown comment.md
+  gdbench compare jit vectorized
+"""
+
+
+@click.command("compare", epilog=EXAMPLES)
+@click.argument("base")
+@click.argument("head")
+@click.option("--quick", "tier", flag_value="quick", help="A few minutes: finds slowdowns of 10 % and more.")
+@click.option("--standard", "tier", flag_value="standard", default=True, help="The default: 5 % and more.")
+@click.option("--deep", "tier", flag_value="deep", help="Three quarters of an hour: finds slowdowns of 2 %.")
+@filter_options()
+@click.option("--effect", type=float, help="Slowdown in % to plan for; that of the tier if not given.")
+@click.option("--explain", is_flag=True, help="For each proven regression: which task moved, and whether work grew.")
+@click.option("--seed", type=int, help="Of orders, hash seeds and padding; drawn anew if not given.")
+@click.option("--all", "every_case", is_flag=True, help="List every case, unchanged ones too.")
+@click.option("--markdown", type=click.Path(path_type=Path), help="Write the findings as Markdown, for a pull request.")
+@click.option("--output", type=click.Path(path_type=Path), help="Folder of the comparison; a new one below reports/.")
+@json_option
+def command(
+    *,
+    base: str,
+    head: str,
+    tier: str,
+    effect: float | None,
+    explain: bool,
+    seed: int | None,
+    every_case: bool,
+    markdown: Path | None,
+    output: Path | None,
+    json_path: str | None,
+    **filters: Any,
+) -> int:
+    """Tell which cases HEAD made slower, faster or left unchanged, and where there is not enough evidence.
+
+    Both sides are certified, then timed in turns within milliseconds, in fresh pairs of processes on the same core.
+    Controls in every run tell whether it can be believed.
+    """
+    check_seed(0 if seed is None else seed)
+    if effect is not None and not effect > 0:
+        raise InputError(f"--effect is a slowdown in % above 0, got {effect:g}")
+    folder = output or new_folder(f"compare-{_word(base)}-{_word(head)}")
+    _check_free(folder)
+    if markdown is not None:
+        check_writable(markdown.parent)
+    try:
+        with steps("Comparing") as report:
+            record = compare(
+                base,
+                head,
+                folder=folder,
+                tier=tier,
+                filters=Filters(**filters),
+                effect=None if effect is None else effect / 100,
+                seed=seed,
+                explain=explain,
+                report=report,
+            )
+    except KeyboardInterrupt:
+        if not (folder / "comparison.json").exists():
+            fail("stopped before anything was measured.", INTERRUPTED)
+        record = write_views(folder, markdown)
+        compare_show.show(record, audience(json_path), every_case=every_case)
+        write_json(json_path, record)
+        fail(f"{record['progress']}; what it had measured until then is in {folder}", INTERRUPTED)
+    except (SideError, SideLost) as error:
+        fail(f"nothing was measured: {error}", KERNEL_WRONG)
+    write_views(folder, markdown)
+    write_json(json_path, record)
+    compare_show.show(record, audience(json_path), every_case=every_case)
+    notes.print(f"All of it: {folder / 'comparison.html'}", highlight=False, markup=False, soft_wrap=True)
+    return int(record["exit_code"])
+
+
+def _word(text: str) -> str:
+    """Write a revision or a path as part of a folder's name."""
+    return re.sub(r"[^\w.~^-]+", "-", text).strip("-.") or "tree"
+
+
+def _check_free(folder: Path) -> None:
+    check_writable(folder)
+    if folder.exists() and any(folder.iterdir()):
+        raise InputError(f"{folder} is not empty: name a new folder with --output")

@@ -1,0 +1,141 @@
+"""Shows a comparison in the terminal: what matters first, unchanged cases in a line per network."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from gdbench.compare.markdown import side_name
+from gdbench.compare.sentences import details, headline
+from gdbench.compare.tables import NOT_CLAIMABLE, ORDER, TRUSTED, Line, Record, Section, count, line, sections, share
+from gdbench.compare.verdicts import BROKEN, IMPROVED, INSUFFICIENT, MISSING, REGRESSED, UNCHANGED
+from gdbench.units import duration
+
+TABLE_WIDTH, WIDE = 96, 126
+"""Columns of a terminal from which on a case has one row of a table, and from which on p has a column."""
+MOST_LISTED = 20
+"""Cases of a verdict that are listed unless all are asked for; what is broken or changed is listed always."""
+ALWAYS_LISTED = (BROKEN, REGRESSED, IMPROVED)
+STYLES = {
+    BROKEN: "bold red",
+    REGRESSED: "red",
+    IMPROVED: "green",
+    MISSING: "dim",
+    INSUFFICIENT: "yellow",
+    NOT_CLAIMABLE: "magenta",
+    UNCHANGED: "dim",
+}
+
+
+def show(record: Record, out: Console, *, every_case: bool = False) -> None:
+    """Print a comparison: headline, tables by metric, what could not be seen, warnings.
+
+    Parameters
+    ----------
+    record
+        What ``comparison.json`` holds.
+    out
+        Console of any width; below ``TABLE_WIDTH`` columns a case takes lines of its own instead of a row.
+    every_case
+        List unchanged and unresolved cases one by one too.
+    """
+    settings = f"{record['tier']}, {duration(record['settings']['seconds'])}"
+    _say(out, f"{side_name(record['base'])} against {side_name(record['head'])}, {settings}", "dim")
+    colour = {0: "bold green", 3: "bold yellow"}.get(record["exit_code"], "bold red")
+    _say(out, headline(record), colour)
+    for section in sections(record):
+        _say(out, f"\n{section.title}", "bold")
+        _show_lines(_listed(section, every_case=every_case), out)
+        for sentence in _rest(record, section, every_case=every_case):
+            _say(out, sentence, "dim")
+    if record["controls"]["cases"]:
+        _say(out, f"\nControls: {record['controls']['status']}", "bold")
+        _show_lines([line(row, TRUSTED) for row in record["controls"]["cases"]], out)
+    _say(out, "")
+    for sentence in details(record):
+        _say(out, sentence)
+    for warning in record["warnings"]:
+        _say(out, f"Warning: {warning}", "yellow")
+
+
+def _listed(section: Section, *, every_case: bool) -> list[Line]:
+    """Lines that are printed one by one."""
+    if every_case:
+        return list(section.lines)
+    seen: Counter[str] = Counter()
+    found = []
+    for entry in section.lines:
+        seen[entry.verdict] += 1
+        listed = entry.verdict in ALWAYS_LISTED or seen[entry.verdict] <= MOST_LISTED
+        if listed and entry.verdict != UNCHANGED:
+            found.append(entry)
+    return found
+
+
+def _rest(record: Record, section: Section, *, every_case: bool) -> Iterator[str]:
+    """Yield what stands in the place of the lines that are not printed."""
+    if every_case:
+        return
+    tally = Counter(entry.verdict for entry in section.lines)
+    for verdict in ORDER:
+        more = tally[verdict] - MOST_LISTED
+        if verdict not in (*ALWAYS_LISTED, UNCHANGED) and more > 0:
+            yield f"{verdict}: {count(more, 'case')} more, listed with --all"
+    for sentence in section.unchanged:
+        yield f"{UNCHANGED} within {share(record['settings']['equivalence'])}: {sentence}"
+
+
+def _show_lines(lines: list[Line], out: Console) -> None:
+    if not lines:
+        return
+    if out.width >= TABLE_WIDTH:
+        out.print(_table(lines, out.width), highlight=False)
+        return
+    for entry in lines:
+        style = STYLES[entry.verdict]
+        out.print(f"[{style}]{entry.verdict}[/] {escape(entry.case)}", highlight=False)
+        for text in _below(entry):
+            out.print(f"  {escape(text)}", highlight=False)
+
+
+def _below(entry: Line) -> Iterator[str]:
+    """Yield the numbers of a case on lines of their own, for narrow terminals."""
+    if entry.row["ratio"] is not None:
+        yield f"{entry.base} to {entry.head}: {entry.ratio}"
+    if entry.visible != "-":
+        yield f"smallest visible effect {entry.visible}"
+    if entry.reason:
+        yield entry.reason
+
+
+def _table(lines: list[Line], width: int) -> Table:
+    """Lay lines out as a table; only the case and the remark may wrap, and empty columns are left out."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_edge=False, header_style="dim")
+    table.add_column("verdict", max_width=13)
+    table.add_column("case", ratio=1, min_width=24, overflow="fold")
+    for title in ("base", "head"):
+        table.add_column(title, justify="right", no_wrap=True)
+    table.add_column("ratio", no_wrap=True)
+    table.add_column("smallest\nvisible", justify="right", no_wrap=True)
+    if width >= WIDE:
+        table.add_column("p adjusted", justify="right", no_wrap=True)
+    for entry in lines:
+        case = escape(entry.case) + (f"\n[dim]{escape(entry.reason)}[/]" if entry.reason else "")
+        cells = [
+            f"[{STYLES[entry.verdict]}]{entry.verdict}[/]",
+            case,
+            entry.base,
+            entry.head,
+            entry.ratio,
+            entry.visible,
+        ]
+        table.add_row(*cells, *([entry.p] if width >= WIDE else []))
+    return table
+
+
+def _say(out: Console, text: str, style: str | None = None) -> None:
+    out.print(text, style=style, highlight=False, markup=False)

@@ -1,0 +1,118 @@
+"""``gdbench regressions``: which commits made a case slower, from asv's stored results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from gdbench.cli.console import INTERRUPTED, audience, fail, json_option, notes, write_json
+from gdbench.history import markdown, page
+from gdbench.history.asv_files import choose_machine, read_history, results_folder
+from gdbench.history.bisect import Confirmation
+from gdbench.history.confirmation import confirm_all
+from gdbench.history.labels import ENVIRONMENT, IMPROVEMENT, REGRESSION
+from gdbench.history.record import make_record, proposals
+from gdbench.history.tables import HEAD, Record, headline, remarks, rows, subjects
+from gdbench.storage import check_writable, write_text
+
+EXAMPLES = """
+Examples:
+
+\b
+  gdbench regressions
+  gdbench regressions --results reports/asv/results --machine laptop
+  gdbench regressions --confirm --markdown steps.md
+
+\b
+Exit codes: 0 read, whatever is proposed; 1 a regression was confirmed; 2 no results to read;
+3 a proposal could be neither confirmed nor refuted; 4 too few results to judge any case.
+"""
+PAGE = "regressions.html"
+COLOURS = {REGRESSION: "red", IMPROVEMENT: "green", ENVIRONMENT: "magenta"}
+
+
+@click.command("regressions", epilog=EXAMPLES)
+@click.option(
+    "--results",
+    type=click.Path(path_type=Path),
+    help="Folder of asv's results; the one in asv.conf.json, or reports/asv/results, if not given.",
+)
+@click.option(
+    "--machine", help="Whose results are read; this machine's if not given. Those of several are never mixed."
+)
+@click.option("--confirm", is_flag=True, help="Measure each proposed commit against its parent, and search beside it.")
+@click.option(
+    "--tier", type=click.Choice(["quick", "standard", "deep"]), default="standard", show_default=True,
+    help="How much --confirm measures for each pair of commits.",
+)  # fmt: skip
+@click.option("--markdown", "markdown_path", type=click.Path(path_type=Path), help="Write the findings as Markdown.")
+@click.option("--output", type=click.Path(path_type=Path), help=f"Folder for {PAGE}, and for what --confirm measures.")
+@json_option
+def command(
+    *,
+    results: Path | None,
+    machine: str | None,
+    confirm: bool,
+    tier: str,
+    markdown_path: Path | None,
+    output: Path | None,
+    json_path: str | None,
+) -> int:
+    """Find the commits at which a case became slower or faster, from asv's results of one machine.
+
+    Three detectors vote, and what most cases share is the environment's doing. A proposal is no proof: --confirm
+    measures the commit against its parent.
+    """
+    for path in (markdown_path and markdown_path.parent, output):
+        if path is not None:
+            check_writable(path)
+    place = results or results_folder(Path())
+    history = read_history(place, choose_machine(place, machine), Path())
+    found = proposals(history)
+    confirmations: dict[int, Confirmation] | None = {} if confirm else None
+
+    def finish() -> Record:
+        record = make_record(history, found, confirmations)
+        write_json(json_path, record)
+        if markdown_path is not None:
+            write_text(markdown_path, markdown.render(record))
+        if output is not None:
+            write_text(output / PAGE, page.render(history, record))
+        _show(record, audience(json_path))
+        return record
+
+    if confirmations is not None:
+        _confirm(lambda: confirm_all(history, found, confirmations, tier=tier, folder=output, report=_say), finish)
+    return int(finish()["exit_code"])
+
+
+def _confirm(measure: Callable[[], None], finish: Callable[[], Record]) -> None:
+    try:
+        measure()
+    except KeyboardInterrupt:
+        finish()
+        fail("stopped: what was measured until then is above.", INTERRUPTED)
+
+
+def _say(sentence: str) -> None:
+    notes.print(sentence, highlight=False, markup=False, soft_wrap=True)
+
+
+def _show(record: Record, out: Console) -> None:
+    """Print the headline, a row per step, and what rows leave no room for."""
+    out.print(f"{headline(record)}.", style="bold", highlight=False, markup=False, soft_wrap=True)
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_edge=False)
+    for name in HEAD:
+        table.add_column(name, overflow="fold", no_wrap=name in ("commit", "label", "history"))
+    for row in rows(record):
+        table.add_row(*row, style=COLOURS[row[HEAD.index("label")]])
+    if record["steps"]:
+        out.print(table, highlight=False, markup=False)
+    for commit, subject in subjects(record).items():
+        out.print(f"{commit} {subject}", highlight=False, markup=False, soft_wrap=True)
+    for remark in remarks(record):
+        out.print(remark, style="dim", highlight=False, markup=False, soft_wrap=True)

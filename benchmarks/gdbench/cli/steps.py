@@ -1,0 +1,29 @@
+"""Live progress of work that knows its own share and time left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.progress import BarColumn, Progress, TextColumn
+
+from gdbench.cli.console import notes
+from gdbench.compare.session import Step
+from gdbench.units import duration
+
+
+@contextmanager
+def steps(title: str) -> Iterator[Callable[[Step], None]]:
+    """Draw a bar on standard error; where it is no terminal, a line per stage."""
+    columns = TextColumn(title), BarColumn(), TextColumn("{task.description}")
+    with Progress(*columns, console=notes, transient=True) as progress:
+        bar, said = progress.add_task("", total=1.0), [""]
+
+        def report(step: Step) -> None:
+            left = "" if step.seconds_left is None else f", about {duration(step.seconds_left)} left"
+            progress.update(bar, completed=step.share, description=f"{step.words}{left}")
+            if not notes.is_terminal and step.words != said[0]:
+                notes.print(f"{step.words}{left}", highlight=False, soft_wrap=True)
+            said[0] = step.words
+
+        yield report

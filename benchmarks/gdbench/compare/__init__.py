@@ -1,0 +1,1 @@
+"""Two versions of the code against each other: sides, live pairs of workers, verdicts."""

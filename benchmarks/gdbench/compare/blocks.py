@@ -1,0 +1,156 @@
+"""One block: a fresh pair of processes measures cases in turns; the result is a log-ratio for each.
+
+Per case, quads of four samples in the order ABBA or BAAB, by the toss of a coin, of a few milliseconds each: what slows
+the machine for longer than that slows both sides alike and cancels (``compare.verdicts.block_datum``).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import numpy as np
+import psutil
+
+from gdbench.cases import Case
+from gdbench.compare.controls import CONTROLS, SPIKE
+from gdbench.compare.pair import MOST_PADDING_BYTES, Pair, SideLost
+from gdbench.compare.preparation import at_case, key_of, prepare
+from gdbench.compare.setting import Setting, State, note_lost
+from gdbench.compare.verdicts import block_datum
+from gdbench.workers import allowed_cores
+
+DRIFT = 0.02
+"""A log-ratio whose first and last third differ by more, beyond their own noise, is unsteady."""
+DRIFT_ERRORS = 3.0
+
+
+Report = Callable[[float], None]
+"""Hears which share of a block is done."""
+
+
+def measure_block(
+    setting: Setting,
+    state: State,
+    cases: list[Case],
+    *,
+    stage: int,
+    index: int,
+    caches: tuple[Path, Path] | None = None,
+    report: Report = lambda share: None,
+) -> dict[str, Any]:
+    """Measure cases and controls in fresh pairs; return the block for its raw file.
+
+    A case whose side dies or hangs is noted as broken, and a fresh pair goes on with the others.
+    """
+    rng = np.random.default_rng([setting.seed, stage, index])
+    begun, found = monotonic(), dict[str, Any]()
+    alike = {"hash_seed": int(rng.integers(2**32)), "padding_bytes": int(rng.integers(MOST_PADDING_BYTES))}
+    todo = [cases[position] for position in rng.permutation(len(cases))]
+    groups = [
+        (threads, [case for case in todo if case.threads == threads]) for threads in sorted({c.threads for c in todo})
+    ]
+    spiked, total, compiled = index % 2, len(cases) + len(CONTROLS), False
+    for number, (threads, members) in enumerate(groups):
+        left: list[Case | str] = [*members, *(CONTROLS if number == 0 else ())]
+        left = [left[position] for position in rng.permutation(len(left))]
+        while left := [entry for entry in left if key_of(entry) not in found and not state.out(key_of(entry))]:
+            with _pair(setting, threads, alike, caches) as pair:
+                try:
+                    prepare(pair, setting, state, left, spiked=spiked)
+                    before = pair.ask_both("begin", (), ())
+                    with _together(pair, _place(threads, index)):
+                        for entry in left:
+                            if not state.out(key_of(entry)):
+                                found[key_of(entry)] = _measure(pair, state, entry, rng)
+                                report(len(found) / total)
+                    compiled |= pair.ask_both("begin", (), ()) != before
+                except SideLost:
+                    if not note_lost(state, pair):
+                        raise
+    if SPIKE in found and spiked == 0:  # so that the control has one sign
+        found[SPIKE]["log_ratio"] *= -1
+    return {
+        "stage": stage,
+        "index": index,
+        **alike,
+        "core": _place(1, index),
+        "load_1_minute": round(psutil.getloadavg()[0], 2),
+        "compiled_while_timed": compiled,
+        "seconds": monotonic() - begun,
+        "cases": found,
+    }
+
+
+def _pair(setting: Setting, threads: int, alike: dict[str, int], caches: tuple[Path, Path] | None) -> Pair:
+    """Start a pair whose environments differ in nothing but paths of equal length."""
+    variables = {"PYTHONHASHSEED": str(alike["hash_seed"]), "GDBENCH_PADDING": "x" * alike["padding_bytes"]}
+    places = caches or tuple(build.numba_cache for build in setting.builds)
+    own = tuple({**variables, "NUMBA_CACHE_DIR": str(place)} for place in places)
+    return Pair(setting.builds, threads=threads, variables=own)
+
+
+def _place(threads: int, index: int) -> list[int]:
+    """Cores of the pair in a block; the coordinator takes the others, so that it disturbs neither side."""
+    cores = allowed_cores()
+    return [cores[(index + offset) % len(cores)] for offset in range(min(threads, len(cores)))]
+
+
+@contextmanager
+def _together(pair: Pair, place: list[int]) -> Iterator[None]:
+    """Bring both sides to the same cores, and this process, which coordinates them, to the others meanwhile."""
+    cores = allowed_cores()
+    others = [core for core in cores if core not in place]
+    pair.pin(place)
+    if others:
+        psutil.Process().cpu_affinity(others)
+    try:
+        yield
+    finally:
+        if others:
+            psutil.Process().cpu_affinity(cores)
+
+
+def _measure(pair: Pair, state: State, entry: Case | str, rng: np.random.Generator) -> dict[str, Any]:
+    """Sample one case on both sides in turns."""
+    key = key_of(entry)
+    calls, warm, quads = state.calls[key]
+    walls = np.empty((2, quads, 2))
+    used, switches = np.zeros(2), np.zeros(2, int)
+    former = None
+    with at_case(pair, key):
+        pair.ask_both("begin", (), ())
+        for quad in range(quads):
+            taken = [0, 0]
+            for number in (0, 1, 1, 0) if rng.random() < 0.5 else (1, 0, 0, 1):
+                wall, cpu, left = pair.sides[number].ask("sample", key, calls, warm if number != former else 0)
+                walls[number, quad, taken[number]] = wall / calls
+                taken[number] += 1
+                used[number] += cpu
+                switches[number] += left
+                former = number
+    per_quad = np.log(walls[1]).mean(axis=1) - np.log(walls[0]).mean(axis=1)
+    return {
+        "log_ratio": block_datum(walls[0], walls[1]),
+        "base_seconds": float(np.median(walls[0])) * 1e-9,
+        "head_seconds": float(np.median(walls[1])) * 1e-9,
+        "calls": calls,
+        "quads": quads,
+        "unsteady": _drifts(per_quad),
+        "cpu_share": [round(float(share), 4) for share in used / (walls.sum(axis=(1, 2)) * calls)],
+        "switches": switches.tolist(),
+    }
+
+
+def _drifts(per_quad: Any) -> bool:
+    """Whether the log-ratio of the first third of the quads differs from that of the last, beyond their noise."""
+    third = len(per_quad) // 3
+    if third < 2:
+        return False
+    first, last = per_quad[:third], per_quad[-third:]
+    error = math.sqrt((first.var(ddof=1) + last.var(ddof=1)) / third)
+    return bool(abs(last.mean() - first.mean()) > max(DRIFT, DRIFT_ERRORS * error))

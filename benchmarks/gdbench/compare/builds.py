@@ -1,0 +1,180 @@
+"""Builds: the kernels of one side, copied out of reach of edits, with a Numba cache of their own.
+
+A build lies in the user's cache folder under the lock of its dependencies and its commit (or its content, for a
+checkout), so it is made and compiled once. Both sides run under this interpreter and on its packages: the lock is
+made of them, and a side that asks for other versions is refused. The paths of all builds are equally long, since
+the length of strings in a process's environment moves its stack (Mytkowicz et al. 2009, ASPLOS).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import distribution, version
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from platformdirs import user_cache_path
+
+from gdbench.compare.sides import Side
+from kernels import InputError
+
+PARTS = ("kernels", "pyproject.toml", "benchmarks/grid.toml")
+"""What a build takes of a tree: the kernels, what they ask for, and the grid that says what is measured."""
+RUNTIME = ("numpy", "numba", "llvmlite", "scipy")
+"""Distributions that the kernels compute with."""
+KEPT_BUILDS = 20
+NAME_DIGITS = 16
+
+
+@dataclass(frozen=True)
+class Build:
+    """A side, ready to be measured: ``root`` holds ``kernels/``; ``numba_cache`` is what its processes compile into."""
+
+    side: Side
+    root: Path
+
+    @property
+    def numba_cache(self) -> Path:
+        """Folder of compiled code."""
+        return self.root / "numba"
+
+    @property
+    def certificates(self) -> Path:
+        """File of the certificates that the variants of this build were granted."""
+        return self.root / "certificates.json"
+
+    @property
+    def grid(self) -> Path | None:
+        """The grid of this tree, if it has one."""
+        path = self.root / "benchmarks" / "grid.toml"
+        return path if path.exists() else None
+
+
+def build_both(base: Side, head: Side) -> tuple[Build, Build]:
+    """Make or find the builds of two sides; two variants share one, the same revision twice is built twice.
+
+    Raises
+    ------
+    InputError
+        If a side asks for packages that are not those of this interpreter.
+    """
+    names = [_name(side) for side in (base, head)]
+    twice = names[0] == names[1] and base.kind != "variant"
+    builds = Build(base, _make(base, names[0], copy=1)), Build(head, _make(head, names[1], copy=2 if twice else 1))
+    for build in builds:
+        _check_requirements(build)
+    _forget_oldest(builds)
+    return builds
+
+
+@cache
+def lock() -> str:
+    """Digest of this interpreter and of the files of the packages that the kernels compute with."""
+    digest = hashlib.sha256(sys.version.encode())
+    for name in RUNTIME:
+        digest.update(f"{name} {version(name)}".encode())
+        digest.update((distribution(name).read_text("RECORD") or "").encode())
+    return digest.hexdigest()[:NAME_DIGITS]
+
+
+def _name(side: Side) -> str:
+    """Digest of a commit, or of the files of a checkout."""
+    digest = hashlib.sha256()
+    if side.kind == "revision":
+        digest.update(str(side.commit).encode())
+    else:
+        for path in sorted(_files(side.root)):
+            digest.update(path.relative_to(side.root).as_posix().encode())
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[: NAME_DIGITS - 2]
+
+
+def _files(root: Path) -> list[Path]:
+    """Return the files of a checkout that a build takes."""
+    found = [root / part for part in PARTS[1:] if (root / part).is_file()]
+    return [*found, *(path for path in (root / PARTS[0]).rglob("*") if path.suffix in (".py", ".md"))]
+
+
+def _make(side: Side, name: str, *, copy: int) -> Path:
+    """Return the folder of a build, made whole or not at all."""
+    parent = builds_folder() / lock()
+    target = parent / f"{name}-{copy}"
+    if target.exists():
+        target.touch()  # the oldest are forgotten
+        return target
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=parent, prefix=".build-") as place:
+            made = Path(place, "tree")
+            made.mkdir()
+            _export(side, made)
+            (made / "numba").mkdir()
+            made.rename(target)
+    except OSError as error:
+        if target.exists():  # another process made it meanwhile
+            return target
+        raise InputError(f"cannot write builds below {parent} ({error.strerror}): set XDG_CACHE_HOME") from error
+    return target
+
+
+def builds_folder() -> Path:
+    """Folder of all builds, in the user's cache."""
+    return user_cache_path("gdbench") / "builds"
+
+
+def _export(side: Side, target: Path) -> None:
+    if side.kind == "revision":
+        there = [part for part in PARTS if _git(side, "ls-tree", "--name-only", str(side.commit), part)]
+        archive = _git(side, "archive", "--format=tar", str(side.commit), "--", *there)
+        with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+            tar.extractall(target, filter="data")
+        return
+    for path in _files(side.root):
+        copy = target / path.relative_to(side.root)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, copy)
+
+
+def _git(side: Side, *arguments: str) -> bytes:
+    return subprocess.run(["git", *arguments], cwd=side.root, capture_output=True, check=True).stdout
+
+
+def _check_requirements(build: Build) -> None:
+    """Raise InputError if a side's kernels are to run on other packages than those of this interpreter."""
+    path = build.root / "pyproject.toml"
+    try:
+        project = tomllib.loads(path.read_text(encoding="utf-8"))["project"] if path.exists() else {}
+        wanted = [Requirement(text) for text in project.get("dependencies", [])]
+        python = SpecifierSet(project.get("requires-python", ""))
+    except (ValueError, KeyError) as error:
+        raise InputError(f"pyproject.toml of {build.side.text} cannot be read ({error}): correct it") from error
+    found = ".".join(map(str, sys.version_info[:3]))
+    asked = [(f"Python {python}", f"Python {found}", python.contains(found, prereleases=True))]
+    for requirement in wanted:
+        if requirement.name in RUNTIME and (requirement.marker is None or requirement.marker.evaluate()):
+            here = version(requirement.name)
+            met = requirement.specifier.contains(here, prereleases=True)
+            asked.append((str(requirement), f"{requirement.name} {here}", met))
+    for text, here, met in asked:
+        if not met:
+            raise InputError(
+                f"{build.side.text} asks for {text} and here is {here}: both sides must run on the same packages, "
+                "so install gdbench where both revisions are content, or compare revisions that agree"
+            )
+
+
+def _forget_oldest(kept: tuple[Build, ...]) -> None:
+    """Delete the builds that were used longest ago, so that the cache does not grow for ever."""
+    folders = [path for path in builds_folder().glob("*/*-*") if path not in {build.root for build in kept}]
+    for path in sorted(folders, key=lambda path: path.stat().st_mtime, reverse=True)[KEPT_BUILDS:]:
+        shutil.rmtree(path, ignore_errors=True)

@@ -1,0 +1,56 @@
+"""A comparison from beginning to end."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from gdbench.compare.conclusion import conclude
+from gdbench.compare.session import Report, open_session
+from gdbench.compare.stages import measure
+from gdbench.compare.tiers import TIERS
+from gdbench.grid import Filters
+
+
+def compare(
+    base: str,
+    head: str,
+    *,
+    folder: Path,
+    tier: str = "standard",
+    filters: Filters | None = None,
+    effect: float | None = None,
+    seed: int | None = None,
+    explain: bool = False,
+    report: Report = lambda step: None,
+) -> dict[str, Any]:
+    """Compare two sides and return the record, which is also in ``folder``.
+
+    Parameters
+    ----------
+    base, head : each a git revision, a folder with a checkout, or a variant's name
+    folder : where raw blocks and the record are written
+    tier : "quick", "standard" or "deep"
+    filters : which cases of HEAD's grid take part
+    effect : relative slowdown that is asked about, for the plan of blocks; that of the tier if not given
+    seed : of orders, seeds and padding of processes; drawn if not given
+    explain : also tell, for proven regressions, which task moved and whether the work grew
+
+    Raises
+    ------
+    InputError
+        If a side cannot be measured at all, or both are not alike in their packages.
+    KeyboardInterrupt
+        After the record of what was measured until then has been written.
+    """
+    chosen = TIERS[tier] if effect is None else replace(TIERS[tier], effect=effect)
+    with open_session(
+        base, head, folder=folder, tier=chosen, filters=filters or Filters(), seed=seed, report=report
+    ) as (session, place):
+        try:
+            measure(session, place)
+        except KeyboardInterrupt:
+            conclude(session, complete=False)
+            raise
+        return conclude(session, complete=True, explained=explain)

@@ -1,0 +1,190 @@
+"""Why a proven regression is slower: which task moved, and whether the work grew or only takes longer.
+
+Each of the four tasks is measured in fresh blocks, as the case was, and instructions are counted under valgrind. Both
+serve to read a verdict that stands already; neither can change it.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from typing import Any
+
+import numpy as np
+
+from gdbench.cases import Case
+from gdbench.compare import signed_rank
+from gdbench.compare.blocks import measure_block
+from gdbench.compare.family import rows_of
+from gdbench.compare.instructions import NOTE, Count, count_both
+from gdbench.compare.pair import SideLost
+from gdbench.compare.record import table
+from gdbench.compare.session import Session, Step
+from gdbench.compare.setting import State
+from gdbench.compare.signed_rank import Floats
+from gdbench.storage import write_text
+from gdbench.tasks import TASKS
+from gdbench.units import times
+
+STAGE = 2
+"""After the screen and the confirmation, for the seeds of its blocks."""
+BLOCKS = 8
+SAME_WORK = 0.01
+"""Instructions that differ by less, relatively, are called the same work."""
+MOST_OF_IT = 0.5
+"""Share of a slowdown, on a log scale, from which on it is put down to instructions alone."""
+UPDATE = "update"
+
+Row = dict[str, Any]
+
+
+def explain(session: Session, rows: Sequence[Row], *, most: int = 5) -> None:
+    """Complete the largest regressions in place: ``row["explanation"]`` has tasks, instructions and a reading.
+
+    Parameters
+    ----------
+    session
+        Of the comparison, while the arrays of its problems are still on disk.
+    rows
+        Rows of time that are proven regressions.
+    most
+        At most so many are explained, since a count takes up to minutes.
+    """
+    chosen = sorted(rows, key=lambda row: -float(row["ratio"]))[:most]
+    if not chosen:
+        return
+    cases = [_case(row) for row in chosen]
+    blocks = _measure(session, list(dict.fromkeys(task for case in cases for task in _tasks(case))))
+    setting = session.setting
+    for number, (row, case) in enumerate(zip(chosen, cases, strict=True)):
+        _tell(session, f"counting instructions, {number + 1} of {len(cases)}", 0.5 + 0.5 * number / len(cases))
+        found = task_entries(blocks, case, confidence=session.rule.confidence)
+        counted = count_both(setting.builds, setting.family, setting.problems, case)
+        row["explanation"] = {
+            "tasks": found,
+            "instructions": instructions_entry(counted),
+            "reading": reading(float(row["ratio"]), found, counted),
+        }
+
+
+def _case(row: Row) -> Case:
+    return Case(**{field.name: row[field.name] for field in fields(Case)})
+
+
+def _tasks(case: Case) -> list[Case]:
+    return [replace(case, task=task) for task in TASKS]
+
+
+def _tell(session: Session, words: str, share: float) -> None:
+    session.report(Step(f"explaining: {words}", share, None))
+
+
+def _measure(session: Session, cases: list[Case]) -> list[dict[str, Any]]:
+    """Measure cases in blocks of their own; what is lost in them is no fault of the case that was judged."""
+    state = State(calls=dict(session.state.calls))
+    blocks: list[dict[str, Any]] = []
+    for index in range(BLOCKS):
+        _tell(session, f"block {index + 1} of {BLOCKS}", 0.5 * index / BLOCKS)
+        there = [case for case in cases if not state.out(case.id)]
+        try:
+            blocks.append(measure_block(session.setting, state, there, stage=STAGE, index=index))
+        except SideLost as error:
+            session.warnings.append(f"explaining stopped after {index} of {BLOCKS} blocks: {error}")
+            break
+        write_text(session.folder / "raw" / f"explain-{index:03d}.json", json.dumps(blocks[-1]) + "\n")
+    return blocks
+
+
+def task_entries(blocks: Sequence[dict[str, Any]], case: Case, *, confidence: float) -> list[dict[str, Any]]:
+    """Return the ratio of each task of a case with its interval, and that of the update where it can be told.
+
+    A task without enough blocks for an interval is left out.
+    """
+    keys = {task.task: task.id for task in _tasks(case)}
+    columns = dict(zip(keys, table(blocks, list(keys.values())).T, strict=True))
+    rows = rows_of(replace(case, task="epoch"))
+    if rows % case.batch_size == 0:  # a short last batch would count as a whole one
+        epoch, gradient = (_seconds(blocks, keys[task]) for task in ("epoch", "gradient"))
+        updates = rows // case.batch_size
+        columns[UPDATE] = update_log_ratios(epoch, gradient, updates=updates, confidence=confidence)
+    ends = np.exp(signed_rank.intervals(np.array(list(columns.values())).T, confidence=confidence))
+    found = zip(columns, ends.T.tolist(), strict=True)
+    return [
+        {"task": task, "ratio": ratio, "low": low, "high": high}
+        for task, (ratio, low, high) in found
+        if not math.isnan(low)
+    ]
+
+
+def _seconds(blocks: Sequence[dict[str, Any]], key: str) -> Floats:
+    """Return the times of base and head, (2, blocks), NaN where a case was not measured."""
+    names = ("base_seconds", "head_seconds")
+    return np.array([[block["cases"].get(key, {}).get(name, math.nan) for block in blocks] for name in names], float)
+
+
+def update_log_ratios(epoch: Floats, gradient: Floats, *, updates: int, confidence: float) -> Floats:
+    """Return log head - log base of what an epoch does beside its gradients, (blocks,).
+
+    Parameters
+    ----------
+    epoch, gradient
+        Seconds of one call on base and head, (2, blocks).
+    updates
+        Gradients in an epoch.
+    confidence
+        At which the epoch must take longer than its gradients, on both sides; all is NaN if it does not. Kernels that
+        update while they compute the gradient leave nothing to tell apart.
+    """
+    beside = np.log(epoch / (updates * gradient))
+    low = signed_rank.intervals(beside.T, confidence=confidence).low
+    if not np.all(low > 0):
+        return np.full(epoch.shape[1], math.nan)
+    rest = epoch - updates * gradient
+    rest[rest <= 0] = math.nan
+    return np.asarray(np.log(rest[1] / rest[0]))
+
+
+def instructions_entry(counted: tuple[Count, Count]) -> dict[str, Any] | None:
+    """Return instructions per call of base and head with their ratio, None unless both were counted."""
+    base, head = (side.per_call for side in counted)
+    if base is None or head is None:
+        return None
+    return {"base": base, "head": head, "ratio": head / base, "note": NOTE}
+
+
+def reading(ratio: float, tasks: Sequence[dict[str, Any]], counted: tuple[Count, Count]) -> str:
+    """Say in a sentence what makes a case slower by a ratio of times: how the work moved, then which task."""
+    entry = instructions_entry(counted)
+    if entry is None:
+        reason = next(side.reason for side in counted if side.per_call is None)
+        work = f"instructions unknown: {reason}"
+    else:
+        work = _work(ratio, entry["ratio"])
+    return f"{work}; {_moved(tasks)}"
+
+
+def _work(ratio: float, instructions: float) -> str:
+    if abs(instructions - 1) < SAME_WORK:
+        return f"same work (instructions within {100 * SAME_WORK:g} %), placed or fed worse: {times(ratio)} the time"
+    said = f"{times(instructions)} the instructions"
+    if instructions < 1:
+        return f"less work ({said}) that takes longer: {times(ratio)} the time"
+    if math.log(instructions) < MOST_OF_IT * math.log(ratio):
+        return f"more work ({said}), but that is the smaller part of {times(ratio)} the time"
+    return f"more work: {said}"
+
+
+def _moved(tasks: Sequence[dict[str, Any]]) -> str:
+    slower = [entry for entry in tasks if entry["low"] > 1]
+    if not slower:
+        return "measured again, no task was slower beyond its noise"
+    worst = max(slower, key=lambda entry: float(entry["ratio"]))
+    others = [entry["task"] for entry in tasks if entry not in slower]
+    steady = f", {_list(others)} did not move beyond noise" if others else ""
+    return f"of the tasks {worst['task']} became slowest ({times(worst['ratio'])} the time){steady}"
+
+
+def _list(names: Sequence[str]) -> str:
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))

@@ -1,0 +1,136 @@
+"""The family of cases of a comparison: those of HEAD's grid, on every variant that either side has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gdbench.cases import Axes, Case, NetworkSpec
+from gdbench.compare.builds import Build
+from gdbench.grid import Filters, networks, profiles, select
+from gdbench.ladder import QUICK_ROWS
+from gdbench.tasks import Problem, load_problem
+from kernels import InputError
+from kernels.errors import unknown
+
+EPOCH_ROWS = 128
+"""An epoch is cut to so many rows, or to one batch if that is more: a ratio needs no whole pass over the data."""
+PROFILE = "compare"
+USUALLY_LEFT_OUT = ("reference",)
+"""Measured only if asked for: it is never optimised, and slow."""
+ARROW = "->"
+"""Between the names of two variants that are compared."""
+
+
+@dataclass(frozen=True, eq=False)
+class Stored:
+    """A problem in a file that both sides read, and its first rows, on which every block checks both sides."""
+
+    path: str
+    head: Problem
+
+    @property
+    def told(self) -> tuple[str, dict[str, Any], float]:
+        """What a side is told of it: path, network, learning rate."""
+        return self.path, asdict(self.head.network), self.head.learning_rate
+
+
+@dataclass(frozen=True)
+class Family:
+    """Cases, the networks that they name, and the two variants of each side if variants are compared."""
+
+    cases: tuple[Case, ...]
+    specs: dict[str, NetworkSpec]
+    pair: tuple[str, str] | None = None
+    """Names of the variants of base and head, if those are what is compared."""
+
+    def variant(self, case: Case, side: int) -> str:
+        """Name of the variant that a side (0 the base, 1 the head) computes a case with."""
+        return case.variant if self.pair is None else self.pair[side]
+
+    def problem(self, case: Case) -> Problem:
+        """Arrays of a case."""
+        spec = self.specs[case.network]
+        return load_problem(spec.build(case.dataset), case.dataset, case.dtype, spec.learning_rate)
+
+    def threads(self) -> list[int]:
+        """Numbers of threads that occur: each needs processes of its own."""
+        return sorted({case.threads for case in self.cases})
+
+
+def rows_of(case: Case) -> int:
+    """Rows that one timed call works through."""
+    return min(case.n_rows, max(case.batch_size, EPOCH_ROWS)) if case.task == "epoch" else case.batch_size
+
+
+def problem_key(case: Case) -> str:
+    """Name of the arrays that cases share."""
+    return f"{case.network}@{case.dataset} {case.dtype}"
+
+
+def make_family(builds: tuple[Build, Build], variants: Sequence[Sequence[str]], filters: Filters) -> Family:
+    """Return the cases of HEAD's grid under filters; ``variants`` are the names that each side has.
+
+    Raises
+    ------
+    InputError
+        If a filter names what neither side has, or leaves nothing.
+    """
+    base, head = (build.side for build in builds)
+    pair = (str(base.variant), str(head.variant)) if base.kind == "variant" else None
+    if pair is not None and filters.variant:
+        raise InputError(f"{base.text} and {head.text} are the variants that are compared: leave out --variant")
+    there = list(dict.fromkeys(name for names in reversed(variants) for name in names))
+    for name in filters.variant:
+        if name not in there:
+            raise unknown("variant of either side called", name, there)
+    grid = _grid_of(builds[1])
+    chosen = profiles(grid)[PROFILE]
+    axes = Axes(
+        tasks=filters.task or chosen.tasks,
+        variants=filters.variant or tuple(name for name in there if name not in USUALLY_LEFT_OUT),
+        batch_sizes=filters.batch_size or chosen.batch_sizes,
+        dtypes=filters.dtype or chosen.dtypes,
+        threads=filters.threads or chosen.threads,
+    )
+    if pair is not None:
+        axes = replace(axes, variants=(ARROW.join(pair),))
+    pairs = select(chosen.experiments, filters, f"profile {PROFILE}", grid)
+    cases = [case for names in pairs for case in axes.cases(*names)]
+    if not cases:
+        raise InputError("every batch size is above the number of rows: ask for a smaller one, or for n")
+    specs = networks(grid)
+    return Family(tuple(cases), {case.network: specs[case.network] for case in cases}, pair)
+
+
+def _grid_of(build: Build) -> Path | None:
+    """Return HEAD's grid where it can be read and says what is compared, else None, which is our own."""
+    try:
+        return build.grid if build.grid and PROFILE in profiles(build.grid) else None
+    except (InputError, KeyError, TypeError):
+        return None
+
+
+def store_problems(family: Family, folder: Path) -> dict[str, Stored]:
+    """Write the arrays of every problem where both sides read them; return them by key."""
+    stored: dict[str, Stored] = {}
+    for case in family.cases:
+        key = problem_key(case)
+        if key not in stored:
+            problem = family.problem(case)
+            path = folder / f"problem-{len(stored)}.npz"
+            np.savez(path, theta=problem.theta, X=problem.X, Y=problem.Y)
+            stored[key] = Stored(str(path), problem.head(QUICK_ROWS))
+    return stored
+
+
+def certified_together(cases: Iterable[Case]) -> dict[tuple[str, str], Case]:
+    """One case for each variant and problem: certificates hold for all tasks and batch sizes."""
+    found: dict[tuple[str, str], Case] = {}
+    for case in sorted(cases, key=problem_key):  # the truth of a problem is kept while its variants climb
+        found.setdefault((problem_key(case), case.variant), case)
+    return found

@@ -1,0 +1,110 @@
+"""``comparison.html``: a comparison as one self-contained page with a picture, filters and sortable tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+from markupsafe import Markup
+
+import gdbench
+from gdbench.compare.markdown import reproduce, side_name
+from gdbench.compare.sentences import capital, details, headline, meanings
+from gdbench.compare.tables import (
+    METRICS,
+    ORDER,
+    TRUSTED,
+    Record,
+    Row,
+    case_name,
+    line,
+    ratio_text,
+    sections,
+    share,
+    sort,
+)
+from gdbench.page import columns, environment_lines, packed_plotly, templates
+from gdbench.units import duration, times
+
+SHOWN = [
+    *("case", "network", "dataset", "n_rows", "task", "variant", "batch_size", "dtype", "threads", "metric", "unit"),
+    *("base", "head", "ratio", "low", "high", "p", "p_adjusted", "blocks", "pair_sd", "smallest_effect"),
+    *("minutes_needed", "stage", "reason"),
+]
+"""Fields of a row that go into the page."""
+
+
+def render(record: Record) -> str:
+    """Return a comparison as one HTML page of about 2 MB, most of which is plotly.js; it loads nothing."""
+    controls = record["controls"]
+    rows = [row for metric in METRICS for row in sort(record["cases"], controls) if row["metric"] == metric]
+    return (
+        templates()
+        .get_template("compare.html.j2")
+        .render(
+            headline=headline(record),
+            status=_status(record),
+            facts=_facts(record),
+            details=details(record),
+            warnings=[capital(str(warning)) for warning in record["warnings"]],
+            unchanged=[(section.title, section.unchanged) for section in sections(record) if section.unchanged],
+            explained=[_explained(row) for row in rows if row["explanation"]],
+            controls=controls,
+            meanings=meanings(record),
+            environment=list(environment_lines(record["environment"])),
+            reproduce=reproduce(record),
+            data={
+                "cases": _columns(rows, controls),
+                "controls": _columns(controls["cases"], TRUSTED),
+                "metrics": METRICS,
+                "verdicts": ORDER,
+                "equivalence": record["settings"]["equivalence"],
+            },
+            plotly=Markup(packed_plotly()),
+            version=gdbench.__version__,
+        )
+    )
+
+
+def _columns(rows: Sequence[Row], controls: Row) -> dict[str, Any]:
+    """Return rows as columns for JSON, with the verdict that may be claimed and the case in words."""
+    told = [{**row, "name": case_name(row), **_claimed(row, controls)} for row in rows]
+    return columns(pd.DataFrame(told, columns=["verdict", "name", *SHOWN]))
+
+
+def _claimed(row: Row, controls: Row) -> dict[str, Any]:
+    told = line(row, controls)
+    return {"verdict": told.verdict, "reason": told.reason}
+
+
+def _explained(row: Row) -> dict[str, Any]:
+    """Return what --explain found for a case: ratios by task, instructions where they were counted, the reading."""
+    found = row["explanation"]
+    lines = [(entry["task"], ratio_text(entry)) for entry in found["tasks"]]
+    if found["instructions"]:
+        counted = found["instructions"]
+        sides = f"{counted['base']:,.0f} to {counted['head']:,.0f} per call"
+        lines.append((f"instructions, {sides}", times(counted["ratio"])))
+    return {"case": case_name(row), "reading": found["reading"], "lines": lines}
+
+
+def _status(record: Record) -> str:
+    """Class of the headline: what colour it has."""
+    if record["exit_code"] in (1, 4):
+        return "bad"
+    return "unsure" if record["exit_code"] or record["controls"]["status"] != "valid" else "fine"
+
+
+def _facts(record: Record) -> dict[str, str]:
+    settings = record["settings"]
+    return {
+        "Command": record["command"],
+        "Base": side_name(record["base"]),
+        "Head": side_name(record["head"]),
+        "Date": record["date"].replace("T", " ").replace("+00:00", " UTC"),
+        "Blocks": f"{record['tier']}: {settings['screen_blocks']} to screen, {settings['confirm_blocks']} to confirm",
+        "Time spent": duration(settings["seconds"]),
+        "Unchanged": f"within {share(settings['equivalence'])} of 1x",
+        "Margin": f"{share(settings['margin'])}, {settings['margin_source']}: smaller effects count as layout",
+    }

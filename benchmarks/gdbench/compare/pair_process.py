@@ -1,0 +1,205 @@
+"""One side of a live pair: ``DESCRIPTOR`` names the connection over which it is asked, and answers.
+
+It runs the kernels of one side, of any commit, so it asks nothing of them but the contract: ``kernels.Network``,
+``kernels.get`` and the four functions. Of the instrument it has only the controls. A question is a pair of a method's
+name and its arguments; an answer is a pair of a kind, ``value`` or ``error``, and what belongs to it.
+"""
+
+from __future__ import annotations
+
+import gc
+import resource
+import sys
+import tracemalloc
+import warnings
+from collections.abc import Callable
+from importlib.metadata import version
+from multiprocessing.connection import Connection
+from time import perf_counter, perf_counter_ns, process_time, process_time_ns
+from typing import Any
+
+import numpy as np
+
+import kernels
+from gdbench.compare import controls
+
+ALIGNMENT_BYTES = 64
+KERNELS = "kernels."
+PACKAGES = ("numpy", "numba", "llvmlite", "scipy")
+
+
+class Worker:
+    """Holds the problems and the calls of a side; every public method answers one kind of question."""
+
+    def __init__(self) -> None:
+        self.problems: dict[str, dict[str, Any]] = {}
+        self.heads: dict[tuple[str, int], tuple[Any, Any]] = {}
+        self.calls: dict[str, Callable[[], object]] = {}
+        self.last: Any = None
+        self.frozen = False
+
+    def hello(self) -> dict[str, Any]:
+        """Say what this process runs on, which must be the same on both sides."""
+        return {
+            "python": sys.version,
+            "executable": sys.executable,
+            "packages": {name: (version(name), sys.modules[name].__file__) for name in PACKAGES if name in sys.modules},
+            "kernels": kernels.__path__[0],
+            "variants": list(kernels.variants()),
+        }
+
+    def add_problem(self, key: str, path: str, network: dict[str, Any], learning_rate: float) -> None:
+        """Take the arrays of a problem from a file."""
+        arrays = np.load(path)
+        self.problems[key] = {
+            "network": _network(network),
+            "rate": learning_rate,
+            "theta": _aligned(arrays["theta"]),
+            "X": arrays["X"],
+            "Y": arrays["Y"],
+        }
+
+    def prepare(self, case: str, variant: str, problem: str, task: str, batch_size: int, rows: int) -> float:
+        """Make the call of a case on the first rows of its problem, and call it twice; return the second's seconds."""
+        found, kernel = self.problems[problem], kernels.get(variant)
+        network, theta = found["network"], found["theta"]
+        if (problem, rows) not in self.heads:
+            self.heads[problem, rows] = _aligned(found["X"][:rows]), _aligned(found["Y"][:rows])
+        X, Y = self.heads[problem, rows]
+        order = np.random.default_rng(0).permutation(rows)
+        self.calls[case] = {
+            "forward": lambda: kernel.forward(network, theta, X),
+            "loss": lambda: kernel.loss(network, theta, X, Y),
+            "gradient": lambda: kernel.gradient(network, theta, X, Y),
+            "epoch": lambda: kernel.epoch(network, theta, X, Y, order, batch_size, found["rate"]),
+        }[task]
+        return self._warm(case)
+
+    def prepare_control(self, case: str, spiked: bool) -> float:
+        """Make the call of a control."""
+        self.calls[case] = controls.build(case, spiked=spiked)
+        return self._warm(case)
+
+    def _warm(self, case: str) -> float:
+        self.calls[case]()
+        begin = perf_counter()
+        self.calls[case]()
+        return perf_counter() - begin
+
+    def begin(self) -> int:
+        """Collect garbage, and let it lie from now on; return the number of compiled signatures."""
+        if not self.frozen:  # what the imports made is not looked through again before each case
+            gc.freeze()
+            self.frozen = True
+        gc.collect()
+        gc.disable()
+        return _compiled()
+
+    def sample(self, case: str, calls: int, warm_calls: int) -> tuple[int, int, int]:
+        """Time so many calls, after some that are not timed.
+
+        Returns wall time and CPU time in ns, and how often the process had to leave the core meanwhile.
+        """
+        call = self.calls[case]
+        for _ in range(warm_calls):
+            call()
+        switches, used = resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw, process_time_ns()
+        begin = perf_counter_ns()
+        for _ in range(calls):
+            call()
+        wall = perf_counter_ns() - begin
+        used = process_time_ns() - used
+        return wall, used, resource.getrusage(resource.RUSAGE_SELF).ru_nivcsw - switches
+
+    def allocated(self, case: str) -> int:
+        """Most bytes that one call holds beyond what it found, as Python and NumPy tell ``tracemalloc``."""
+        call, peaks = self.calls[case], []
+        for _ in range(3):
+            gc.collect()
+            tracemalloc.start()
+            before = tracemalloc.get_traced_memory()[0]
+            call()
+            peaks.append(tracemalloc.get_traced_memory()[1] - before)
+            tracemalloc.stop()
+        return min(peaks)
+
+    def first_calls(self, problem: str, variant: str, rows: int) -> tuple[float, int]:
+        """CPU seconds that first calls of the four functions take beyond second ones, and functions compiled."""
+        before, seconds = _compiled(), 0.0
+        for task in ("forward", "loss", "gradient", "epoch"):
+            begin = process_time()
+            warm = self.prepare(f"first {task}", variant, problem, task, rows, rows)
+            seconds += process_time() - begin - 2 * warm
+        return seconds, _compiled() - before
+
+    def call(self, variant: str, function: str, network: dict[str, Any], arguments: list[Any]) -> tuple[Any, ...]:
+        """Call a kernel for its certificate.
+
+        Returns the answer, whether it lies in memory of an input or of the answer before, and the arrays as the
+        kernel left them, None if it left them as they were.
+        """
+        values = [_as_sent(*value) if isinstance(value, tuple) else value for value in arguments]
+        arrays = [value for value in values if isinstance(value, np.ndarray)]
+        before = [array.copy() for array in arrays]
+        with warnings.catch_warnings(), np.errstate(over="warn", divide="warn", invalid="warn"):
+            warnings.simplefilter("error", RuntimeWarning)
+            answer = getattr(kernels.get(variant), function)(_network(network), *values)
+        shared = any(np.shares_memory(np.asarray(answer), array) for array in (*arrays, np.asarray(self.last)))
+        self.last = answer
+        changed = not all(np.array_equal(old, new, equal_nan=True) for old, new in zip(before, arrays, strict=True))
+        return answer, shared, arrays if changed else None
+
+
+def _network(fields: dict[str, Any]) -> Any:
+    return kernels.Network(tuple(fields["sizes"]), fields["hidden"], fields["output"], fields["loss"])
+
+
+def _aligned(values: Any) -> Any:
+    """Return a copy that begins at a cache line, as ``gdbench.tasks`` does; that module needs today's kernels."""
+    memory = np.empty(values.nbytes + ALIGNMENT_BYTES, np.uint8)
+    start = -memory.ctypes.data % ALIGNMENT_BYTES
+    copy = memory[start : start + values.nbytes].view(values.dtype).reshape(values.shape)
+    copy[...] = values
+    return copy
+
+
+def _as_sent(values: Any, strides: tuple[int, ...]) -> Any:
+    """Lay an array out as it was where it came from: kernels must take arrays that are not contiguous."""
+    if values.strides == strides:
+        return values.copy()
+    reach = [(length - 1) * stride for length, stride in zip(values.shape, strides, strict=True)]
+    memory = np.empty(sum(map(abs, reach)) + values.itemsize, np.uint8)
+    first = -sum(distance for distance in reach if distance < 0)
+    copy: Any = np.ndarray(values.shape, values.dtype, memory, first, strides)
+    copy[...] = values
+    return copy
+
+
+def _compiled() -> int:
+    """Signatures of functions of the kernels that this process has compiled or loaded."""
+    if "numba" not in sys.modules:
+        return 0
+    from numba.core.dispatcher import Dispatcher  # noqa: PLC0415 - only where a variant has imported Numba
+
+    modules = [module for name, module in sys.modules.items() if name.startswith(KERNELS)]
+    found = {id(value): value for module in modules for value in vars(module).values() if isinstance(value, Dispatcher)}
+    return sum(len(value.signatures) for value in found.values())
+
+
+def serve(connection: Connection) -> None:
+    """Answer until the other end is closed."""
+    worker = Worker()
+    while True:
+        try:
+            name, arguments, options = connection.recv()
+        except EOFError:
+            return
+        try:
+            answer = "value", getattr(worker, name)(*arguments, **options)
+        except Exception as error:
+            answer = "error", (type(error).__name__, str(error))
+        connection.send(answer)
+
+
+if __name__ == "__main__":
+    serve(Connection(int(sys.argv[1])))

@@ -1,0 +1,108 @@
+"""Before a block is timed: both sides take their problems, prove what they compute, and make their calls."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from gdbench.cases import Case
+from gdbench.compare.family import Family, problem_key, rows_of
+from gdbench.compare.pair import Pair, SideError, SideLost
+from gdbench.compare.remote import variant_of
+from gdbench.compare.setting import Setting, State
+from gdbench.compare.tiers import FEWEST_QUADS, Tier
+from gdbench.ladder import QUICK_ROWS, Certificate, certify_quickly
+
+WARM_BELOW_SECONDS = 1e-3
+"""Calls that are shorter are made once untimed after each switch of sides, since the other side has had the caches."""
+
+
+def prepare(pair: Pair, setting: Setting, state: State, entries: Iterable[Case | str], *, spiked: int) -> None:
+    """Let both sides make their calls, at once, after each has computed what was certified."""
+    certified: dict[tuple[str, str], str] = {}
+    for entry in entries:
+        if isinstance(entry, str):
+            seconds = pair.ask_both("prepare_control", *((entry, number == spiked) for number in (0, 1)))
+        else:
+            key = problem_key(entry), entry.variant
+            if key not in certified:
+                certified[key] = introduce(pair, setting, entry)
+            if certified[key]:
+                state.broken[entry.id] = certified[key]
+                continue
+            seconds = prepare_case(pair, setting.family, entry)
+            errors = [
+                f"{side.name} raised {found}" for side, found in zip(pair.sides, seconds, strict=True) if failed(found)
+            ]
+            if errors:
+                state.broken[entry.id] = "; ".join(errors)
+                continue
+        state.calls.setdefault(key_of(entry), schedule(max(seconds), setting.tier))
+
+
+def prepare_case(pair: Pair, family: Family, case: Case) -> list[Any]:
+    """Let both sides make the call of a case; return the seconds that it takes on each, or a SideError."""
+    arguments = (problem_key(case), case.task, case.batch_size, rows_of(case))
+    with at_case(pair, case.id):
+        return pair.ask_both("prepare", *((case.id, family.variant(case, number), *arguments) for number in (0, 1)))
+
+
+def introduce(pair: Pair, setting: Setting, case: Case) -> str:
+    """Give both sides the problem of a case, and check its variant on it as every block of ``gdbench run`` does.
+
+    Returns why the variant may not be timed, or nothing.
+    """
+    key, family = problem_key(case), setting.family
+    variants = [family.variant(case, number) for number in (0, 1)]
+    problem = setting.problems[key].head
+    with at_case(pair, case.id):
+        answers = pair.ask_both("add_problem", *((key, *setting.problems[key].told),) * 2)
+        if not any(map(failed, answers)):
+            answers = pair.ask_both("first_calls", *((key, name, QUICK_ROWS) for name in variants))
+        for side, answer, name in zip(pair.sides, answers, variants, strict=True):
+            if failed(answer):
+                return f"{side.name} raised {answer}"
+            proof = certify_quickly(variant_of(side, name), problem.network, problem.X, problem.Y)
+            if side.lost:
+                raise SideLost(side.lost)
+            if not proof.certified:
+                return f"{side.name}: {refusal(proof)}"
+    return ""
+
+
+def failed(answer: Any) -> bool:
+    """Whether an answer of a side is an error."""
+    return isinstance(answer, SideError)
+
+
+@contextmanager
+def at_case(pair: Pair, key: str) -> Iterator[None]:
+    """Note which case both sides work on, so that one that is lost in it can be named."""
+    for side in pair.sides:
+        side.at = key
+    yield
+    for side in pair.sides:
+        side.at = None
+
+
+def schedule(call_seconds: float, tier: Tier) -> tuple[int, int, int]:
+    """Calls in a sample, untimed calls after a switch, and quads, for a call of so many seconds."""
+    call_seconds = max(call_seconds, 1e-9)
+    sample_seconds = tier.case_seconds / (4 * tier.quads)
+    calls = max(1, math.ceil(sample_seconds / call_seconds))
+    quads = round(tier.case_seconds / (4 * calls * call_seconds))
+    return calls, int(call_seconds < WARM_BELOW_SECONDS), min(max(quads, FEWEST_QUADS), tier.quads)
+
+
+def refusal(proof: Certificate) -> str:
+    """Say why a variant may not be timed; nothing if it may."""
+    if proof.certified:
+        return ""
+    return f"{proof.where}: error {proof.max_error:.1e}, tolerance {proof.tolerance:.1e}"
+
+
+def key_of(entry: Case | str) -> str:
+    """Name of a case, or of a control."""
+    return entry if isinstance(entry, str) else entry.id

@@ -1,0 +1,104 @@
+"""Certificates of both sides: every variant climbs today's whole ladder in the process of its side, before any timing.
+
+A certificate is kept with the build, under the code of the instrument that granted it; so a commit climbs once.
+Bytes that a call allocates are counted in the same pass, which is not timed.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+from gdbench.cases import Case
+from gdbench.compare.builds import Build
+from gdbench.compare.family import certified_together, problem_key
+from gdbench.compare.pair import Pair, SideLost
+from gdbench.compare.preparation import at_case, failed, introduce, prepare_case, refusal
+from gdbench.compare.remote import variant_of
+from gdbench.compare.setting import Setting, State
+from gdbench.ladder import certify
+from gdbench.plan import fingerprint
+from gdbench.storage import write_text
+
+Report = Callable[[float], None]
+
+
+def prove(setting: Setting, state: State, report: Report) -> dict[str, list[int | None]]:
+    """Certify all variants of both sides; note those that are wrong as broken.
+
+    Returns the bytes that a call allocates on each side by case, None where the call failed.
+    """
+    allocated: dict[str, list[int | None]] = {}
+    jobs = list(certified_together(setting.family.cases).values())
+    done: set[int] = set()
+    while left := [number for number in range(len(jobs)) if number not in done]:
+        with Pair(setting.builds, threads=1, variables=({}, {})) as pair:
+            try:
+                for number in left:
+                    done.add(number)  # also if it fails: a side that is lost in a case is not sent there again
+                    _prove_job(pair, setting, state, jobs[number], allocated)
+                    report(len(done) / len(jobs))
+            except SideLost as error:
+                _break_all(setting, state, jobs[max(done)], str(error))
+    return allocated
+
+
+def _prove_job(pair: Pair, setting: Setting, state: State, job: Case, allocated: dict[str, list[int | None]]) -> None:
+    members = [case for case in setting.family.cases if _kind(case) == _kind(job) and not state.out(case.id)]
+    reason = introduce(pair, setting, job) or _climb(pair, setting, job)
+    if reason:
+        _break_all(setting, state, job, reason)
+        return
+    for case in members:
+        if any(map(failed, prepare_case(pair, setting.family, case))):
+            continue  # its first block says why
+        with at_case(pair, case.id):
+            found = pair.ask_both("allocated", *((case.id,),) * 2)
+        allocated[case.id] = [None if failed(count) else int(count) for count in found]
+
+
+def _kind(case: Case) -> tuple[str, str]:
+    """What a certificate is for."""
+    return problem_key(case), case.variant
+
+
+def _break_all(setting: Setting, state: State, job: Case, reason: str) -> None:
+    for case in setting.family.cases:
+        if _kind(case) == _kind(job) and not state.out(case.id):
+            state.broken[case.id] = reason
+
+
+def _climb(pair: Pair, setting: Setting, job: Case) -> str:
+    """Let the variant of each side climb, unless its build has climbed before; return why one is refused."""
+    problem = setting.family.problem(job)
+    for number, (side, build) in enumerate(zip(pair.sides, setting.builds, strict=True)):
+        variant = setting.family.variant(job, number)
+        known, key = _read(build), f"{variant}, {problem_key(job)}, {problem.network}"
+        if key not in known:
+            with at_case(pair, job.id):
+                proof = certify(
+                    variant_of(side, variant), problem.network, problem.X.dtype, data=(problem.X, problem.Y)
+                )
+            if side.lost:
+                raise SideLost(side.lost)
+            known = {**_read(build), key: refusal(proof)}
+            write_text(build.certificates, json.dumps({"by": _fingerprint(), "refusals": known}, indent=1) + "\n")
+        if known[key]:
+            return f"{side.name}: {known[key]}"
+    return ""
+
+
+def _read(build: Build) -> dict[str, str]:
+    """Why variants of a build are refused, nothing for those that are certified; empty if other code climbed."""
+    try:
+        found: dict[str, Any] = json.loads(build.certificates.read_text(encoding="utf-8"))
+        return dict(found["refusals"]) if found["by"] == _fingerprint() else {}
+    except (OSError, ValueError, KeyError):
+        return {}
+
+
+@cache
+def _fingerprint() -> str:
+    return fingerprint()

@@ -1,0 +1,70 @@
+"""``calibrate``: two builds of one commit against each other, all cases in every block."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gdbench.compare import calibration
+from gdbench.compare.record import table
+from gdbench.compare.session import Report, Session, open_session
+from gdbench.compare.sides import here
+from gdbench.compare.stages import SCREEN, certify, stage
+from gdbench.compare.tiers import TIERS
+from gdbench.grid import Filters
+from kernels import InputError
+
+BLOCKS = 16
+FEWEST_BLOCKS = 6
+
+
+def calibrate(
+    *, filters: Filters | None = None, blocks: int = BLOCKS, seed: int | None = None, report: Report = lambda step: None
+) -> tuple[calibration.Stored, dict[str, Any]]:
+    """Measure this machine's noise and bias; return it with the environment. Nothing is stored here.
+
+    Raises
+    ------
+    InputError
+        If there are too few blocks, or nothing could be measured.
+    """
+    if blocks < FEWEST_BLOCKS:
+        raise InputError(f"{blocks} blocks say nothing of spread: ask for at least {FEWEST_BLOCKS}")
+    text, tier = here(), replace(TIERS["standard"], screen_blocks=blocks)
+    with (
+        tempfile.TemporaryDirectory(prefix="gdbench-") as name,
+        open_session(
+            text, text, folder=Path(name), tier=tier, filters=filters or Filters(), seed=seed, report=report
+        ) as (session, _),
+    ):
+        certify(session)
+        stage(session, SCREEN, session.left(), blocks, ())
+        return _stored(session), session.environment
+
+
+def _stored(session: Session) -> calibration.Stored:
+    """Sum up the blocks."""
+    cases, blocks = session.left(), session.measured.screen
+    if not cases:
+        raise InputError("no case could be measured: run gdbench check")
+    ratios = table(blocks, [case.id for case in cases])
+    sds, medians = np.nanstd(ratios, axis=0, ddof=1), np.nanmedian(ratios, axis=0)
+    bias_sd = calibration.bias_spread(list(medians), list(sds), len(blocks))
+    environment = session.environment
+    return calibration.Stored(
+        date=environment["date"],
+        commit=session.setting.builds[0].side.commit,
+        machine={name: environment.get(name) for name in calibration.MACHINE},
+        blocks=len(blocks),
+        load=float(np.median([block["load_1_minute"] for block in blocks])),
+        bias_sd=bias_sd,
+        margin=calibration.margin_from(bias_sd),
+        cases={
+            case.id: {"pair_sd": float(sd), "bias": float(np.expm1(median))}
+            for case, sd, median in zip(cases, sds, medians, strict=True)
+        },
+    )

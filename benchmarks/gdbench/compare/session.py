@@ -1,0 +1,116 @@
+"""What is known of a comparison while it goes on, and how it begins: both sides built, alike, and with cases."""
+
+from __future__ import annotations
+
+import secrets
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+from gdbench.cases import Case
+from gdbench.compare.builds import Build, build_both
+from gdbench.compare.family import Family, make_family, store_problems
+from gdbench.compare.pair import Pair
+from gdbench.compare.record import (
+    Measured,
+)
+from gdbench.compare.setting import Setting, State
+from gdbench.compare.sides import read_sides
+from gdbench.compare.tiers import Tier
+from gdbench.compare.verdicts import Rule
+from gdbench.environment import observe
+from gdbench.grid import Filters
+from gdbench.workers import check_threads
+from kernels import InputError
+
+
+@dataclass(frozen=True)
+class Step:
+    """Progress: the stage in words, the share of all work that is done, and seconds left (None: not known yet)."""
+
+    words: str
+    share: float
+    seconds_left: float | None
+
+
+Report = Callable[[Step], None]
+
+
+@dataclass
+class Session:
+    """What is known of a comparison while it goes on."""
+
+    setting: Setting
+    folder: Path
+    report: Report
+    environment: dict[str, Any]
+    state: State = field(default_factory=State)
+    measured: Measured = field(default_factory=Measured)
+    warnings: list[str] = field(default_factory=list)
+    progress: str = "stopped before its first block"
+    begun: float = field(default_factory=monotonic)
+
+    @property
+    def tier(self) -> Tier:
+        """How much is measured."""
+        return self.setting.tier
+
+    @property
+    def rule(self) -> Rule:
+        """How it is judged."""
+        return Rule(effect=self.tier.effect)
+
+    def left(self) -> list[Case]:
+        """Cases that can be measured."""
+        return [case for case in self.setting.family.cases if not self.state.out(case.id)]
+
+
+@contextmanager
+def open_session(
+    base: str, head: str, *, folder: Path, tier: Tier, filters: Filters, seed: int | None, report: Report
+) -> Iterator[tuple[Session, Path]]:
+    """Build both sides and choose the cases; give the session and a folder for what nobody keeps.
+
+    Raises
+    ------
+    InputError
+        If a side cannot be measured at all, or both are not alike in their packages.
+    """
+    sides = read_sides(base, head)
+    report(Step("building both sides", 0.0, None))
+    builds = build_both(*sides)
+    family, missing = _family(builds, filters)
+    check_threads(max(family.threads()))
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="gdbench-") as name:
+        place = Path(name)
+        seed = secrets.randbits(32) if seed is None else seed
+        setting = Setting(builds, family, store_problems(family, place), tier, seed)
+        yield Session(setting, folder, report, observe(max(family.threads())), State(missing=missing)), place
+
+
+def _family(builds: tuple[Build, Build], filters: Filters) -> tuple[Family, dict[str, str]]:
+    """Ask both sides what they are and have; refuse those that are not alike; note what one of them lacks."""
+    with Pair(builds, threads=1, variables=({}, {})) as pair:
+        base, head = pair.ask_both("hello", (), ())
+    for answer in (base, head):
+        if isinstance(answer, Exception):
+            raise answer
+    for name in ("python", "executable", "packages"):
+        if base[name] != head[name]:
+            raise InputError(
+                f"{name} would be {base[name]} for the base and {head[name]} for the head: both sides must run on the "
+                "same, so unset PYTHONPATH"
+            )
+    family = make_family(builds, (base["variants"], head["variants"]), filters)
+    missing = {}
+    for case in family.cases:
+        for number, (build, answer) in enumerate(zip(builds, (base, head), strict=True)):
+            variant = family.variant(case, number)
+            if variant not in answer["variants"]:
+                missing[case.id] = f"{build.side.text} has no variant {variant}"
+    return family, missing

@@ -1,0 +1,103 @@
+"""What is compared: each side is a git revision, a checkout in a folder, or a variant of this tree."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import kernels
+from kernels import InputError
+
+Kind = Literal["revision", "checkout", "variant"]
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two things compared.
+
+    ``root`` is the repository of a revision, the folder of a checkout, or where this process found the kernels.
+    """
+
+    text: str
+    kind: Kind
+    root: Path
+    commit: str | None = None
+    dirty: bool = False
+    """Whether the kernels of a checkout differ from its commit."""
+    variant: str | None = None
+
+    def for_json(self) -> dict[str, Any]:
+        """Fields for the record; the folder is nobody else's business."""
+        return {name: value for name, value in asdict(self).items() if name != "root"}
+
+
+def read_sides(base: str, head: str) -> tuple[Side, Side]:
+    """Read both sides.
+
+    Raises
+    ------
+    InputError
+        If one names nothing, or if a variant stands against something that is none.
+    """
+    sides = read_side(base), read_side(head)
+    names = [side.text for side in sides if side.kind == "variant"]
+    if len(names) == 1:
+        other = next(side for side in sides if side.kind != "variant")
+        raise InputError(
+            f"{names[0]} is a variant of this tree and {other.text} is a {other.kind}: compare two variants, or two "
+            f"revisions with --variant {names[0]}"
+        )
+    if names and base == head:
+        raise InputError(f"both sides are the variant {base}: name two variants, or two revisions")
+    return sides
+
+
+def read_side(text: str) -> Side:
+    """Read one side: a variant's name, else a git revision, else a folder; ``./name`` is always a folder."""
+    if text in kernels.variants():
+        return Side(text, "variant", Path(kernels.__path__[0]).parent, variant=text)
+    path = Path(text).expanduser()
+    if text in (".", "..") or path.is_absolute() or text.startswith(("./", "../", "~")):
+        return _checkout(text, path)
+    commit = _git(Path.cwd(), "rev-parse", "--verify", "--quiet", f"{text}^{{commit}}")
+    if commit is not None:
+        return _revision(text, commit)
+    if path.is_dir():
+        return _checkout(text, path)
+    raise InputError(
+        f"{text} is neither a variant, nor a git revision here, nor a folder: name one of these, "
+        f"for instance HEAD~1, ./checkout or {kernels.variants()[-1]}"
+    )
+
+
+def here() -> str:
+    """Name the current commit, or the tree that this process runs where there is none."""
+    commit = _git(Path.cwd(), "rev-parse", "--verify", "--quiet", "HEAD:kernels/__init__.py")
+    return "HEAD" if commit is not None else str(Path(kernels.__path__[0]).parent.resolve())
+
+
+def _revision(text: str, commit: str) -> Side:
+    top = _git(Path.cwd(), "rev-parse", "--show-toplevel")
+    if _git(Path.cwd(), "cat-file", "-t", f"{commit}:kernels/__init__.py") != "blob":
+        raise InputError(f"revision {text} has no kernels/: call gdbench compare inside a checkout of gdbench")
+    return Side(text, "revision", Path(str(top)), commit=commit)
+
+
+def _checkout(text: str, path: Path) -> Side:
+    if not (path / "kernels" / "__init__.py").exists():
+        raise InputError(f"{text} is no checkout of gdbench, since it has no kernels/: name another folder")
+    root = path.resolve()
+    commit = _git(root, "rev-parse", "HEAD")
+    dirty = bool(commit and _git(root, "status", "--porcelain", "--", "kernels"))
+    return Side(text, "checkout", root, commit=commit, dirty=dirty)
+
+
+def _git(place: Path, *arguments: str) -> str | None:
+    """Answer of git in a folder, None where it has none."""
+    try:
+        found = subprocess.run(["git", *arguments], cwd=place, capture_output=True, text=True, check=False)
+    except OSError:
+        return None
+    return found.stdout.strip() if found.returncode == 0 else None

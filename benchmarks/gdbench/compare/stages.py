@@ -1,0 +1,90 @@
+"""The stages of a comparison, in their order; every block is on disk before the next begins."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from gdbench.cases import Case
+from gdbench.compare.blocks import measure_block
+from gdbench.compare.compilation import compile_pair
+from gdbench.compare.controls import CONTROLS
+from gdbench.compare.proofs import prove
+from gdbench.compare.record import table
+from gdbench.compare.session import Session, Step
+from gdbench.compare.verdicts import confirm_blocks, needs_confirmation
+from gdbench.storage import write_text
+
+LIKELY_CONFIRMED = 0.3
+"""Share of the cases that goes on to confirmation, for the time left before the screen has told."""
+SPARE_BLOCKS = 4
+"""Beyond the fewest that can prove a case of the family, of which every single one would have to agree."""
+SCREEN, CONFIRM = 0, 1
+
+
+def measure(session: Session, place: Path) -> None:
+    """Certify, screen all cases, compile afresh, confirm those that the screen leaves in doubt."""
+    certify(session)
+    if not session.left():
+        return
+    stage(session, SCREEN, session.left(), session.tier.screen_blocks, ())
+    cases = session.left()
+    if not cases:
+        return
+    wanted = needs_confirmation(table(session.measured.screen, [case.id for case in cases]), session.rule)
+    doubtful = [case for case, needed in zip(cases, wanted, strict=True) if needed]
+    caches = []
+    for number in range(session.tier.compile_pairs):
+        session.progress = f"stopped in compilation {number + 1} of {session.tier.compile_pairs}"
+        session.report(Step(f"compiling afresh, {number + 1} of {session.tier.compile_pairs}", 0.5, None))
+        pair, seconds = compile_pair(session.setting, session.state, place / f"compiled-{number}", turn=number)
+        caches.append(pair)
+        session.measured.compiled.append(seconds)
+    family = len(doubtful) + len(CONTROLS)
+    blocks = max(session.tier.confirm_blocks, confirm_blocks(family, 0, session.rule) + SPARE_BLOCKS)
+    stage(session, CONFIRM, doubtful, blocks, tuple(caches))
+    session.progress = ""
+
+
+def stage(session: Session, number: int, cases: list[Case], blocks: int, caches: tuple[tuple[Path, Path], ...]) -> None:
+    """Measure the blocks of a stage; each is on disk before the next begins."""
+    name, kept = ("screen", session.measured.screen) if number == SCREEN else ("confirm", session.measured.confirm)
+    for index in range(blocks):
+        session.progress = f"stopped in {name} block {index + 1} of {blocks}"
+        begin, share = (0.1, 0.5) if number == SCREEN else (0.6, 0.4)
+
+        def report(done: float, index: int = index, begin: float = begin, share: float = share) -> None:
+            words = f"{name} block {index + 1} of {blocks}, {len(cases)} cases"
+            left = _seconds_left(session, number, blocks, done)
+            session.report(Step(words, begin + share * (index + done) / blocks, left))
+
+        there = [case for case in cases if not session.state.out(case.id)]
+        used = caches[index % len(caches)] if caches else None
+        kept.append(
+            measure_block(session.setting, session.state, there, stage=number, index=index, caches=used, report=report)
+        )
+        write_text(session.folder / "raw" / f"{name}-{index:03d}.json", json.dumps(kept[-1]) + "\n")
+
+
+def _seconds_left(session: Session, number: int, blocks: int, done: float) -> float | None:
+    """Time left, from what the blocks so far have taken; None before the first has ended."""
+    screen, confirm = session.measured.screen, session.measured.confirm
+    if not screen:
+        return None
+    each = float(np.mean([block["seconds"] for block in screen]))
+    if number == CONFIRM:
+        own = float(np.mean([block["seconds"] for block in confirm or screen])) * (1 if confirm else LIKELY_CONFIRMED)
+        return (blocks - len(confirm) - done) * own
+    return (blocks - len(screen) - done) * each + session.tier.confirm_blocks * LIKELY_CONFIRMED * each
+
+
+def certify(session: Session) -> None:
+    """Certify every variant of both sides, and count what calls allocate."""
+    session.progress = "stopped while it certified"
+    session.measured.allocated = prove(
+        session.setting,
+        session.state,
+        lambda share: session.report(Step("certifying both sides", 0.1 * share, None)),
+    )

@@ -1,0 +1,196 @@
+"""The cases of a comparison as rows of text, sorted by what matters: broken, slower, faster, missing, unresolved."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gdbench.compare.verdicts import BROKEN, IMPROVED, INSUFFICIENT, MISSING, REGRESSED, UNCHANGED
+from gdbench.units import digits, seconds, times
+
+Record = Mapping[str, Any]
+"""What ``comparison.json`` holds."""
+Row = Mapping[str, Any]
+"""One entry of its ``cases``: a case and a metric."""
+
+NOT_CLAIMABLE = "NOT CLAIMABLE"
+"""In place of a verdict that the run's controls do not support."""
+ORDER = (BROKEN, REGRESSED, IMPROVED, MISSING, INSUFFICIENT, NOT_CLAIMABLE, UNCHANGED)
+METRICS = {"time": "Time per call", "compile": "Compile time", "memory": "Allocated bytes per call"}
+"""Metrics in the order in which they are shown, and their titles."""
+TIMED = "s"
+"""Unit of the metrics that a clock measures; bytes are counted."""
+TRUSTED = {"status": "valid", "reason": ""}
+"""Controls of the controls themselves: nothing stands behind them."""
+MOST_PLACED = 10
+"""Ratios from here on have three digits, whatever their interval."""
+BYTE_STEPS = ((2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"))
+
+
+@dataclass(frozen=True)
+class Line:
+    """One case and metric as text; ``row`` is what it was made from."""
+
+    verdict: str
+    case: str
+    base: str
+    head: str
+    ratio: str
+    visible: str
+    p: str
+    reason: str
+    row: Row
+
+
+@dataclass(frozen=True)
+class Section:
+    """All lines of one metric in order, and a sentence per network on its unchanged cases."""
+
+    metric: str
+    title: str
+    lines: tuple[Line, ...]
+    unchanged: tuple[str, ...]
+
+
+def sections(record: Record) -> list[Section]:
+    """Return a section per metric that was compared: time, compile time, allocated bytes."""
+    return [_section(record, metric) for metric in METRICS if of_metric(record, metric)]
+
+
+def of_metric(record: Record, metric: str) -> list[Row]:
+    """Rows of one metric, in the order of the record."""
+    return [row for row in record["cases"] if row["metric"] == metric]
+
+
+def claim(row: Row, controls: Row) -> str:
+    """Return the verdict that the run's controls allow.
+
+    Without valid canaries no difference is believed, without the spike-in no absence of one. Bytes and compilations
+    are not measured in the blocks that the controls belong to.
+
+    Parameters
+    ----------
+    row
+        One entry of a record's ``cases``. Its verdict may have been taken back already, for the controls' reason.
+    controls
+        A record's ``controls``: ``status`` is ``valid``, ``invalid`` or ``underpowered``.
+    """
+    verdict = str(row["verdict"])
+    if controls["status"] == "valid" or row["metric"] != "time":
+        return verdict
+    void = (UNCHANGED,) if controls["status"] == "underpowered" else (UNCHANGED, REGRESSED, IMPROVED)
+    taken_back = verdict == INSUFFICIENT and row["reason"] and row["reason"] == controls["reason"]
+    return NOT_CLAIMABLE if verdict in void or taken_back else verdict
+
+
+def sort(rows: Sequence[Row], controls: Row) -> list[Row]:
+    """Order rows by verdict, and within it by how far the ratio is from 1."""
+    return sorted(rows, key=lambda row: (ORDER.index(claim(row, controls)), -_distance(row)))
+
+
+def _distance(row: Row) -> float:
+    """How far head is from base: the absolute logarithm of the ratio, infinite from nothing to something."""
+    if row["ratio"]:
+        return abs(math.log(row["ratio"]))
+    return math.inf if row["base"] == 0 or row["ratio"] == 0 else 0.0
+
+
+def case_name(row: Row) -> str:
+    """Name a case in words, as far as it has them: ``mlp on mnist5k, gradient, jit, B=32, float32``."""
+    if row.get("network") is None:
+        return str(row["case"])
+    data = f" on {row['dataset']}" if row.get("dataset") else ""
+    size = f"B={row['batch_size']}" if row.get("batch_size") else None
+    threads = f"{row['threads']} threads" if (row.get("threads") or 1) > 1 else None
+    parts = (f"{row['network']}{data}", row.get("task"), row.get("variant"), size, row.get("dtype"), threads)
+    return ", ".join(str(part) for part in parts if part)
+
+
+def line(row: Row, controls: Row) -> Line:
+    """Write one row as text; ``-`` stands for what was not measured."""
+    verdict = claim(row, controls)
+    sampled = row["ratio"] is not None and row["unit"] == TIMED
+    return Line(
+        verdict=verdict,
+        case=case_name(row),
+        base=amount(row["base"], row["unit"]),
+        head=amount(row["head"], row["unit"]),
+        ratio=ratio_text(row),
+        visible=percent(row["smallest_effect"]) if sampled else "-",
+        p="-" if row["p_adjusted"] is None else f"{row['p_adjusted']:.1g}",
+        reason="" if verdict == NOT_CLAIMABLE else " ".join(str(row["reason"] or "").split()),
+        row=row,
+    )
+
+
+def amount(value: float | None, unit: str) -> str:
+    """Write a time or a number of bytes with its unit."""
+    if value is None:
+        return "-"
+    return seconds(value) if unit == TIMED else _bytes(value)
+
+
+def ratio_text(row: Row) -> str:
+    """Write head relative to base with its interval, to digits that tell its ends apart: ``1.24x (1.21 to 1.27)``.
+
+    What was counted, and came out alike in every block, has no interval.
+    """
+    ratio, low, high = row["ratio"], row["low"], row["high"]
+    if ratio is None:
+        return "-"
+    if low is None or high is None or low == high:
+        return times(ratio)
+    if high >= MOST_PLACED:
+        return f"{times(ratio)} ({digits(low)} to {digits(high)})"
+    places = min(max(-math.floor(math.log10((high - low) / 2)), 2), 4)
+    return f"{ratio:.{places}f}x ({low:.{places}f} to {high:.{places}f})"
+
+
+def percent(fraction: float | None) -> str:
+    """Write a measured relative size with two digits, such as ``1.4 %``; ``none`` where none would have been found."""
+    if fraction is None:
+        return "none"
+    rounded = float(f"{100 * fraction:.2g}")
+    return f"{rounded:.0f} %" if abs(rounded) >= 10 else f"{rounded:#.2g} %"
+
+
+def share(fraction: float) -> str:
+    """Write a relative size that was chosen, such as ``2 %``."""
+    return f"{100 * fraction:.6g} %"
+
+
+def median(values: Sequence[float]) -> float:
+    """Middle value, the lower of two: a value that one of the cases has."""
+    return sorted(values)[(len(values) - 1) // 2]
+
+
+def _section(record: Record, metric: str) -> Section:
+    controls = record["controls"]
+    rows = sort(of_metric(record, metric), controls)
+    lines = tuple(line(row, controls) for row in rows)
+    return Section(metric, METRICS[metric], lines, tuple(_unchanged(lines)))
+
+
+def _unchanged(lines: Sequence[Line]) -> Iterator[str]:
+    """Yield a sentence per network, in the order of names: how many cases, their ratios, what would have been seen."""
+    found = [entry for entry in lines if entry.verdict == UNCHANGED]
+    for network in sorted({str(entry.row["network"]) for entry in found}):
+        rows = [entry.row for entry in found if str(entry.row["network"]) == network]
+        ratios = [row["ratio"] for row in rows if row["ratio"] is not None]
+        seen = [row["smallest_effect"] for row in rows if row["smallest_effect"] and row["unit"] == TIMED]
+        parts = [f"{network}: {count(len(rows), 'case')}"]
+        parts += [f"{min(ratios):.3f}x to {max(ratios):.3f}x"] if ratios else []
+        parts += [f"smallest visible effect {percent(median(seen))} in the median case"] if seen else []
+        yield ", ".join(parts)
+
+
+def count(number: int, noun: str) -> str:
+    """Write a number of things: ``1 case``, ``3 cases``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _bytes(value: float) -> str:
+    scale, unit = next((step for step in BYTE_STEPS if abs(value) >= step[0]), (1, "B"))
+    return f"{value:.0f} B" if scale == 1 else f"{digits(value / scale)} {unit}"

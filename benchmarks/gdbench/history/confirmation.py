@@ -1,0 +1,133 @@
+"""Measures proposed regressions again, by comparing commits on the one case that stepped."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from collections.abc import Callable, Iterator, MutableMapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gdbench.cases import Case
+from gdbench.grid import Filters
+from gdbench.history.bisect import OPEN, Confirmation, Measure, confirm
+from gdbench.history.labels import ENVIRONMENT, Proposal
+from gdbench.history.repository import first_parents
+from gdbench.history.series import History
+
+Report = Callable[[str], None]
+INVALID = "INVALID"
+"""In place of a verdict when the comparison's controls failed."""
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One case's row of a comparison."""
+
+    verdict: str
+    ratio: float
+    low: float
+    high: float
+
+
+def confirm_all(
+    history: History,
+    found: list[Proposal],
+    confirmations: MutableMapping[int, Confirmation],
+    *,
+    tier: str,
+    folder: Path | None,
+    report: Report,
+) -> None:
+    """Confirm each proposed regression in turn; answers stand in ``confirmations`` as soon as they are known."""
+    commits = first_parents(Path())
+    with _folder(folder) as place:
+        for i, proposal in enumerate(found):
+            if not proposal.is_regression:
+                continue
+            case = history.cases.get(proposal.step.case)
+            report(f"measuring {history.commits[proposal.step.at].short} again: {proposal.step.case}")
+            if case is None:
+                confirmations[i] = _open("it is no case of the grid, so gdbench compare cannot measure it")
+                continue
+            measure = measure_by_compare(case, tier=tier, folder=place, report=report)
+            confirmations[i] = confirm_one(history, found, proposal, commits, measure)
+
+
+def confirm_one(
+    history: History, found: list[Proposal], proposal: Proposal, commits: list[str], measure: Measure
+) -> Confirmation:
+    """Confirm one proposal among all commits of the branch, those without results too."""
+    step = proposal.step
+    place = {commit: i for i, commit in enumerate(commits)}
+    at = place.get(history.commits[step.at].commit, 0)
+    if at == 0:
+        return _open("its commit has no parent on this branch: run in the repository that asv measured")
+    others = [
+        place[history.commits[other.step.at].commit] for other in found if _bounds(other, proposal, history, place)
+    ]
+    first = max((other for other in others if other < at), default=0)
+    last = min((other - 1 for other in others if other > at), default=len(commits) - 1)
+    return confirm(commits, at, step.case, measure, first=first, last=last)
+
+
+def measure_by_compare(case: Case, *, tier: str, folder: Path, report: Report) -> Measure:
+    """Return a function that compares two commits on one case, each comparison in a folder of its own."""
+    from gdbench.compare.comparison import compare  # noqa: PLC0415 - only measuring again needs it
+
+    def measure(base: str, head: str, name: str) -> Compared:
+        report(f"  {base[:8]} against {head[:8]}")
+        record = compare(base, head, folder=new_place(folder, base, head), tier=tier, filters=filters_of(case))
+        return finding_of(record, name)
+
+    return measure
+
+
+def filters_of(case: Case) -> Filters:
+    """Filters that leave this case alone."""
+    return Filters(
+        network=(case.network,),
+        dataset=(case.dataset,),
+        task=(case.task,),
+        variant=(case.variant,),
+        batch_size=(case.batch_size,),
+        dtype=(case.dtype,),
+        threads=(case.threads,),
+    )
+
+
+def finding_of(record: dict[str, Any], case: str) -> Compared:
+    """Return what a comparison says of the time of a case; no verdict counts when its controls failed."""
+    row = next((row for row in record["cases"] if row["case"] == case and row["metric"] == "time"), None)
+    if row is None:
+        return Compared("MISSING", math.nan, math.nan, math.nan)
+    numbers = (math.nan if row[name] is None else float(row[name]) for name in ("ratio", "low", "high"))
+    return Compared(row["verdict"] if record["controls"]["status"] == "valid" else INVALID, *numbers)
+
+
+def new_place(folder: Path, base: str, head: str) -> Path:
+    """Return a folder for a comparison that holds none yet."""
+    names = (f"{base[:8]}-{head[:8]}{suffix}" for suffix in ("", *(f"-{i}" for i in range(2, 1000))))
+    return next(folder / name for name in names if not (folder / name).exists())
+
+
+def _bounds(other: Proposal, proposal: Proposal, history: History, place: dict[str, int]) -> bool:
+    """Whether another step of the case ends the search on its side; the environment's steps are in no commit."""
+    same = other.step.case == proposal.step.case and other.step.at != proposal.step.at
+    return same and other.label != ENVIRONMENT and history.commits[other.step.at].commit in place
+
+
+def _open(reason: str) -> Confirmation:
+    return Confirmation(OPEN, reason, None, math.nan, math.nan, math.nan, 0)
+
+
+@contextmanager
+def _folder(folder: Path | None) -> Iterator[Path]:
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield folder
+        return
+    with tempfile.TemporaryDirectory(prefix="gdbench-") as place:
+        yield Path(place)

@@ -1,0 +1,137 @@
+"""What a step is: of a commit, or of the environment; final or too young; gone again, or moved to another case."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from gdbench.history.noise import Series
+from gdbench.history.notes import about, cost_shifted, went_away
+from gdbench.history.series import History, Step
+from gdbench.history.shifts import CONFIDENCE
+from gdbench.history.steps import logs, noise_of, size
+from gdbench.history.vote import SETTLED, absolute_error
+
+REGRESSION, IMPROVEMENT, ENVIRONMENT = "REGRESSION", "IMPROVEMENT", "ENVIRONMENT"
+FINAL, PROVISIONAL = "final", "provisional"
+SHARED = 0.6
+"""Share of the cases that must move at a commit for it to be the environment's doing."""
+FEWEST_CASES = 5
+"""Cases that must have results on both sides before a share of them means anything."""
+CANARY = "canary"
+"""In the name of a benchmark that runs none of the measured code."""
+CANARY_CONFIDENCE = 0.999
+"""Of the interval that must leave out no change: one canary that moves by chance would excuse a regression."""
+NEAR = 3
+"""Results by which the position of a step may be off."""
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A step with what is known of its cause."""
+
+    step: Step
+    label: str
+    status: str
+    notes: tuple[str, ...] = ()
+
+    @property
+    def is_regression(self) -> bool:
+        """Whether a commit is proposed as the cause of a slowdown."""
+        return self.label == REGRESSION
+
+
+def label(history: History, steps: list[Step]) -> list[Proposal]:
+    """Label the steps of a history; they are sorted by what matters, regressions first."""
+    points = {case: [step.at for step in steps if step.case == case] for case in history.values}
+    proposals = [_label(history, step, points) for step in steps]
+    return sorted(proposals, key=_rank)
+
+
+def _rank(proposal: Proposal) -> tuple[int, bool, float, int]:
+    order = (REGRESSION, IMPROVEMENT, ENVIRONMENT).index(proposal.label)
+    return order, proposal.status != FINAL, -abs(float(np.log(proposal.step.ratio))), proposal.step.at
+
+
+def _label(history: History, step: Step, points: Mapping[str, list[int]]) -> Proposal:
+    placed = _at_change_of_environment(history, step, points[step.case])
+    reasons = list(_environment_reasons(history, placed, points))
+    commit_label = REGRESSION if step.ratio > 1 else IMPROVEMENT
+    return Proposal(
+        step=placed if reasons else step,
+        label=ENVIRONMENT if reasons else commit_label,
+        status=FINAL if step.values_after >= SETTLED else PROVISIONAL,
+        notes=(*reasons, *went_away(history, step, points[step.case]), *cost_shifted(history, step)),
+    )
+
+
+def _environment_reasons(history: History, step: Step, points: Mapping[str, list[int]]) -> Iterator[str]:
+    changed = changed_environment(history, step)
+    if changed:
+        yield f"environment changed: {changed}"
+    canaries = [case for case in history.values if CANARY in case.lower()]
+    moved = [case for case in canaries if _moved(history.values[case], step.at, points[case], CANARY_CONFIDENCE)]
+    if moved:
+        yield f"canary moved too: {moved[0]}"
+    asked = [case for case in history.values if case not in canaries]
+    answers = [_moved(history.values[case], step.at, points[case]) for case in asked]
+    known = [answer for answer in answers if answer is not None]
+    if _says_something(history, asked, answers) and sum(known) >= SHARED * len(known):
+        yield f"{sum(known)} of {len(known)} cases moved at this commit"
+
+
+def _says_something(history: History, asked: list[str], answers: list[bool | None]) -> bool:
+    """Whether a shared step can only be the environment's: several cases, and not all of one variant."""
+    there = [case for case, answer in zip(asked, answers, strict=True) if answer is not None]
+    variants = {history.cases[case].variant for case in there if case in history.cases}
+    return len(there) >= FEWEST_CASES and len(variants) != 1
+
+
+def changed_environment(history: History, step: Step) -> str:
+    """Say in what the environment of a step's first commit differs from that of the last one before it."""
+    before, after = (history.commits[at].environment for at in (step.since, step.at))
+    names = [name for name in dict.fromkeys([*before, *after]) if before.get(name) != after.get(name)]
+    return ", ".join(f"{name} {before.get(name) or 'unset'} -> {after.get(name) or 'unset'}" for name in names)
+
+
+def _at_change_of_environment(history: History, step: Step, points: list[int]) -> Step:
+    """Move a step to a change of environment nearby if it fits there as well, up to the noise."""
+    values = history.values[step.case]
+    present = [int(at) for at in np.flatnonzero(np.isfinite(values))]
+    here = present.index(step.at)
+    edges = [0, *points, len(values)]
+    start, stop = edges[points.index(step.at)], edges[points.index(step.at) + 2]
+    sd = noise_of(values, points).sd
+    for at in sorted(present[max(1, here - NEAR) : here + NEAR + 1], key=lambda other: abs(other - step.at)):
+        moved = replace(step, at=at, since=present[present.index(at) - 1])
+        if (
+            start < at < stop
+            and changed_environment(history, moved)
+            and _fits(values, step.at, at, edges=(start, stop), sd=sd)
+        ):
+            return moved
+    return step
+
+
+def _fits(values: Series, best: int, other: int, *, edges: tuple[int, int], sd: float) -> bool:
+    """Whether a step may as well be elsewhere: each result in between costs no more than the noise would."""
+    start, stop = edges
+    errors = [absolute_error(logs(values[start:at])) + absolute_error(logs(values[at:stop])) for at in (best, other)]
+    return errors[1] - errors[0] <= sd * abs(other - best)
+
+
+def _moved(values: Series, at: int, points: list[int], confidence: float = CONFIDENCE) -> bool | None:
+    """Whether the level of a case differs about a commit; None where it has too few results to tell.
+
+    Only results between the case's other steps are asked, so that a later one is not taken for this one.
+    """
+    near = [point for point in points if abs(point - at) <= NEAR]
+    edges = [0, *(point for point in points if point not in near), len(values)]
+    start = max(edge for edge in edges if edge <= at)
+    stop = min(edge for edge in edges if edge > at)
+    before, after = about(values[start:stop], at - start)
+    if near or min(len(before), len(after)) < SETTLED:
+        return bool(near) or None
+    return size(before, after, noise=noise_of(values, points), confidence=confidence).certain

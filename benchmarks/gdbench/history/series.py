@@ -1,0 +1,56 @@
+"""A history: the commits that have results, and a series of values for each case."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gdbench.cases import Case
+from gdbench.history.noise import Series
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A commit that has results, with what was known of the environment when they were made."""
+
+    commit: str
+    subject: str
+    date: str
+    environment: Mapping[str, str]
+    order: int
+    """Place among all commits, those without results too, where git knows it; otherwise among those with results."""
+
+    @property
+    def short(self) -> str:
+        """First letters of its hash."""
+        return self.commit[:8]
+
+
+@dataclass(frozen=True, eq=False)
+class History:
+    """Commits in their order, oldest first, and each case's values, NaN where a commit has none."""
+
+    machine: str
+    commits: tuple[Measured, ...]
+    values: Mapping[str, Series]
+    """By the name of the case: an array as long as ``commits``."""
+    cases: Mapping[str, Case]
+    """Those of our own grid by their name; a benchmark of another suite has none."""
+    skipped: tuple[str, ...] = ()
+    """Sentences on what was left out, and why."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """A change of the level of one case."""
+
+    case: str
+    at: int
+    """Index of the first commit of the new level."""
+    since: int
+    """Index of the last commit of the old level that has a value; commits in between have none for this case."""
+    ratio: float
+    low: float
+    high: float
+    values_after: int
+    """Results on the new level."""

@@ -1,0 +1,67 @@
+"""Simulated comparisons: log-ratios with the noise that machines show, taken through screen and confirmation."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from gdbench.compare.verdicts import Finding, Rule, confirm_blocks, judge, needs_confirmation
+
+Floats = NDArray[np.float64]
+SCREEN_BLOCKS, CONFIRM_BLOCKS = 8, 24
+MARGIN = 0.005
+RULE = Rule()
+
+
+@dataclass(frozen=True)
+class Noise:
+    """How log-ratios vary from block to block, and from build to build."""
+
+    heavy: bool = False
+    """Student's t with 3 degrees of freedom instead of the normal distribution, of the same variance."""
+    shared: float = 0.0
+    """Share of the variance that all cases of a block have in common."""
+    bias_sd: float = 0.0
+    """Of memory layout: one draw for each case and build, which no repetition removes."""
+
+    def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Floats:
+        if self.heavy:
+            return rng.standard_t(3, size=shape) / np.sqrt(3)
+        return rng.standard_normal(shape)
+
+
+def draw_blocks(rng: np.random.Generator, blocks: int, centres: Floats, sds: Floats, noise: Noise) -> Floats:
+    """Draw log-ratios (blocks, cases)."""
+    own, common = noise.draw(rng, (blocks, len(centres))), noise.draw(rng, (blocks, 1))
+    return centres + sds * (np.sqrt(1 - noise.shared) * own + np.sqrt(noise.shared) * common)
+
+
+def run_suite(
+    rng: np.random.Generator,
+    slowdowns: ArrayLike,
+    sds: ArrayLike,
+    *,
+    noise: Noise = Noise(),
+    margin: float = MARGIN,
+    rule: Rule = RULE,
+    screen: int = SCREEN_BLOCKS,
+    confirm: int = CONFIRM_BLOCKS,
+) -> list[Finding]:
+    """Compare a suite whose heads are slower by these relative amounts, in two stages, as a session does."""
+    slowdown, sd = np.broadcast_arrays(np.asarray(slowdowns, float), np.asarray(sds, float))
+    centres = np.log1p(slowdown) + noise.bias_sd * rng.standard_normal(slowdown.shape)
+    screened = draw_blocks(rng, screen, centres, sd, noise)
+    doubtful = needs_confirmation(screened, rule)
+    blocks = confirm_blocks(int(doubtful.sum()), confirm, rule)
+    confirmed = np.where(doubtful, draw_blocks(rng, blocks, centres, sd, noise), np.nan)
+    return judge(screened, confirmed, margins=np.full(len(sd), margin), rule=rule, resamples=0)
+
+
+def quiet_sds(rng: np.random.Generator, cases: int) -> Floats:
+    """Draw pair standard deviations of a machine as it should be: median 1.5 %, 90th percentile 3 %."""
+    return 0.015 * np.exp(rng.standard_normal(cases) * np.log(2) / 1.2816)
+
+
+def share(findings: list[Finding], *verdicts: str) -> float:
+    """Return the share of the findings that have one of these verdicts."""
+    return float(np.mean([finding.verdict in verdicts for finding in findings]))

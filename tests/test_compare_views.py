@@ -1,0 +1,317 @@
+"""A comparison is shown truly: verdict first, nothing claimed that its controls do not allow, no number lost."""
+
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+from rich.console import Console
+
+from gdbench.cli.compare_show import show
+from gdbench.compare import markdown, page
+from gdbench.compare.sentences import details, headline
+from gdbench.compare.tables import NOT_CLAIMABLE, ORDER, case_name, percent, ratio_text, sections
+from gdbench.compare.verdicts import BROKEN, IMPROVED, INSUFFICIENT, MISSING, REGRESSED, UNCHANGED
+
+from .comparison_records import BASE_BYTES, cases, explained, make, with_compile, with_memory
+from .test_page import BROWSER_ARGUMENTS, BROWSERS, Elements
+
+HOSTILE = "</script><b id=broken>@someone |`*_x_*`\n# title"
+SLOWER, MUCH_SLOWER, FASTER, LOST, WRONG, ABSENT = 10, 3, 20, 50, 70, 71
+
+
+@pytest.fixture(scope="module")
+def quiet() -> dict[str, Any]:
+    return make()
+
+
+@pytest.fixture(scope="module")
+def mixed() -> dict[str, Any]:
+    """Something of everything: slower, faster, unresolved, broken, missing; bytes and compilation too."""
+    record = make(
+        effects={MUCH_SLOWER: 0.24, SLOWER: 0.08, FASTER: -0.2},
+        spreads={LOST: 0.08},
+        absent={WRONG: (BROKEN, HOSTILE), ABSENT: (MISSING, "base has no variant vectorized")},
+        warnings=["the load was 3.1 on 2 cores"],
+    )
+    return explained(with_compile(with_memory(record, {5: 2 * BASE_BYTES}), [0.0, 0.4]), "more work")
+
+
+def printed(record: dict[str, Any], width: int = 100, **options: bool) -> str:
+    out = Console(width=width, file=None, record=True, quiet=False, force_terminal=False)
+    with out.capture() as captured:
+        show(record, out, **options)
+    return captured.get()
+
+
+def joined(text: str) -> str:
+    return " ".join(text.split())
+
+
+def row_of(record: dict[str, Any], position: int) -> dict[str, Any]:
+    return record["cases"][position]
+
+
+def test_a_quiet_comparison_says_so_with_its_numbers(quiet):
+    assert quiet["exit_code"] == 0
+    assert headline(quiet) == "No regression: 72 of 72 cases unchanged within 2 %."
+    (seen,) = details(quiet)
+    worst = max(row["smallest_effect"] for row in quiet["cases"])
+    assert f"{percent(worst)} in the worst" in seen
+
+
+def test_one_slower_case_is_the_headline_with_its_interval():
+    record = make(effects={MUCH_SLOWER: 0.24})
+    row = row_of(record, MUCH_SLOWER)
+    assert row["verdict"] == REGRESSED
+    assert headline(record) == f"1 of 72 cases is slower: {case_name(row)}, {ratio_text(row)}."
+    assert re.search(r"1\.2\d+x \(1\.2\d+ to 1\.2\d+\)", headline(record))
+
+
+def test_the_headline_tells_what_is_broken_then_slower_in_every_metric(mixed):
+    said = headline(mixed)
+    places = [said.index(words) for words in ("is broken", "are slower, most of all mlp", "compiles more", "allocates")]
+    assert places == sorted(places)
+    assert case_name(row_of(mixed, MUCH_SLOWER)) in said
+    assert "2.00x" in said  # bytes are counted, so their ratio has no interval
+    assert "\n" not in said
+
+
+@pytest.mark.parametrize(
+    ("record", "word", "kept"),
+    [
+        (make(effects={3: 0.24}, canary=0.04), "INVALID", set()),
+        (make(effects={3: 0.24}, spike=0.0), "UNDERPOWERED", {REGRESSED}),
+    ],
+    ids=["invalid", "underpowered"],
+)
+def test_nothing_is_claimed_that_the_controls_do_not_allow(record, word, kept):
+    assert word in headline(record)
+    assert "unchanged within" not in headline(record)
+    (section,) = sections(record)
+    assert {line.verdict for line in section.lines} == {NOT_CLAIMABLE, *kept}
+    assert section.unchanged == ()
+    texts = [printed(record), markdown.render(record)]
+    for text in texts:
+        assert not re.search(rf"{UNCHANGED} within", text)
+        assert record["controls"]["reason"] in joined(text)
+    assert len(re.findall(rf"^\| {NOT_CLAIMABLE} ", texts[1], re.M)) == 72 - len(kept)
+
+
+def test_verdicts_not_taken_back_in_the_record_are_not_claimed_either(quiet):
+    untouched = {**quiet, "controls": {**quiet["controls"], "status": "invalid", "reason": "canaries differ"}}
+    assert {line.verdict for line in sections(untouched)[0].lines} == {NOT_CLAIMABLE}
+
+
+def test_too_little_evidence_is_the_headline_and_says_how_long_it_would_take():
+    record = make(spreads=dict.fromkeys(range(40), 0.08))
+    unresolved = [row for row in record["cases"] if row["verdict"] == INSUFFICIENT]
+    assert record["exit_code"] == 3
+    assert headline(record).startswith("Not enough evidence, and no regression proven: ")
+    assert f"{len(unresolved)} without enough evidence" in headline(record)
+    longest = round(max(row["minutes_needed"] for row in unresolved))
+    assert f"{longest} minutes for the worst" in " ".join(details(record))
+
+
+def test_a_stopped_comparison_says_how_far_it_got(quiet):
+    stopped = {**quiet, "complete": False, "progress": "stopped in confirm block 7 of 24"}
+    assert headline(stopped).startswith("Stopped in confirm block 7 of 24. No regression proven so far: ")
+
+
+@pytest.mark.parametrize("absent", [{}, {0: (MISSING, "head has no jit"), 1: (BROKEN, "it died")}])
+def test_nothing_measured_is_never_called_fine(absent):
+    record = make(cases()[: len(absent)], absent=absent)
+    assert record["exit_code"] == 4
+    assert headline(record).startswith("Nothing was measured")
+    assert all(reason in headline(record) for _, reason in absent.values())
+    for text in (printed(record), markdown.render(record), page.render(record)):
+        assert "No regression" not in text
+
+
+def test_something_from_nothing_is_a_regression_without_a_ratio(quiet):
+    record = with_memory(quiet, {5: 8 * BASE_BYTES}, base_bytes=0)
+    assert "allocate" in headline(record)
+    assert "0 B to 3.06 MiB" in headline(record)
+
+
+def test_lines_are_sorted_by_what_matters(mixed):
+    time = sections(mixed)[0]
+    order = [ORDER.index(line.verdict) for line in time.lines]
+    assert order == sorted(order)
+    slower = [line.row["ratio"] for line in time.lines if line.verdict == REGRESSED]
+    assert len(slower) == 2
+    assert slower == sorted(slower, reverse=True)
+    assert [section.metric for section in sections(mixed)] == ["time", "compile", "memory"]
+
+
+@pytest.mark.parametrize("width", [60, 100, 140])
+def test_the_terminal_shows_every_change_at_any_width(mixed, width):
+    text = printed(mixed, width)
+    assert max(map(len, text.splitlines())) <= width
+    assert "…" not in text  # nothing is cut
+    for position in (MUCH_SLOWER, SLOWER, FASTER):
+        assert ratio_text(row_of(mixed, position)) in joined(text)
+    for words in ("Time per call", "Compile time", "Allocated bytes per call", "Controls: valid", "the load was 3.1"):
+        assert words in joined(text)
+
+
+def test_unchanged_cases_are_a_line_per_network_unless_all_are_asked_for(quiet):
+    brief, long = printed(quiet, 140), printed(quiet, 140, every_case=True)
+    assert len(re.findall(rf"^{UNCHANGED} within 2 %: (?:linear|mlp|softmax): 24 cases", brief, re.M)) == 3
+    every = [case_name(row) for row in quiet["cases"]]
+    assert not [name for name in every if name in brief.partition("Smallest visible")[0]]
+    assert [name for name in every if name not in long] == []
+
+
+def test_many_unresolved_cases_are_counted_in_the_terminal():
+    record = make(spreads=dict.fromkeys(range(60), 0.08))
+    number = record["counts"][INSUFFICIENT]
+    assert f"{INSUFFICIENT}: {number - 20} cases more, listed with --all" in printed(record)
+
+
+def test_the_comment_has_its_verdict_first_and_its_mark_last(mixed):
+    lines = markdown.render(mixed).splitlines()
+    assert lines[0] == f"**{markdown._text(headline(mixed))}**"
+    assert lines[-1] == markdown.MARK
+    opened, closed = (sum(line.count(tag) for line in lines) for tag in ("<details>", "</details>"))
+    assert opened == closed > 4
+    before = "\n".join(lines).partition("<details>")[0]
+    for position in (MUCH_SLOWER, SLOWER, FASTER):
+        assert case_name(row_of(mixed, position)) in before
+    assert f"| {UNCHANGED} |" not in before
+
+
+def test_the_comment_lets_no_text_out_of_its_cell(mixed):
+    text = markdown.render(mixed)
+    assert "<b id=broken>" not in re.sub(r"\\<", "", text)
+    assert "@someone" not in text
+    rows = [line for line in text.splitlines() if line.startswith(f"| {BROKEN} ")]
+    assert len(rows) == 1
+    assert len(re.findall(r"(?<!\\)\|", rows[0])) == 8
+
+
+@pytest.mark.parametrize("effect", [0.0, 0.2])
+def test_a_comment_on_a_thousand_cases_fits_into_github_and_says_what_it_left_out(effect):
+    long = "synthetic_regression:n=5000,d=784,condition=100"
+    chosen = [{**case, "case": f"{i}", "dataset": f"{long},seed={i}"} for i, case in enumerate(14 * cases())][:1000]
+    record = make(chosen, effects=dict.fromkeys(range(1000), effect), warnings=["x" * 5000] * 50)
+    text = markdown.render(record)
+    assert 5_000 < len(text) <= markdown.LIMIT
+    left_out = int(re.search(r"^([\d,]+) more: see comparison.html", text, re.M)[1].replace(",", ""))
+    shown = len(re.findall(rf"^\| (?:{REGRESSED}|{UNCHANGED}) \| (?!canary|spike)", text, re.M))
+    assert left_out + shown == 1000
+    assert markdown.MARK in text
+
+
+def test_reproducing_names_commits_in_the_place_of_moving_names(quiet):
+    base, head = (quiet[side]["commit"][:12] for side in ("base", "head"))
+    assert markdown.reproduce(quiet) == f"gdbench compare {base} {head} --quick"
+    variants = {**quiet, "command": "gdbench compare jit vectorized"}
+    for side, name in (("base", "jit"), ("head", "vectorized")):
+        variants[side] = {**quiet[side], "kind": "variant", "variant": name, "text": name}
+    assert markdown.reproduce(variants) == "gdbench compare jit vectorized"
+    assert markdown.side_name(variants["base"]).startswith("variant jit (commit ")
+
+
+def embedded(html: str) -> dict[str, Any]:
+    return json.loads(Elements(html).scripts["run-data"])
+
+
+def test_the_page_loads_nothing_and_lets_no_name_break_out(mixed):
+    html = page.render(mixed)
+    assert len(html.encode()) < 2_000_000
+    assert not re.findall(r"https?:|<link|<img|<iframe|@import|\bsrc=|\bhref=|\burl\(|\bfetch\(|XMLHttpRequest", html)
+    elements = Elements(html)
+    assert "broken" not in elements.ids
+    assert elements.tags.count("script") == 3
+
+
+def test_the_page_holds_the_numbers_of_the_record(mixed):
+    found = embedded(page.render(mixed))["cases"]
+    ratios = sorted(row["ratio"] for row in mixed["cases"] if row["ratio"] is not None)
+    assert sorted(value for value in found["ratio"] if value is not None) == pytest.approx(ratios, rel=1e-3)
+    assert len(found["ratio"]) == len(mixed["cases"])
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if path is None:
+        pytest.skip("no browser is installed: install Debian's package chromium to look at the page")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=path, headless=True, args=BROWSER_ARGUMENTS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def opened(browser: Browser, mixed: dict[str, Any], tmp_path) -> Iterator[Page]:
+    """The page with its picture drawn; it must complain of nothing and ask for nothing."""
+    path = tmp_path / "comparison.html"
+    path.write_text(page.render(mixed), encoding="utf-8")
+    complaints, requests = [], []
+    tab = browser.new_page()
+    tab.on("console", lambda message: complaints.append(message.text))
+    tab.on("pageerror", lambda error: complaints.append(str(error)))
+    tab.on("request", lambda request: requests.append(request.url))
+    tab.goto(path.as_uri())
+    tab.wait_for_selector("#chart-ratios .scatterlayer .trace")
+    yield tab
+    tab.close()
+    assert complaints == []
+    assert [url for url in requests if not url.startswith(("file:", "blob:", "data:"))] == []
+
+
+def drawn(tab: Page) -> dict[str, Any]:
+    chart = "document.getElementById('chart-ratios')"
+    data, shapes = tab.evaluate(f"JSON.parse(JSON.stringify([{chart}.data, {chart}.layout.shapes]))")
+    return {"traces": {trace["name"].rpartition(" ")[0]: trace for trace in data}, "shapes": shapes}
+
+
+def test_the_picture_has_every_measured_case_coloured_by_verdict_and_the_band(opened, mixed):
+    found = drawn(opened)
+    timed = [row for row in mixed["cases"] if row["metric"] == "time" and row["ratio"] is not None]
+    for verdict in (REGRESSED, IMPROVED, INSUFFICIENT, UNCHANGED):
+        expected = sorted(row["ratio"] for row in timed if row["verdict"] == verdict)
+        assert found["traces"][verdict]["y"] == pytest.approx(expected, rel=1e-3)
+    assert len({trace["marker"]["color"] for trace in found["traces"].values()}) == 4
+    (band,) = [shape for shape in found["shapes"] if shape.get("name") == "band"]
+    assert (band["y0"], band["y1"]) == pytest.approx((1 / 1.02, 1.02))
+    slower = found["traces"][REGRESSED]
+    assert case_name(row_of(mixed, MUCH_SLOWER)) in slower["hovertext"][-1]
+    assert opened.locator("#chart-ratios .errorbar").count() == len(timed)
+
+
+def test_filters_change_picture_and_table_and_titles_sort(opened, mixed):
+    rows = opened.locator("#table-cases tbody tr")
+    assert rows.count() == 72
+    opened.select_option("#filter-verdict", REGRESSED)
+    assert rows.count() == 2
+    assert set(drawn(opened)["traces"]) == {REGRESSED}
+    opened.get_by_role("button", name="ratio").first.click()
+    ratios = [float(text.split("x")[0]) for text in opened.locator("#table-cases td:nth-child(5)").all_inner_texts()]
+    assert ratios == sorted(ratios)
+    assert len(ratios) == 2
+    opened.select_option("#filter-metric", "memory")
+    assert rows.count() == 1
+    assert "784 KiB" in rows.first.inner_text()
+
+
+def test_the_page_writes_the_ratios_that_the_terminal_writes(opened, mixed):
+    rows = [row for row in mixed["cases"] if row["ratio"] is not None]
+    written = opened.evaluate("rows => rows.map((row) => [formatRatio(row), formatInterval(row)])", rows)
+    assert [ratio + (f" ({ends})" if ends else "") for ratio, ends in written] == [ratio_text(row) for row in rows]
+    shares = [0.0004, 0.0123, 0.0996, 0.5, 1.234]
+    assert opened.evaluate("shares => shares.map(formatPercent)", shares) == [percent(share) for share in shares]
+
+
+def test_the_page_tells_what_explain_found_and_fits_a_narrow_screen(opened, mixed):
+    told = opened.locator("#explained").inner_text()
+    assert case_name(row_of(mixed, MUCH_SLOWER)) in told or case_name(row_of(mixed, SLOWER)) in told
+    assert "more work" in told
+    assert "1,200,000 to 1,500,000 per call" in told
+    opened.set_viewport_size({"width": 400, "height": 800})
+    assert opened.evaluate("document.documentElement.scrollWidth") <= 400
