@@ -131,7 +131,7 @@ def assemble(
         "cases": rows,
         "warnings": [],
         "counts": counts(rows),
-        "exit_code": exit_code(rows, status["status"]),
+        "exit_code": exit_code(rows, status["status"], effect=RULE.effect),
         **fields,
     }
     return json.loads(json.dumps(record, allow_nan=False))
@@ -160,7 +160,7 @@ def with_compile(record: dict[str, Any], effects: list[float], *, seed: int = 1)
 def extended(record: dict[str, Any], more: list[dict[str, Any]]) -> dict[str, Any]:
     """Return the record with more rows, and the exit code that they make."""
     rows = [*record["cases"], *more]
-    return {**record, "cases": rows, "exit_code": exit_code(rows, record["controls"]["status"])}
+    return {**record, "cases": rows, "exit_code": exit_code(rows, record["controls"]["status"], effect=RULE.effect)}
 
 
 def explained(record: dict[str, Any], reading: str) -> dict[str, Any]:

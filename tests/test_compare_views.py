@@ -107,7 +107,7 @@ def test_verdicts_not_taken_back_in_the_record_are_not_claimed_either(quiet):
 
 
 def test_too_little_evidence_is_the_headline_and_says_how_long_it_would_take():
-    record = make(spreads=dict.fromkeys(range(40), 0.08))
+    record = make(spreads=dict.fromkeys(range(40), 0.3))
     unresolved = [row for row in record["cases"] if row["verdict"] == INSUFFICIENT]
     assert record["exit_code"] == 3
     assert headline(record).startswith("Not enough evidence, and no regression proven: ")

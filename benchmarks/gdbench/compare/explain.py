@@ -36,6 +36,8 @@ SAME_WORK = 0.01
 MOST_OF_IT = 0.5
 """Share of a slowdown, on a log scale, from which on it is put down to instructions alone."""
 UPDATE = "update"
+IN_AN_EPOCH = 0.05
+"""A gradient within an epoch, whose rows were just gathered, may take longer or shorter than alone by so much."""
 
 Row = dict[str, Any]
 
@@ -103,17 +105,15 @@ def task_entries(blocks: Sequence[dict[str, Any]], case: Case, *, confidence: fl
     A task without enough blocks for an interval is left out.
     """
     keys = {task.task: task.id for task in _tasks(case)}
-    columns = dict(zip(keys, table(blocks, list(keys.values())).T, strict=True))
+    ends = signed_rank.intervals(table(blocks, list(keys.values())), confidence=confidence)
+    found = dict(zip(keys, np.exp(ends).T.tolist(), strict=True))
     rows = rows_of(replace(case, task="epoch"))
     if rows % case.batch_size == 0:  # a short last batch would count as a whole one
         epoch, gradient = (_seconds(blocks, keys[task]) for task in ("epoch", "gradient"))
-        updates = rows // case.batch_size
-        columns[UPDATE] = update_log_ratios(epoch, gradient, updates=updates, confidence=confidence)
-    ends = np.exp(signed_rank.intervals(np.array(list(columns.values())).T, confidence=confidence))
-    found = zip(columns, ends.T.tolist(), strict=True)
+        found[UPDATE] = update_ratio(epoch, rows // case.batch_size * gradient, confidence=confidence)
     return [
         {"task": task, "ratio": ratio, "low": low, "high": high}
-        for task, (ratio, low, high) in found
+        for task, (ratio, low, high) in found.items()
         if not math.isnan(low)
     ]
 
@@ -124,26 +124,25 @@ def _seconds(blocks: Sequence[dict[str, Any]], key: str) -> Floats:
     return np.array([[block["cases"].get(key, {}).get(name, math.nan) for block in blocks] for name in names], float)
 
 
-def update_log_ratios(epoch: Floats, gradient: Floats, *, updates: int, confidence: float) -> Floats:
-    """Return log head - log base of what an epoch does beside its gradients, (blocks,).
+def update_ratio(epoch: Floats, gradients: Floats, *, confidence: float) -> tuple[float, float, float]:
+    """Return the ratio, low and high, of what an epoch does beside its gradients; NaN where that cannot be told.
 
     Parameters
     ----------
-    epoch, gradient
-        Seconds of one call on base and head, (2, blocks).
-    updates
-        Gradients in an epoch.
+    epoch, gradients
+        Seconds of an epoch, and of as many gradients as it computes, on base and head, (2, blocks).
     confidence
-        At which the epoch must take longer than its gradients, on both sides; all is NaN if it does not. Kernels that
-        update while they compute the gradient leave nothing to tell apart.
+        At which the epoch must take longer than its gradients, on both sides: kernels that update while they compute
+        the gradient leave nothing to tell apart. The interval holds for gradients that are slower and faster in an
+        epoch by ``IN_AN_EPOCH``, since a difference of large numbers is all that is known of a small one.
     """
-    beside = np.log(epoch / (updates * gradient))
-    low = signed_rank.intervals(beside.T, confidence=confidence).low
-    if not np.all(low > 0):
-        return np.full(epoch.shape[1], math.nan)
-    rest = epoch - updates * gradient
-    rest[rest <= 0] = math.nan
-    return np.asarray(np.log(rest[1] / rest[0]))
+    beside = signed_rank.intervals(np.log(epoch / gradients).T, confidence=confidence)
+    if not np.all(beside.low > math.log1p(IN_AN_EPOCH)):
+        return math.nan, math.nan, math.nan
+    rests = [epoch - factor * gradients for factor in (1, 1 + IN_AN_EPOCH, 1 - IN_AN_EPOCH)]
+    log_ratios = [np.log(np.where(rest > 0, rest, math.nan)) for rest in rests]
+    ends = signed_rank.intervals(np.array([head - base for base, head in log_ratios]).T, confidence=confidence)
+    return math.exp(ends.centre[0]), math.exp(ends.low.min()), math.exp(ends.high.max())
 
 
 def instructions_entry(counted: tuple[Count, Count]) -> dict[str, Any] | None:

@@ -28,14 +28,14 @@ from gdbench.compare.family import Family, Stored, problem_key, rows_of
 from gdbench.compare.instructions_process import COUNTS, JOB, RESULT
 from gdbench.workers import PATIENCE_VARIABLE, cores_for, patience, start
 
-TOOL = ("valgrind", "-q", "--tool=cachegrind", "--cache-sim=no")
+TOOL = ("valgrind", "-q", "--sigill-diagnostics=yes", "--tool=cachegrind", "--cache-sim=no")
 COUNT_SECONDS = 300
 """A count that takes longer is given up, unless GDBENCH_PATIENCE_SECONDS says otherwise."""
 PROCESSOR = {"OPENBLAS_CORETYPE": "Sandybridge", "NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": ""}
 """On x86; elsewhere valgrind's processor is the real one.
 
-A Haswell is the best that valgrind can run. It computes each element of a fused multiply-add by a function call, though,
-so a large product takes minutes: BLAS is told of a processor without it. Our compiled kernels ask for it by name.
+A Haswell is the best that valgrind can run. But each element of a fused multiply-add is a function call to it, so that
+a large product takes minutes: BLAS is told of a processor without it. Our compiled kernels ask for it by name.
 """
 NOTE = "counted under valgrind, which has no AVX-512: other code may run there than was timed"
 UNKNOWN = "unhandled instruction"

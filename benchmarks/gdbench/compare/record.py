@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -161,16 +161,24 @@ def compile_rows(measured: Measured, *, margin: float, rule: Rule) -> list[dict[
     return rows
 
 
-def exit_code(rows: Sequence[dict[str, Any]], status: str) -> int:
-    """Return the exit code of a whole comparison: 4 not to be believed, 1 slower, 3 not known, 0 fine."""
-    timed = [row["verdict"] for row in rows if row["metric"] == "time"]
-    measured = [verdict for verdict in timed if verdict not in (BROKEN, MISSING)]
-    if status == "invalid" or BROKEN in timed or not measured:
+def exit_code(rows: Sequence[dict[str, Any]], status: str, *, effect: float) -> int:
+    """Return the exit code of a whole comparison: 4 not to be believed, 1 slower, 3 not known, 0 fine.
+
+    A case is resolved if it has a verdict, or if its interval rules the effect out that was asked about.
+    """
+    timed = [row for row in rows if row["metric"] == "time"]
+    measured = [row for row in timed if row["verdict"] not in (BROKEN, MISSING)]
+    if status == "invalid" or len(measured) == 0 or any(row["verdict"] == BROKEN for row in timed):
         return 4
     if any(row["verdict"] == REGRESSED for row in rows):
         return 1
-    resolved = sum(verdict != INSUFFICIENT for verdict in measured)
+    resolved = sum(row["verdict"] != INSUFFICIENT or rules_out(row, effect) for row in measured)
     return 0 if status == "valid" and resolved >= RESOLVED_SHARE * len(measured) else 3
+
+
+def rules_out(row: Mapping[str, Any], effect: float) -> bool:
+    """Whether the interval of a case leaves no room for a change by the effect, in either direction."""
+    return row["low"] is not None and 1 / (1 + effect) < row["low"] and row["high"] < 1 + effect
 
 
 def believe(rows: list[dict[str, Any]], verdict: Controls) -> list[dict[str, Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from gdbench.compare.record import rules_out
 from gdbench.compare.tables import (
     METRICS,
     NOT_CLAIMABLE,
@@ -163,11 +164,14 @@ def _insufficient(record: Record) -> Iterator[str]:
         return
     unproven = f"neither a difference nor its absence within {_band(record)} was proven"
     yield f"{_is(len(rows), len(_main(record)))} without enough evidence: {unproven}"
+    effect = record["settings"]["effect"]
+    answered = sum(rules_out(row, effect) for row in rows)
+    if answered:
+        yield f"in {answered:,} of them a change of {share(effect)} or more is ruled out"
     minutes = [row["minutes_needed"] for row in rows if row["minutes_needed"] is not None]
     if minutes:
-        effect = share(record["settings"]["effect"])
         several = f" for the median one, {_minutes(max(minutes))} for the worst" if len(minutes) > 1 else ""
-        yield f"finding a slowdown of {effect} in them takes {_minutes(median(minutes))}{several}"
+        yield f"finding a slowdown of {share(effect)} in them takes {_minutes(median(minutes))}{several}"
 
 
 def _missing(record: Record) -> Iterator[str]:

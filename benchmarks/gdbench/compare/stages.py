@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +34,8 @@ def measure(session: Session, place: Path) -> None:
     cases = session.left()
     if not cases:
         return
-    wanted = needs_confirmation(table(session.measured.screen, [case.id for case in cases]), session.rule)
+    gate = replace(session.rule, equivalence=session.tier.gate)
+    wanted = needs_confirmation(table(session.measured.screen, [case.id for case in cases]), gate)
     doubtful = [case for case, needed in zip(cases, wanted, strict=True) if needed]
     caches = []
     for number in range(session.tier.compile_pairs):

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-FEWEST_QUADS, MOST_QUADS = 4, 16
+from gdbench.compare.planning import Rule
+
+FEWEST_QUADS = 4
+EQUIVALENCE = Rule().equivalence
 
 
 @dataclass(frozen=True)
@@ -20,6 +23,8 @@ class Tier:
     """At least; more where the family to confirm is large (``verdicts.confirm_blocks``)."""
     case_seconds: float
     quads: int
+    gate: float
+    """Relative change that the screen must rule out for a case to be done; others are confirmed."""
     compile_pairs: int
     """Fresh compilations of each side, which are also the code that confirmation runs on, in turns."""
     minutes: int
@@ -29,8 +34,8 @@ class Tier:
 TIERS = {
     tier.name: tier
     for tier in (
-        Tier("quick", "claims of 10 % and more", 0.10, 8, 12, 0.05, 10, 0, 4),
-        Tier("standard", "claims of 5 %, and of 2 % where pairs are steady", 0.05, 8, 24, 0.1, 12, 7, 15),
-        Tier("deep", "claims of 2 %", 0.02, 8, 40, 0.2, 16, 8, 45),
+        Tier("quick", "claims of 10 % and more", 0.10, 8, 12, 0.05, 10, 0.10, 0, 4),
+        Tier("standard", "claims of 5 %, and of 2 % where pairs are steady", 0.05, 8, 24, 0.1, 12, EQUIVALENCE, 7, 15),
+        Tier("deep", "claims of 2 %", 0.02, 8, 40, 0.2, 16, EQUIVALENCE, 8, 45),
     )
 }
