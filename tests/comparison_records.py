@@ -61,7 +61,7 @@ def make(
     planted = [(effects or {}).get(i, 0.0) for i in range(len(chosen))] + [canary] * len(CANARIES) + [spike]
     noise = [(spreads or {}).get(i, QUIET) for i in range(len(keys))]
     found = measure(keys, planted, noise, rng)
-    rows, control_rows, status = case_rows(chosen, found, margins=[MARGIN] * len(keys), rule=RULE)
+    rows, control_rows, status = case_rows(chosen, found, margin=MARGIN, rule=RULE)
     for i, (verdict, reason) in (absent or {}).items():
         rows[i].update(verdict=verdict, reason=reason, ratio=None, low=None, high=None, base=None, head=None)
     return assemble(believe(rows, status), {"status": status.status, "reason": status.reason}, control_rows, fields)

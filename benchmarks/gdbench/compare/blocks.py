@@ -18,7 +18,7 @@ import psutil
 
 from gdbench.cases import Case
 from gdbench.compare.controls import CONTROLS, SPIKE
-from gdbench.compare.pair import MOST_PADDING_BYTES, Pair, SideLost
+from gdbench.compare.pair import MOST_PADDING_BYTES, Pair, SideError, SideLost
 from gdbench.compare.preparation import at_case, key_of, prepare
 from gdbench.compare.setting import Setting, State, note_lost
 from gdbench.compare.verdicts import block_datum
@@ -26,7 +26,7 @@ from gdbench.workers import allowed_cores
 
 DRIFT = 0.02
 """A log-ratio whose first and last third differ by more, beyond their own noise, is unsteady."""
-DRIFT_ERRORS = 3.0
+DRIFT_ERRORS = 5.0
 
 
 Report = Callable[[float], None]
@@ -51,29 +51,29 @@ def measure_block(
     begun, found = monotonic(), dict[str, Any]()
     alike = {"hash_seed": int(rng.integers(2**32)), "padding_bytes": int(rng.integers(MOST_PADDING_BYTES))}
     todo = [cases[position] for position in rng.permutation(len(cases))]
-    groups = [
-        (threads, [case for case in todo if case.threads == threads]) for threads in sorted({c.threads for c in todo})
-    ]
-    spiked, total, compiled = index % 2, len(cases) + len(CONTROLS), False
-    for number, (threads, members) in enumerate(groups):
-        left: list[Case | str] = [*members, *(CONTROLS if number == 0 else ())]
+    spiked, first, total, compiled = index // 2 % 2, int(rng.integers(2)), len(cases) + len(CONTROLS), False
+    for number, threads in enumerate(sorted({case.threads for case in todo} or {1})):  # controls alone are a block too
+        left: list[Case | str] = [case for case in todo if case.threads == threads]
+        left += CONTROLS if number == 0 else ()
         left = [left[position] for position in rng.permutation(len(left))]
         while left := [entry for entry in left if key_of(entry) not in found and not state.out(key_of(entry))]:
-            with _pair(setting, threads, alike, caches) as pair:
+            with _pair(setting, threads, alike, caches, first=first) as pair:
                 try:
                     prepare(pair, setting, state, left, spiked=spiked)
                     before = pair.ask_both("begin", (), ())
                     with _together(pair, _place(threads, index)):
                         for entry in left:
                             if not state.out(key_of(entry)):
-                                found[key_of(entry)] = _measure(pair, state, entry, rng)
+                                _try(pair, state, entry, rng, found)
                                 report(len(found) / total)
                     compiled |= pair.ask_both("begin", (), ()) != before
                 except SideLost:
                     if not note_lost(state, pair):
                         raise
-    if SPIKE in found and spiked == 0:  # so that the control has one sign
-        found[SPIKE]["log_ratio"] *= -1
+    if SPIKE in found and spiked == 0:  # the base did the work: told as if it had been the head
+        entry = found[SPIKE]
+        entry["log_ratio"] *= -1
+        entry["base_seconds"], entry["head_seconds"] = entry["head_seconds"], entry["base_seconds"]
     return {
         "stage": stage,
         "index": index,
@@ -86,12 +86,24 @@ def measure_block(
     }
 
 
-def _pair(setting: Setting, threads: int, alike: dict[str, int], caches: tuple[Path, Path] | None) -> Pair:
+def _try(
+    pair: Pair, state: State, entry: Case | str, rng: np.random.Generator, found: dict[str, dict[str, Any]]
+) -> None:
+    """Measure a case into ``found``; one that raises while it is timed is broken."""
+    try:
+        found[key_of(entry)] = _measure(pair, state, entry, rng)
+    except SideError as error:
+        state.broken[key_of(entry)] = f"it raised {error} while it was timed"
+
+
+def _pair(
+    setting: Setting, threads: int, alike: dict[str, int], caches: tuple[Path, Path] | None, *, first: int
+) -> Pair:
     """Start a pair whose environments differ in nothing but paths of equal length."""
     variables = {"PYTHONHASHSEED": str(alike["hash_seed"]), "GDBENCH_PADDING": "x" * alike["padding_bytes"]}
     places = caches or tuple(build.numba_cache for build in setting.builds)
     own = tuple({**variables, "NUMBA_CACHE_DIR": str(place)} for place in places)
-    return Pair(setting.builds, threads=threads, variables=own)
+    return Pair(setting.builds, threads=threads, variables=own, turn=first, first=first)
 
 
 def _place(threads: int, index: int) -> list[int]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from gdbench.compare.conclusion import conclude
 from gdbench.compare.explain import explain as explain_rows
+from gdbench.compare.pair import SideError, SideLost
 from gdbench.compare.record import write_record
 from gdbench.compare.session import Report, Session, open_session
 from gdbench.compare.stages import measure
@@ -56,6 +57,9 @@ def compare(
         except KeyboardInterrupt:
             conclude(session, complete=False)
             raise
+        except (SideError, SideLost) as error:  # in no case, so the machine's or the instrument's fault
+            session.progress = f"ended early, since {error}"
+            return conclude(session, complete=False)
         record = conclude(session, complete=True)
         if explain:
             _explain(session, record)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from gdbench.compare.family import certified_together, problem_key
 from gdbench.compare.pair import Pair
-from gdbench.compare.preparation import failed
+from gdbench.compare.preparation import at_case, failed
 from gdbench.compare.setting import Setting, State
 from gdbench.ladder import QUICK_ROWS
 
@@ -20,19 +20,27 @@ def compile_pair(
 ) -> tuple[tuple[Path, Path], dict[str, list[float]]]:
     """Compile all that the family needs into empty caches, both sides at once, each on a core of its own.
 
-    Returns the caches, and the CPU seconds of both sides by variant, network and dtype.
+    Returns the caches, and for each compiled variant the CPU seconds of both sides, all networks and dtypes together:
+    few sums can be proven where many parts could not.
+
+    Raises
+    ------
+    SideLost
+        If a side died or hung.
     """
     caches = place.with_name(f"{place.name}-a"), place.with_name(f"{place.name}-b")
     for cache in caches:
         cache.mkdir()
     variables = tuple({"NUMBA_CACHE_DIR": str(cache)} for cache in caches)
     seconds: dict[str, list[float]] = {}
-    with Pair(setting.builds, threads=1, variables=variables, turn=turn) as pair:
+    with Pair(setting.builds, threads=1, variables=variables, turn=turn, first=turn % 2) as pair:
         for job in certified_together(case for case in setting.family.cases if not state.out(case.id)).values():
             key = problem_key(job)
-            pair.ask_both("add_problem", *((key, *setting.problems[key].told),) * 2)
-            arguments = ((key, setting.family.variant(job, number), QUICK_ROWS) for number in (0, 1))
-            answers = pair.ask_both("first_calls", *arguments)
+            variants = [setting.family.variant(job, number) for number in (0, 1)]
+            with at_case(pair, job.id):
+                pair.ask_both("add_problem", *((key, *setting.problems[key].told),) * 2)
+                answers = pair.ask_both("first_calls", *((key, name, QUICK_ROWS) for name in variants))
             if not any(map(failed, answers)) and all(compiled for _, compiled in answers):
-                seconds[f"{job.variant}, {job.network}, {job.dtype}"] = [spent for spent, _ in answers]
+                former = seconds.get(job.variant, [0.0, 0.0])
+                seconds[job.variant] = [old + spent for old, (spent, _) in zip(former, answers, strict=True)]
     return caches, seconds

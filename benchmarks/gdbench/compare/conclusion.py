@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
 from time import monotonic
 from typing import Any
 
 from gdbench.compare import calibration
-from gdbench.compare.controls import CONTROLS
 from gdbench.compare.record import (
     FORMAT,
     believe,
@@ -30,11 +30,11 @@ def conclude(session: Session, *, complete: bool) -> dict[str, Any]:
     family, state = session.setting.family, session.state
     stored = calibration.read(session.environment)
     cases: list[dict[str, Any]] = [{"case": case.id, **case.to_dict()} for case in family.cases]
-    margins = [calibration.margin(stored)] * (len(cases) + len(CONTROLS))
-    rows, control_rows, verdict = _judged(session, cases, margins)
+    margin = max(calibration.margin(stored), session.tier.least_margin)
+    rows, control_rows, verdict = _judged(session, cases, margin)
     metrics = memory_rows([case for case in cases if not state.out(str(case["case"]))], session.measured)
     metrics += compile_rows(session.measured, margin=calibration.COMPILE_MARGIN, rule=session.rule)
-    session.warnings += calibration.warnings(stored, rows)
+    session.warnings += [*calibration.warnings(stored, rows), *_warnings(session)]
     rows = believe(rows, verdict)
     every = [*rows, *metrics]
     record = {
@@ -47,7 +47,7 @@ def conclude(session: Session, *, complete: bool) -> dict[str, Any]:
         "base": session.setting.builds[0].side.for_json(),
         "head": session.setting.builds[1].side.for_json(),
         "environment": session.environment,
-        "settings": _settings(session, stored, margins[0]),
+        "settings": _settings(session, stored, margin),
         "controls": {**asdict(verdict), "cases": control_rows},
         "cases": every,
         "warnings": session.warnings,
@@ -58,11 +58,24 @@ def conclude(session: Session, *, complete: bool) -> dict[str, Any]:
     return record
 
 
+def _warnings(session: Session) -> Iterator[str]:
+    """Say what must not be overlooked."""
+    blocks = [*session.measured.screen, *session.measured.confirm]
+    compiled = sum(block["compiled_while_timed"] for block in blocks)
+    if compiled:
+        yield f"Code was compiled while it was timed in {compiled} of {len(blocks)} blocks: times may be too long."
+    for build in session.setting.builds:
+        if build.side.kind == "revision" and build.side.dirty:
+            yield (
+                f"Uncommitted changes of kernels/ are not part of {build.side.text}: name the folder . to measure them."
+            )
+
+
 def _judged(
-    session: Session, cases: list[dict[str, Any]], margins: list[float]
+    session: Session, cases: list[dict[str, Any]], margin: float
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]], Controls]:
     """Judge by the blocks; what could not be measured has its own verdict and no numbers."""
-    rows, control_rows, verdict = case_rows(cases, session.measured, margins=margins, rule=session.rule)
+    rows, control_rows, verdict = case_rows(cases, session.measured, margin=margin, rule=session.rule)
     for row in rows:
         for name, reasons in ((BROKEN, session.state.broken), (MISSING, session.state.missing)):
             if row["case"] in reasons:

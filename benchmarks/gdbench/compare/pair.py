@@ -123,22 +123,33 @@ class SideProcess:
 class Pair:
     """The processes of base and head, alike in everything but their kernels; a context manager that ends both.
 
-    They start on cores of their own, so that both prepare at once; ``turn`` says which core the base starts on.
+    They start on cores of their own, so that both prepare at once: ``turn`` says which core the base starts on, and
+    ``first`` which side starts first (0: the base).
     """
 
     def __init__(
-        self, builds: tuple[Build, Build], *, threads: int, variables: tuple[dict[str, str], ...], turn: int = 0
+        self,
+        builds: tuple[Build, Build],
+        *,
+        threads: int,
+        variables: tuple[dict[str, str], ...],
+        turn: int = 0,
+        first: int = 0,
     ) -> None:
         cores = allowed_cores()
-        self.sides: list[SideProcess] = []
+        started: dict[int, SideProcess] = {}
         try:
-            for number, (build, own) in enumerate(zip(builds, variables, strict=True)):
-                first = (turn + number) % max(len(cores), 1)
-                places = (cores[first:] + cores[:first])[:threads]
-                self.sides.append(SideProcess(build, threads=threads, cores=places, variables=own))
+            for number in (first, 1 - first):
+                start_at = (turn + number) % max(len(cores), 1)
+                places = (cores[start_at:] + cores[:start_at])[:threads]
+                started[number] = SideProcess(
+                    builds[number], threads=threads, cores=places, variables=variables[number]
+                )
         except BaseException:
-            self.close()
+            for side in started.values():
+                side.close()
             raise
+        self.sides = [started[0], started[1]]
 
     @property
     def base(self) -> SideProcess:

@@ -25,6 +25,8 @@ from gdbench.compare import controls
 
 ALIGNMENT_BYTES = 64
 KERNELS = "kernels."
+WARM_CALLS, WARM_SECONDS = 5, 0.02
+"""A call is repeated so often, or for so long, to tell how long it takes: the fastest, since both cores are busy."""
 PACKAGES = ("numpy", "numba", "llvmlite", "scipy")
 
 
@@ -60,7 +62,7 @@ class Worker:
         }
 
     def prepare(self, case: str, variant: str, problem: str, task: str, batch_size: int, rows: int) -> float:
-        """Make the call of a case on the first rows of its problem, and call it twice; return the second's seconds."""
+        """Make the call of a case on the first rows of its problem; return the seconds that it takes, warm."""
         found, kernel = self.problems[problem], kernels.get(variant)
         network, theta = found["network"], found["theta"]
         if (problem, rows) not in self.heads:
@@ -81,10 +83,13 @@ class Worker:
         return self._warm(case)
 
     def _warm(self, case: str) -> float:
-        self.calls[case]()
-        begin = perf_counter()
-        self.calls[case]()
-        return perf_counter() - begin
+        call, seconds = self.calls[case], list[float]()
+        call()
+        while len(seconds) < WARM_CALLS and sum(seconds) < WARM_SECONDS:
+            begin = perf_counter()
+            call()
+            seconds.append(perf_counter() - begin)
+        return min(seconds)
 
     def begin(self) -> int:
         """Collect garbage, and let it lie from now on; return the number of compiled signatures."""
@@ -124,12 +129,12 @@ class Worker:
         return min(peaks)
 
     def first_calls(self, problem: str, variant: str, rows: int) -> tuple[float, int]:
-        """CPU seconds that first calls of the four functions take beyond second ones, and functions compiled."""
+        """CPU seconds that the first calls of the four functions take, and signatures that they compiled or loaded."""
         before, seconds = _compiled(), 0.0
         for task in ("forward", "loss", "gradient", "epoch"):
             begin = process_time()
-            warm = self.prepare(f"first {task}", variant, problem, task, rows, rows)
-            seconds += process_time() - begin - 2 * warm
+            self.prepare(f"first {task}", variant, problem, task, rows, rows)
+            seconds += process_time() - begin
         return seconds, _compiled() - before
 
     def call(self, variant: str, function: str, network: dict[str, Any], arguments: list[Any]) -> tuple[Any, ...]:

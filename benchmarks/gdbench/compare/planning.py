@@ -34,7 +34,8 @@ class Rule:
 
     ``equivalence`` and ``effect`` are relative (0.02: 2 %): "unchanged" is proven within ± the first, blocks are
     planned to find the second with chance ``power``. ``fdr`` is the false discovery rate over the family of
-    confirmed cases, ``confidence`` that of the intervals.
+    confirmed cases, ``confidence`` that of the intervals. ``gate`` is the change that a screen must rule out for a case
+    to be done; ``equivalence`` if not given.
     """
 
     equivalence: float = 0.02
@@ -42,6 +43,12 @@ class Rule:
     confidence: float = 0.95
     power: float = 0.9
     effect: float = 0.05
+    gate: float | None = None
+
+    @property
+    def screened_out(self) -> float:
+        """Relative change that the screen must rule out for a case to need no confirmation."""
+        return self.equivalence if self.gate is None else self.gate
 
 
 def confirm_blocks(family: int, least: int, rule: Rule) -> int:
@@ -63,10 +70,10 @@ def smallest_effect(
         return math.inf
     sds = sd * (_true_over_estimated(known_from) if known_from else 1.0)
     found_from = math.log1p(margin) - sds * proof
-    for seed, n in ((0, blocks), (1, screen)):
+    for seed, n, within in ((0, blocks, rule.equivalence), (1, screen, rule.screened_out)):
         upper = _interval_ends(n, (1 - rule.confidence) / 2, end="upper", seed=seed)
         if upper is not None:
-            found_from = np.maximum(found_from, math.log1p(rule.equivalence) - sds * upper)
+            found_from = np.maximum(found_from, math.log1p(within) - sds * upper)
     last = math.ceil(rule.power * RUNS) - 1
     return math.expm1(max(0.0, float(np.partition(found_from, last)[last])))
 

@@ -14,9 +14,14 @@ from gdbench.compare.remote import variant_of
 from gdbench.compare.setting import Setting, State
 from gdbench.compare.tiers import FEWEST_QUADS, Tier
 from gdbench.ladder import QUICK_ROWS, Certificate, certify_quickly
+from kernels import InputError
 
 WARM_BELOW_SECONDS = 1e-3
 """Calls that are shorter are made once untimed after each switch of sides, since the other side has had the caches."""
+
+
+class Lacking(Exception):
+    """One side does not have what a case is about."""
 
 
 def prepare(pair: Pair, setting: Setting, state: State, entries: Iterable[Case | str], *, spiked: int) -> None:
@@ -24,11 +29,18 @@ def prepare(pair: Pair, setting: Setting, state: State, entries: Iterable[Case |
     certified: dict[tuple[str, str], str] = {}
     for entry in entries:
         if isinstance(entry, str):
-            seconds = pair.ask_both("prepare_control", *((entry, number == spiked) for number in (0, 1)))
+            with at_case(pair, entry):
+                seconds = pair.ask_both("prepare_control", *((entry, number == spiked) for number in (0, 1)))
+            for found in filter(failed, seconds):
+                raise found
         else:
             key = problem_key(entry), entry.variant
-            if key not in certified:
-                certified[key] = introduce(pair, setting, entry)
+            try:
+                if key not in certified:
+                    certified[key] = introduce(pair, setting, entry)
+            except Lacking as lack:
+                state.missing[entry.id] = str(lack)
+                continue
             if certified[key]:
                 state.broken[entry.id] = certified[key]
                 continue
@@ -39,7 +51,7 @@ def prepare(pair: Pair, setting: Setting, state: State, entries: Iterable[Case |
             if errors:
                 state.broken[entry.id] = "; ".join(errors)
                 continue
-        state.calls.setdefault(key_of(entry), schedule(max(seconds), setting.tier))
+        state.calls.setdefault(key_of(entry), schedule(min(seconds), setting.tier))
 
 
 def prepare_case(pair: Pair, family: Family, case: Case) -> list[Any]:
@@ -52,13 +64,16 @@ def prepare_case(pair: Pair, family: Family, case: Case) -> list[Any]:
 def introduce(pair: Pair, setting: Setting, case: Case) -> str:
     """Give both sides the problem of a case, and check its variant on it as every block of ``gdbench run`` does.
 
-    Returns why the variant may not be timed, or nothing.
+    Returns why the variant may not be timed, or nothing. Raises Lacking if one side cannot even express the network.
     """
     key, family = problem_key(case), setting.family
     variants = [family.variant(case, number) for number in (0, 1)]
     problem = setting.problems[key].head
     with at_case(pair, case.id):
         answers = pair.ask_both("add_problem", *((key, *setting.problems[key].told),) * 2)
+        for side, answer in zip(pair.sides, answers, strict=True):
+            if failed(answer) and answer.kind == InputError.__name__:
+                raise Lacking(f"{side.name} has no such network: {answer.text}")
         if not any(map(failed, answers)):
             answers = pair.ask_both("first_calls", *((key, name, QUICK_ROWS) for name in variants))
         for side, answer, name in zip(pair.sides, answers, variants, strict=True):

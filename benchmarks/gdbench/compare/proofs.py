@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
@@ -15,7 +16,7 @@ from gdbench.cases import Case
 from gdbench.compare.builds import Build
 from gdbench.compare.family import certified_together, problem_key
 from gdbench.compare.pair import Pair, SideLost
-from gdbench.compare.preparation import at_case, failed, introduce, prepare_case, refusal
+from gdbench.compare.preparation import Lacking, at_case, failed, introduce, prepare_case, refusal
 from gdbench.compare.remote import variant_of
 from gdbench.compare.setting import Setting, State
 from gdbench.ladder import certify
@@ -34,7 +35,7 @@ def prove(setting: Setting, state: State, report: Report) -> dict[str, list[int 
     jobs = list(certified_together(setting.family.cases).values())
     done: set[int] = set()
     while left := [number for number in range(len(jobs)) if number not in done]:
-        with Pair(setting.builds, threads=1, variables=({}, {})) as pair:
+        with Pair(setting.builds, threads=max(setting.family.threads()), variables=({}, {})) as pair:
             try:
                 for number in left:
                     done.add(number)  # also if it fails: a side that is lost in a case is not sent there again
@@ -47,7 +48,11 @@ def prove(setting: Setting, state: State, report: Report) -> dict[str, list[int 
 
 def _prove_job(pair: Pair, setting: Setting, state: State, job: Case, allocated: dict[str, list[int | None]]) -> None:
     members = [case for case in setting.family.cases if _kind(case) == _kind(job) and not state.out(case.id)]
-    reason = introduce(pair, setting, job) or _climb(pair, setting, job)
+    try:
+        reason = introduce(pair, setting, job) or _climb(pair, setting, job)
+    except Lacking as lack:
+        state.missing.update({case.id: str(lack) for case in members})
+        return
     if reason:
         _break_all(setting, state, job, reason)
         return
@@ -71,32 +76,32 @@ def _break_all(setting: Setting, state: State, job: Case, reason: str) -> None:
 
 
 def _climb(pair: Pair, setting: Setting, job: Case) -> str:
-    """Let the variant of each side climb, unless its build has climbed before; return why one is refused."""
-    problem = setting.family.problem(job)
+    """Let the variant of each side climb, unless its build has a certificate; return why one is refused."""
+    problem, threads = setting.family.problem(job), max(setting.family.threads())
     for number, (side, build) in enumerate(zip(pair.sides, setting.builds, strict=True)):
         variant = setting.family.variant(job, number)
-        known, key = _read(build), f"{variant}, {problem_key(job)}, {problem.network}"
-        if key not in known:
-            with at_case(pair, job.id):
-                proof = certify(
-                    variant_of(side, variant), problem.network, problem.X.dtype, data=(problem.X, problem.Y)
-                )
-            if side.lost:
-                raise SideLost(side.lost)
-            known = {**_read(build), key: refusal(proof)}
-            write_text(build.certificates, json.dumps({"by": _fingerprint(), "refusals": known}, indent=1) + "\n")
-        if known[key]:
-            return f"{side.name}: {known[key]}"
+        granted, key = _read(build), f"{variant}, {problem_key(job)}, {problem.network}, {threads}"
+        if key in granted:
+            continue
+        with at_case(pair, job.id):
+            proof = certify(variant_of(side, variant), problem.network, problem.X.dtype, data=(problem.X, problem.Y))
+        if side.lost:
+            raise SideLost(side.lost)
+        if not proof.certified:
+            return f"{side.name}: {refusal(proof)}"
+        with suppress(OSError):  # it will climb again
+            text = json.dumps({"by": _fingerprint(), "granted": [*granted, key]}, indent=1)
+            write_text(build.certificates, text + "\n")
     return ""
 
 
-def _read(build: Build) -> dict[str, str]:
-    """Why variants of a build are refused, nothing for those that are certified; empty if other code climbed."""
+def _read(build: Build) -> list[str]:
+    """What of a build has been certified; nothing if other code certified it."""
     try:
         found: dict[str, Any] = json.loads(build.certificates.read_text(encoding="utf-8"))
-        return dict(found["refusals"]) if found["by"] == _fingerprint() else {}
+        return list(found["granted"]) if found["by"] == _fingerprint() else []
     except (OSError, ValueError, KeyError):
-        return {}
+        return []
 
 
 @cache

@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gdbench.cases import Case
 from gdbench.compare.controls import CONTROLS
 from gdbench.compare.verdicts import (
     BROKEN,
     IMPROVED,
     INSUFFICIENT,
-    MISSING,
     REGRESSED,
     UNCHANGED,
     Controls,
@@ -60,32 +60,55 @@ def table(blocks: Blocks, keys: Sequence[str]) -> NDArray[np.float64]:
 
 
 def case_rows(
-    cases: Sequence[dict[str, Any]], measured: Measured, *, margins: Sequence[float], rule: Rule
+    cases: Sequence[dict[str, Any]], measured: Measured, *, margin: float, rule: Rule
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]], Controls]:
     """Judge all cases and controls; return the rows of both, and whether the run can be believed.
 
-    ``cases`` are the fields of each case under ``case`` and its axes, ``margins`` those of cases, then of controls.
+    ``cases`` are the fields of each case under ``case`` and its axes.
     """
-    keys = [*(case["case"] for case in cases), *CONTROLS]
-    found = judge(table(measured.screen, keys), table(measured.confirm, keys), margins=margins, rule=rule)
-    found = [_steady(finding, key, measured) for finding, key in zip(found, keys, strict=True)]
-    verdict = controls(found[-len(CONTROLS) : -1], found[-1])
+    names = [case["case"] for case in cases]
+    found = _judge(measured, names, margin, rule)
+    controlled = _judge(measured, CONTROLS, margin, rule)  # no share in the family of the cases
     blank = dict.fromkeys(cases[0]) if cases else {}
-    named = [*cases, *({**blank, "case": name} for name in CONTROLS)]
-    rows = [
-        _row(case, "time", "s", *_seconds(measured, case["case"]), finding, measured)
-        for case, finding in zip(named, found, strict=True)
-    ]
-    return rows[: len(cases)], rows[len(cases) :], verdict
+    rows = [_timed(case, finding, measured) for case, finding in zip(cases, found, strict=True)]
+    return (
+        rows,
+        [
+            _timed({**blank, "case": name}, finding, measured)
+            for name, finding in zip(CONTROLS, controlled, strict=True)
+        ],
+        _believable(controlled, measured),
+    )
+
+
+def _judge(measured: Measured, keys: Sequence[str], margin: float, rule: Rule) -> list[Finding]:
+    margins = [margin] * len(keys)
+    found = judge(table(measured.screen, keys), table(measured.confirm, keys), margins=margins, rule=rule)
+    return [_steady(finding, key, measured) for finding, key in zip(found, keys, strict=True)]
+
+
+def _believable(found: list[Finding], measured: Measured) -> Controls:
+    if not measured.confirm:
+        return Controls("underpowered", "the run ended before its controls were confirmed")
+    return controls(found[:-1], found[-1])
+
+
+def _timed(case: dict[str, Any], finding: Finding, measured: Measured) -> dict[str, Any]:
+    return _row(case, "time", "s", *_seconds(measured, case["case"]), finding, measured)
 
 
 def _steady(finding: Finding, key: str, measured: Measured) -> Finding:
     """Take back a verdict on a case whose log-ratio drifted inside too many of the blocks that decided."""
     blocks = measured.confirm if finding.stage == "confirm" else measured.screen
-    drifted = [block["cases"][key]["unsteady"] for block in blocks if key in block["cases"]]
-    if not drifted or sum(drifted) <= UNSTEADY_SHARE * len(drifted):
+    if not unsteady(blocks, key):
         return finding
-    return replace(finding, verdict=INSUFFICIENT, reason=f"unsteady in {sum(drifted)} of {len(drifted)} blocks")
+    return replace(finding, verdict=INSUFFICIENT, reason="it drifted inside too many blocks")
+
+
+def unsteady(blocks: Blocks, key: str) -> bool:
+    """Whether a case drifted in more blocks than noise explains."""
+    drifted = [block["cases"][key]["unsteady"] for block in blocks if key in block["cases"]]
+    return bool(sum(drifted) > UNSTEADY_SHARE * len(drifted))
 
 
 def _seconds(measured: Measured, key: str) -> tuple[float | None, float | None]:
@@ -155,8 +178,7 @@ def compile_rows(measured: Measured, *, margin: float, rule: Rule) -> list[dict[
     for position, (name, finding) in enumerate(zip(names, found, strict=True)):
         there = times[~np.isnan(ratios[:, position]), position]
         base, head = np.median(there, axis=0) if len(there) else (math.nan, math.nan)
-        variant, network, dtype = name.split(", ")
-        case = {"case": f"compile {name}", "network": network, "variant": variant, "dtype": dtype}
+        case = {**dict.fromkeys(Case.__dataclass_fields__), "case": f"compile {name}", "variant": name}
         rows.append(_row(case, "compile", "s", float(base), float(head), finding, Measured()))
     return rows
 
@@ -167,7 +189,7 @@ def exit_code(rows: Sequence[dict[str, Any]], status: str, *, effect: float) -> 
     A case is resolved if it has a verdict, or if its interval rules the effect out that was asked about.
     """
     timed = [row for row in rows if row["metric"] == "time"]
-    measured = [row for row in timed if row["verdict"] not in (BROKEN, MISSING)]
+    measured = [row for row in timed if row["base"] is not None]
     if status == "invalid" or len(measured) == 0 or any(row["verdict"] == BROKEN for row in timed):
         return 4
     if any(row["verdict"] == REGRESSED for row in rows):

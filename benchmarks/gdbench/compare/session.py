@@ -62,7 +62,7 @@ class Session:
     @property
     def rule(self) -> Rule:
         """How it is judged."""
-        return Rule(effect=self.tier.effect)
+        return Rule(effect=self.tier.effect, gate=self.tier.gate)
 
     def left(self) -> list[Case]:
         """Cases that can be measured."""

@@ -25,7 +25,7 @@ class Side:
     root: Path
     commit: str | None = None
     dirty: bool = False
-    """Whether the kernels of a checkout differ from its commit."""
+    """Whether the kernels in the folder differ from the commit; of a revision, whether it is checked out so."""
     variant: str | None = None
 
     def for_json(self) -> dict[str, Any]:
@@ -82,7 +82,9 @@ def _revision(text: str, commit: str) -> Side:
     top = _git(Path.cwd(), "rev-parse", "--show-toplevel")
     if _git(Path.cwd(), "cat-file", "-t", f"{commit}:kernels/__init__.py") != "blob":
         raise InputError(f"revision {text} has no kernels/: call gdbench compare inside a checkout of gdbench")
-    return Side(text, "revision", Path(str(top)), commit=commit)
+    checked_out = _git(Path.cwd(), "rev-parse", "HEAD") == commit
+    dirty = checked_out and bool(_git(Path(str(top)), "status", "--porcelain", "--", "kernels"))
+    return Side(text, "revision", Path(str(top)), commit=commit, dirty=dirty)
 
 
 def _checkout(text: str, path: Path) -> Side:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +11,9 @@ from gdbench.cases import Case
 from gdbench.compare.blocks import measure_block
 from gdbench.compare.compilation import compile_pair
 from gdbench.compare.controls import CONTROLS
+from gdbench.compare.pair import SideLost
 from gdbench.compare.proofs import prove
-from gdbench.compare.record import table
+from gdbench.compare.record import table, unsteady
 from gdbench.compare.session import Session, Step
 from gdbench.compare.verdicts import confirm_blocks, needs_confirmation
 from gdbench.storage import write_text
@@ -23,6 +23,8 @@ LIKELY_CONFIRMED = 0.3
 SPARE_BLOCKS = 4
 """Beyond the fewest that can prove a case of the family, of which every single one would have to agree."""
 SCREEN, CONFIRM = 0, 1
+CERTIFIED, SCREENED = 0.1, 0.6
+"""Share of the work that is done when a stage ends, for the bar."""
 
 
 def measure(session: Session, place: Path) -> None:
@@ -34,20 +36,32 @@ def measure(session: Session, place: Path) -> None:
     cases = session.left()
     if not cases:
         return
-    gate = replace(session.rule, equivalence=session.tier.gate)
-    wanted = needs_confirmation(table(session.measured.screen, [case.id for case in cases]), gate)
-    doubtful = [case for case, needed in zip(cases, wanted, strict=True) if needed]
-    caches = []
-    for number in range(session.tier.compile_pairs):
-        session.progress = f"stopped in compilation {number + 1} of {session.tier.compile_pairs}"
-        session.report(Step(f"compiling afresh, {number + 1} of {session.tier.compile_pairs}", 0.5, None))
-        pair, seconds = compile_pair(session.setting, session.state, place / f"compiled-{number}", turn=number)
-        caches.append(pair)
-        session.measured.compiled.append(seconds)
+    wanted = needs_confirmation(table(session.measured.screen, [case.id for case in cases]), session.rule)
+    doubtful = [
+        case for case, needed in zip(cases, wanted, strict=True) if needed or unsteady(session.measured.screen, case.id)
+    ]
+    caches = _compile(session, place)
     family = len(doubtful) + len(CONTROLS)
     blocks = max(session.tier.confirm_blocks, confirm_blocks(family, 0, session.rule) + SPARE_BLOCKS)
-    stage(session, CONFIRM, doubtful, blocks, tuple(caches))
+    stage(session, CONFIRM, doubtful, blocks, caches)
     session.progress = ""
+
+
+def _compile(session: Session, place: Path) -> tuple[tuple[Path, Path], ...]:
+    """Compile both sides afresh, as often as the tier says; a side that is lost in it ends this, not the comparison."""
+    caches: list[tuple[Path, Path]] = []
+    pairs = session.tier.compile_pairs
+    for number in range(pairs):
+        session.progress = f"stopped in compilation {number + 1} of {pairs}"
+        session.report(Step(f"compiling afresh, {number + 1} of {pairs}", SCREENED, None))
+        try:
+            cache, seconds = compile_pair(session.setting, session.state, place / f"compiled-{number}", turn=number)
+        except SideLost as error:
+            session.warnings.append(f"Compilation was not compared to the end: {error}.")
+            break
+        caches.append(cache)
+        session.measured.compiled.append(seconds)
+    return tuple(caches)
 
 
 def stage(session: Session, number: int, cases: list[Case], blocks: int, caches: tuple[tuple[Path, Path], ...]) -> None:
@@ -55,12 +69,12 @@ def stage(session: Session, number: int, cases: list[Case], blocks: int, caches:
     name, kept = ("screen", session.measured.screen) if number == SCREEN else ("confirm", session.measured.confirm)
     for index in range(blocks):
         session.progress = f"stopped in {name} block {index + 1} of {blocks}"
-        begin, share = (0.1, 0.5) if number == SCREEN else (0.6, 0.4)
+        begin, end = (CERTIFIED, SCREENED) if number == SCREEN else (SCREENED, 1.0)
 
-        def report(done: float, index: int = index, begin: float = begin, share: float = share) -> None:
+        def report(done: float, index: int = index, begin: float = begin, end: float = end) -> None:
             words = f"{name} block {index + 1} of {blocks}, {len(cases)} cases"
             left = _seconds_left(session, number, blocks, done)
-            session.report(Step(words, begin + share * (index + done) / blocks, left))
+            session.report(Step(words, begin + (end - begin) * (index + done) / blocks, left))
 
         there = [case for case in cases if not session.state.out(case.id)]
         used = caches[index % len(caches)] if caches else None
@@ -88,5 +102,5 @@ def certify(session: Session) -> None:
     session.measured.allocated = prove(
         session.setting,
         session.state,
-        lambda share: session.report(Step("certifying both sides", 0.1 * share, None)),
+        lambda share: session.report(Step("certifying both sides", CERTIFIED * share, None)),
     )

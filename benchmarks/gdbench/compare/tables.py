@@ -176,14 +176,19 @@ def _section(record: Record, metric: str) -> Section:
 def _unchanged(lines: Sequence[Line]) -> Iterator[str]:
     """Yield a sentence per network, in the order of names: how many cases, their ratios, what would have been seen."""
     found = [entry for entry in lines if entry.verdict == UNCHANGED]
-    for network in sorted({str(entry.row["network"]) for entry in found}):
-        rows = [entry.row for entry in found if str(entry.row["network"]) == network]
+    for network in sorted({_subject(entry.row) for entry in found}):
+        rows = [entry.row for entry in found if _subject(entry.row) == network]
         ratios = [row["ratio"] for row in rows if row["ratio"] is not None]
         seen = [row["smallest_effect"] for row in rows if row["smallest_effect"] and row["unit"] == TIMED]
         parts = [f"{network}: {count(len(rows), 'case')}"]
         parts += [f"{min(ratios):.3f}x to {max(ratios):.3f}x"] if ratios else []
         parts += [f"smallest visible effect {percent(median(seen))} in the median case"] if seen else []
         yield ", ".join(parts)
+
+
+def _subject(row: Row) -> str:
+    """What unchanged cases are grouped by: the network, or the variant of what was compiled for all of them."""
+    return str(row["network"] or row["variant"])
 
 
 def count(number: int, noun: str) -> str:

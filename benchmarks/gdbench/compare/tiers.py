@@ -25,6 +25,8 @@ class Tier:
     quads: int
     gate: float
     """Relative change that the screen must rule out for a case to be done; others are confirmed."""
+    least_margin: float
+    """Relative difference that no claim is made of; where nothing is compiled afresh, placement may make more."""
     compile_pairs: int
     """Fresh compilations of each side, which are also the code that confirmation runs on, in turns."""
     minutes: int
@@ -34,8 +36,20 @@ class Tier:
 TIERS = {
     tier.name: tier
     for tier in (
-        Tier("quick", "claims of 10 % and more", 0.10, 8, 12, 0.05, 10, 0.10, 0, 4),
-        Tier("standard", "claims of 5 %, and of 2 % where pairs are steady", 0.05, 8, 24, 0.1, 12, EQUIVALENCE, 7, 15),
-        Tier("deep", "claims of 2 %", 0.02, 8, 40, 0.2, 16, EQUIVALENCE, 8, 45),
+        Tier("quick", "claims of 10 % and more", 0.10, 8, 12, 0.05, 10, 0.10, 0.03, 0, 4),
+        Tier(
+            "standard",
+            "claims of 5 %, and of 2 % where pairs are steady",
+            0.05,
+            8,
+            24,
+            0.1,
+            12,
+            EQUIVALENCE,
+            0.0,
+            7,
+            15,
+        ),
+        Tier("deep", "claims of 2 %", 0.02, 8, 40, 0.2, 16, EQUIVALENCE, 0.0, 8, 45),
     )
 }

@@ -96,8 +96,8 @@ def block_datum(base_ns: ArrayLike, head_ns: ArrayLike) -> float:
 
 
 def needs_confirmation(screened: ArrayLike, rule: Rule) -> NDArray[np.bool_]:
-    """Tell which cases of ``screened`` (blocks, cases; NaN: lost) are not proven unchanged, (cases,)."""
-    found = _estimate(_table(screened), "screen", rule)
+    """Tell which cases of ``screened`` (blocks, cases; NaN: lost) are not proven within the rule's gate, (cases,)."""
+    found = _estimate(_table(screened), "screen", replace(rule, equivalence=rule.screened_out))
     return np.array([finding.verdict != UNCHANGED for finding in found], bool)
 
 
