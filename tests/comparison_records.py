@@ -149,7 +149,7 @@ def with_compile(record: dict[str, Any], effects: list[float], *, seed: int = 1)
     rng, seconds = np.random.default_rng(seed), COMPILE_SECONDS
     compiled = [
         {
-            f"jit, network{i}, float64": [seconds, seconds * (1 + effect) * rng.lognormal(0, 0.01)]
+            ("jit", "tiled", "sparse")[i]: [seconds, seconds * (1 + effect) * rng.lognormal(0, 0.01)]
             for i, effect in enumerate(effects)
         }
         for _ in range(COMPILE_PAIRS)
