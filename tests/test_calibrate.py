@@ -73,7 +73,7 @@ def test_too_few_blocks_are_refused(tmp_path: Path) -> None:
 
 def some(**changes: Any) -> Stored:
     cases = {f"case {number}": {"pair_sd": 0.01, "bias": 0.0} for number in range(10)}
-    stored = Stored("2026-01-31T00:00:00", None, {}, 16, 0.0, 0.001, 0.005, cases)
+    stored = Stored("2026-01-31T00:00:00", None, {}, 16, 0.1, 0.0, 0.001, 0.005, cases)
     return replace(stored, **changes)
 
 
@@ -82,13 +82,26 @@ def rows(spread: float) -> list[dict[str, Any]]:
 
 
 def test_a_machine_that_has_become_noisier_is_told() -> None:
-    assert calibration.warnings(some(), rows(0.014)) == []
-    (sentence,) = calibration.warnings(some(), rows(0.03))
+    assert calibration.warnings(some(), rows(0.014), case_seconds=0.1) == []
+    (sentence,) = calibration.warnings(some(), rows(0.03), case_seconds=0.1)
     assert sentence.startswith("Pairs spread 3.0 times as much as when this machine was calibrated (2026-01-31)")
 
 
+def test_a_tier_that_samples_otherwise_is_not_called_noisier() -> None:
+    assert calibration.warnings(some(), rows(0.03), case_seconds=0.05) == []
+
+
+def test_a_calibration_of_a_part_keeps_the_rest() -> None:
+    part = some(cases={"case 0": {"pair_sd": 0.01, "bias": 0.1}, "new": {"pair_sd": 0.01, "bias": 0.0}}, blocks=8)
+    both = calibration.merged(some(), part)
+    assert len(both.cases) == 11
+    assert both.cases["case 0"]["bias"] == 0.1
+    assert both.margin == margin_from(both.bias_sd) > some().margin
+    assert both.blocks == 8
+
+
 def test_a_machine_whose_builds_differ_by_themselves_is_told() -> None:
-    (sentence,) = calibration.warnings(some(bias_sd=0.008, margin=0.016), rows(0.01))
+    (sentence,) = calibration.warnings(some(bias_sd=0.008, margin=0.016), rows(0.01), case_seconds=0.1)
     assert "nothing below 1.6 % is claimed" in sentence
 
 

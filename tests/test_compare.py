@@ -182,8 +182,13 @@ def stopped(trees: Path) -> tuple[Any, list[psutil.Process]]:
     """A comparison that heard Ctrl-C when two of its blocks were on disk."""
     options = ("--quick", *PART, "--variant", "vectorized", "--output", "stopped")
     process = start("compare", "./base", "./head", *options, cwd=trees, XDG_CACHE_HOME=str(trees / "cache"))
-    wait_for(lambda: len(list((trees / "stopped" / "raw").glob("screen-*.json"))) == 2, process)
-    children = psutil.Process(process.pid).children()
+    children: list[psutil.Process] = []
+
+    def two_blocks_and_a_pair() -> bool:
+        children[:] = psutil.Process(process.pid).children()
+        return len(children) == 2 and len(list((trees / "stopped" / "raw").glob("screen-*.json"))) >= 2
+
+    wait_for(two_blocks_and_a_pair, process)
     process.send_signal(signal.SIGINT)
     return finish(process), children
 
@@ -204,6 +209,7 @@ def test_ctrl_c_leaves_a_result_that_says_how_far_it_got(
 
 def test_ctrl_c_leaves_no_process(stopped: tuple[Any, list[psutil.Process]]) -> None:
     _, children = stopped
+    assert len(children) == 2
     assert not psutil.wait_procs(children, timeout=10)[1]
 
 

@@ -104,6 +104,7 @@ def test_two_variants_share_one_build() -> None:
 
 def test_old_builds_are_forgotten_but_never_those_in_use(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(builds, "KEPT_BUILDS", 0)
+    monkeypatch.setattr(builds, "IN_USE_SECONDS", -1.0)
     kept = build_both(*read_sides("HEAD~1", "HEAD"))
     assert set(builds.builds_folder().glob("*/*-*")) == {build.root for build in kept}
 

@@ -10,11 +10,13 @@ import click
 import numpy as np
 from rich.table import Table
 
-from gdbench.cli.console import INTERRUPTED, OK, audience, fail, json_option, notes, write_json
+from gdbench.cli.console import INTERRUPTED, KERNEL_WRONG, OK, audience, fail, json_option, notes, write_json
 from gdbench.cli.filters import filter_options
 from gdbench.cli.steps import steps
 from gdbench.compare import calibration
+from gdbench.compare.pair import SideError, SideLost
 from gdbench.compare.self_comparison import BLOCKS, calibrate
+from gdbench.compare.session import NothingMeasured
 from gdbench.compare.tables import percent
 from gdbench.compare.tiers import TIERS
 from gdbench.environment import one_line
@@ -38,7 +40,8 @@ Examples:
 def command(*, blocks: int, seed: int | None, json_path: str | None, **filters: Any) -> int:
     """Compare the current commit with itself, built twice: what differs is noise and memory layout.
 
-    The margin and the spread that follow are stored for this machine, and gdbench compare uses them.
+    The margin and the spread that follow are stored for this machine, and gdbench compare uses them. A calibration of
+    part of the grid is added to the stored one.
     """
     check_seed(0 if seed is None else seed)
     try:
@@ -46,7 +49,10 @@ def command(*, blocks: int, seed: int | None, json_path: str | None, **filters: 
             stored, environment = calibrate(filters=Filters(**filters), blocks=blocks, seed=seed, report=report)
     except KeyboardInterrupt:
         fail("stopped; nothing was stored, and a former calibration is kept.", INTERRUPTED)
+    except (SideError, SideLost, NothingMeasured) as error:
+        fail(f"nothing was measured: {error}", KERNEL_WRONG)
     former = calibration.read(environment)
+    stored = calibration.merged(former, stored) if any(filters.values()) else stored
     path = calibration.write(stored, environment)
     effects = {case: calibration.smallest_effects(stored, case) for case in stored.cases}
     finite = {case: {tier: _finite(value) for tier, value in found.items()} for case, found in effects.items()}
@@ -86,7 +92,8 @@ def _summary(stored: calibration.Stored, former: calibration.Stored | None) -> s
     text = (
         f"Pairs spread by {median} in the median case, {tenth} in one of ten; builds differ by "
         f"{percent(stored.bias_sd)} (standard deviation over cases). A change must exceed {percent(stored.margin)}. "
-        "The last columns are the smallest slowdowns that each tier finds nine times out of ten."
+        "The last columns are the smallest slowdowns that each tier finds nine times out of ten, if its pairs spread "
+        "like these, which were sampled as the standard tier samples."
     )
     if former is None:
         return text

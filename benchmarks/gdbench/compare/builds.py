@@ -16,10 +16,12 @@ import sys
 import tarfile
 import tempfile
 import tomllib
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import distribution, version
 from pathlib import Path
+from time import time
 
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
@@ -33,6 +35,8 @@ PARTS = ("kernels", "pyproject.toml", "benchmarks/grid.toml")
 RUNTIME = ("numpy", "numba", "llvmlite", "scipy")
 """Distributions that the kernels compute with."""
 KEPT_BUILDS = 20
+IN_USE_SECONDS = 24 * 3600.0
+"""A build that was asked for more recently may be in use by another comparison."""
 NAME_DIGITS = 16
 
 
@@ -110,7 +114,8 @@ def _make(side: Side, name: str, *, copy: int) -> Path:
     parent = builds_folder() / lock()
     target = parent / f"{name}-{copy}"
     if target.exists():
-        target.touch()  # the oldest are forgotten
+        with suppress(OSError):  # another user's cache
+            target.touch()  # those not used for long are forgotten
         return target
     try:
         parent.mkdir(parents=True, exist_ok=True)
@@ -175,6 +180,11 @@ def _check_requirements(build: Build) -> None:
 
 def _forget_oldest(kept: tuple[Build, ...]) -> None:
     """Delete the builds that were used longest ago, so that the cache does not grow for ever."""
-    folders = [path for path in builds_folder().glob("*/*-*") if path not in {build.root for build in kept}]
-    for path in sorted(folders, key=lambda path: path.stat().st_mtime, reverse=True)[KEPT_BUILDS:]:
-        shutil.rmtree(path, ignore_errors=True)
+    ages: dict[Path, float] = {}
+    for path in builds_folder().glob("*/*-*"):
+        with suppress(OSError):  # deleted meanwhile
+            ages[path] = path.stat().st_mtime
+    others = [path for path in sorted(ages, key=ages.__getitem__, reverse=True) if path not in [b.root for b in kept]]
+    for path in others[KEPT_BUILDS:]:
+        if time() - ages[path] > IN_USE_SECONDS:
+            shutil.rmtree(path, ignore_errors=True)

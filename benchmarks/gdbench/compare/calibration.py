@@ -11,7 +11,7 @@ import hashlib
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,8 @@ class Stored:
     commit: str | None
     machine: dict[str, Any]
     blocks: int
+    case_seconds: float
+    """How long a case was sampled in a block: comparisons that sample otherwise have another spread."""
     load: float
     bias_sd: float
     margin: float
@@ -114,7 +116,18 @@ def source(stored: Stored | None) -> str:
     return "default" if stored is None else f"calibration of {stored.date[:10]}"
 
 
-def warnings(stored: Stored | None, rows: Sequence[dict[str, Any]]) -> list[str]:
+def merged(former: Stored | None, new: Stored) -> Stored:
+    """Return a calibration of part of the grid together with the former one, which keeps the rest of its cases."""
+    if former is None or former.case_seconds != new.case_seconds:
+        return new
+    cases = {**former.cases, **new.cases}
+    blocks = min(former.blocks, new.blocks)
+    biases = [math.log1p(entry["bias"]) for entry in cases.values()]
+    bias_sd = bias_spread(biases, [entry["pair_sd"] for entry in cases.values()], blocks)
+    return replace(new, cases=cases, blocks=blocks, bias_sd=bias_sd, margin=margin_from(bias_sd))
+
+
+def warnings(stored: Stored | None, rows: Sequence[dict[str, Any]], *, case_seconds: float) -> list[str]:
     """Say whether the machine has become noisier than it was calibrated, or cannot show small changes at all."""
     if stored is None:
         return []
@@ -124,7 +137,7 @@ def warnings(stored: Stored | None, rows: Sequence[dict[str, Any]]) -> list[str]
         for row in rows
         if row["metric"] == "time" and row["pair_sd"] and row["case"] in stored.cases
     ]
-    if len(pairs) >= FEWEST_SHARED:
+    if len(pairs) >= FEWEST_SHARED and case_seconds == stored.case_seconds:
         growth = float(np.median([now / max(then, 1e-9) for now, then in pairs]))
         if growth > NOISIER:
             found.append(

@@ -34,7 +34,10 @@ def conclude(session: Session, *, complete: bool) -> dict[str, Any]:
     rows, control_rows, verdict = _judged(session, cases, margin)
     metrics = memory_rows([case for case in cases if not state.out(str(case["case"]))], session.measured)
     metrics += compile_rows(session.measured, margin=calibration.COMPILE_MARGIN, rule=session.rule)
-    session.warnings += [*calibration.warnings(stored, rows), *_warnings(session)]
+    session.warnings += [
+        *calibration.warnings(stored, rows, case_seconds=session.tier.case_seconds),
+        *_warnings(session),
+    ]
     rows = believe(rows, verdict)
     every = [*rows, *metrics]
     record = {
@@ -64,6 +67,8 @@ def _warnings(session: Session) -> Iterator[str]:
     compiled = sum(block["compiled_while_timed"] for block in blocks)
     if compiled:
         yield f"Code was compiled while it was timed in {compiled} of {len(blocks)} blocks: times may be too long."
+    if session.setting.family.note:
+        yield session.setting.family.note
     for build in session.setting.builds:
         if build.side.kind == "revision" and build.side.dirty:
             yield (

@@ -11,7 +11,7 @@ import numpy as np
 
 from gdbench.cases import Axes, Case, NetworkSpec
 from gdbench.compare.builds import Build
-from gdbench.grid import Filters, networks, profiles, select
+from gdbench.grid import Filters, experiments, networks, profiles, select
 from gdbench.ladder import QUICK_ROWS
 from gdbench.tasks import Problem, load_problem
 from kernels import InputError
@@ -47,6 +47,8 @@ class Family:
     specs: dict[str, NetworkSpec]
     pair: tuple[str, str] | None = None
     """Names of the variants of base and head, if those are what is compared."""
+    note: str = ""
+    """What is to be known of the choice of cases."""
 
     def variant(self, case: Case, side: int) -> str:
         """Name of the variant that a side (0 the base, 1 the head) computes a case with."""
@@ -88,7 +90,7 @@ def make_family(builds: tuple[Build, Build], variants: Sequence[Sequence[str]], 
     for name in filters.variant:
         if name not in there:
             raise unknown("variant of either side called", name, there)
-    grid = _grid_of(builds[1])
+    grid, note = _grid_of(builds[1])
     chosen = profiles(grid)[PROFILE]
     axes = Axes(
         tasks=filters.task or chosen.tasks,
@@ -99,20 +101,32 @@ def make_family(builds: tuple[Build, Build], variants: Sequence[Sequence[str]], 
     )
     if pair is not None:
         axes = replace(axes, variants=(ARROW.join(pair),))
-    pairs = select(chosen.experiments, filters, f"profile {PROFILE}", grid)
+    exactly = filters.network and filters.dataset  # a pair that is named need not be in the profile
+    among = experiments(grid) if exactly else chosen.experiments
+    pairs = select(among, filters, "the grid" if exactly else f"profile {PROFILE}", grid)
     cases = [case for names in pairs for case in axes.cases(*names)]
     if not cases:
         raise InputError("every batch size is above the number of rows: ask for a smaller one, or for n")
     specs = networks(grid)
-    return Family(tuple(cases), {case.network: specs[case.network] for case in cases}, pair)
+    return Family(tuple(cases), {case.network: specs[case.network] for case in cases}, pair, note)
 
 
-def _grid_of(build: Build) -> Path | None:
-    """Return HEAD's grid where it can be read and says what is compared, else None, which is our own."""
+def _grid_of(build: Build) -> tuple[Path | None, str]:
+    """Return HEAD's grid where it says what is compared, else None, which is our own, with a word on it.
+
+    Raises
+    ------
+    InputError
+        If HEAD's grid cannot be read.
+    """
+    if build.grid is None:
+        return None, ""
     try:
-        return build.grid if build.grid and PROFILE in profiles(build.grid) else None
-    except (InputError, KeyError, TypeError):
-        return None
+        if PROFILE in profiles(build.grid):
+            return build.grid, ""
+    except (KeyError, TypeError) as error:
+        raise InputError(f"grid.toml of {build.side.text} lacks something ({error}): correct it") from error
+    return None, f"The grid of {build.side.text} has no profile {PROFILE}: the cases are those of this gdbench."
 
 
 def store_problems(family: Family, folder: Path) -> dict[str, Stored]:

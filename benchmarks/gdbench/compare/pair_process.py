@@ -15,6 +15,7 @@ import warnings
 from collections.abc import Callable
 from importlib.metadata import version
 from multiprocessing.connection import Connection
+from pathlib import Path
 from time import perf_counter, perf_counter_ns, process_time, process_time_ns
 from typing import Any
 
@@ -47,7 +48,7 @@ class Worker:
             "executable": sys.executable,
             "packages": {name: (version(name), sys.modules[name].__file__) for name in PACKAGES if name in sys.modules},
             "kernels": kernels.__path__[0],
-            "variants": list(kernels.variants()),
+            "variants": _variants(),
         }
 
     def add_problem(self, key: str, path: str, network: dict[str, Any], learning_rate: float) -> None:
@@ -153,6 +154,14 @@ class Worker:
         self.last = answer
         changed = not all(np.array_equal(old, new, equal_nan=True) for old, new in zip(before, arrays, strict=True))
         return answer, shared, arrays if changed else None
+
+
+def _variants() -> list[str]:
+    """Names of the variants of a side; of all its files if one of them is malformed, so that only its cases break."""
+    try:
+        return list(kernels.variants())
+    except Exception:
+        return sorted(path.stem for path in Path(kernels.__path__[0], "variants").glob("[!_]*.py"))
 
 
 def _network(fields: dict[str, Any]) -> Any:

@@ -11,7 +11,7 @@ import numpy as np
 
 from gdbench.compare import calibration
 from gdbench.compare.record import table
-from gdbench.compare.session import Report, Session, open_session
+from gdbench.compare.session import NothingMeasured, Report, Session, open_session
 from gdbench.compare.sides import here
 from gdbench.compare.stages import SCREEN, certify, stage
 from gdbench.compare.tiers import TIERS
@@ -20,6 +20,8 @@ from kernels import InputError
 
 BLOCKS = 16
 FEWEST_BLOCKS = 6
+SAMPLED_AS = "standard"
+"""Tier whose length of samples is calibrated."""
 
 
 def calibrate(
@@ -30,11 +32,13 @@ def calibrate(
     Raises
     ------
     InputError
-        If there are too few blocks, or nothing could be measured.
+        If there are too few blocks.
+    NothingMeasured
+        If every case is broken.
     """
     if blocks < FEWEST_BLOCKS:
         raise InputError(f"{blocks} blocks say nothing of spread: ask for at least {FEWEST_BLOCKS}")
-    text, tier = here(), replace(TIERS["standard"], screen_blocks=blocks)
+    text, tier = here(), replace(TIERS[SAMPLED_AS], screen_blocks=blocks, confirm_blocks=0, compile_pairs=0)
     with (
         tempfile.TemporaryDirectory(prefix="gdbench-") as name,
         open_session(
@@ -50,7 +54,8 @@ def _stored(session: Session) -> calibration.Stored:
     """Sum up the blocks."""
     cases, blocks = session.left(), session.measured.screen
     if not cases:
-        raise InputError("no case could be measured: run gdbench check")
+        reasons = "; ".join(dict.fromkeys(session.state.broken.values()))
+        raise NothingMeasured(f"no case could be measured ({reasons}): run gdbench check")
     ratios = table(blocks, [case.id for case in cases])
     sds, medians = np.nanstd(ratios, axis=0, ddof=1), np.nanmedian(ratios, axis=0)
     bias_sd = calibration.bias_spread(list(medians), list(sds), len(blocks))
@@ -60,6 +65,7 @@ def _stored(session: Session) -> calibration.Stored:
         commit=session.setting.builds[0].side.commit,
         machine={name: environment.get(name) for name in calibration.MACHINE},
         blocks=len(blocks),
+        case_seconds=session.tier.case_seconds,
         load=float(np.median([block["load_1_minute"] for block in blocks])),
         bias_sd=bias_sd,
         margin=calibration.margin_from(bias_sd),

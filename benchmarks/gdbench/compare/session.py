@@ -69,6 +69,10 @@ class Session:
         return [case for case in self.setting.family.cases if not self.state.out(case.id)]
 
 
+class NothingMeasured(Exception):
+    """No case could be measured."""
+
+
 @contextmanager
 def open_session(
     base: str, head: str, *, folder: Path, tier: Tier, filters: Filters, seed: int | None, report: Report

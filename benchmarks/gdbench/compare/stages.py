@@ -20,6 +20,8 @@ from gdbench.storage import write_text
 
 LIKELY_CONFIRMED = 0.3
 """Share of the cases that goes on to confirmation, for the time left before the screen has told."""
+LIKELY_COMPILE_SECONDS = 45.0
+"""A fresh compilation of all variants on all networks in one dtype."""
 SPARE_BLOCKS = 4
 """Beyond the fewest that can prove a case of the family, of which every single one would have to agree."""
 SCREEN, CONFIRM = 0, 1
@@ -53,7 +55,9 @@ def _compile(session: Session, place: Path) -> tuple[tuple[Path, Path], ...]:
     pairs = session.tier.compile_pairs
     for number in range(pairs):
         session.progress = f"stopped in compilation {number + 1} of {pairs}"
-        session.report(Step(f"compiling afresh, {number + 1} of {pairs}", SCREENED, None))
+        session.report(
+            Step(f"compiling afresh, {number + 1} of {pairs}", SCREENED, _compile_seconds_left(session, number))
+        )
         try:
             cache, seconds = compile_pair(session.setting, session.state, place / f"compiled-{number}", turn=number)
         except SideLost as error:
@@ -62,6 +66,12 @@ def _compile(session: Session, place: Path) -> tuple[tuple[Path, Path], ...]:
         caches.append(cache)
         session.measured.compiled.append(seconds)
     return tuple(caches)
+
+
+def _compile_seconds_left(session: Session, number: int) -> float:
+    each = float(np.mean([block["seconds"] for block in session.measured.screen]))
+    later = session.tier.confirm_blocks * LIKELY_CONFIRMED * each
+    return (session.tier.compile_pairs - number) * LIKELY_COMPILE_SECONDS + later
 
 
 def stage(session: Session, number: int, cases: list[Case], blocks: int, caches: tuple[tuple[Path, Path], ...]) -> None:
@@ -86,14 +96,15 @@ def stage(session: Session, number: int, cases: list[Case], blocks: int, caches:
 
 def _seconds_left(session: Session, number: int, blocks: int, done: float) -> float | None:
     """Time left, from what the blocks so far have taken; None before the first has ended."""
-    screen, confirm = session.measured.screen, session.measured.confirm
+    screen, confirm, tier = session.measured.screen, session.measured.confirm, session.tier
     if not screen:
         return None
     each = float(np.mean([block["seconds"] for block in screen]))
     if number == CONFIRM:
-        own = float(np.mean([block["seconds"] for block in confirm or screen])) * (1 if confirm else LIKELY_CONFIRMED)
+        own = float(np.mean([block["seconds"] for block in confirm])) if confirm else LIKELY_CONFIRMED * each
         return (blocks - len(confirm) - done) * own
-    return (blocks - len(screen) - done) * each + session.tier.confirm_blocks * LIKELY_CONFIRMED * each
+    later = tier.compile_pairs * LIKELY_COMPILE_SECONDS + tier.confirm_blocks * LIKELY_CONFIRMED * each
+    return (blocks - len(screen) - done) * each + later
 
 
 def certify(session: Session) -> None:

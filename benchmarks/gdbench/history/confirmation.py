@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from gdbench.cases import Case
+from gdbench.compare.pair import SideError, SideLost
 from gdbench.grid import Filters
 from gdbench.history.bisect import OPEN, Confirmation, Measure, confirm
 from gdbench.history.labels import ENVIRONMENT, Proposal
 from gdbench.history.repository import first_parents
 from gdbench.history.series import History
+from kernels import InputError
 
 Report = Callable[[str], None]
 INVALID = "INVALID"
@@ -53,7 +55,10 @@ def confirm_all(
                 confirmations[i] = _open("it is no case of the grid, so gdbench compare cannot measure it")
                 continue
             measure = measure_by_compare(case, tier=tier, folder=place, report=report)
-            confirmations[i] = confirm_one(history, found, proposal, commits, measure)
+            try:
+                confirmations[i] = confirm_one(history, found, proposal, commits, measure)
+            except (InputError, SideError, SideLost) as error:  # of this pair of commits: others may be measured
+                confirmations[i] = _open(str(error))
 
 
 def confirm_one(
