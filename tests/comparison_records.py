@@ -9,6 +9,7 @@ import numpy as np
 
 from gdbench.cases import Case
 from gdbench.compare.controls import CANARIES, CONTROLS
+from gdbench.compare.instructions import NOTE
 from gdbench.compare.record import Measured, believe, case_rows, compile_rows, counts, exit_code, memory_rows, table
 from gdbench.compare.verdicts import REGRESSED, Rule, confirm_blocks, needs_confirmation
 from gdbench.environment import describe
@@ -38,6 +39,7 @@ def make(
     absent: dict[int, tuple[str, str]] | None = None,
     canary: float = 0.0,
     spike: float = 0.10,
+    kept: tuple[int, int] | None = None,
     seed: int = 0,
     **fields: Any,
 ) -> dict[str, Any]:
@@ -52,6 +54,8 @@ def make(
         Verdict (``BROKEN`` or ``MISSING``) and reason of cases that have no pairs.
     canary, spike
         What the controls really are.
+    kept
+        Blocks of the screen and of the confirmation that were measured before the run ended; all if not given.
     fields
         Entries of the record that are to be different.
     """
@@ -61,10 +65,13 @@ def make(
     planted = [(effects or {}).get(i, 0.0) for i in range(len(chosen))] + [canary] * len(CANARIES) + [spike]
     noise = [(spreads or {}).get(i, QUIET) for i in range(len(keys))]
     found = measure(keys, planted, noise, rng)
+    if kept is not None:
+        found = Measured(found.screen[: kept[0]], found.confirm[: kept[1]])
     rows, control_rows, status = case_rows(chosen, found, margin=MARGIN, rule=RULE)
     for i, (verdict, reason) in (absent or {}).items():
         rows[i].update(verdict=verdict, reason=reason, ratio=None, low=None, high=None, base=None, head=None)
-    return assemble(believe(rows, status), {"status": status.status, "reason": status.reason}, control_rows, fields)
+    controls = {"status": status.status, "reason": status.reason, "cases": control_rows}
+    return assemble(believe(rows, status), controls, (len(found.screen), len(found.confirm)), fields)
 
 
 def measure(keys: list[str], effects: list[float], spreads: list[float], rng: np.random.Generator) -> Measured:
@@ -101,9 +108,9 @@ def blocks(
 
 
 def assemble(
-    rows: list[dict[str, Any]], status: dict[str, Any], control_rows: list[dict[str, Any]], fields: dict[str, Any]
+    rows: list[dict[str, Any]], controls: dict[str, Any], measured: tuple[int, int], fields: dict[str, Any]
 ) -> dict[str, Any]:
-    """Return the whole record, as it comes back from its file."""
+    """Return the whole record, as it comes back from its file; ``measured`` are the blocks of both stages."""
     side = {"kind": "revision", "dirty": False, "variant": None}
     record = {
         "format": 1,
@@ -119,19 +126,19 @@ def assemble(
             "equivalence": RULE.equivalence,
             "fdr": RULE.fdr,
             "effect": RULE.effect,
-            "screen_blocks": SCREEN_BLOCKS,
-            "confirm_blocks": CONFIRM_BLOCKS,
+            "screen_blocks": measured[0],
+            "confirm_blocks": measured[1],
             "case_seconds": 0.1,
             "quads": 12,
             "margin": MARGIN,
             "margin_source": "default",
             "seconds": 412.0,
         },
-        "controls": {**status, "cases": control_rows},
+        "controls": controls,
         "cases": rows,
         "warnings": [],
         "counts": counts(rows),
-        "exit_code": exit_code(rows, status["status"], effect=RULE.effect),
+        "exit_code": exit_code(rows, controls["status"], effect=RULE.effect, complete=fields.get("complete", True)),
         **fields,
     }
     return json.loads(json.dumps(record, allow_nan=False))
@@ -160,7 +167,8 @@ def with_compile(record: dict[str, Any], effects: list[float], *, seed: int = 1)
 def extended(record: dict[str, Any], more: list[dict[str, Any]]) -> dict[str, Any]:
     """Return the record with more rows, and the exit code that they make."""
     rows = [*record["cases"], *more]
-    return {**record, "cases": rows, "exit_code": exit_code(rows, record["controls"]["status"], effect=RULE.effect)}
+    code = exit_code(rows, record["controls"]["status"], effect=RULE.effect, complete=record["complete"])
+    return {**record, "cases": rows, "exit_code": code}
 
 
 def explained(record: dict[str, Any], reading: str) -> dict[str, Any]:
@@ -172,7 +180,7 @@ def explained(record: dict[str, Any], reading: str) -> dict[str, Any]:
             {"task": "forward", "ratio": 1.0, "low": 0.99, "high": 1.01},
             {"task": "gradient", "ratio": ratio, "low": low, "high": high},
         ],
-        "instructions": {"base": 1_200_000, "head": 1_500_000, "ratio": 1.25},
+        "instructions": {"base": 1_200_000, "head": 1_500_000, "ratio": 1.25, "note": NOTE},
         "reading": reading,
     }
     return {

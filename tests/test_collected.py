@@ -7,7 +7,16 @@ import pandas as pd
 import pytest
 
 from gdbench.cases import Case
-from gdbench.collected import ASV, COLUMNS, COMPARISON, PYTEST_BENCHMARK, RUN, collect, require_comparable
+from gdbench.collected import (
+    ASV,
+    COLUMNS,
+    COMPARISON,
+    PYTEST_BENCHMARK,
+    RUN,
+    collect,
+    require_comparable,
+)
+from gdbench.compare.family import ARROW
 from gdbench.records import collect as collect_of_records
 from gdbench.records import read_run
 from kernels import InputError
@@ -26,8 +35,13 @@ ENVIRONMENT = {
 }
 
 
-def _comparison(folder: Path, *, threads: int = 1, **environment: object) -> Path:
+def _comparison(
+    folder: Path, *, threads: int = 1, variants: tuple[str, str] | None = None, **environment: object
+) -> Path:
     case = {"case": CASE.id, **CASE.to_dict(), "threads": threads}
+    if variants is not None:
+        case["variant"] = ARROW.join(variants)
+    base, head = variants or (None, None)
     rows = [
         {**case, "metric": "time", "unit": "s", "base": 1e-3, "head": 1.1e-3},
         {**case, "metric": "memory", "unit": "B", "base": 10, "head": 20},
@@ -35,8 +49,8 @@ def _comparison(folder: Path, *, threads: int = 1, **environment: object) -> Pat
     ]
     record = {
         "format": 1,
-        "base": {"commit": "a" * 40},
-        "head": {"commit": "b" * 40},
+        "base": {"commit": "a" * 40, "variant": base},
+        "head": {"commit": "b" * 40, "variant": head},
         "environment": ENVIRONMENT | environment,
         "cases": rows,
     }
@@ -129,6 +143,23 @@ def test_unlike_rows_are_shown_and_refused_to_be_judged(tmp_path: Path, change: 
     with pytest.raises(InputError, match="never judged against each other"):
         require_comparable(table)
     require_comparable(collect([paths[0], _comparison(tmp_path / "same", commit="f" * 40)]))
+
+
+def test_times_of_a_comparison_are_unlike_those_of_a_run_on_the_same_machine(tmp_path: Path) -> None:
+    environment = read_run(PEERS).environment
+    compared = _comparison(tmp_path / "compared", **environment)
+    table = collect([PEERS, compared])
+    table = table[table["threads"] == 1]
+    assert table["machine"].nunique() == 1
+    assert table.groupby("comparable")["source"].agg(set).tolist() == [{RUN}, {COMPARISON}]
+    with pytest.raises(InputError, match=rf"\({RUN} on .*; {COMPARISON} on .*\)"):
+        require_comparable(table)
+
+
+def test_where_variants_were_compared_each_side_has_its_own(tmp_path: Path) -> None:
+    table = collect([_comparison(tmp_path / "compared", variants=("jit", "tiled"))])
+    assert dict(zip(table["variant"], table["seconds"], strict=True)) == {"jit": 1e-3, "tiled": 1.1e-3}
+    require_comparable(table)
 
 
 def test_what_is_not_recorded_is_unlike_what_is_known_and_what_another_tool_did_not_record(tmp_path: Path) -> None:

@@ -7,12 +7,15 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from playwright.sync_api import Browser, Page, sync_playwright
 from rich.console import Console
 
+from gdbench.cli.compare import command
 from gdbench.cli.compare_show import show
 from gdbench.compare import markdown, page
-from gdbench.compare.sentences import details, headline
+from gdbench.compare.headline import headline
+from gdbench.compare.sentences import details
 from gdbench.compare.tables import NOT_CLAIMABLE, ORDER, case_name, percent, ratio_text, sections
 from gdbench.compare.verdicts import BROKEN, IMPROVED, INSUFFICIENT, MISSING, REGRESSED, UNCHANGED
 
@@ -20,6 +23,7 @@ from .comparison_records import BASE_BYTES, cases, explained, make, with_compile
 from .test_page import BROWSER_ARGUMENTS, BROWSERS, Elements
 
 HOSTILE = "</script><b id=broken>@someone |`*_x_*`\n# title"
+READING = "more work: 1.25x the instructions; of <b>the</b> tasks gradient became slowest"
 SLOWER, MUCH_SLOWER, FASTER, LOST, WRONG, ABSENT = 10, 3, 20, 50, 70, 71
 
 
@@ -37,7 +41,7 @@ def mixed() -> dict[str, Any]:
         absent={WRONG: (BROKEN, HOSTILE), ABSENT: (MISSING, "base has no variant vectorized")},
         warnings=["the load was 3.1 on 2 cores"],
     )
-    return explained(with_compile(with_memory(record, {5: 2 * BASE_BYTES}), [0.0, 0.4]), "more work")
+    return explained(with_compile(with_memory(record, {5: 2 * BASE_BYTES}), [0.0, 0.4]), READING)
 
 
 def printed(record: dict[str, Any], width: int = 100, **options: bool) -> str:
@@ -116,9 +120,78 @@ def test_too_little_evidence_is_the_headline_and_says_how_long_it_would_take():
     assert f"{longest} minutes for the worst" in " ".join(details(record))
 
 
-def test_a_stopped_comparison_says_how_far_it_got(quiet):
-    stopped = {**quiet, "complete": False, "progress": "stopped in confirm block 7 of 24"}
-    assert headline(stopped).startswith("Stopped in confirm block 7 of 24. No regression proven so far: ")
+@pytest.mark.parametrize(
+    ("kept", "progress", "said"),
+    [
+        ((2, 0), "stopped in screen block 3 of 8", "Too early to judge any time: run it again, to its end."),
+        ((8, 0), "ended early, since the process of HEAD died", "Too early to judge any time: run it again"),
+        ((8, 5), "stopped in confirm block 6 of 24", "Too early to call any case unchanged: run it again"),
+        ((8, 20), "stopped in confirm block 21 of 24", "No regression proven so far: 7"),
+    ],
+)
+def test_a_comparison_that_did_not_end_says_so_first_and_is_never_fine(kept, progress, said):
+    record = make(kept=kept, complete=False, progress=progress)
+    assert headline(record).startswith(f"{progress[0].upper()}{progress[1:]}. {said}")
+    assert record["exit_code"] == 3
+    for text in (printed(record), markdown.render(record), page.render(record)):
+        assert "UNDERPOWERED" not in text
+        assert "--deep" not in text
+
+
+def test_what_an_unfinished_comparison_proved_stands_in_its_headline():
+    told = {"complete": False, "progress": "stopped in screen block 3 of 8"}
+    record = with_memory(make(kept=(2, 0), absent={WRONG: (BROKEN, "it died")}, **told), {5: 2 * BASE_BYTES})
+    assert record["exit_code"] == 4
+    assert re.match(
+        r"Stopped in screen block 3 of 8\. 1 of 72 cases is broken: .*, it died\. 1 of 7\d cases allocates more: .* "
+        r"Too early to judge any time: run it again, to its end\.$",
+        headline(record),
+    )
+
+
+def test_without_any_block_nothing_was_measured():
+    told = {"complete": False, "progress": "stopped while it certified", "kept": (0, 0)}
+    record = make(**told)
+    assert headline(record) == "Nothing was measured: stopped while it certified."
+    assert record["exit_code"] == 4
+    broken = make(absent={WRONG: (BROKEN, "it died")}, **told)
+    assert re.match(
+        r"Nothing was measured: stopped while .*\. 1 of 72 cases is broken: .*, it died\.$", headline(broken)
+    )
+    counted = headline(with_memory(record, {5: 2 * BASE_BYTES}))
+    assert counted.startswith("Nothing was measured but memory: stopped while it certified. 1 of 72 cases allocates")
+
+
+def test_a_comparison_that_was_stopped_while_it_explained_has_all_its_verdicts(quiet):
+    record = {**quiet, "progress": "stopped while it explained"}
+    assert headline(record) == f"Stopped while it explained, after all verdicts were reached. {headline(quiet)}"
+
+
+def test_memory_and_compile_time_stand_in_an_invalid_run():
+    record = make(effects={3: 0.24}, canary=0.04, absent={WRONG: (BROKEN, "it died")})
+    assert record["controls"]["status"] == "invalid"
+    assert "1 of 72 cases is broken" in headline(record)
+    assert "stand" not in headline(record)
+    assert " Verdicts on memory stand, " in headline(with_memory(record, {}))
+    assert headline(with_memory(record, {})).endswith(" No regression there.")
+    found = headline(with_compile(with_memory(record, {5: 2 * BASE_BYTES}), [0.0, 0.4]))
+    assert found.startswith("INVALID: ")
+    _, _, standing = found.partition(" Verdicts on memory and compile time stand, ")
+    assert "1 of 2 cases compiles more slowly" in standing
+    assert "cases allocates more" in standing
+    assert "is slower" not in found
+
+
+def test_remarks_that_differ_in_a_number_alone_are_one():
+    record = make(spreads=dict.fromkeys(range(40), 0.1))
+    clause = "the bootstrap's interval differs by {} percentage points"
+    rows = [row for row in record["cases"] if row["reason"]]
+    numbers = [float(re.fullmatch(clause.format(r"(\d+\.\d)"), row["reason"])[1]) for row in rows]
+    assert len(set(numbers)) > 1
+    together = clause.format(f"up to {max(numbers)}")
+    assert f"Remarks: {len(numbers)} cases ({together})." in details(record)
+    alone = {**record, "cases": rows[:1]}
+    assert f"Remarks: 1 case ({rows[0]['reason']})." in details(alone)
 
 
 @pytest.mark.parametrize("absent", [{}, {0: (MISSING, "head has no jit"), 1: (BROKEN, "it died")}])
@@ -156,6 +229,37 @@ def test_the_terminal_shows_every_change_at_any_width(mixed, width):
         assert ratio_text(row_of(mixed, position)) in joined(text)
     for words in ("Time per call", "Compile time", "Allocated bytes per call", "Controls: valid", "the load was 3.1"):
         assert words in joined(text)
+
+
+@pytest.mark.parametrize("width", [60, 100, 140])
+def test_the_terminal_explains_a_regression_below_it(mixed, width):
+    text = printed(mixed, width)
+    words = re.sub(r"\s+|[\d.]+ (?:µs|%)|1\.\d+x \(.*?\)", " ", text)
+    before, reading, after = (" ".join(part.split()) for part in words.partition("more work:"))
+    assert reading
+    assert IMPROVED not in before
+    assert after.startswith(
+        "1.25x the instructions; of <b>the</b> tasks gradient became slowest by task: forward 1.00x"
+    )
+    assert IMPROVED in after
+
+
+def test_the_comment_explains_a_regression_below_the_table(mixed):
+    row = next(row for row in mixed["cases"] if row["explanation"])
+    text = markdown.render(mixed)
+    times = text.partition("### Time per call")[2].partition("###")[0]
+    told = times.splitlines()[-3:]
+    assert times.rstrip().splitlines()[-1].startswith(f"- {case_name(row)}: more work: 1.25x the instructions; of \\<b")
+    assert "; by task: forward 1.00x, gradient 1." in " ".join(told)
+    assert "by task" not in text.replace(times, "")
+
+
+def test_nothing_is_explained_that_is_not_claimed(mixed):
+    invalid = {**mixed, "controls": {**mixed["controls"], "status": "invalid", "reason": "canaries differ"}}
+    for text in (printed(invalid), markdown.render(invalid)):
+        assert "by task" not in text
+    assert "explained" in Elements(page.render(mixed)).ids
+    assert "explained" not in Elements(page.render(invalid)).ids
 
 
 def test_unchanged_cases_are_a_line_per_network_unless_all_are_asked_for(quiet):
@@ -311,7 +415,14 @@ def test_the_page_writes_the_ratios_that_the_terminal_writes(opened, mixed):
 def test_the_page_tells_what_explain_found_and_fits_a_narrow_screen(opened, mixed):
     told = opened.locator("#explained").inner_text()
     assert case_name(row_of(mixed, MUCH_SLOWER)) in told or case_name(row_of(mixed, SLOWER)) in told
-    assert "more work" in told
+    assert READING[1:] in told
     assert "1,200,000 to 1,500,000 per call" in told
+    assert "Counted under valgrind, which has no AVX-512" in told
     opened.set_viewport_size({"width": 400, "height": 800})
     assert opened.evaluate("document.documentElement.scrollWidth") <= 400
+
+
+def test_help_tells_the_exit_codes():
+    told = joined(CliRunner().invoke(command, ["--help"]).output)
+    codes = re.findall(r"(?:: |; )(\d+) [a-z]", told.partition("Exit codes")[2])
+    assert codes == ["0", "1", "2", "3", "4", "130"]

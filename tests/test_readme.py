@@ -45,7 +45,17 @@ def limits() -> str:
     return "\n\n".join([_origin("limits", run), *map(table_lines, tables), said])
 
 
-SECTIONS = {"peers": peers, "limits": limits, "variants": variants}
+def selftest() -> str:
+    """What the self-test of the verdicts found: everything of its report but what goes run by run."""
+    text = (ROOT / "reports" / "selftest" / "report.md").read_text(encoding="utf-8")
+    parts = [part.strip() for part in text.split("\n## ") if not part.startswith("# ")]
+    kept = [part for part in parts if part.startswith(SELFTEST_PARTS)]
+    picture = "![Rates of false alarms, and planted slowdowns](reports/selftest/selftest.png)"
+    return "\n\n".join([picture, *(f"**{part.replace(chr(10), f'**{chr(10)}', 1)}" for part in kept)])
+
+
+SELFTEST_PARTS = ("Nothing changed", "Planted slowdowns", "Commits that touch documentation alone", "A history of ")
+SECTIONS = {"peers": peers, "limits": limits, "variants": variants, "selftest": selftest}
 
 
 def _origin(name: str, run: Run) -> str:

@@ -2,6 +2,7 @@
 
 import ast
 import json
+import re
 import time
 from pathlib import Path
 
@@ -183,11 +184,26 @@ def _row(case: str, verdict: str, sd: float = 0.01, metric: str = "time") -> dic
 def test_rates_have_exact_bounds() -> None:
     assert scoring.Rate(0, 0).upper is None
     assert scoring.Rate(0, 3000).upper == pytest.approx(1 - 0.05 ** (1 / 3000))  # the rule of three, exactly
-    quiet = {"rows": [_row("a", "UNCHANGED"), _row("a", "REGRESSED", metric="memory")]}
-    loud = {"rows": [_row("a", "IMPROVED"), _row("b", "REGRESSED")]}
+    quiet = {"controls": "valid", "rows": [_row("a", "UNCHANGED"), _row("a", "REGRESSED", metric="memory")]}
+    loud = {"controls": "underpowered", "rows": [_row("a", "IMPROVED"), _row("b", "REGRESSED")]}
     assert scoring.false_alarms([quiet, loud]) == (scoring.Rate(2, 3), scoring.Rate(1, 2))
     assert scoring.false_alarms([quiet, loud], metric=None) == (scoring.Rate(3, 4), scoring.Rate(2, 2))
     assert scoring.rival_alarms([{"alarms": [{}], "cases": 4}, {"alarms": [], "cases": 4}])[0] == scoring.Rate(1, 8)
+
+
+def test_runs_whose_controls_failed_make_no_rate_look_better() -> None:
+    loud = {"controls": "valid", "rows": [_row("a", "REGRESSED"), _row("b", "UNCHANGED")]}
+    void = {"controls": "invalid", "rows": [_row("a", "INSUFFICIENT EVIDENCE"), _row("b", "INSUFFICIENT EVIDENCE")]}
+    assert scoring.false_alarms([loud, void, void]) == (scoring.Rate(1, 2), scoring.Rate(1, 1))
+    assert scoring.false_alarms([void]) == (scoring.Rate(0, 0), scoring.Rate(0, 0))
+    assert scoring.invalid_runs([loud, void, void]) == scoring.Rate(2, 3)
+    assert scoring.unplanted_rows(void, {"rows": []}) == []
+
+
+def test_what_an_invalid_run_says_of_memory_counts() -> None:
+    rows = [_row("a", "INSUFFICIENT EVIDENCE"), _row("a", "REGRESSED", metric="memory")]
+    void = {"controls": "invalid", "rows": rows}
+    assert scoring.false_alarms([void], metric=None) == (scoring.Rate(1, 1), scoring.Rate(1, 1))
 
 
 def test_power_counts_by_true_size_and_spread() -> None:
@@ -201,6 +217,7 @@ def test_power_counts_by_true_size_and_spread() -> None:
         ]
     }
     run = {
+        "controls": "valid",
         "rows": [
             *(_row("a", "REGRESSED"), _row("b", "UNCHANGED", 0.03), _row("c", "UNCHANGED"), _row("d", "REGRESSED")),
             *(
@@ -208,7 +225,7 @@ def test_power_counts_by_true_size_and_spread() -> None:
                 _row("alone", "IMPROVED"),
                 _row("a", "IMPROVED", metric="memory"),
             ),
-        ]
+        ],
     }
     rows = {(row.size, row.largest_sd): row for row in scoring.power(scoring.planted_cases(run, truth))}
     assert rows["5 %", 0.02].found == scoring.Rate(1, 1)
@@ -242,6 +259,8 @@ def test_the_report_is_made_of_whatever_there_is(tmp_path: Path) -> None:
     rows = [_row("a", "UNCHANGED"), _row("b", "REGRESSED")]
     common = {"tier": "quick", "rows": rows, "load_before": 0.5, "seconds": 9.0, "controls": "valid"}
     journal.write(unchanged.PART, "quick 0", loaded=False, **common)
+    void = {**common, "controls": "invalid", "rows": [_row("a", "INSUFFICIENT EVIDENCE")]}
+    journal.write(unchanged.PART, "quick 1", loaded=True, **void)
     journal.write(rivals.PART, "asv 0", tool=rivals.ASV, cases=4, alarms=[{"case": "x"}])
     journal.write(planted.PART, "quick shares 0", run="shares 0", **common)
     truth = [{"case": "b", "mutant": "m", "ratio": 1.1, "low": 1.09, "high": 1.11}]
@@ -250,8 +269,8 @@ def test_the_report_is_made_of_whatever_there_is(tmp_path: Path) -> None:
     steps = {"commits": ["c"] * generated.COMMITS, "planted": [], "steps": []}
     journal.write(histories.PART, "proposed", **steps)
     text = write_report(tmp_path).read_text(encoding="utf-8")
-    assert "| gdbench compare --quick | 1 of 2 | 50 % |" in text
-    assert f"| {rivals.ASV} | 1 of 4 | 25 % |" in text
+    assert re.search(r"\| gdbench compare --quick \| 1 of 2 \| 50 % \| \S+ % \| 1 of 1 \| 1 of 2 \|\n", text)
+    assert re.search(rf"\| {rivals.ASV} \| 1 of 4 \| 25 % \| \S+ % \| 1 of 1 \| - \|\n", text)
     assert "| 10 % | at most 4.0% | 1 of 1 | 100 % |" in text
     assert "1 of 1 commits with an alarm" in text
     assert "| proposed | none | none | 0 | none |" in text

@@ -366,6 +366,7 @@ def test_a_run_is_invalid_if_identical_code_differs_or_was_not_measured() -> Non
     assert controls(shifted, spike).status == "invalid"
     assert controls([], spike).status == "invalid"
     assert controls([*canaries, replace(canaries[0], verdict=BROKEN)], spike).status == "invalid"
+    assert controls([*canaries, replace(canaries[0], ratio=math.nan)], spike).status == "invalid"
     noisy = [_control(1.0, sd=0.3, seed=seed) for seed in range(3)]
     assert controls(noisy, spike).status == "valid"  # noise is no proof of a shift
 

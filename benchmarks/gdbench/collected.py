@@ -2,7 +2,8 @@
 
 Rows that may be judged against each other have the same ``comparable``: it stands for CPU model, logical cores,
 threads, and name and version of the BLAS. What a tool did not record is ``not recorded``, which is unlike anything
-that is known, and unlike that of another tool.
+that is known, and unlike that of another tool. Times of comparisons are unlike all others: an epoch is cut short there,
+and two live processes share the caches.
 """
 
 from __future__ import annotations
@@ -51,19 +52,19 @@ def collect(paths: Iterable[Path]) -> pd.DataFrame:
         If a path is none of these, or cannot be read.
     """
     table = pd.DataFrame([row for path in paths for row in _rows(path)], columns=COLUMNS[:-1])
-    known = table["machine"].where(
-        ~table["machine"].str.contains(NOT_RECORDED), table["source"] + ": " + table["machine"]
-    )
-    return table.assign(comparable=pd.factorize(known)[0])
+    apart = table["machine"].str.contains(NOT_RECORDED) | (table["source"] == COMPARISON)
+    key = table["machine"].where(~apart, table["source"] + ": " + table["machine"])
+    return table.assign(comparable=pd.factorize(key)[0])
 
 
 def require_comparable(table: pd.DataFrame) -> None:
-    """Raise InputError if rows are of unlike machines, threads or BLAS, which may be shown together but not judged."""
-    groups = table.drop_duplicates("comparable")["machine"].tolist()
+    """Raise InputError if rows differ in ``comparable``: they may be shown together but not judged."""
+    groups = table.drop_duplicates("comparable")
     if len(groups) > 1:
+        told = "; ".join(groups["source"] + " on " + groups["machine"])
         raise InputError(
-            f"results of unlike machines, threads or BLAS are never judged against each other ({'; '.join(groups)}): "
-            "choose the rows of one"
+            "results of unlike machines, threads or BLAS, and those of comparisons and of anything else, are never "
+            f"judged against each other ({told}): choose the rows of one"
         )
 
 
@@ -116,11 +117,13 @@ def _of_run(folder: Path) -> Iterator[Row]:
 
 
 def _of_comparison(record: dict[str, Any]) -> Iterator[Row]:
+    """Read the times of both sides; where variants were compared, each side's are those of its own."""
     for row in record["cases"]:
         for side in ("base", "head"):
             if row["metric"] == "time" and row[side] is not None:
                 origin = _origin(COMPARISON, record["environment"], row["threads"])
-                yield {**_case(row), **_time(row[side]), **origin, "commit": record[side]["commit"]}
+                of_side = {"commit": record[side]["commit"], "variant": record[side]["variant"] or row["variant"]}
+                yield {**_case(row), **_time(row[side]), **origin, **of_side}
 
 
 def _of_pytest_benchmark(path: Path, content: dict[str, Any]) -> Iterator[Row]:

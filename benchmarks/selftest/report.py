@@ -17,6 +17,7 @@ from selftest.scoring import (
     Rate,
     alarms,
     false_alarms,
+    invalid_runs,
     planted_cases,
     power,
     rival_alarms,
@@ -30,6 +31,9 @@ INTRODUCTION = """# Self-test of the verdicts
 Made by `python benchmarks/selftest/run.py`; every number below is computed from `measurements.jsonl` beside this file.
 Upper bounds are one-sided, at 95 % (Clopper and Pearson).
 """
+INVALID_RUNS = """
+An invalid run is one whose controls failed. It claims nothing of time, so that it counts for no rate.
+"""
 
 
 def write_report(folder: Path) -> Path:
@@ -38,23 +42,24 @@ def write_report(folder: Path) -> Path:
     parts = [INTRODUCTION, _quiet(journal), _runs(journal), _power(journal), _documents(journal), _history(journal)]
     rates = quiet_rates(journal)
     if rates:
-        draw(folder / PICTURE, {name: rate for name, (rate, _) in rates.items()}, joined(journal))
+        draw(folder / PICTURE, {name: rate for name, (rate, _, _) in rates.items()}, joined(journal))
         parts.insert(1, f"![Rates of false alarms, and planted slowdowns]({PICTURE})\n")
     path = folder / "report.md"
     write_text(path, "\n".join(part for part in parts if part))
     return path
 
 
-def quiet_rates(journal: Journal) -> dict[str, tuple[Rate, Rate]]:
-    """Rates of alarms per verdict and per run where nothing changed, by tool."""
+def quiet_rates(journal: Journal) -> dict[str, tuple[Rate, Rate, Rate]]:
+    """Rates of alarms per verdict and per run where nothing changed, and of invalid runs (none for others), by tool."""
     ours, others = journal.entries(unchanged.PART), journal.entries(rivals.PART)
-    found = {
-        f"gdbench compare --{tier}": false_alarms([run for run in ours if run["tier"] == tier]) for tier in _tiers(ours)
-    }
+    found = {}
+    for tier in _tiers(ours):
+        runs = [run for run in ours if run["tier"] == tier]
+        found[f"gdbench compare --{tier}"] = (*false_alarms(runs), invalid_runs(runs))
     for tool in (rivals.ASV, rivals.PYTEST):
         runs = [run for run in others if run["tool"] == tool]
         if runs:
-            found[tool] = rival_alarms(runs)
+            found[tool] = (*rival_alarms(runs), Rate(0, 0))
     return found
 
 
@@ -76,11 +81,18 @@ def _tiers(runs: list[dict[str, Any]]) -> list[str]:
 
 def _quiet(journal: Journal) -> str:
     rows = [
-        [tool, _of(per_verdict), _percent(per_verdict.share), _percent(per_verdict.upper), _of(per_run)]
-        for tool, (per_verdict, per_run) in quiet_rates(journal).items()
+        [
+            tool,
+            _of(per_verdict),
+            _percent(per_verdict.share),
+            _percent(per_verdict.upper),
+            _of(per_run),
+            _of(invalid) if invalid.trials else "-",
+        ]
+        for tool, (per_verdict, per_run, invalid) in quiet_rates(journal).items()
     ]
-    head = ["tool", "false alarms of verdicts", "rate", "upper bound", "runs with any"]
-    return _section("Nothing changed", _table(head, rows)) if rows else ""
+    head = ["tool", "false alarms of verdicts", "rate", "upper bound", "runs with any", "invalid runs"]
+    return _section("Nothing changed", _table(head, rows) + INVALID_RUNS) if rows else ""
 
 
 def _runs(journal: Journal) -> str:
@@ -138,13 +150,14 @@ def _power_of(journal: Journal, tier: str) -> str:
         for row in power(cases)
     ]
     head = ["true slowdown", "pair sd", "found", "power", "goal", "called unchanged", "at most"]
-    alone = [row for run, truth in _known(journal, tier) for row in unplanted_rows(run, truth)]
-    rate = Rate(len(alarms(alone)), len(alone))
+    known = _known(journal, tier)
+    alone = [row for run, truth in known for row in unplanted_rows(run, truth)]
+    rate, invalid = Rate(len(alarms(alone)), len(alone)), invalid_runs([run for run, _ in known])
     below = sum(case.size is None for case in cases)
     text = (
         f"\nOf {len(cases)} planted cases, {below} were truly slower by less than 1.5 %, or not surely slower: "
         f"they count for no size. Among the cases that the same commits left alone: {_of(rate)} false alarms "
-        f"(upper bound {_percent(rate.upper)}).\n"
+        f"(upper bound {_percent(rate.upper)}). Invalid: {_of(invalid)} runs, whose planted cases count as not found.\n"
     )
     return _section(f"Planted slowdowns, tier {tier}", _table(head, rows) + text)
 
@@ -154,7 +167,10 @@ def _documents(journal: Journal) -> str:
     if not runs:
         return ""
     per_verdict, per_run = false_alarms(runs, metric=None)
-    text = f"{_of(per_run)} commits with an alarm; {_of(per_verdict)} verdicts, time and memory together.\n"
+    text = (
+        f"{_of(per_run)} commits with an alarm; {_of(per_verdict)} verdicts, time and memory together. "
+        f"Invalid: {_of(invalid_runs(runs))} runs.\n"
+    )
     return _section("Commits that touch documentation alone", text)
 
 

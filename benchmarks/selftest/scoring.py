@@ -11,6 +11,8 @@ from scipy.stats import binomtest
 ALARMS = ("REGRESSED", "IMPROVED")
 REGRESSED, UNCHANGED = "REGRESSED", "UNCHANGED"
 TIME = "time"
+INVALID = "invalid"
+"""Status of a run whose controls failed: it says nothing of time."""
 CONFIDENCE = 0.95
 SMALLEST_PLANTED = 0.015
 """A mutant that makes a case slower by less is no planted slowdown there, whatever its name says."""
@@ -54,11 +56,29 @@ def alarms(rows: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     return [row for row in rows if row["verdict"] in ALARMS]
 
 
+def invalid_runs(runs: Sequence[Mapping[str, Any]]) -> Rate:
+    """Return how many runs had controls that failed."""
+    return Rate(sum(run["controls"] == INVALID for run in runs), len(runs))
+
+
+def telling_rows(run: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Rows that could have been an alarm: a run whose controls failed takes back all it found of time, and no more."""
+    return [row for row in run["rows"] if run["controls"] != INVALID or row["metric"] != TIME]
+
+
 def false_alarms(runs: Sequence[Mapping[str, Any]], metric: str | None = TIME) -> tuple[Rate, Rate]:
-    """Return the rate of alarms per verdict, and that of runs with any, where nothing had changed."""
-    rows = [[row for row in run["rows"] if metric is None or row["metric"] == metric] for run in runs]
-    found = [len(alarms(each)) for each in rows]
-    return Rate(sum(found), sum(map(len, rows))), Rate(sum(map(bool, found)), len(runs))
+    """Return the rate of alarms per verdict, and that of runs with any, where nothing had changed.
+
+    Neither counts what an invalid run took back, which would make the rates look better than they are: its rows on
+    time, and the run itself unless it raised an alarm all the same.
+    """
+    found = []
+    for run in runs:
+        rows = [row for row in telling_rows(run) if metric is None or row["metric"] == metric]
+        found.append((len(alarms(rows)), len(rows), run["controls"] != INVALID))
+    loud = sum(raised > 0 for raised, _, _ in found)
+    counted = sum(believed or raised > 0 for raised, _, believed in found)
+    return Rate(sum(raised for raised, _, _ in found), sum(rows for _, rows, _ in found)), Rate(loud, counted)
 
 
 def rival_alarms(runs: Sequence[Mapping[str, Any]]) -> tuple[Rate, Rate]:
@@ -106,9 +126,9 @@ def planted_cases(run: Mapping[str, Any], truth: Mapping[str, Any]) -> list[Plan
 
 
 def unplanted_rows(run: Mapping[str, Any], truth: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Rows on time of the cases that the same commit left alone."""
+    """Rows on time of the cases that the same commit left alone; none of an invalid run."""
     touched = {row["case"] for row in truth["rows"]}
-    return [row for row in run["rows"] if row["metric"] == TIME and row["case"] not in touched]
+    return [row for row in telling_rows(run) if row["metric"] == TIME and row["case"] not in touched]
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,11 @@ Examples:
   gdbench compare v1.0 . --quick --network mlp
   gdbench compare HEAD~1 HEAD --deep --markdown comment.md
   gdbench compare jit vectorized
+
+\b
+Exit codes: 0 no regression proven, and at least 80 % of the cases resolved; 1 a regression was proven;
+2 wrong usage or unreadable input; 3 not enough evidence; 4 a kernel is wrong, a control failed or
+nothing was measured; 130 stopped by Ctrl-C, with what was measured until then in its folder.
 """
 
 

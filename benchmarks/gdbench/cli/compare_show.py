@@ -7,10 +7,13 @@ from collections.abc import Iterator
 
 from rich.console import Console
 from rich.markup import escape
+from rich.padding import Padding
 from rich.table import Table
+from rich.text import Text
 
+from gdbench.compare.headline import headline
 from gdbench.compare.markdown import side_name
-from gdbench.compare.sentences import details, headline
+from gdbench.compare.sentences import details
 from gdbench.compare.tables import NOT_CLAIMABLE, ORDER, TRUSTED, Line, Record, Section, count, line, sections, share
 from gdbench.compare.verdicts import BROKEN, IMPROVED, INSUFFICIENT, MISSING, REGRESSED, UNCHANGED
 from gdbench.units import duration
@@ -99,7 +102,7 @@ def _show_lines(lines: list[Line], out: Console) -> None:
         style = STYLES[entry.verdict]
         out.print(f"[{style}]{entry.verdict}[/] {escape(entry.case)}", highlight=False)
         for text in _below(entry):
-            out.print(f"  {escape(text)}", highlight=False)
+            out.print(Padding(Text(text), (0, 0, 0, 2), expand=False))
 
 
 def _below(entry: Line) -> Iterator[str]:
@@ -110,6 +113,7 @@ def _below(entry: Line) -> Iterator[str]:
         yield f"smallest visible effect {entry.visible}"
     if entry.reason:
         yield entry.reason
+    yield from entry.explained
 
 
 def _table(lines: list[Line], width: int) -> Table:
@@ -124,10 +128,10 @@ def _table(lines: list[Line], width: int) -> Table:
     if width >= WIDE:
         table.add_column("p adjusted", justify="right", no_wrap=True)
     for entry in lines:
-        case = escape(entry.case) + (f"\n[dim]{escape(entry.reason)}[/]" if entry.reason else "")
+        told = [f"[dim]{escape(text)}[/]" for text in (entry.reason, *entry.explained) if text]
         cells = [
             f"[{STYLES[entry.verdict]}]{entry.verdict}[/]",
-            case,
+            "\n".join([escape(entry.case), *told]),
             entry.base,
             entry.head,
             entry.ratio,

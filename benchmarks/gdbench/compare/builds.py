@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import shutil
 import subprocess
 import sys
@@ -27,6 +28,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from platformdirs import user_cache_path
 
+import gdbench
 from gdbench.compare.sides import Side
 from kernels import InputError
 
@@ -46,6 +48,12 @@ class Build:
 
     side: Side
     root: Path
+
+    @property
+    def search_path(self) -> str:
+        """PYTHONPATH of its processes: its kernels first, then the instrument, then what the user has."""
+        instrument = str(Path(gdbench.__path__[0]).parent)
+        return os.pathsep.join(filter(None, [str(self.root), instrument, os.environ.get("PYTHONPATH")]))
 
     @property
     def numba_cache(self) -> Path:

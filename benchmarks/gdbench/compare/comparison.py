@@ -13,7 +13,7 @@ from gdbench.compare.record import write_record
 from gdbench.compare.session import Report, Session, open_session
 from gdbench.compare.stages import measure
 from gdbench.compare.tiers import TIERS
-from gdbench.compare.verdicts import REGRESSED
+from gdbench.compare.verdicts import REGRESSED, Rule
 from gdbench.grid import Filters
 
 
@@ -48,7 +48,9 @@ def compare(
     KeyboardInterrupt
         After the record of what was measured until then has been written.
     """
-    chosen = TIERS[tier] if effect is None else replace(TIERS[tier], effect=effect)
+    chosen = TIERS[tier]
+    if effect is not None:  # what is asked about must also be what the screen lets through
+        chosen = replace(chosen, effect=effect, gate=max(min(chosen.gate, effect), Rule().equivalence))
     with open_session(
         base, head, folder=folder, tier=chosen, filters=filters or Filters(), seed=seed, report=report
     ) as (session, place):
@@ -75,5 +77,7 @@ def _explain(session: Session, record: dict[str, Any]) -> None:
     except KeyboardInterrupt:
         record["progress"] = "stopped while it explained"
         raise
+    except (SideError, SideLost) as error:
+        record["warnings"].append(f"The explanation ended early: {error}.")
     finally:
         write_record(session.folder, record)

@@ -55,7 +55,7 @@ def conclude(session: Session, *, complete: bool) -> dict[str, Any]:
         "cases": every,
         "warnings": session.warnings,
         "counts": counts(every),
-        "exit_code": exit_code(every, verdict.status, effect=session.rule.effect),
+        "exit_code": exit_code(every, verdict.status, effect=session.rule.effect, complete=complete),
     }
     write_record(session.folder, record)
     return record

@@ -180,9 +180,11 @@ def _moved(tasks: Sequence[dict[str, Any]]) -> str:
     if not slower:
         return "measured again, no task was slower beyond its noise"
     worst = max(slower, key=lambda entry: float(entry["ratio"]))
-    others = [entry["task"] for entry in tasks if entry not in slower]
-    steady = f", {_list(others)} did not move beyond noise" if others else ""
-    return f"of the tasks {worst['task']} became slowest ({times(worst['ratio'])} the time){steady}"
+    faster = [entry["task"] for entry in tasks if entry["high"] < 1]
+    others = [entry["task"] for entry in tasks if entry["low"] <= 1 <= entry["high"]]
+    rest = f", {_list(faster)} became faster" if faster else ""
+    rest += f", {_list(others)} did not move beyond noise" if others else ""
+    return f"of the tasks {worst['task']} became slowest ({times(worst['ratio'])} the time){rest}"
 
 
 def _list(names: Sequence[str]) -> str:

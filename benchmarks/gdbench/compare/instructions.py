@@ -21,7 +21,6 @@ from functools import cache
 from pathlib import Path
 from shutil import which
 
-import gdbench
 from gdbench.cases import Case
 from gdbench.compare.builds import Build
 from gdbench.compare.family import Family, Stored, problem_key, rows_of
@@ -101,10 +100,8 @@ def _counting(build: Build, family: Family, problems: Problems, case: Case, side
 
 
 def _start(build: Build, place: str, side: int) -> subprocess.Popen[str]:
-    instrument = str(Path(gdbench.__path__[0]).parent)
-    paths = os.pathsep.join(filter(None, [str(build.root), instrument, os.environ.get("PYTHONPATH")]))
     variables = {
-        "PYTHONPATH": paths,
+        "PYTHONPATH": build.search_path,
         "PYTHONHASHSEED": "0",
         "NUMBA_CACHE_DIR": str(build.root / "numba-counted"),
         **(PROCESSOR if platform.machine().lower() in ("x86_64", "amd64") else {}),

@@ -6,7 +6,8 @@ import re
 import shlex
 from collections.abc import Iterator, Sequence
 
-from gdbench.compare.sentences import capital, details, headline
+from gdbench.compare.headline import capital, headline
+from gdbench.compare.sentences import details
 from gdbench.compare.tables import (
     ORDER,
     TRUSTED,
@@ -65,7 +66,7 @@ def _render(record: Record, most: int, most_folded: int) -> str:
     found = sections(record)
     parts = [
         f"**{_text(headline(record))}**",
-        *_bullets([*record["warnings"], *details(record)]),
+        *_bullets([*map(capital, record["warnings"]), *details(record)]),
         *(part for section in found for part in _changes(section, most)),
         *(part for section in found for part in _folds(section, most_folded)),
         _fold(_controls_title(record), _table(_controls(record), most_folded)),
@@ -77,7 +78,7 @@ def _render(record: Record, most: int, most_folded: int) -> str:
 
 
 def _bullets(sentences: Sequence[str]) -> Iterator[str]:
-    shown = [f"- {_text(_cut(capital(sentence), LONGEST_SENTENCE))}" for sentence in sentences[:MOST_SENTENCES]]
+    shown = [f"- {_text(_cut(sentence, LONGEST_SENTENCE))}" for sentence in sentences[:MOST_SENTENCES]]
     more = len(sentences) - MOST_SENTENCES
     if shown:
         yield "\n".join([*shown, *([f"- {more} more in comparison.html."] if more > 0 else [])])
@@ -88,6 +89,8 @@ def _changes(section: Section, most: int) -> Iterator[str]:
     if lines:
         yield f"### {section.title}"
         yield _table(lines, most)
+    told = [f"{entry.case}: {'; '.join(entry.explained)}" for entry in lines if entry.explained]
+    yield from _bullets(told)
 
 
 def _folds(section: Section, most: int) -> Iterator[str]:

@@ -9,8 +9,9 @@ import pandas as pd
 from markupsafe import Markup
 
 import gdbench
+from gdbench.compare.headline import capital, headline
 from gdbench.compare.markdown import reproduce, side_name
-from gdbench.compare.sentences import capital, details, headline, meanings
+from gdbench.compare.sentences import details, meanings
 from gdbench.compare.tables import (
     METRICS,
     ORDER,
@@ -49,7 +50,7 @@ def render(record: Record) -> str:
             details=details(record),
             warnings=[capital(str(warning)) for warning in record["warnings"]],
             unchanged=[(section.title, section.unchanged) for section in sections(record) if section.unchanged],
-            explained=[_explained(row) for row in rows if row["explanation"]],
+            explained=[_explained(row) for row in rows if line(row, controls).explained],
             controls=controls,
             meanings=meanings(record),
             environment=list(environment_lines(record["environment"])),
@@ -80,13 +81,14 @@ def _claimed(row: Row, controls: Row) -> dict[str, Any]:
 
 def _explained(row: Row) -> dict[str, Any]:
     """Return what --explain found for a case: ratios by task, instructions where they were counted, the reading."""
-    found = row["explanation"]
+    found, note = row["explanation"], ""
     lines = [(entry["task"], ratio_text(entry)) for entry in found["tasks"]]
     if found["instructions"]:
         counted = found["instructions"]
         sides = f"{counted['base']:,.0f} to {counted['head']:,.0f} per call"
         lines.append((f"instructions, {sides}", times(counted["ratio"])))
-    return {"case": case_name(row), "reading": found["reading"], "lines": lines}
+        note = f"{capital(counted['note'])}."
+    return {"case": case_name(row), "reading": capital(found["reading"]), "lines": lines, "note": note}
 
 
 def _status(record: Record) -> str:

@@ -8,13 +8,11 @@ import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
 from multiprocessing import Pipe
-from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import psutil
 
-import gdbench
 from gdbench.compare.builds import Build
 from gdbench.workers import allowed_cores, patience, start
 
@@ -46,9 +44,6 @@ class SideProcess:
         """How it died or hung, once it has."""
         self.limit = patience(ANSWER_SECONDS)
         self.errors = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 - closed by close
-        instrument = str(Path(gdbench.__path__[0]).parent)
-        found = os.environ.get("PYTHONPATH")
-        places = os.pathsep.join(filter(None, [str(build.root), instrument, found]))
         ours, theirs = Pipe()
         with theirs:
             self.process = start(
@@ -56,7 +51,7 @@ class SideProcess:
                 str(theirs.fileno()),
                 threads=threads,
                 cores=cores,
-                variables={"NUMBA_CACHE_DIR": str(build.numba_cache), **variables, "PYTHONPATH": places},
+                variables={"NUMBA_CACHE_DIR": str(build.numba_cache), **variables, "PYTHONPATH": build.search_path},
                 stdin=subprocess.DEVNULL,
                 stdout=self.errors,
                 stderr=self.errors,

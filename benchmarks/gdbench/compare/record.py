@@ -183,10 +183,11 @@ def compile_rows(measured: Measured, *, margin: float, rule: Rule) -> list[dict[
     return rows
 
 
-def exit_code(rows: Sequence[dict[str, Any]], status: str, *, effect: float) -> int:
+def exit_code(rows: Sequence[dict[str, Any]], status: str, *, effect: float, complete: bool) -> int:
     """Return the exit code of a whole comparison: 4 not to be believed, 1 slower, 3 not known, 0 fine.
 
-    A case is resolved if it has a verdict, or if its interval rules the effect out that was asked about.
+    A case is resolved if it has a verdict, or if its interval rules the effect out that was asked about. A comparison
+    that did not come to its end is never fine.
     """
     timed = [row for row in rows if row["metric"] == "time"]
     measured = [row for row in timed if row["base"] is not None]
@@ -195,7 +196,7 @@ def exit_code(rows: Sequence[dict[str, Any]], status: str, *, effect: float) -> 
     if any(row["verdict"] == REGRESSED for row in rows):
         return 1
     resolved = sum(row["verdict"] != INSUFFICIENT or rules_out(row, effect) for row in measured)
-    return 0 if status == "valid" and resolved >= RESOLVED_SHARE * len(measured) else 3
+    return 0 if complete and status == "valid" and resolved >= RESOLVED_SHARE * len(measured) else 3
 
 
 def rules_out(row: Mapping[str, Any], effect: float) -> bool:

@@ -31,7 +31,7 @@ BYTE_STEPS = ((2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"))
 
 @dataclass(frozen=True)
 class Line:
-    """One case and metric as text; ``row`` is what it was made from."""
+    """One case and metric as text, with what ``--explain`` found of it; ``row`` is what it was made from."""
 
     verdict: str
     case: str
@@ -41,6 +41,7 @@ class Line:
     visible: str
     p: str
     reason: str
+    explained: tuple[str, ...]
     row: Row
 
 
@@ -121,6 +122,7 @@ def line(row: Row, controls: Row) -> Line:
         visible=percent(row["smallest_effect"]) if sampled else "-",
         p="-" if row["p_adjusted"] is None else f"{row['p_adjusted']:.1g}",
         reason="" if verdict == NOT_CLAIMABLE else " ".join(str(row["reason"] or "").split()),
+        explained=() if verdict == NOT_CLAIMABLE else tuple(_explained(row)),
         row=row,
     )
 
@@ -164,6 +166,16 @@ def share(fraction: float) -> str:
 def median(values: Sequence[float]) -> float:
     """Middle value, the lower of two: a value that one of the cases has."""
     return sorted(values)[(len(values) - 1) // 2]
+
+
+def _explained(row: Row) -> Iterator[str]:
+    """Yield why a case is slower, where that was asked for, and how far each of its tasks moved."""
+    found = row["explanation"]
+    if found:
+        yield str(found["reading"])
+        if found["tasks"]:
+            ratios = (f"{entry['task']} {times(entry['ratio'])}" for entry in found["tasks"])
+            yield f"by task: {', '.join(ratios)}"
 
 
 def _section(record: Record, metric: str) -> Section:

@@ -33,23 +33,43 @@ class Tier:
     """What it may take for 200 cases on two cores, once the builds are compiled and certified."""
 
 
-TIERS = {
-    tier.name: tier
-    for tier in (
-        Tier("quick", "claims of 10 % and more", 0.10, 8, 12, 0.05, 10, 0.10, 0.03, 0, 4),
-        Tier(
-            "standard",
-            "claims of 5 %, and of 2 % where pairs are steady",
-            0.05,
-            8,
-            24,
-            0.1,
-            12,
-            EQUIVALENCE,
-            0.0,
-            7,
-            15,
-        ),
-        Tier("deep", "claims of 2 %", 0.02, 8, 40, 0.2, 16, EQUIVALENCE, 0.0, 8, 45),
-    )
-}
+QUICK = Tier(
+    name="quick",
+    about="claims of 10 % and more",
+    effect=0.10,
+    screen_blocks=8,
+    confirm_blocks=12,
+    case_seconds=0.05,
+    quads=10,
+    gate=0.10,
+    least_margin=0.03,
+    compile_pairs=0,
+    minutes=4,
+)
+STANDARD = Tier(
+    name="standard",
+    about="claims of 5 %, and of 2 % where pairs are steady",
+    effect=0.05,
+    screen_blocks=8,
+    confirm_blocks=24,
+    case_seconds=0.1,
+    quads=12,
+    gate=EQUIVALENCE,
+    least_margin=0.0,
+    compile_pairs=7,
+    minutes=15,
+)
+DEEP = Tier(
+    name="deep",
+    about="claims of 2 %",
+    effect=0.02,
+    screen_blocks=8,
+    confirm_blocks=40,
+    case_seconds=0.2,
+    quads=16,
+    gate=EQUIVALENCE,
+    least_margin=0.0,
+    compile_pairs=8,
+    minutes=45,
+)
+TIERS = {tier.name: tier for tier in (QUICK, STANDARD, DEEP)}

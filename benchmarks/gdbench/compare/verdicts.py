@@ -155,7 +155,8 @@ def controls(canaries: Sequence[Finding], spike: Finding) -> Controls:
     not found.
     """
     verdicts = [canary.verdict for canary in canaries]
-    if not verdicts or BROKEN in verdicts or MISSING in verdicts:
+    unknown = any(math.isnan(canary.ratio) for canary in canaries)
+    if not verdicts or unknown or BROKEN in verdicts or MISSING in verdicts:
         return Controls("invalid", "no canary" if not verdicts else "a canary could not be measured")
     alarmed = [canary.ratio for canary in canaries if canary.verdict in (REGRESSED, IMPROVED)]
     if alarmed:

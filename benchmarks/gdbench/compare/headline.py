@@ -1,0 +1,189 @@
+"""The headline of a comparison: how it ended, what it found, and what of that can be believed."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from gdbench.compare.tables import (
+    METRICS,
+    Record,
+    Row,
+    amount,
+    case_name,
+    claim,
+    count,
+    of_metric,
+    ratio_text,
+    share,
+    sort,
+)
+from gdbench.compare.verdicts import BROKEN, IMPROVED, INSUFFICIENT, MISSING, REGRESSED, UNCHANGED
+
+NOT_ENOUGH_EVIDENCE = 3
+"""Exit code of a comparison that resolved too few of its cases."""
+WORDS = {
+    (BROKEN, "time"): ("is broken", "are broken"),
+    (BROKEN, "compile"): ("cannot be compiled", "cannot be compiled"),
+    (BROKEN, "memory"): ("is broken", "are broken"),
+    (REGRESSED, "time"): ("is slower", "are slower"),
+    (REGRESSED, "compile"): ("compiles more slowly", "compile more slowly"),
+    (REGRESSED, "memory"): ("allocates more", "allocate more"),
+    (IMPROVED, "time"): ("is faster", "are faster"),
+    (IMPROVED, "compile"): ("compiles faster", "compile faster"),
+    (IMPROVED, "memory"): ("allocates less", "allocate less"),
+}
+"""What a verdict means for a metric, said of one case and of several."""
+UNTIMED = {"memory": "memory", "compile": "compile time"}
+"""Metrics that are not measured in the blocks to which the controls belong, in words."""
+MOST_REASONS = 5
+APART = re.compile(r"(?<=interval differs by )\d+\.\d+(?= percentage points)")
+"""The number in what ``verdicts`` says of two intervals that disagree: no reason of its own."""
+
+
+def headline(record: Record) -> str:
+    """Return the answer in one line, such as ``1 of 180 cases is slower: ..., 1.24x (1.21 to 1.27)``."""
+    timed = any(row["base"] is not None for row in of_metric(record, "time"))
+    return " ".join([*_ending(record), *_answer(record)] if timed else _nothing(record))
+
+
+def changes(record: Record, verdict: str) -> Iterator[str]:
+    """Yield a sentence per metric that has cases with the verdict, naming the one that moved most."""
+    controls = record["controls"]
+    for metric in METRICS:
+        rows = of_metric(record, metric)
+        found = [row for row in sort(rows, controls) if claim(row, controls) == verdict]
+        if found:
+            first = found[0]
+            told = _reason(first) if verdict == BROKEN else _change(first)
+            such = "" if len(found) == 1 else ", such as" if verdict == BROKEN else ", most of all"
+            does = f"{WORDS[verdict, metric][len(found) > 1]}{such or ':'}"
+            yield f"{part(len(found), len(rows))} {does} {case_name(first)}, {_sentence(told)}"
+
+
+def reasons(rows: Sequence[Row]) -> list[str]:
+    """Write how many cases have each reason, the commonest first; those that differ in a measured number are one."""
+    alike: dict[str, list[str]] = {}
+    for row in rows:
+        alike.setdefault(APART.sub("", _reason(row)), []).append(_reason(row))
+    groups = sorted(alike.values(), key=len, reverse=True)
+    more = sum(map(len, groups[MOST_REASONS:]))
+    told = [f"{count(len(group), 'case')} ({_common(group).rstrip('.')})" for group in groups[:MOST_REASONS]]
+    return [*told, f"{count(more, 'case')} for other reasons"] if more else told
+
+
+def main_rows(record: Record) -> list[Row]:
+    """Rows of the first metric that was compared: each case once."""
+    return next((rows for metric in METRICS if (rows := of_metric(record, metric))), [])
+
+
+def part(some: int, whole: int) -> str:
+    """Write how many of all cases: ``1 of 180 cases``."""
+    return f"{some:,} of {count(whole, 'case')}"
+
+
+def band(record: Record) -> str:
+    """Write how far a ratio may be from 1 and still be unchanged."""
+    return share(record["settings"]["equivalence"])
+
+
+def capital(text: str) -> str:
+    """Return a text with a capital first letter; the rest stays as it is."""
+    return text[:1].upper() + text[1:]
+
+
+def _ending(record: Record) -> Iterator[str]:
+    """Say how far a run got that did not come to its end."""
+    if not record["complete"]:
+        yield _sentence(capital(_stopped(record)))
+    elif record["progress"]:
+        yield f"{capital(record['progress'])}, after all verdicts were reached."
+
+
+def _stopped(record: Record) -> str:
+    return str(record["progress"] or "stopped early")
+
+
+def _answer(record: Record) -> list[str]:
+    status, reason = record["controls"]["status"], record["controls"]["reason"]
+    broken, slower = list(changes(record, BROKEN)), list(changes(record, REGRESSED))
+    if status == "invalid":
+        why = _sentence(reason or "identical code was found to differ")
+        advice = "No verdict on times can be believed: run it again on a quieter machine."
+        return [f"INVALID: {why} {advice}", *broken, *_standing(record, slower)]
+    if status == "underpowered":
+        return [*broken, *slower, _underpowered(record)]
+    return [*broken, *slower] or [_no_regression(record)]
+
+
+def _standing(record: Record, slower: list[str]) -> Iterator[str]:
+    """Say what an invalid run still proves: what was not measured in the blocks to which the controls belong."""
+    names = _untimed(record)
+    if names:
+        yield f"Verdicts on {names} stand, since they do not come from the timed blocks."
+        yield from slower or ["No regression there."]
+
+
+def _underpowered(record: Record) -> str:
+    if record["complete"]:
+        why = _sentence(record["controls"]["reason"] or "the planted slowdown was not found")
+        return f"UNDERPOWERED: {why} No case can be called unchanged: measure longer with --deep."
+    unknown = "call any case unchanged" if record["settings"]["confirm_blocks"] else "judge any time"
+    return f"Too early to {unknown}: run it again, to its end."
+
+
+def _nothing(record: Record) -> Iterator[str]:
+    """Say that no time was compared at all, and why; what else is known stands beside it."""
+    rows = of_metric(record, "time")
+    names = _untimed(record)
+    lead = f"Nothing was measured but {names}" if names else "Nothing was measured"
+    if not record["complete"]:
+        yield _sentence(f"{lead}: {_stopped(record)}")
+        yield from changes(record, BROKEN)
+    elif rows:
+        yield f"{lead}: {'; '.join(reasons(rows))}."
+    else:
+        yield f"{lead}: no case was chosen. Widen the filters."
+    yield from changes(record, REGRESSED)
+
+
+def _untimed(record: Record) -> str:
+    return " and ".join(words for metric, words in UNTIMED.items() if of_metric(record, metric))
+
+
+def _change(row: Row) -> str:
+    """Write the ratio, or both values where base is nothing."""
+    if row["ratio"] is not None:
+        return ratio_text(row)
+    return f"{amount(row['base'], row['unit'])} to {amount(row['head'], row['unit'])}"
+
+
+def _no_regression(record: Record) -> str:
+    """Say how many cases are resolved; without enough of them, that is the headline."""
+    rows = main_rows(record)
+    tally = Counter(claim(row, record["controls"]) for row in rows)
+    told = [f"{tally[UNCHANGED]:,} of {count(len(rows), 'case')} unchanged within {band(record)}"]
+    told += [f"{tally[IMPROVED]:,} faster"] if tally[IMPROVED] else []
+    told += [f"{tally[INSUFFICIENT]:,} without enough evidence"] if tally[INSUFFICIENT] else []
+    told += [f"{tally[MISSING]:,} missing"] if tally[MISSING] else []
+    lead = "No regression"
+    if not record["complete"]:
+        lead = "No regression proven so far"
+    elif record["exit_code"] == NOT_ENOUGH_EVIDENCE:
+        lead = "Not enough evidence, and no regression proven"
+    return f"{lead}: {', '.join(told)}."
+
+
+def _common(texts: Sequence[str]) -> str:
+    """Write what texts say that differ in a number at most: the largest of them stands for all."""
+    numbers = [number for text in texts for number in APART.findall(text)]
+    return texts[0] if len(set(texts)) == 1 else APART.sub(f"up to {max(numbers, key=float)}", texts[0])
+
+
+def _reason(row: Row) -> str:
+    return " ".join(str(row["reason"] or "").split()) or str(row["verdict"]).lower()
+
+
+def _sentence(text: str) -> str:
+    return f"{text.strip().rstrip('.')}."
