@@ -9,7 +9,10 @@ from typing import Any
 import psutil
 import pytest
 
-from gdbench.compare.record import read_record
+from gdbench.cases import Case
+from gdbench.compare.planning import Rule
+from gdbench.compare.record import Measured, case_rows, read_record
+from gdbench.compare.tiers import QUICK
 
 from .helpers import ROOT, add_variant, copy_sources, finish, gdbench, start, wait_for
 
@@ -129,6 +132,22 @@ def test_every_block_is_a_raw_file_of_a_fresh_pair(trees: Path, record: dict[str
     assert len({block["hash_seed"] for block in blocks}) == len(blocks)
     assert not any(block["compiled_while_timed"] for block in blocks)
     assert len({tuple(block["core"]) for block in blocks}) == min(2, len(psutil.Process().cpu_affinity()))
+
+
+def test_the_verdicts_follow_from_the_raw_blocks_alone(trees: Path, record: dict[str, Any]) -> None:
+    raw = sorted((trees / "out" / "raw").iterdir())
+    stages = {
+        name: [json.loads(path.read_text(encoding="utf-8")) for path in raw if path.name.startswith(name)]
+        for name in ("screen", "confirm")
+    }
+    stored = [row for row in record["cases"] if row["metric"] == "time"]
+    cases = [{name: row[name] for name in ("case", *Case.__dataclass_fields__)} for row in stored]
+    settings = record["settings"]
+    rule = Rule(effect=settings["effect"], gate=QUICK.gate)
+    rows, controls, _ = case_rows(cases, Measured(**stages), margin=settings["margin"], rule=rule)
+    assert controls == record["controls"]["cases"]
+    for row, again in zip(stored, rows, strict=True):
+        assert row["verdict"] in ("BROKEN", "MISSING") or row == again
 
 
 def test_nothing_measured_is_exit_code_4(trees: Path) -> None:
