@@ -18,7 +18,7 @@ from selftest.edits import Edit, apply_all
 from selftest.journal import Journal
 from selftest.load import injected_load
 from selftest.mutants import EVERY, NATURAL, mutants, shares
-from selftest.report import write_report
+from selftest.report import claimed, write_report
 from selftest.repository import Repository
 from selftest.tree import name_of, plant_beside
 from selftest.truth import interval, log_ratio
@@ -276,3 +276,9 @@ def test_the_report_is_made_of_whatever_there_is(tmp_path: Path) -> None:
     assert "| proposed | none | none | 0 | none |" in text
     assert (tmp_path / "selftest.png").stat().st_size > 0
     assert json.loads(journal.path.read_text(encoding="utf-8").splitlines()[0])["key"] == "quick 0"
+
+
+def test_a_tier_is_held_to_the_goals_of_the_sizes_that_it_claims() -> None:
+    sizes = ["2 %", "5 %", "10 %", "25 % and more"]
+    assert [claimed(size, "quick") for size in sizes] == [False, False, True, True]
+    assert [claimed(size, "deep") for size in sizes] == [True, True, True, True]

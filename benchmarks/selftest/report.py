@@ -6,6 +6,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from gdbench.compare.tiers import TIERS
 from gdbench.storage import write_text
 from selftest import documents, generated, histories, planted, rivals, unchanged
 from selftest.journal import Journal
@@ -143,7 +144,7 @@ def _power_of(journal: Journal, tier: str) -> str:
             f"at most {row.largest_sd:.1%}",
             _of(row.found),
             _percent(row.found.share),
-            _percent(row.wanted_power),
+            _percent(row.wanted_power) if claimed(row.size, tier) else "no claim",
             _of(row.unchanged),
             _percent(row.allowed_unchanged),
         ]
@@ -160,6 +161,11 @@ def _power_of(journal: Journal, tier: str) -> str:
         f"(upper bound {_percent(rate.upper)}). Invalid: {_of(invalid)} runs, whose planted cases count as not found.\n"
     )
     return _section(f"Planted slowdowns, tier {tier}", _table(head, rows) + text)
+
+
+def claimed(size: str, tier: str) -> bool:
+    """Whether a tier is made to find slowdowns of a size such as ``5 %`` or ``25 % and more``."""
+    return float(size.split()[0]) >= 100 * TIERS[tier].effect
 
 
 def _documents(journal: Journal) -> str:
