@@ -10,8 +10,9 @@ from matplotlib.figure import Figure
 from gdbench.storage import replacing
 from selftest.scoring import REGRESSED, UNCHANGED, Planted, Rate
 
-COLOURS = {REGRESSED: "#1b7f4b", UNCHANGED: "#b3261e"}
-OTHER = "#8a8a8a"
+FOUND, MISSED, UNKNOWN = "#1b7f4b", "#b3261e", "#8a8a8a"
+SLOWDOWNS, SPREADS = (1, 2, 5, 10, 25, 50, 100), (0.5, 1, 2, 4, 8, 16)
+"""Ticks in per cent; those beyond the data are left out."""
 SIZE_INCHES = (11.0, 4.2)
 DOTS_PER_INCH = 120
 
@@ -40,15 +41,19 @@ def draw(path: Path, rates: Mapping[str, Rate], cases: Sequence[Planted]) -> Non
 
 def _planted(axes, cases: Sequence[Planted]) -> None:
     sized = [case for case in cases if case.size is not None and case.pair_sd]
-    for label, chosen in (
-        ("found", [case for case in sized if case.verdict == REGRESSED]),
-        ("not enough evidence", [case for case in sized if case.verdict not in COLOURS]),
-        ("called unchanged", [case for case in sized if case.verdict == UNCHANGED]),
+    for label, colour, chosen in (
+        ("found", FOUND, [case for case in sized if case.verdict == REGRESSED]),
+        ("not enough evidence", UNKNOWN, [case for case in sized if case.verdict not in (REGRESSED, UNCHANGED)]),
+        ("called unchanged", MISSED, [case for case in sized if case.verdict == UNCHANGED]),
     ):
-        colour = COLOURS[chosen[0].verdict] if chosen and chosen[0].verdict in COLOURS else OTHER
         x, y = [100 * (case.truth - 1) for case in chosen], [100 * case.pair_sd for case in chosen]
         axes.plot(x, y, "o", color=colour, label=f"{label} ({len(chosen)})")
     axes.set(xlabel="true slowdown, %", ylabel="spread of pairs (sd), %", title="Planted slowdowns")
     if sized:
         axes.set(xscale="log", yscale="log")
+        for axis, ticks in ((axes.xaxis, SLOWDOWNS), (axes.yaxis, SPREADS)):
+            low, high = axis.get_view_interval()
+            axis.set_ticks([tick for tick in ticks if low <= tick <= high], minor=False)
+            axis.set_ticks([], minor=True)
+            axis.set_major_formatter("{x:g}")
         axes.legend()
