@@ -12,6 +12,7 @@ import pytest
 from gdbench.compare import calibration
 from gdbench.compare.calibration import Stored, bias_spread, margin_from, smallest_effects
 from gdbench.compare.record import read_record
+from gdbench.compare.tiers import QUICK
 
 from .helpers import gdbench
 
@@ -61,8 +62,9 @@ def test_a_comparison_uses_what_was_stored(calibrated: Any, stored: dict[str, An
     answer = run(cwd, "compare", "buffered", "vectorized", "--quick", *PART[:-2], "--output", "out")
     record = read_record(cwd / "out")
     assert answer.returncode == record["exit_code"]
-    assert record["settings"]["margin"] == stored["margin"]
-    assert record["settings"]["margin_source"] == f"calibration of {stored['date'][:10]}"
+    assert record["settings"]["margin"] == max(stored["margin"], QUICK.least_margin)
+    expected = "tier quick" if stored["margin"] < QUICK.least_margin else f"calibration of {stored['date'][:10]}"
+    assert record["settings"]["margin_source"] == expected
 
 
 def test_too_few_blocks_are_refused(tmp_path: Path) -> None:

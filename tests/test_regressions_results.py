@@ -1,6 +1,8 @@
 """`gdbench regressions` reads what asv wrote, names the commit, and says plainly when it cannot."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -169,12 +171,23 @@ def test_the_folder_of_results_is_that_of_asvs_configuration(tmp_path: Path) -> 
         results_folder(tmp_path)
 
 
+BENCHMARKS = """
+import json
+from suite import experiments
+found = {name: value.params for name, value in vars(experiments).items() if hasattr(value, "params")}
+print(json.dumps({f"experiments.{name}.time_task": [[repr(v) for v in axis] for axis in axes]
+                  for name, axes in found.items()}))
+"""
+"""Names and parameters as asv finds them, whose names for values are their ``repr``."""
+
+
 def test_every_benchmark_of_the_suite_is_a_case_of_the_grid() -> None:
-    names = json.loads((ROOT / RESULTS / "benchmarks.json").read_text(encoding="utf-8"))
-    names.pop("version")
+    command = [sys.executable, "-c", BENCHMARKS]
+    found = subprocess.run(command, cwd=ROOT / "benchmarks", capture_output=True, text=True, check=True)
+    names = json.loads(found.stdout)
     assert names
-    for name, benchmark in names.items():
-        case = case_of(name, [axis[0] for axis in benchmark["params"]])
+    for name, axes in names.items():
+        case = case_of(name, [axis[0] for axis in axes])
         assert case is not None
         assert f"{case.network}_{case.dataset}" == name.split(".")[1]
     assert case_of("other.time_task", []) is None

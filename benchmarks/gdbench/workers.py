@@ -112,7 +112,8 @@ def start(
 def _interrupts_put_off() -> Iterator[list[int]]:
     """Collect Ctrl-C meanwhile: in the midst of a start it would leave a process that nobody knows, so nobody ends."""
     found: list[int] = []
-    if threading.current_thread() is not threading.main_thread():  # others never see signals
+    elsewhere = threading.current_thread() is not threading.main_thread()  # others never see signals
+    if elsewhere or signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # nor does what runs under nohup
         yield found
         return
     handler = signal.signal(signal.SIGINT, lambda number, _frame: found.append(number))

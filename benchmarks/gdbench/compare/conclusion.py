@@ -100,7 +100,7 @@ def _settings(session: Session, stored: calibration.Stored | None, margin: float
         "case_seconds": tier.case_seconds,
         "quads": tier.quads,
         "margin": margin,
-        "margin_source": calibration.source(stored),
+        "margin_source": calibration.source(stored) if margin > tier.least_margin else f"tier {tier.name}",
         "seed": session.setting.seed,
         "seconds": monotonic() - session.begun,
     }
