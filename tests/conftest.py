@@ -4,15 +4,23 @@ Parameters come from the registry and from ``kernels.network``, so that a new va
 output and loss pair is tested without a change here.
 """
 
+import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
 import kernels
 from kernels.contract import Array
 from kernels.network import HIDDEN, OUTPUT_LOSSES
 
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+BROWSER_ARGUMENTS = [
+    *("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"),
+    *("--disable-sync", "--no-first-run"),
+]
 HIDDEN_SIZES = ((), (4,), (4, 3), (3, 4, 2))
 
 
@@ -90,3 +98,15 @@ def problem_of():
 def kink_distance():
     """Distance of a ``Problem`` from the nearest kink of a relu."""
     return find_kink_distance
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A real browser, for the tests that look at pages."""
+    path = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if path is None:
+        pytest.skip("no browser is installed: install Debian's package chromium to look at the page")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=path, headless=True, args=BROWSER_ARGUMENTS)
+        yield chromium
+        chromium.close()

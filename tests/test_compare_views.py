@@ -2,13 +2,12 @@
 
 import json
 import re
-import shutil
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 from rich.console import Console
 
 from gdbench.cli.compare import command
@@ -20,7 +19,7 @@ from gdbench.compare.tables import NOT_CLAIMABLE, ORDER, case_name, percent, rat
 from gdbench.compare.verdicts import BROKEN, IMPROVED, INSUFFICIENT, MISSING, REGRESSED, UNCHANGED
 
 from .comparison_records import BASE_BYTES, cases, explained, make, with_compile, with_memory
-from .test_page import BROWSER_ARGUMENTS, BROWSERS, Elements
+from .test_page import Elements
 
 HOSTILE = "</script><b id=broken>@someone |`*_x_*`\n# title"
 READING = "more work: 1.25x the instructions; of <b>the</b> tasks gradient became slowest"
@@ -338,17 +337,6 @@ def test_the_page_holds_the_numbers_of_the_record(mixed):
     ratios = sorted(row["ratio"] for row in mixed["cases"] if row["ratio"] is not None)
     assert sorted(value for value in found["ratio"] if value is not None) == pytest.approx(ratios, rel=1e-3)
     assert len(found["ratio"]) == len(mixed["cases"])
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    path = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if path is None:
-        pytest.skip("no browser is installed: install Debian's package chromium to look at the page")
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=path, headless=True, args=BROWSER_ARGUMENTS)
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture

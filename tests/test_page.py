@@ -14,17 +14,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from gdbench import markdown, page, records, results, units, variants
 from gdbench.summary import summarise
 
 HOSTILE = "</script><b id=broken>&'\""
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-BROWSER_ARGUMENTS = [
-    *("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"),
-    *("--disable-sync", "--no-first-run"),
-]
 RUN = ["run", "--profile", "smoke", "--network", "logistic", "--batch-size", "1,32", "--dtype", "float32,float64"]
 OURS = ["reference", "vectorized", "buffered", "jit"]
 PEERS = [name for name in (*variants.names(), *variants.unavailable()) if variants.is_peer(name)][:2]
@@ -222,17 +217,6 @@ def test_page_says_how_sure_its_intervals_are(run):
 def test_page_of_a_run_without_times_says_how_to_go_on(run):
     nothing = replace(changed(run, run.plan, run.samples[:0], run.certificates), environment={})
     assert "32 of 32 cases are not measured yet: continue with gdbench run --resume." in page.render(nothing)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    path = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if path is None:
-        pytest.skip("no browser is installed: install Debian's package chromium to look at the page")
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=path, headless=True, args=BROWSER_ARGUMENTS)
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture
