@@ -154,12 +154,12 @@ def load(name: str, dtype: npt.DTypeLike = np.float64) -> Dataset:
     if name not in REAL:
         recipe = synthetic.parse(_known(name))
         X, Y = recipe.make()
-        digest = _digest(X, Y)
+        digest = sha256_of(X, Y)
         kind, scaling, origin = recipe.kind, "by recipe", f"synthetic, seed {recipe.seed}"
     else:
         source = REAL[name]
         raw, target = _cached(name, source)
-        X = raw / source.divisor if source.divisor else _standardised(raw)
+        X = raw / source.divisor if source.divisor else standardised(raw)
         Y = _encoded(target, source.classes)
         digest, kind = source.sha256, "classification" if source.classes else "regression"
         scaling, origin = source.scaling, source.origin
@@ -190,10 +190,10 @@ def _cached(name: str, source: Source) -> tuple[Values, Values]:
     path = cache_folder() / f"{name}.npy"
     values = _read_cache(path)
     n, d, _ = source.shape
-    if values is None or values.shape != (n, d + 1) or _digest(values) != source.sha256:
+    if values is None or values.shape != (n, d + 1) or sha256_of(values) != source.sha256:
         X, target = source.read()
         values = np.column_stack([X, target])
-        if _digest(values) != source.sha256:
+        if sha256_of(values) != source.sha256:
             raise InputError(
                 f"the installed package ships other values of {name} than this suite was made with: "
                 f"install the versions in pyproject.toml or measure one of {choices(set(names()) - {name})}"
@@ -210,19 +210,29 @@ def _read_cache(path: Path) -> Values | None:
         return None
 
 
-def _digest(*arrays: Values) -> str:
+def sha256_of(*arrays: Values) -> str:
+    """Return the SHA-256 (hexadecimal) of the values of arrays, one after the other, as little-endian float64."""
     digest = hashlib.sha256()
     for values in arrays:
         digest.update(np.ascontiguousarray(values, "<f8").tobytes())
     return digest.hexdigest()
 
 
-def _standardised(values: Values) -> Values:
-    spread = values.std(axis=0)
-    return np.asarray((values - values.mean(axis=0)) / np.where(spread > 0, spread, 1))
+def standardised(values: Values) -> Values:
+    """Return the values (n, c) with mean 0 and variance 1 by column; constant columns become zeros."""
+    exponent = np.frexp(np.abs(values).max(axis=0))[1]
+    values = np.ldexp(values, -exponent)  # exact, and the squares of huge or tiny values stay in range
+    varies = values.max(axis=0) > values.min(axis=0)
+    spread = np.where(varies, values.std(axis=0), 1)
+    return np.where(varies, (values - values.mean(axis=0)) / spread, 0)  # 0.1 is not quite the mean of many 0.1
 
 
 def _encoded(target: Values, classes: int | None) -> Values:
     if classes is None:
-        return _standardised(target[:, None])
-    return target[:, None] if classes == 2 else np.eye(classes)[target.astype(int)]
+        return standardised(target[:, None])
+    return one_hot(target, classes)
+
+
+def one_hot(labels: npt.NDArray[np.number], classes: int) -> Values:
+    """Return labels (n,) from 0 to classes - 1 as (n, classes) of 0 and 1; two classes as one column."""
+    return labels[:, None].astype(float) if classes == 2 else np.eye(classes)[labels.astype(int)]

@@ -79,7 +79,8 @@ def check_same_machine(stored: dict[str, Any], found: dict[str, Any]) -> None:
 
 def one_line(environment: dict[str, Any]) -> str:
     """Describe the machine in a line for the heads of reports."""
-    blas = ", ".join(sorted({f"{pool['internal_api']} {pool['version']}" for pool in environment["blas"]}))
+    found = {f"{pool['internal_api']} {pool['version']}" for pool in environment["blas"] if pool["version"]}
+    blas = ", ".join(sorted(found)) or "BLAS unknown"  # pools of OpenMP have no version
     versions = environment["versions"]
     return (
         f"{environment['cpu']}, {environment['logical_cores']} logical cores, {environment['system']}, "

@@ -1,4 +1,4 @@
-"""Measures how the verdicts of ``gdbench compare`` and ``gdbench regressions`` fare on this machine."""
+"""Measures how ``gdbench compare``, ``regressions`` and ``pick`` fare where the truth is known."""
 
 from __future__ import annotations
 
@@ -12,31 +12,57 @@ if __name__ == "__main__":  # a script: its own folder is no package
 
 import click
 
-from selftest import documents, histories, planted, rivals, unchanged
+from selftest import (
+    documents,
+    histories,
+    pick_empirical_study,
+    pick_exact_study,
+    pick_report,
+    planted,
+    rivals,
+    unchanged,
+)
 from selftest.context import Context
+from selftest.pick_cells import CELLS
+from selftest.pick_family import FAMILY
+from selftest.pick_findings import PICK_FOLDER
 from selftest.report import write_report
 from selftest.tree import ROOT
 
-PARTS = ("unchanged", "rivals", "planted", "documentation", "history", "report")
+VERDICTS = ("unchanged", "rivals", "planted", "documentation", "history")
+PICKS = ("oracles", "empirical")
+TIERS_OF = {False: ("quick", "standard", "deep"), True: ("quick", "standard", "thorough")}
+"""Of verdicts, and of picks."""
+NAMES_OF = {"oracles": tuple(FAMILY), "empirical": tuple(CELLS)}
+PARTS = (*VERDICTS, *PICKS, "report")
 EXAMPLES = """
 \b
 Examples:
   python benchmarks/selftest/run.py unchanged rivals
   python benchmarks/selftest/run.py planted --kind natural --tier standard
+  python benchmarks/selftest/run.py oracles --seeds 2 --only digits --folder /tmp/oracles
   python benchmarks/selftest/run.py report
 """
 
 
 @click.command(epilog=EXAMPLES)
 @click.argument("parts", nargs=-1, required=True, type=click.Choice(PARTS))
-@click.option("--folder", type=click.Path(path_type=Path), default=ROOT / "reports" / "selftest", help="Findings.")
+@click.option(
+    "--folder",
+    type=click.Path(path_type=Path),
+    help="Findings; reports/pick-selftest for oracles and empirical, else reports/selftest.",
+)
 @click.option(
     "--scratch",
     type=click.Path(path_type=Path),
     default=Path(tempfile.gettempdir(), "gdbench-selftest"),
     help="Clones and compiled code; may be deleted, but a test that goes on needs it.",
 )
-@click.option("--tier", type=click.Choice(["quick", "standard", "deep"]), default="quick", show_default=True)
+@click.option(
+    "--tier",
+    type=click.Choice(["quick", "standard", "deep", "thorough"]),
+    help="Quick for verdicts, which have no thorough one; standard for picks, which have no deep one.",
+)
 @click.option("--runs", default=10, show_default=True, help="Suite runs of unchanged.")
 @click.option("--pairs", default=5, show_default=True, help="Comparisons by each other tool.")
 @click.option("--commits", default=10, show_default=True, help="Documentation-only commits.")
@@ -46,11 +72,17 @@ Examples:
 )
 @click.option("--older-numpy", default=histories.OLD_NUMPY, show_default=True, help="Before the bump of the history.")
 @click.option("--seed", default=0, show_default=True)
+@click.option("--seeds", default=5, show_default=True, help="Searches of each problem by oracles.")
+@click.option("--only", multiple=True, metavar="NAME", help="Problems of oracles, cells of empirical; all.")
+@click.option(
+    "--stage", "stages", multiple=True, type=click.Choice(pick_empirical_study.STAGES), help="Of empirical; all."
+)
+@click.option("--workers", default=2, show_default=True, help="Processes of oracles and empirical.")
 def main(
     parts: tuple[str, ...],
-    folder: Path,
+    folder: Path | None,
     scratch: Path,
-    tier: str,
+    tier: str | None,
     runs: int,
     pairs: int,
     commits: int,
@@ -58,20 +90,47 @@ def main(
     kinds: tuple[str, ...],
     older_numpy: str,
     seed: int,
+    seeds: int,
+    only: tuple[str, ...],
+    stages: tuple[str, ...],
+    workers: int,
 ) -> None:
     """Measure PARTS one after another; what has been measured already is not measured again."""
-    context = Context(scratch.resolve(), folder.resolve(), seed, tier, lambda text: click.echo(text, err=True))
+
+    def say(text: str) -> None:
+        click.echo(text, err=True)
+
+    _check(parts, tier, only)
+    own = folder.resolve() if folder else None
+    verdicts = Context(scratch.resolve(), own or ROOT / "reports" / "selftest", seed, tier or "quick", say)
+    picks = Context(scratch.resolve(), own or PICK_FOLDER, seed, tier or "standard", click.echo)
     steps = {
-        "unchanged": lambda: unchanged.measure(context, runs),
-        "rivals": lambda: rivals.measure(context, pairs),
-        "planted": lambda: planted.measure(context, kinds or ("shares", "natural"), processes),
-        "documentation": lambda: documents.measure(context, commits),
-        "history": lambda: histories.measure(context, older_numpy),
+        "unchanged": lambda: unchanged.measure(verdicts, runs),
+        "rivals": lambda: rivals.measure(verdicts, pairs),
+        "planted": lambda: planted.measure(verdicts, kinds or ("shares", "natural"), processes),
+        "documentation": lambda: documents.measure(verdicts, commits),
+        "history": lambda: histories.measure(verdicts, older_numpy),
+        "oracles": lambda: pick_exact_study.measure(picks, range(seed, seed + seeds), only, workers),
+        "empirical": lambda: pick_empirical_study.measure(picks, stages, only, workers),
         "report": lambda: None,
     }
     for part in parts:
         steps[part]()
-        context.say(f"report: {write_report(context.folder)}")
+        if part in VERDICTS or (part == "report" and not (own and pick_report.measured(own))):
+            verdicts.say(f"report: {write_report(verdicts.folder)}")
+        if part in PICKS or (part == "report" and pick_report.measured(picks.folder)):
+            picks.say(f"report: {pick_report.write_report(picks.folder)}")
+
+
+def _check(parts: tuple[str, ...], tier: str | None, only: tuple[str, ...]) -> None:
+    """Refuse what the parts do not know, before anything is measured."""
+    for part in parts:
+        tiers, names = TIERS_OF[part in PICKS], NAMES_OF.get(part, ())
+        if part != "report" and tier is not None and tier not in tiers:
+            raise click.BadParameter(f"{part} has no tier {tier}: choose {', '.join(tiers)}", param_hint="--tier")
+        unknown = [name for name in only if name not in names]
+        if part in NAMES_OF and unknown:
+            raise click.BadParameter(f"{part} has no {unknown[0]}: choose {', '.join(names)}", param_hint="--only")
 
 
 if __name__ == "__main__":

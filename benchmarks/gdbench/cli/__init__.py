@@ -12,7 +12,7 @@ import click
 
 from gdbench import check_kernels
 
-COMMANDS = ("list", "check", "run", "train", "report", "compare", "calibrate", "regressions")
+COMMANDS = ("list", "check", "run", "train", "report", "compare", "calibrate", "regressions", "pick")
 """One module of this folder each; a module is imported only when its command is asked for."""
 
 

@@ -1,8 +1,7 @@
 """One side of a live pair: ``DESCRIPTOR`` names the connection over which it is asked, and answers.
 
 It runs the kernels of one side, of any commit, so it asks nothing of them but the contract: ``kernels.Network``,
-``kernels.get`` and the four functions. Of the instrument it has only the controls. A question is a pair of a method's
-name and its arguments; an answer is a pair of a kind, ``value`` or ``error``, and what belongs to it.
+``kernels.get`` and the four functions. Of the instrument it has only the controls and ``answers``, which says how.
 """
 
 from __future__ import annotations
@@ -22,6 +21,7 @@ from typing import Any
 import numpy as np
 
 import kernels
+from gdbench.answers import serve
 from gdbench.compare import controls
 
 ALIGNMENT_BYTES = 64
@@ -200,20 +200,5 @@ def _compiled() -> int:
     return sum(len(value.signatures) for value in found.values())
 
 
-def serve(connection: Connection) -> None:
-    """Answer until the other end is closed."""
-    worker = Worker()
-    while True:
-        try:
-            name, arguments, options = connection.recv()
-        except EOFError:
-            return
-        try:
-            answer = "value", getattr(worker, name)(*arguments, **options)
-        except Exception as error:
-            answer = "error", (type(error).__name__, str(error))
-        connection.send(answer)
-
-
 if __name__ == "__main__":
-    serve(Connection(int(sys.argv[1])))
+    serve(Connection(int(sys.argv[1])), Worker())

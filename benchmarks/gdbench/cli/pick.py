@@ -1,0 +1,133 @@
+"""``gdbench pick``: the batch size to use, for your data, your network and this machine."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+from click.core import ParameterSource
+
+from gdbench import datasets
+from gdbench.cli import pick_show
+from gdbench.cli.console import KERNEL_WRONG, audience, fail, write_json
+from gdbench.cli.pick_options import PAIRS, all_options, amounts_of, question_of
+from gdbench.pick.journal import Journal, default_folder
+from gdbench.pick.progress import Clock
+from gdbench.pick.record import read_record
+from gdbench.pick.replan import CHANGEABLE, MOST_SECONDS, ask_again
+from gdbench.pick.runners import Runner, cluster, processes
+from gdbench.pick.session import Session
+from gdbench.pick.views import write_views
+from gdbench.run import new_folder
+from gdbench.storage import check_writable
+from kernels import InputError
+from kernels.errors import choices
+
+EXAMPLES = f"""
+Time to a target loss is the number of steps to it, which data and network decide, times the seconds of a step,
+which variant and machine decide. Both are measured, and the answer says which batch size to use, how sure that is,
+what it ties with and why.
+
+\b
+Examples:
+  gdbench pick --dataset mnist5k --network mlp --hidden 128
+  gdbench pick houses.parquet --target price --network mlp --hidden 64,32 --activation relu
+  gdbench pick --dataset digits --network softmax --tier quick --current 512
+  gdbench pick flowers.csv --target species --network softmax --validation 0.2 --budget 2m
+  gdbench pick --replan picks/2026-01-31-digits-softmax --variant vectorized
+
+Files: .npz, .npy, .csv, .parquet. Data sets: {choices(datasets.names())}.
+Outputs and losses of mlp: {PAIRS}.
+
+\b
+Exit codes: 0 answered; 2 wrong usage or unreadable input; 3 not enough evidence: the target was not
+reached or the budget was too small; 4 a kernel is wrong or nothing was measured; 130 stopped by
+Ctrl-C, with the best answer so far.
+"""
+RENAMED = {"memory_limit": "memory_bytes"}
+"""Options whose setting has another name."""
+FREE = ("replan", "file", "output", "json_path")
+"""Options that go with --replan, beside the settings that can be changed."""
+
+
+@click.command("pick", epilog=EXAMPLES)
+@all_options
+@click.pass_context
+def command(context: click.Context, /, *, json_path: str | None, output: str | None, **options: Any) -> int:
+    """Find the batch size with which training reaches a loss soonest, for FILE or a data set, on this machine."""
+    with _enough_memory(), pick_show.interrupts():
+        work = _search if options["replan"] is None else partial(_replan, context)
+        folder = Path(output) if output else None
+        if folder is not None:
+            check_writable(folder)
+        session = work(json_path, folder, options)
+        record = session.record(shlex.join(["gdbench", *sys.argv[1:]]))
+        pick_show.show(record, audience(json_path))
+        write_json(json_path, record)  # before the files: what took minutes is told even if their disk is full
+        files = write_views(record, folder or _new_folder(session))
+    pick_show.show_files(files, audience(json_path))
+    if session.fault:
+        fail(session.fault, KERNEL_WRONG)
+    return int(record["exit_code"])
+
+
+def _search(json_path: str | None, folder: Path | None, options: dict[str, Any]) -> Session:
+    open_runner = _runner(options["workers"], options["scheduler"])
+    question = question_of(options)
+    check_writable(folder or Path("picks"))
+    pick_show.announce(question, audience(json_path))
+    with pick_show.progress() as (listen, remark):
+        session = Session(question, Clock(question.settings.most_seconds, listen, remark))
+        session.search(open_runner, lambda key: None if question.settings.fresh else Journal(default_folder(), key))
+    return session
+
+
+def _replan(context: click.Context, json_path: str | None, folder: Path | None, options: dict[str, Any]) -> Session:
+    given = {name for name in options if context.get_parameter_source(name) is ParameterSource.COMMANDLINE}
+    wrong = sorted(name for name in given if RENAMED.get(name, name) not in (*CHANGEABLE, *FREE))
+    if wrong:
+        flag = next(option.opts[0] for option in context.command.params if option.name == wrong[0])
+        raise InputError(
+            f"{flag} does not go with --replan, which keeps data, network and steps: leave one of them out"
+        )
+    values = {**options, **{name: value for name, value in amounts_of(options).items() if value is not None}}
+    changes = {name: values[name] for name in (RENAMED.get(option, option) for option in given) if name in CHANGEABLE}
+    earlier = read_record(options["replan"])
+    question, steps = ask_again(earlier, changes, file=options["file"])
+    check_writable(folder or Path("picks"))
+    with pick_show.progress() as (listen, remark):
+        session = Session(question, Clock(MOST_SECONDS, listen, remark))
+        session.plan_again(earlier, steps, most_seconds=MOST_SECONDS)
+    return session
+
+
+def _runner(workers: int | None, scheduler: str | None) -> Callable[[], AbstractContextManager[Runner]]:
+    if scheduler is not None and workers is not None:
+        raise InputError("--workers is for this machine, and a cluster has its own: leave out --workers or --scheduler")
+    if workers is not None and workers < 1:
+        raise InputError(f"--workers must be at least 1, got {workers}: correct it or leave it out")
+    return partial(processes, workers) if scheduler is None else partial(cluster, scheduler)
+
+
+def _new_folder(session: Session) -> Path:
+    """Name a folder that does not exist yet after data and network."""
+    name = Path(session.question.dataset.name.split(":")[0]).stem
+    return new_folder(f"{name}-{session.question.label.partition(',')[0]}", Path("picks"))
+
+
+@contextmanager
+def _enough_memory() -> Iterator[None]:
+    """Say in a sentence that memory does not suffice."""
+    try:
+        yield
+    except MemoryError as error:
+        reason = f" ({error})" if str(error) else ""
+        raise InputError(
+            f"memory does not suffice{reason}: take fewer rows or columns, a smaller network, or fewer --workers"
+        ) from error

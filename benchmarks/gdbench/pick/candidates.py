@@ -1,0 +1,45 @@
+"""The batch sizes among which one is picked."""
+
+from __future__ import annotations
+
+import numbers
+
+from kernels import InputError
+
+
+def candidates(n_rows: int, *, most: int | None = None, current: int | None = None) -> tuple[int, ...]:
+    """Return 1, the powers of two below n, n and the user's own batch size, ascending, none above ``most``.
+
+    Powers of two are close enough together: where steps follow ``S (1 + Bn/B)`` and a step takes ``a + b B``, a batch
+    size that is off by a factor of the square root of 2 costs at most 3 %. A current size above ``most`` is left out.
+
+    Parameters
+    ----------
+    n_rows : rows of the data, n, at least 1
+    most : largest batch size to consider (``--max-batch``); all n rows when not given
+    current : the user's own batch size (``--current``), to compare with
+
+    Raises
+    ------
+    InputError
+        If ``most`` or ``current`` is not a whole number from 1 to n.
+
+    Examples
+    --------
+    >>> candidates(10)
+    (1, 2, 4, 8, 10)
+    >>> candidates(10, most=9, current=5)
+    (1, 2, 4, 5, 8)
+    """
+    limit = n_rows if most is None else _checked("--max-batch", most, n_rows)
+    own = set() if current is None else {_checked("--current", current, n_rows)}
+    powers = {2**exponent for exponent in range((n_rows - 1).bit_length())}
+    return tuple(sorted(size for size in powers | {1, n_rows} | own if size <= limit))
+
+
+def _checked(option: str, value: int, n_rows: int) -> int:
+    if not isinstance(value, numbers.Integral) or not 1 <= value <= n_rows:
+        raise InputError(
+            f"{option} must be a whole number from 1 to {n_rows} (all rows), got {value}: correct it or leave it out"
+        )
+    return int(value)

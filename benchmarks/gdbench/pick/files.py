@@ -1,0 +1,122 @@
+"""Reads a user's own data, .npz, .npy, .csv and .parquet, encoded and scaled for a network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+import pandas as pd
+
+from gdbench.datasets import STANDARDISED, Dataset, sha256_of, standardised
+from gdbench.pick.array_files import read_npy, read_npz
+from gdbench.pick.columns import check_complete, encode_inputs, plain, some
+from gdbench.pick.outputs import encode_outputs
+from gdbench.pick.table_files import read_csv, read_parquet
+from kernels import InputError
+from kernels.errors import choices, unknown
+
+KINDS = ("regression", "classification")
+AS_STORED = "as in the file"
+Table = tuple[pd.DataFrame, list[str]]
+READERS: dict[str, Callable[[IO[bytes], str, Sequence[str]], Table]] = {
+    ".npz": read_npz,
+    ".npy": read_npy,
+    ".csv": read_csv,
+    ".parquet": read_parquet,
+}
+
+
+def read_file(
+    path: str | Path,
+    *,
+    target: Sequence[str] | None = None,
+    standardise: bool = True,
+    kind: str | None = None,
+) -> Dataset:
+    """Read X (n, d) and Y (n, k), float64, from a file; its ending says how.
+
+    Parameters
+    ----------
+    path
+        A table with a header (.csv in UTF-8, .parquet), an array whose columns are inputs and targets (.npy), or
+        arrays of inputs (n, d) and targets (n,) or (n, k) (.npz).
+    target
+        Names of the columns to be learnt (.csv, .parquet), their numbers (.npy; else the last), or names of arrays
+        (.npz; else ``y``, ``Y``, ``target`` or ``labels``).
+    standardise
+        Bring inputs and regression targets to mean 0 and variance 1 by column; constant inputs become zeros.
+    kind
+        ``regression`` or ``classification``; by default text and True and False are classes, numbers a regression.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, a value is missing, or there is nothing to learn from it.
+    """
+    if kind is not None and kind not in KINDS:
+        raise unknown("kind of target", kind, KINDS)
+    path = Path(path)
+    frame, wanted = _read(path, (target,) if isinstance(target, str) else tuple(target or ()))
+    file = path.name
+    _check_size(frame, wanted, file)
+    frame = plain(frame, file)
+    check_complete(frame, file)
+    X, text = encode_inputs(frame.drop(columns=wanted), file)
+    outputs = encode_outputs(frame[wanted], kind, file)
+    Y = standardised(outputs.values) if standardise and outputs.kind == "regression" else outputs.values
+    return Dataset(
+        name=file,
+        X=np.ascontiguousarray(standardised(X) if standardise else X),
+        Y=np.ascontiguousarray(Y),
+        kind=outputs.kind,
+        scaling=STANDARDISED if standardise else AS_STORED,
+        origin=f"{file}, target {outputs.words}" + (f", one-hot encoded: {some(text)}" if text else ""),
+        sha256=sha256_of(X, outputs.values),
+    )
+
+
+def _check_size(frame: pd.DataFrame, wanted: Sequence[str], file: str) -> None:
+    if len(frame) < 2:
+        raise InputError(f"{file} has fewer than 2 rows ({len(frame)}), too few to learn from: add rows")
+    if frame.shape[1] == len(wanted):
+        raise InputError(f"{file} has no columns but the target: add columns to learn from")
+
+
+def _read(path: Path, targets: Sequence[str]) -> Table:
+    """Choose the reader by the ending; whatever it cannot read becomes one sentence."""
+    reader = _reader(path)
+    try:
+        with path.open("rb") as file:
+            return reader(file, path.name, targets)
+    except InputError:
+        raise
+    except PermissionError:
+        raise InputError(f"{path} is not yours to read: change its permissions") from None
+    except MemoryError:
+        raise InputError(f"{path.name} is damaged or larger than the memory: save it again, with fewer rows") from None
+    except Exception as error:  # damaged files make their readers raise a dozen kinds, KeyError and zlib.error included
+        raise _unreadable(path, error) from error
+
+
+def _reader(path: Path) -> Callable[[IO[bytes], str, Sequence[str]], Table]:
+    if path.is_dir():
+        raise InputError(f"{path} is a folder: name a file in it")
+    if not path.exists():
+        raise InputError(f"there is no file {path}: check its name and folder")
+    ending = path.suffix.lower()
+    if ending not in READERS:
+        raise InputError(
+            f"{path.name} does not end in one of {choices(READERS)}: save the data in one of these formats"
+        )
+    if path.stat().st_size == 0:
+        raise InputError(f"{path.name} is empty: save the data again")
+    return READERS[ending]
+
+
+def _unreadable(path: Path, error: Exception) -> InputError:
+    if "Object arrays" in str(error):
+        return InputError(f"{path.name} holds Python objects, which can run code and are not read: save numbers")
+    ending = path.suffix.lower()
+    return InputError(f"{path.name} is damaged or not a {ending} file: save the data again as {ending}")

@@ -1,0 +1,107 @@
+"""The statistical half from beginning to end: ``measure_steps``."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+from time import monotonic
+from typing import TypeVar
+
+from gdbench.pick.blocks import Block, Curves
+from gdbench.pick.problem import Problem
+from gdbench.pick.runners import Runner
+from gdbench.pick.search import Search
+from gdbench.pick.steps import Steps, Target
+from gdbench.pick.steps_table import describe
+from gdbench.pick.tiers import Tier
+
+Answer = TypeVar("Answer")
+
+
+class OutOfTime(Exception):
+    """A plan was ended early; the message says by what."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a search is: words for its stage, and runs and rows processed so far."""
+
+    words: str
+    rounds: int
+    rows: float
+
+
+def measure_steps(
+    problem: Problem,
+    candidates: Sequence[int],
+    *,
+    target: Target,
+    tier: Tier,
+    seed: int,
+    runner: Runner,
+    most_rows: float = math.inf,
+    most_seconds: float = math.inf,
+    report: Callable[[Progress], None] | None = None,
+) -> Steps:
+    """Find the steps to a target by batch size, each at the learning rate that is best for it.
+
+    The same problem, candidates, target, tier and seed give the same answer, whatever runs the blocks, unless
+    ``most_seconds`` or Ctrl-C ends the search early; then the answer is what is known so far, and says so.
+
+    Parameters
+    ----------
+    problem : what descent is run on; its randomness is that of ``seed``
+    candidates : batch sizes, ascending
+    target : loss to reach by the mean over runs
+    tier : how much the search may cost
+    seed : for the record
+    runner : where blocks run
+    most_rows : rows that all runs together may process
+    most_seconds : no round is begun that would probably end later
+    report : hears of every round before it begins
+    """
+    search = Search(problem, tuple(candidates), target.value, tier, most_rows)
+    stopped = ""
+    if target.start > target.value and (target.optimum is None or target.optimum < target.value):
+        try:
+            carry(search.run(), problem, runner, most_seconds=most_seconds, search=search, report=report)
+        except OutOfTime as end:
+            stopped = str(end)
+        except KeyboardInterrupt:
+            stopped = "stopped by Ctrl-C"
+    return describe(search, target, seed=seed, stopped=stopped)
+
+
+def carry(
+    plan: Generator[list[Block], list[Curves], Answer],
+    problem: Problem,
+    runner: Runner,
+    *,
+    most_seconds: float = math.inf,
+    search: Search | None = None,
+    report: Callable[[Progress], None] | None = None,
+) -> Answer:
+    """Run the blocks of a plan round by round and return its answer.
+
+    Raises
+    ------
+    OutOfTime
+        If the next round would probably end after ``most_seconds``.
+    """
+    begun, rounds, rows, longest = monotonic(), 0, 0.0, 0.0
+    found: list[Curves] | None = None
+    while True:
+        try:
+            blocks = next(plan) if found is None else plan.send(found)
+        except StopIteration as end:
+            answer: Answer = end.value
+            return answer
+        if monotonic() - begun + longest > most_seconds:
+            raise OutOfTime(f"the budget of {most_seconds:.0f} s ended the search")
+        if report is not None:
+            report(Progress(search.stage if search is not None else "finding a target", rounds, rows))
+        at = monotonic()
+        found = runner.run(problem, blocks)
+        longest, rounds = 0.5 * (monotonic() - at), rounds + 1
+        rows += sum(curves.rows for curves in found)

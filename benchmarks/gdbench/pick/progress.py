@@ -1,0 +1,101 @@
+"""What is being done, block by block, while a pick goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from time import monotonic
+
+from gdbench.pick.blocks import Block, Curves
+from gdbench.pick.journal import Journal, Journaled
+from gdbench.pick.problem import Problem
+from gdbench.pick.runners import OnDone, Runner
+
+
+@dataclass(frozen=True)
+class Doing:
+    """The stage in words, how far it is, the share of the budget that is spent, and seconds left at most."""
+
+    words: str
+    detail: str
+    share: float
+    seconds_left: float
+
+
+@dataclass
+class Clock:
+    """Tells whoever listens what is done, with the time that is left of the budget."""
+
+    most_seconds: float
+    listen: Callable[[Doing], None]
+    remark: Callable[[str], None] = lambda sentence: None
+    """Hears what is worth a line of its own."""
+    words: str = ""
+    begun: float = field(default_factory=monotonic)
+
+    @property
+    def spent(self) -> float:
+        """Seconds since the beginning."""
+        return monotonic() - self.begun
+
+    @property
+    def left(self) -> float:
+        """Seconds of the budget that are left."""
+        return max(0.0, self.most_seconds - self.spent)
+
+    def tell(self, words: str, detail: str = "") -> None:
+        """Say what is being done."""
+        self.words = words
+        self.listen(Doing(words, detail, min(1.0, self.spent / self.most_seconds), self.left))
+
+
+@dataclass
+class Watched:
+    """A runner that tells how far each round is, and counts the blocks that a journal knew already."""
+
+    runner: Runner
+    clock: Clock
+    journal: Journal | None
+    rounds: int = 0
+    blocks: int = 0
+    """Finished so far."""
+    known: int = 0
+    """Of these, found in the journal."""
+    _said: bool = False
+
+    def run(self, problem: Problem, blocks: Sequence[Block], *, on_done: OnDone | None = None) -> list[Curves]:
+        """Run a round; see ``gdbench.pick.runners.Runner``."""
+        self.rounds += 1
+        done = 0
+
+        def count(place: int, curves: Curves) -> None:
+            nonlocal done
+            done += 1
+            self.blocks += 1
+            self.clock.tell(self.clock.words, f"round {self.rounds}, {done} of {len(blocks)} blocks")
+            if on_done is not None:
+                on_done(place, curves)
+
+        if self.journal is None:
+            return self.runner.run(problem, blocks, on_done=count)
+        asked = _Asked(self, len(blocks))
+        return Journaled(asked, self.journal).run(problem, blocks, on_done=count)
+
+    def note_known(self, known: int, *, missing: int) -> None:
+        """Add to what was known; say it once, before the first block that has to be run."""
+        self.known += known
+        if missing and self.known and not self._said:
+            self.clock.remark(f"going on where an earlier search ended: {self.known} blocks are known already")
+        self._said = self._said or missing > 0
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A runner that is asked for what a journal has not, of so many blocks."""
+
+    watched: Watched
+    count: int
+
+    def run(self, problem: Problem, blocks: Sequence[Block], *, on_done: OnDone | None = None) -> list[Curves]:
+        self.watched.note_known(self.count - len(blocks), missing=len(blocks))
+        return self.watched.runner.run(problem, blocks, on_done=on_done) if blocks else []

@@ -1,0 +1,161 @@
+"""What the user asks, checked as a whole before anything starts or is written: settings, data and network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+import kernels
+from gdbench.datasets import Dataset
+from gdbench.pick import source as sources
+from gdbench.pick.candidates import candidates
+from gdbench.pick.held_out import hold_out
+from gdbench.pick.objectives import training_bytes
+from gdbench.pick.settings import Settings, check
+from gdbench.pick.source import Source
+from gdbench.variants import supports
+from kernels import InputError, Network
+from kernels.choice import AUTO
+from kernels.contract import Array
+from kernels.validation import check_problem
+
+
+@dataclass(frozen=True, eq=False)
+class Question:
+    """All that a pick is asked."""
+
+    settings: Settings
+    source: Source
+    dataset: Dataset
+    """All rows, in float64."""
+    network: Network
+    label: str
+    """Of the network, such as ``mlp, 64-32-10 relu``."""
+    batch_sizes: tuple[int, ...]
+    """Among which one is picked, ascending."""
+
+    @cached_property
+    def rows(self) -> tuple[Array, Array]:
+        """X (n, d) and Y (n, k) to train on, in float64."""
+        return self._split[:2]
+
+    @cached_property
+    def held_out(self) -> tuple[Array, Array] | None:
+        """V (m, d) and T (m, k), set apart, if any are."""
+        return self._split[2:] if self.settings.validation is not None else None
+
+    @cached_property
+    def _split(self) -> tuple[Array, Array, Array, Array]:
+        share = self.settings.validation
+        if share is None:
+            return self.dataset.X, self.dataset.Y, self.dataset.X[:0], self.dataset.Y[:0]
+        return hold_out(self.dataset, share, self.settings.seed)
+
+    @property
+    def n_rows(self) -> int:
+        """Rows that are trained on: the size of the full batch."""
+        return len(self.rows[0])
+
+    @cached_property
+    def timed_rows(self) -> tuple[Array, Array]:
+        """X and Y in the dtype of the timed variant, or InputError where a value exceeds it."""
+        with np.errstate(over="ignore"):
+            X, Y = (values.astype(self.settings.dtype, copy=False) for values in self.rows)
+        if not (np.isfinite(X).all() and np.isfinite(Y).all()):
+            raise InputError(
+                f"{self.dataset.name} holds values beyond the range of {self.settings.dtype}: "
+                "add --dtype float64, or let the values be standardised"
+            )
+        return X, Y
+
+    @property
+    def bytes_needed(self) -> dict[int, int]:
+        """Least bytes of a step, by batch size."""
+        return {size: training_bytes(self.network, size, self.settings.dtype) for size in self.batch_sizes}
+
+    def describe(self) -> dict[str, dict[str, Any]]:
+        """Return what the record keeps of it: ``data``, ``network`` and ``settings``."""
+        return {
+            "data": sources.describe(self.source, self.dataset, n_rows=self.n_rows),
+            "network": {**asdict(self.network), "label": self.label},
+            "settings": asdict(self.settings),
+        }
+
+
+def ask(
+    settings: Settings,
+    source: Source,
+    dataset: Dataset,
+    network: Network,
+    *,
+    label: str,
+    batch_sizes: Sequence[int] | None = None,
+) -> Question:
+    """Return a question that can be answered.
+
+    Parameters
+    ----------
+    dataset : what the source holds, in float64
+    label : of the network, for people
+    batch_sizes : where the steps are known already; else powers of two up to all rows
+
+    Raises
+    ------
+    InputError
+        If one part does not make sense or does not fit the others.
+    """
+    check(settings)
+    question = Question(settings, source, dataset, network, label, tuple(batch_sizes or ()))
+    if question.n_rows < 2:
+        raise InputError("a single row is left to train on, so there is no batch size to choose: add rows")
+    check_problem(network, *question.timed_rows)
+    _check_start(question)
+    if batch_sizes is None:
+        found = candidates(question.n_rows, most=settings.max_batch, current=settings.current)
+        question = Question(settings, source, dataset, network, label, found)
+    _check_variant(question)
+    _check_memory(question)
+    return question
+
+
+def label_of(preset: str, network: Network) -> str:
+    """Name a network for people."""
+    sizes = "-".join(map(str, network.sizes))
+    return f"{preset}, {sizes}{f' {network.hidden}' if network.n_layers > 1 else ''}"
+
+
+def _check_start(question: Question) -> None:
+    """Raise InputError unless there is a loss to descend from."""
+    theta = question.network.init(np.random.default_rng(0), question.settings.dtype, question.settings.scheme)
+    with np.errstate(all="ignore"):
+        loss = kernels.get("vectorized").loss(question.network, theta, *question.timed_rows)
+    if not np.isfinite(loss):
+        raise InputError(
+            f"the loss before the first step is not finite in {question.settings.dtype}: let the values of "
+            f"{question.dataset.name} be standardised, or scale them"
+        )
+
+
+def _check_variant(question: Question) -> None:
+    name = question.settings.variant
+    unfit = [
+        size for size in question.batch_sizes if name != AUTO and not supports(name, question.network, "epoch", size)
+    ]
+    if unfit:
+        raise InputError(
+            f"variant {name!r} does not compute {question.network} at batch size {unfit[0]}: "
+            "choose another --variant, or auto"
+        )
+
+
+def _check_memory(question: Question) -> None:
+    limit, least = question.settings.memory_bytes, min(question.bytes_needed.values())
+    if limit is not None and least > limit:
+        raise InputError(
+            f"a step of one row needs {least / 1e6:.3g} MB, more than --memory-limit: "
+            "allow more, or take a smaller network"
+        )

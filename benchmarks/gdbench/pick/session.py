@@ -1,0 +1,197 @@
+"""A pick from question to record: seconds per step first, then steps to the target, then the choice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import Any
+
+from threadpoolctl import threadpool_limits
+
+from gdbench.environment import observe
+from gdbench.pick.amounts import counted
+from gdbench.pick.choice import NOT_MEASURED, Choice, NoChoice
+from gdbench.pick.choose import choose
+from gdbench.pick.finding import as_trainings, find_steps, is_idle, known_target, make_problem
+from gdbench.pick.fleet import NotTimed
+from gdbench.pick.journal import Journal
+from gdbench.pick.problem import NetworkProblem
+from gdbench.pick.progress import Clock, Watched
+from gdbench.pick.question import Question
+from gdbench.pick.record import Record, build_record
+from gdbench.pick.runners import Runner
+from gdbench.pick.step_time import measure_step_time
+from gdbench.pick.steps import BUDGET, Steps, Target
+from gdbench.pick.times import Times
+
+OpenRunner = Callable[[], AbstractContextManager[Runner]]
+OpenJournal = Callable[[str], Journal | None]
+"""Opens the journal of the problem with a key."""
+TIMES_SECONDS = {"quick": 6.0, "standard": 10.0, "thorough": 10.0}
+"""For the seconds per step, by tier."""
+TIMES_SHARE = 0.35
+"""Of the budget that they may take at most."""
+VIEWS_SECONDS = 2.0
+"""Left of the budget for joining the halves and drawing them."""
+STOPPED = "stopped by Ctrl-C"
+"""Also the reason that ``measure_steps`` gives for a search that was stopped so."""
+KERNEL_WRONG = 4
+"""Exit code where a variant is wrong or nothing could be timed."""
+
+
+@dataclass
+class Session:
+    """What is known of a pick while it goes on."""
+
+    question: Question
+    clock: Clock
+    environment: Mapping[str, Any] = field(default_factory=dict)
+    steps: Steps | None = None
+    times: Times | None = None
+    unfinished: str = ""
+    """Why there are no steps, where there should be."""
+    fault: str = ""
+    """Why nothing could be timed."""
+    interrupted: str = ""
+    earlier: Record | None = None
+    """Record whose steps were taken over."""
+    seconds: dict[str, float | None] = field(default_factory=lambda: {"steps": None, "times": None, "total": None})
+    watched: Watched | None = None
+    warnings: list[str] = field(default_factory=list)
+    _problem: NetworkProblem | None = None
+    _target: Target | None = None
+
+    def search(self, open_runner: OpenRunner, open_journal: OpenJournal) -> None:
+        """Measure both halves, the seconds first: what cannot be timed is known at once, and only one works at a time.
+
+        Ctrl-C ends it early; what is known until then is kept.
+        """
+        try:
+            with open_runner() as runner:
+                self._observe()
+                self._prepare()
+                if self._target is not None and is_idle(self._target):
+                    self._find_steps(runner, open_journal)
+                    return
+                usual = TIMES_SECONDS[self.question.settings.tier]
+                self.measure_times(min(usual, TIMES_SHARE * self.clock.most_seconds))
+                if self._problem is not None and not self.fault:
+                    self._find_steps(runner, open_journal)
+        except KeyboardInterrupt:
+            self.interrupted = STOPPED
+        finally:
+            if self.steps is not None and self.steps.reason == STOPPED:
+                self.interrupted = STOPPED
+            self.seconds["total"] = self.clock.spent
+
+    def plan_again(self, earlier: Record, steps: Steps | None, *, most_seconds: float) -> None:
+        """Measure the seconds only; the steps are those of an earlier pick."""
+        self.steps, self.earlier = steps, earlier
+        try:
+            self._observe()
+            self.measure_times(most_seconds)
+        except KeyboardInterrupt:
+            self.interrupted = STOPPED
+        self.seconds["total"] = self.clock.spent
+
+    def measure_times(self, most_seconds: float) -> None:
+        """Measure seconds per step; ``fault`` says why that was impossible."""
+        question, settings = self.question, self.question.settings
+        with self._timed("times"):
+            try:
+                self.times = measure_step_time(
+                    question.network,
+                    *question.timed_rows,
+                    question.batch_sizes,
+                    variant=settings.variant,
+                    threads=settings.threads,
+                    most_seconds=most_seconds,
+                    seed=settings.seed,
+                    report=lambda words, share: self.clock.tell(words),
+                )
+            except NotTimed as error:
+                self.fault = str(error)
+
+    def _observe(self) -> None:
+        self.clock.tell("looking at the machine")
+        self.environment = observe(self.question.settings.threads)
+
+    def _prepare(self) -> None:
+        """Make the problem, and its target if that needs no training."""
+        if self.question.settings.needs_steps:
+            self.clock.tell("looking for the least loss")
+            with threadpool_limits(limits=1):  # sums over more threads would be rounded differently
+                self._problem, optimum = make_problem(self.question)
+                self._target = known_target(self.question, self._problem, optimum)
+
+    def _find_steps(self, runner: Runner, open_journal: OpenJournal) -> None:
+        assert self._problem is not None
+        journal = open_journal(self._problem.key)
+        watched = self.watched = Watched(runner, self.clock, journal)
+        with self._timed("steps"), threadpool_limits(limits=1):
+            found = find_steps(
+                self.question, self._problem, self._target, runner=watched, clock=self.clock, reserve=VIEWS_SECONDS
+            )
+        if isinstance(found, str):
+            self.unfinished = found
+        else:
+            self.steps = found
+            self.clock.remark(as_trainings(found, self.question.settings.current))
+        self.warnings += [journal.warning] if journal is not None and journal.warning else []
+
+    def choose(self) -> Choice | NoChoice | None:
+        """Join both halves; None where one is missing that cannot be done without."""
+        question, settings = self.question, self.question.settings
+        if self.fault:
+            return NoChoice(settings.objective, NOT_MEASURED, self.fault, ())
+        if self.unfinished:
+            return NoChoice(settings.objective, BUDGET, self.unfinished, ())
+        if self.times is None or (self.steps is None and settings.needs_steps):
+            return None
+        return choose(
+            self.steps,
+            self.times,
+            settings.objective,
+            n_rows=question.n_rows,
+            current=settings.current,
+            memory_bytes=settings.memory_bytes,
+            bytes_needed=question.bytes_needed if settings.memory_bytes is not None else None,
+            weight=settings.weight,
+            search_seconds=self.seconds["total"],
+        )
+
+    def record(self, command: str) -> Record:
+        """Return the record of what is known."""
+        asked = self.question.describe()
+        return build_record(
+            command=command,
+            data=asked["data"],
+            network=asked["network"],
+            settings=asked["settings"],
+            environment=self.environment,
+            steps=self.steps,
+            times=self.times,
+            choice=self.choose(),
+            seconds=self.seconds,
+            progress=self._progress(),
+            interrupted=self.interrupted,
+            warnings=self.warnings,
+            earlier=self.earlier,
+            exit_code=KERNEL_WRONG if self.fault and not self.interrupted else None,
+        )
+
+    def _progress(self) -> str:
+        watched = self.watched
+        known = f", {watched.known:,} of them known before" if watched is not None and watched.known else ""
+        done = f"{counted(watched.blocks, 'block')} of runs{known}" if watched is not None and watched.blocks else ""
+        return f"last stage: {self.clock.words}{f', after {done}' if done else ''}" if self.interrupted else done
+
+    @contextmanager
+    def _timed(self, half: str) -> Iterator[None]:
+        begun = monotonic()
+        try:
+            yield
+        finally:
+            self.seconds[half] = monotonic() - begun

@@ -1,0 +1,90 @@
+"""Where the rows of a pick come from, a named data set or a user's file, so that another pick finds them again."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from gdbench import datasets
+from gdbench.datasets import Dataset
+from gdbench.pick.files import read_file
+from kernels import InputError
+
+CLASSIFIERS = ("logistic", "softmax")
+"""Networks whose targets are classes, also where a file has numbers for them."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A named data set, or a file with how to read it; exactly one of both names is given."""
+
+    dataset: str | None = None
+    file: str | None = None
+    target: tuple[str, ...] = ()
+    standardise: bool = True
+    kind: str | None = None
+    """``regression`` or ``classification``; by default what the target's values suggest."""
+
+    def load(self) -> Dataset:
+        """Return the rows in float64.
+
+        Raises
+        ------
+        InputError
+            If there is no such data, they cannot be read, or an option does not belong to them.
+        """
+        if (self.dataset is None) == (self.file is None):
+            raise InputError("name either a data set with --dataset or a file, not both and not neither")
+        if self.dataset is not None:
+            return self._named(self.dataset)
+        return read_file(str(self.file), target=self.target or None, standardise=self.standardise, kind=self.kind)
+
+    def _named(self, name: str) -> Dataset:
+        given = {"--target": self.target, "--no-standardise": not self.standardise, "--kind": self.kind}
+        unfit = [option for option, value in given.items() if value]
+        if unfit:
+            raise InputError(f"{unfit[0]} belongs to a file, not to a named data set: leave it out or name a file")
+        n, d, k = datasets.shape_of(name)
+        if 8 * (n * (d + k) + d * k) > sys.maxsize:  # NumPy has another error for these
+            raise MemoryError(f"{name} has {n:.0e} rows of {d + k:.0e} numbers")
+        return datasets.load(name)
+
+
+def usual_kind(preset: str, *, output: str | None, loss: str | None) -> str | None:
+    """Say what the numbers of a file's target are taken for with a network, unless the user tells."""
+    return "classification" if preset in CLASSIFIERS or output == "softmax" or loss == "cross_entropy" else None
+
+
+def describe(source: Source, dataset: Dataset, *, n_rows: int) -> dict[str, Any]:
+    """Describe data for the record; ``n_rows`` of them are trained on."""
+    return {
+        "name": dataset.name,
+        "n_rows": n_rows,
+        "n_held_out": dataset.n_rows - n_rows,
+        "n_inputs": dataset.X.shape[1],
+        "n_outputs": dataset.Y.shape[1],
+        "kind": dataset.kind,
+        "scaling": dataset.scaling,
+        "origin": dataset.origin,
+        "sha256": dataset.sha256,
+        "source": asdict(source),
+    }
+
+
+def source_of(data: Mapping[str, Any], file: str | None) -> Source:
+    """Return the source of a record's data; ``file`` is where a user's file lies now, if it has moved."""
+    kept = Source(**{**data["source"], "target": tuple(data["source"]["target"])})
+    if file is not None and kept.file is None:
+        raise InputError(f"the record is of the data set {kept.dataset}, not of a file: leave the file out")
+    return kept if file is None else replace(kept, file=file)
+
+
+def check_same(dataset: Dataset, data: Mapping[str, Any]) -> None:
+    """Raise InputError unless data are those of a record: steps to a target are theirs alone."""
+    if dataset.sha256 != data["sha256"]:
+        raise InputError(
+            f"{dataset.name} has changed since the steps of this record were found, so they say nothing of it: "
+            "pick anew, without --replan"
+        )

@@ -1,0 +1,113 @@
+"""Real data and networks that picks are judged on by exhaustive runs, and how many runs each of them gets."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from functools import cached_property
+
+from gdbench import datasets
+from gdbench.pick.blocks import Block, Curves
+from gdbench.pick.candidates import candidates
+from gdbench.pick.optimum import Optimum, find_optimum
+from gdbench.pick.problem import NetworkProblem
+from gdbench.pick.steps import Target
+from gdbench.pick.targets import near_optimum, reference_target
+from kernels import Network
+
+REFERENCE = 32
+"""Batch size of the descent that sets a target where the least loss is unknown."""
+COMMON = 200
+"""Batch size that is looked at though it is no candidate, since it is scikit-learn's."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A network on a data set."""
+
+    name: str
+    dataset: str
+    make: Callable[[int, int], Network]
+    """Network of d columns and k outputs."""
+    scheme: str
+    locating: int = 4
+    """Runs of every rate that find the neighbourhood of the best one."""
+    coarse: int = 20
+    """Runs of the three best rates, a factor of the square root of 2 apart, at every batch size."""
+    refined: int = 200
+    """Runs of the best rates at the best batch sizes, and of every pick."""
+    width: int = 1
+    """Rates on either side of the best, a quarter of an octave apart, of the refined runs."""
+    together: int = 10
+    """Runs that share a block."""
+    largest: float = math.inf
+    """Batch size beyond which steps are taken from the curve."""
+    picks: int = 5
+
+    @cached_property
+    def data(self) -> datasets.Dataset:
+        """Rows, float64."""
+        return datasets.load(self.dataset)
+
+    @cached_property
+    def network(self) -> Network:
+        """What is computed."""
+        return self.make(self.data.X.shape[1], self.data.Y.shape[1])
+
+    @cached_property
+    def optimum(self) -> Optimum | None:
+        """Least loss, if it is known and attained."""
+        found = find_optimum(self.network, self.data.X, self.data.Y)
+        return found if found is not None and found.attained else None
+
+    @property
+    def candidates(self) -> tuple[int, ...]:
+        """Batch sizes to choose from."""
+        return candidates(self.data.n_rows)
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Batch sizes at which descent is run exhaustively."""
+        return tuple(size for size in self.looked_at if size <= self.largest)
+
+    @property
+    def looked_at(self) -> tuple[int, ...]:
+        """Candidates, and the one that is scikit-learn's."""
+        return tuple(sorted({*self.candidates, min(COMMON, self.data.n_rows)}))
+
+    def problem(self, entropy: int) -> NetworkProblem:
+        """Descent on all rows, with randomness of its own."""
+        floor = self.optimum.value if self.optimum is not None else 0.0
+        return NetworkProblem(self.network, self.data.X, self.data.Y, entropy, self.scheme, floor)
+
+    def target(self) -> Generator[list[Block], list[Curves], Target]:
+        """Find the loss that ``gdbench pick`` itself would set, with the randomness of seed 0: a plan."""
+        problem = self.problem(0)
+        if self.optimum is not None:
+            return near_optimum(problem, self.optimum, metric="training loss")
+        return (yield from reference_target(problem, REFERENCE, metric="training loss"))
+
+
+CELLS: dict[str, Cell] = {
+    cell.name: cell
+    for cell in (
+        Cell("diabetes-linear", "diabetes", Network.linear, "zeros", refined=600),
+        Cell("breast_cancer-logistic", "breast_cancer", Network.logistic, "zeros", refined=600),
+        Cell("digits-softmax", "digits", Network.softmax, "zeros"),
+        Cell("digits-64-32-10", "digits", lambda d, k: Network.mlp(d, 32, k, hidden="relu", output="softmax"), "he"),
+        Cell(
+            "mnist5k-784-64-10",
+            "mnist5k",
+            lambda d, k: Network.mlp(d, 64, k),
+            "normal",
+            locating=2,
+            coarse=4,
+            refined=32,
+            width=0,
+            together=2,
+            largest=512,
+            picks=3,
+        ),
+    )
+}

@@ -1,0 +1,142 @@
+"""Exact truths of picks: the theory that the oracles bear out, synthetic clocks, and regret measured from the best."""
+
+import math
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.interpolate import PchipInterpolator
+
+from selftest.pick_clocks import CACHE_KNEE, CLOCKS, HALF_THROUGHPUTS, THREAD_KNEE, line
+from selftest.pick_exact import best_rate
+from selftest.pick_family import FAMILY, Instance
+from selftest.pick_truths import SWEEP_RATES, Truths, best_rate_regret, best_time, regret, run_length, time_of
+
+SLOW = {"digits"}  # its moments are matrices of 1953 rows: seconds for each rate
+LIGHT = [name for name in FAMILY if name not in SLOW]
+ENDLESS = [name for name in LIGHT if name.startswith(("quadratic", "gaussian"))]
+
+
+@cache
+def instance(name: str) -> Instance:
+    return FAMILY[name]()
+
+
+@cache
+def best_steps(name: str) -> np.ndarray:
+    """Steps at the best rate of every candidate, found from the largest down."""
+    problem, near, found = instance(name), None, []
+    for size in reversed(problem.candidates):
+        near, steps = best_rate(problem.oracle, size, problem.goal, near=near)
+        found.append(steps)
+    return np.array(found[::-1])
+
+
+@pytest.mark.parametrize("name", LIGHT)
+def test_more_rows_a_step_never_need_more_steps(name: str) -> None:
+    steps = best_steps(name)
+    assert (steps[1:] <= 1.01 * steps[:-1]).all()
+    assert steps[-1] >= 5
+    assert steps[0] < 3e5
+
+
+@pytest.mark.parametrize("name", LIGHT)
+def test_more_rows_a_step_never_need_fewer_rows_but_near_all_of_a_finite_set(name: str) -> None:
+    """Noise of a subset falls as (N - B) / (B (N - 1)), faster than 1 / B: near N this saves rows, too."""
+    problem = instance(name)
+    sizes, steps = np.array(problem.candidates), best_steps(name)
+    far = sizes <= (problem.oracle.n_rows or math.inf) / 64
+    rows = (sizes * steps)[far]
+    assert len(rows) > 1
+    assert (rows[1:] >= 0.99 * rows[:-1]).all()
+
+
+def curve_of(name: str) -> tuple[float, float]:
+    """Floor and critical batch of ``K = S (1 + Bn / B)``, by least squares of the relative errors."""
+    sizes, steps = np.array(instance(name).candidates), best_steps(name)
+    columns = np.stack([np.ones(len(sizes)), 1 / sizes], axis=1) / steps[:, None]
+    floor, slope = np.linalg.lstsq(columns, np.ones(len(sizes)), rcond=None)[0]
+    return float(floor), float(slope / floor)
+
+
+@pytest.mark.parametrize("name", ["gaussian-10-0", "gaussian-100-0", "gaussian-1000-0"])
+def test_without_label_noise_the_critical_batch_is_a_few_times_trace_over_curvature(name: str) -> None:
+    oracle = instance(name).oracle
+    assert 2 <= curve_of(name)[1] / (oracle.h.sum() / oracle.h.max()) <= 5
+
+
+def test_the_square_root_of_critical_batch_and_half_throughput_is_near_the_best_batch() -> None:
+    near = []
+    for name in ENDLESS:
+        sizes = np.array(instance(name).candidates)
+        log_steps = PchipInterpolator(np.log(sizes), np.log(best_steps(name)))
+        fine = np.geomspace(1, sizes[-1], 2000)
+        for half in HALF_THROUGHPUTS:
+            seconds = np.exp(log_steps(np.log(fine))) * [line(half).seconds(size) for size in fine]
+            best = fine[np.argmin(seconds)]
+            predicted = np.clip(math.sqrt(curve_of(name)[1] * half), 1, sizes[-1])
+            near.append(1 / math.sqrt(2) <= predicted / best <= math.sqrt(2))
+    assert len(near) >= 60
+    assert np.mean(near) >= 0.9
+
+
+def test_clocks_tell_the_times_of_their_formula() -> None:
+    assert len(CLOCKS) == len(HALF_THROUGHPUTS) + 2
+    for half in HALF_THROUGHPUTS:
+        times = CLOCKS[f"half-{half}"].times([4096, 1, half])
+        assert [row.batch_size for row in times.rows] == sorted([4096, 1, half])
+        assert all(row.low == row.seconds == row.high for row in times.rows)
+        assert times.model.half_throughput == pytest.approx(half)
+        assert line(half).seconds(half) / half == pytest.approx(2 * times.model.per_row)
+
+
+def test_knees_bend_clocks_where_they_say() -> None:
+    slopes = np.diff([CACHE_KNEE.seconds(size) for size in (126, 127, 128, 129, 130)])
+    assert slopes == pytest.approx(CACHE_KNEE.per_row * np.array([1, 1, 1.6, 1.6]))
+    assert THREAD_KNEE.seconds(511) > THREAD_KNEE.seconds(512) > THREAD_KNEE.seconds(256)
+    for clock in (CACHE_KNEE, THREAD_KNEE):
+        knee = clock.times([1]).model.knees[0]
+        beyond = clock.seconds(4096) - clock.seconds(4095)
+        assert knee.batch_size == clock.knee
+        assert clock.per_row + knee.seconds_per_row == pytest.approx(beyond)
+
+
+def test_truths_are_kept_and_regret_is_measured_from_the_best(tmp_path: Path) -> None:
+    path, problem, clock = tmp_path / "truths.jsonl", instance("gaussian-10-0.1"), line(16)
+    truths = Truths(path)
+    best, seconds = best_time(truths, problem, clock)
+    rate, steps = truths.best(problem, best)
+    assert seconds == pytest.approx(clock.seconds(best) * steps)
+    assert regret(truths, problem, clock, best, rate) == pytest.approx(0, abs=1e-6)
+    regrets = {size: best_rate_regret(truths, problem, clock, size) for size in problem.candidates}
+    assert min(regrets, key=lambda size: regrets[size]) == best
+    assert regrets[4096] > 1
+    assert time_of(truths, problem, clock, 8, 1e3) == math.inf
+    lines = path.read_text(encoding="utf-8").splitlines()
+    path.write_text("\n".join([*lines[:-1], '{"key": "cut sho', lines[-1]]), encoding="utf-8")
+    again = Truths(path)
+    assert again.known == truths.known
+    assert again.best(problem, best) == (rate, steps)
+
+
+def test_what_is_in_the_file_is_not_computed_again(tmp_path: Path) -> None:
+    path, problem = tmp_path / "truths.jsonl", instance("gaussian-10-0.1")
+    steps = Truths(path).steps(problem, 8, 0.1)
+    path.write_text(path.read_text(encoding="utf-8").replace(repr(steps), "7.5"), encoding="utf-8")
+    assert Truths(path).steps(problem, 8, 0.1) == 7.5
+    assert Truths(path).steps(problem, 8, 0.11) not in (7.5, steps)
+    assert len(path.read_text(encoding="utf-8").splitlines()) == 2
+
+
+def test_the_sweep_counts_rows_of_runs_that_end_early_or_at_three_times_the_best(tmp_path: Path) -> None:
+    problem = instance("gaussian-10-0.1")
+    truths = Truths(tmp_path / "truths.jsonl")
+    assert len(SWEEP_RATES) == 9
+    assert (SWEEP_RATES[0], SWEEP_RATES[-1]) == (1 / 8, 2)
+    rate, steps = truths.best(problem, 8)
+    assert run_length(problem, 8, rate, 3 * steps) == pytest.approx(steps, abs=1)
+    assert run_length(problem, 8, rate / 8, 3 * steps) == 3 * steps
+    assert run_length(problem, 8, 100 * rate, 3 * steps) < 10
+    fewest = 10 * sum(size * truths.best(problem, size)[1] for size in problem.candidates)
+    assert fewest < truths.sweep_rows(problem) < 27 * fewest
