@@ -19,8 +19,8 @@ from gdbench.cli.pick_options import question_of
 from gdbench.pick import runners
 from gdbench.pick.finding import find_steps, known_target, make_problem
 from gdbench.pick.progress import Clock, Doing
-from gdbench.pick.record import plain
 from gdbench.pick.quantities import read_bytes, read_seconds
+from gdbench.pick.record import plain
 from gdbench.pick.replan import ask_again
 from kernels import InputError
 

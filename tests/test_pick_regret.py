@@ -9,12 +9,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from threadpoolctl import threadpool_limits
 
+import gdbench.pick
 from gdbench.pick.blocks import Curves
 from gdbench.pick.record import plain
 from gdbench.pick.runners import serial
 from kernels import Network
+from selftest import run
 from selftest.context import Context
 from selftest.journal import Journal
 from selftest.pick_baselines import RULES
@@ -25,9 +28,9 @@ from selftest.pick_empirical_study import PROVISIONAL, VARIANTS, Study
 from selftest.pick_exact import best_rate, exact_steps
 from selftest.pick_exact_study import Job, study, truths_file
 from selftest.pick_family import FAMILY
-from selftest.pick_findings import ORACLES, PICK_FOLDER, REGRETS, TABLES, TRUTHS, latest, put
+from selftest.pick_findings import ORACLES, PICK_FOLDER, REGRETS, TABLES, TRUTHS, code_of_search, latest, put
 from selftest.pick_report import write_report
-from selftest.pick_runs import NORMAL_90, Found, Runs, joined, on_grid, shifted, vertex
+from selftest.pick_runs import FINE, NORMAL_90, OCTAVE, Found, Runs, joined, on_grid, shifted, vertex
 from selftest.pick_scores import costs, cover, picks_of, regret, rule_regrets, share_within
 from selftest.pick_truths import Truths, best_time
 
@@ -135,7 +138,7 @@ def test_exhaustive_runs_find_the_best_rate(quadratic: Runs) -> None:
     """Begun two octaves off; the best rate of the grid is within an eighth of an octave of the best of all."""
     instance = FAMILY["quadratic-1"]()
     rate, steps = best_rate(instance.oracle, 64, instance.goal)
-    found = quadratic.best(64, shifted(on_grid(rate), -8), 60, step=1)
+    found = quadratic.best(64, shifted(on_grid(rate), -2 * OCTAVE), 60, step=FINE)
     exact = exact_steps(instance.oracle, 64, found.rate, instance.goal)
     assert found.rate == on_grid(found.rate)
     assert abs(math.log(found.steps / exact)) <= 3 * found.half_width / NORMAL_90
@@ -210,7 +213,7 @@ def empirical(tmp_path_factory: pytest.TempPathFactory) -> Journal:
 
 def test_the_best_batch_sizes_of_a_cell_are_run_most_often(empirical: Journal) -> None:
     tables = latest(empirical, TABLES)
-    assert [table["variant"] for table in tables] == list(VARIANTS)
+    assert {table["variant"] for table in tables} == set(VARIANTS)
     for table in tables:
         rows = {row["batch_size"]: row for row in table["rows"]}
         assert tuple(rows) == CELL.looked_at
@@ -269,6 +272,34 @@ def test_a_finding_is_written_once(tmp_path: Path) -> None:
     assert [entry["value"] for entry in latest(journal, "part")] == [1]
 
 
+@pytest.mark.parametrize(("name", "tells"), [("race", True), ("blocks", True), ("page", False)])
+def test_findings_of_another_search_are_told_apart(
+    name: str, tells: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = code_of_search()
+    copy = shutil.copytree(gdbench.pick.__path__[0], tmp_path / "pick")
+    monkeypatch.setattr(gdbench.pick, "__path__", [str(copy)])
+    assert code_of_search() == before
+    path = copy / f"{name}.py"
+    path.write_text(path.read_text(encoding="utf-8") + "\n# another version\n", encoding="utf-8")
+    assert (code_of_search() != before) is tells
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["oracles", "--only", "moon"], "oracles has no moon: choose quadratic-0.1"),
+        (["empirical", "--tier", "deep"], "empirical has no tier deep: choose quick"),
+        (["planted", "--tier", "thorough"], "planted has no tier thorough: choose quick"),
+    ],
+)
+def test_what_a_part_does_not_know_is_refused(arguments: list[str], words: str, tmp_path: Path) -> None:
+    result = CliRunner().invoke(run.main, [*arguments, "--folder", str(tmp_path / "new")])
+    assert result.exit_code == 2
+    assert words in result.output
+    assert not (tmp_path / "new").exists()
+
+
 def test_the_report_is_made_from_the_measurements(searches: list[dict], empirical: Journal, tmp_path: Path) -> None:
     folder = tmp_path / "findings"
     shutil.copytree(empirical.folder, folder)
@@ -276,7 +307,7 @@ def test_the_report_is_made_from_the_measurements(searches: list[dict], empirica
         Journal(folder).write(ORACLES, code="code", **search)
     text = write_report(folder).read_text(encoding="utf-8")
     found = regret(pick["regret"] for pick in picks_of(searches))
-    assert f"| regret, median | {100 * found.median:.1f} % | at most 2% |" in text
+    assert f"| regret, median | {100 * found.median:.1f} % | at most 2 % |" in text
     assert f"{len(searches)} searches, {found.count} picks." in text
     assert "## toy, vectorized" in text
     assert (folder / "picks.png").stat().st_size > 0
@@ -288,7 +319,7 @@ def test_a_pick_without_an_answer_is_never_there(searches: list[dict], tmp_path:
     search["picks"][0] |= {"picked": None, "regret": None, "size_regret": None, "covered": False}
     Journal(tmp_path).write(ORACLES, code="code", **search)
     text = write_report(tmp_path).read_text(encoding="utf-8")
-    assert "| regret, worst | never | at most 15% | no |" in text
+    assert "| regret, worst | never | at most 15 % | no |" in text
 
 
 def test_the_kept_report_is_what_its_measurements_say(tmp_path: Path) -> None:

@@ -11,14 +11,14 @@ import pytest
 
 from .helpers import finish, gdbench, start, wait_for
 
-WINE = ("pick", "--dataset", "wine", "--network", "softmax", "--tier", "quick", "--workers", "2", "--seed", "3")
-FEW = 5
+SMALL = ("pick", "--dataset", "diabetes", "--network", "linear", "--tier", "quick", "--workers", "2", "--budget", "20s")
+FEW = 3
 """Blocks after which a search is killed: about a tenth of them."""
 GONE_SECONDS = 20
 
 
 def pick(folder: Path, *, cache: Path, output: str) -> Any:
-    return gdbench(*WINE, "--output", output, cwd=folder, GDBENCH_CACHE=str(cache))
+    return gdbench(*SMALL, "--output", output, cwd=folder, GDBENCH_CACHE=str(cache))
 
 
 def stored(cache: Path) -> list[Path]:
@@ -56,7 +56,7 @@ def whole(folder: Path) -> dict[str, Any]:
 
 def test_a_killed_search_goes_on_to_the_same_steps(whole: dict[str, Any], folder: Path) -> None:
     cache = folder / "cache"
-    process = start(*WINE, "--output", "killed", cwd=folder, GDBENCH_CACHE=str(cache))
+    process = start(*SMALL, "--output", "killed", cwd=folder, GDBENCH_CACHE=str(cache))
     wait_for(lambda: len(stored(cache)) >= FEW, process)
     workers = children(process)
     process.kill()
@@ -76,8 +76,8 @@ def test_a_killed_search_goes_on_to_the_same_steps(whole: dict[str, Any], folder
 
 
 def stop(folder: Path) -> tuple[subprocess.Popen[str], list[psutil.Process]]:
-    """Send Ctrl-C to a search that would take minutes, as soon as it has finished a block."""
-    options = ("pick", "--dataset", "digits", "--network", "mlp", "--output", "out")
+    """Send Ctrl-C to a search that takes a while longer, as soon as it has finished a block."""
+    options = ("pick", "--dataset", "digits", "--network", "mlp", "--tier", "quick", "--output", "out")
     process = start(*options, cwd=folder, GDBENCH_CACHE=str(folder / "cache"))
     wait_for(lambda: stored(folder / "cache"), process)
     workers = children(process)

@@ -10,14 +10,15 @@ from functools import cached_property
 from gdbench import datasets
 from gdbench.pick.blocks import Block, Curves
 from gdbench.pick.candidates import candidates
-from gdbench.pick.optimum import Optimum, find_optimum
+from gdbench.pick.finding import REFERENCE, known_target, make_problem
 from gdbench.pick.problem import NetworkProblem
+from gdbench.pick.question import Question, ask
+from gdbench.pick.settings import Settings
+from gdbench.pick.source import Source
 from gdbench.pick.steps import Target
-from gdbench.pick.targets import near_optimum, reference_target
+from gdbench.pick.targets import passes_for, reference_target
 from kernels import Network
 
-REFERENCE = 32
-"""Batch size of the descent that sets a target where the least loss is unknown."""
 COMMON = 200
 """Batch size that is looked at though it is no candidate, since it is scikit-learn's."""
 
@@ -55,12 +56,6 @@ class Cell:
         """What is computed."""
         return self.make(self.data.X.shape[1], self.data.Y.shape[1])
 
-    @cached_property
-    def optimum(self) -> Optimum | None:
-        """Least loss, if it is known and attained."""
-        found = find_optimum(self.network, self.data.X, self.data.Y)
-        return found if found is not None and found.attained else None
-
     @property
     def candidates(self) -> tuple[int, ...]:
         """Batch sizes to choose from."""
@@ -76,17 +71,24 @@ class Cell:
         """Candidates, and the one that is scikit-learn's."""
         return tuple(sorted({*self.candidates, min(COMMON, self.data.n_rows)}))
 
-    def problem(self, entropy: int) -> NetworkProblem:
-        """Descent on all rows, with randomness of its own."""
-        floor = self.optimum.value if self.optimum is not None else 0.0
-        return NetworkProblem(self.network, self.data.X, self.data.Y, entropy, self.scheme, floor)
+    def question(self, seed: int) -> Question:
+        """What ``gdbench pick`` would be asked."""
+        settings = Settings(seed=seed, scheme=self.scheme)
+        return ask(settings, Source(dataset=self.dataset), self.data, self.network, label=self.name)
+
+    def problem(self, seed: int) -> NetworkProblem:
+        """Descent as ``gdbench pick`` runs it, with randomness of its own."""
+        return make_problem(self.question(seed))[0]
 
     def target(self) -> Generator[list[Block], list[Curves], Target]:
         """Find the loss that ``gdbench pick`` itself would set, with the randomness of seed 0: a plan."""
-        problem = self.problem(0)
-        if self.optimum is not None:
-            return near_optimum(problem, self.optimum, metric="training loss")
-        return (yield from reference_target(problem, REFERENCE, metric="training loss"))
+        question = self.question(0)
+        problem, optimum = make_problem(question)
+        known = known_target(question, problem, optimum)
+        if known is not None:
+            return known
+        passes = passes_for(self.data.n_rows, self.network.n_parameters)
+        return (yield from reference_target(problem, REFERENCE, metric="training loss", passes=passes))
 
 
 CELLS: dict[str, Cell] = {
@@ -102,8 +104,8 @@ CELLS: dict[str, Cell] = {
             lambda d, k: Network.mlp(d, 64, k),
             "normal",
             locating=2,
-            coarse=4,
-            refined=32,
+            coarse=3,
+            refined=20,
             width=0,
             together=2,
             largest=512,

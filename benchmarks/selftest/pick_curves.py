@@ -9,7 +9,7 @@ from typing import Any
 from gdbench.pick.times import Times
 from selftest.pick_baselines import RULES
 from selftest.pick_cells import Cell
-from selftest.pick_runs import Found, Runs
+from selftest.pick_runs import PICKED, Found, Runs
 from selftest.pick_scores import finite
 
 TOP = 3
@@ -24,8 +24,10 @@ class Truth:
     runs: Runs
 
     def found(self, size: int) -> Found | None:
-        """Best rate of a batch size by the most certain runs there; None if descent was not run there."""
+        """Best rate of a batch size by the most certain runs there, picked or not; None where descent was not run."""
         known = self.runs.most_certain(size)
+        if known and known[0].seeds >= self.cell.refined:
+            known += replace(self.runs, part=PICKED).most_certain(size)
         return min(known, key=lambda one: one.steps) if known else None
 
     def is_refined(self, size: int) -> bool:

@@ -8,7 +8,7 @@ is kept, and a later call goes on.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -16,6 +16,7 @@ from threadpoolctl import threadpool_limits
 
 from gdbench.pick.choice import Choice, NoChoice
 from gdbench.pick.choose import choose
+from gdbench.pick.finding import OPERATIONS, OPERATIONS_PER_ROW
 from gdbench.pick.journal import Journal as Blocks
 from gdbench.pick.journal import Journaled
 from gdbench.pick.measure_steps import carry, measure_steps
@@ -29,7 +30,7 @@ from selftest.context import Context
 from selftest.pick_cells import CELLS, Cell
 from selftest.pick_curves import Truth, among, step_seconds
 from selftest.pick_findings import REGRETS, TABLES, code_of_search, latest, put
-from selftest.pick_runs import PICKED, Found, Runs, on_grid, vertex
+from selftest.pick_runs import COARSE, FINE, FINEST, PICKED, Found, Runs, on_grid, vertex
 from selftest.pick_scores import finite
 
 TARGETS, GUESSES, PICKS, TIMES, PROVISIONAL = "targets", "guesses", "picks", "times", "provisional times"
@@ -39,8 +40,6 @@ ENTROPY = 10_000
 """Of the exhaustive runs: that of no search."""
 CAP = 3.0
 """Most steps of a run, over those that a search expects."""
-ROW_PRODUCTS = 3e12 / 6
-"""Products of rows and parameters that ``gdbench pick`` allows a search of tier standard."""
 SECONDS = 10.0
 """For the times of a variant."""
 
@@ -67,8 +66,8 @@ class Study:
         """Run descent at every batch size about its best rate, and often at the best batch sizes."""
         runs, near = self._runs()
         for size in sorted(near, reverse=True):
-            first = runs.best(size, on_grid(near[size], 2), self.cell.locating, step=2)
-            found = runs.best(size, first.rate, self.cell.coarse, step=2)
+            first = runs.best(size, on_grid(near[size], COARSE), self.cell.locating, step=COARSE)
+            found = runs.best(size, first.rate, self.cell.coarse, step=COARSE)
             self._say(f"B = {size}: {_words(found)}")
         self._refine(runs)
 
@@ -80,7 +79,12 @@ class Study:
             key = f"{self.context.tier} {self.cell.name} {seed}"
             if key not in known:
                 found = self._search(seed, self.context.tier)
-                values = {"cell": self.cell.name, "seed": seed, "steps": plain(asdict(found))}
+                values = {
+                    "cell": self.cell.name,
+                    "seed": seed,
+                    "tier": self.context.tier,
+                    "steps": plain(asdict(found)),
+                }
                 self.context.journal.write(PICKS, key, code=code, **values)
                 self._say(f"seed {seed}: {found.status}, {found.runs} runs, {found.examples:.3g} rows")
 
@@ -90,52 +94,69 @@ class Study:
             self._timed(TIMES, variant)
 
     def regrets(self) -> None:
-        """Refine where the times ask for it, run descent at what was picked, and compare."""
+        """Run descent at what was picked, often at those batch sizes and at the best ones, and compare."""
         runs, _ = self._runs()
-        self._refine(runs)
-        truth = Truth(self.cell, runs)
+        times = {variant: self._times(variant) for variant in VARIANTS}
+        chosen = [
+            (entry, variant, self._choice(entry, times[variant])) for entry in self._picked() for variant in VARIANTS
+        ]
+        sizes = {choice.batch_size for _, _, choice in chosen if isinstance(choice, Choice)}
+        self._refine(runs, sizes & set(self.cell.sizes))
+        truth, picked = Truth(self.cell, runs), replace(runs, part=PICKED)
+        for _, _, choice in chosen:
+            if isinstance(choice, Choice) and choice.rate is not None:
+                picked.at(choice.batch_size, [choice.rate], self.cell.refined)
         for variant in VARIANTS:
-            times = self._times(variant)
             values = {"cell": self.cell.name, "variant": variant, "target": self._target().words}
-            put(self.context.journal, TABLES, f"{self.cell.name} {variant}", **values, **truth.table(times))
-            for entry in latest(self.context.journal, PICKS):
-                if entry["cell"] == self.cell.name:
-                    self._regret(truth, entry, times)
+            table = truth.table(times[variant])
+            put(self.context.journal, TABLES, f"{self.cell.name} {variant}", **values, **table)
+        for entry, variant, choice in chosen:
+            self._keep(truth, entry, times[variant], choice)
 
-    def _regret(self, truth: Truth, entry: dict[str, Any], times: Times) -> None:
-        cell, variant = self.cell, times.variant
-        choice = choose(steps_from_record(entry), among(times, cell.candidates), n_rows=cell.data.n_rows)
+    def _picked(self) -> list[dict[str, Any]]:
+        return [entry for entry in latest(self.context.journal, PICKS) if entry["cell"] == self.cell.name]
+
+    def _choice(self, entry: dict[str, Any], times: Times) -> Choice | NoChoice:
+        return choose(steps_from_record(entry), among(times, self.cell.candidates), n_rows=self.cell.data.n_rows)
+
+    def _keep(self, truth: Truth, entry: dict[str, Any], times: Times, choice: Choice | NoChoice) -> None:
         best = truth.order(times)[0]
         seconds = truth.seconds(times)[best]
-        key = f"{entry['key']} {variant}"
-        found = {"cell": cell.name, "variant": variant, "seed": entry["seed"], "best": best, "seconds": seconds}
+        key = f"{entry['key']} {times.variant}"
+        names = {"cell": self.cell.name, "variant": times.variant, "seed": entry["seed"], "tier": entry["tier"]}
+        found = {**names, "best": best, "seconds": seconds}
         if isinstance(choice, NoChoice) or choice.rate is None:
             put(self.context.journal, REGRETS, key, **found, picked=None, regret=None, covered=False)
             return
-        run = replace(truth.runs, part=PICKED).at(choice.batch_size, [choice.rate], cell.refined)[choice.rate]
-        true = run.steps * step_seconds(times, choice.batch_size)
+        runs = replace(truth.runs, part=PICKED).at(choice.batch_size, [choice.rate], self.cell.refined)
+        true = runs[choice.rate].steps * step_seconds(times, choice.batch_size)
         values = {
             "picked": choice.batch_size,
             "rate": choice.rate,
             "expected": finite(choice.seconds),
             "true": finite(true),
             "regret": finite(true / seconds - 1),
-            "half_width": finite(run.half_width),
+            "half_width": finite(runs[choice.rate].half_width),
             "covered": _within(choice, true),
         }
         put(self.context.journal, REGRETS, key, **found, **values)
-        self._say(f"{variant}, seed {entry['seed']}: B = {choice.batch_size}, best {best}, regret {values['regret']}")
+        regret = true / seconds - 1
+        self._say(f"{times.variant}, seed {entry['seed']}: B = {choice.batch_size}, best {best}, regret {regret:.1%}")
 
-    def _refine(self, runs: Runs) -> None:
-        """Run often at the best batch sizes of each variant, until those are the best."""
+    def _refine(self, runs: Runs, also: Collection[int] = ()) -> None:
+        """Run often at some batch sizes, and at the best ones of each variant, until those are the best."""
         truth = Truth(self.cell, runs)
         for variant in VARIANTS:
             times = self._times(variant)
-            while rough := [size for size in truth.contenders(times) if not truth.is_refined(size)]:
-                for size in rough:
-                    near = on_grid(vertex(runs.most_certain(size)))
-                    found = runs.best(size, near, self.cell.refined, step=1, width=self.cell.width)
-                    self._say(f"B = {size}, refined for {variant}: {_words(found)}")
+            while rough := [size for size in (*truth.contenders(times), *also) if not truth.is_refined(size)]:
+                self._refine_at(runs, rough[0])
+
+    def _refine_at(self, runs: Runs, size: int) -> None:
+        near = on_grid(vertex(runs.most_certain(size)))
+        found = runs.best(size, near, self.cell.refined, step=FINE, width=self.cell.width)
+        if size == self.cell.data.n_rows and self.cell.width:  # all runs are the same but for their starts
+            found = runs.best(size, found.rate, self.cell.refined, step=FINEST)
+        self._say(f"B = {size}, refined: {_words(found)}")
 
     def _runs(self) -> tuple[Runs, dict[int, float]]:
         """The exhaustive runs, and a rate to begin with at each batch size."""
@@ -159,7 +180,10 @@ class Study:
         return next(e["steps"]["rows"] for e in self.context.journal.entries(GUESSES) if e["key"] == self.cell.name)
 
     def _search(self, seed: int, tier: str) -> Steps:
-        problem, most = self.cell.problem(seed), ROW_PRODUCTS / self.cell.network.n_parameters
+        problem, most = (
+            self.cell.problem(seed),
+            OPERATIONS[tier] / (OPERATIONS_PER_ROW * self.cell.network.n_parameters),
+        )
         return measure_steps(
             problem,
             self.cell.candidates,

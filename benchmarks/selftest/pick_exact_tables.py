@@ -8,7 +8,7 @@ from statistics import median
 
 from selftest.pick_clocks import CLOCKS
 from selftest.pick_family import FAMILY
-from selftest.pick_markdown import Entry, against, groups, met, percent, quantiles, rules_table, section, table
+from selftest.pick_markdown import Entry, against, groups, met, percent, quantiles, rules_table, section, table, whole
 from selftest.pick_scores import (
     CHEAP,
     CHEAP_SHARE,
@@ -55,16 +55,16 @@ def _goals(searches: Sequence[Entry]) -> str:
         ["regret of the batch size alone, 90th percentile", percent(sizes.p90), "", ""],
         ["regret of the batch size alone, worst", percent(sizes.worst), "", ""],
         [
-            f"searches that cost at most {CHEAP:.0%}",
+            f"searches that cost at most {whole(CHEAP)}",
             percent(cheap),
-            f"at least {CHEAP_SHARE:.0%}",
+            f"at least {whole(CHEAP_SHARE)}",
             met(cheap, 1.0, CHEAP_SHARE),
         ],
         ["median cost", percent(median(cost)), "", ""],
         [
             "90 % intervals that hold the true time",
             percent(held),
-            "{:.0%} to {:.0%}".format(*COVER),
+            " to ".join(map(whole, COVER)),
             met(held, COVER[1], COVER[0]),
         ],
     ]

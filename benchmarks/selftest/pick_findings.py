@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +16,20 @@ PICK_FOLDER = ROOT / "reports" / "pick-selftest"
 TRUTHS = "truths.jsonl"
 ORACLES, TABLES, REGRETS = "oracles", "tables", "regrets"
 """Parts of the journal from which the report is made."""
-SEARCHING = (
-    *("blocks", "choice", "choice_table", "choose", "curve", "estimates", "hitting", "measure_steps", "objectives"),
-    *("race", "rate_law", "search", "steps", "steps_table", "tiers"),
-)
-"""Modules of ``gdbench.pick`` that decide what is picked, given a problem."""
+ROOTS, ELSEWHERE = ("measure_steps", "choose"), ("runners", "problem")
+"""Modules of ``gdbench.pick`` that search and choose, and those that decide nothing given a problem."""
+IMPORTED = re.compile(r"^from gdbench\.pick\.(\w+) import", re.MULTILINE)
 
 
 def code_of_search() -> str:
-    """Tell apart versions of the code that searches and chooses."""
-    digest = hashlib.sha256()
-    for name in SEARCHING:
-        digest.update(Path(gdbench.pick.__path__[0], f"{name}.py").read_bytes())
-    return digest.hexdigest()[:12]
+    """Tell apart versions of the code that searches and chooses: the modules above and what they import."""
+    folder, waiting, found = Path(gdbench.pick.__path__[0]), list(ROOTS), dict[str, str]()
+    while waiting:
+        name = waiting.pop()
+        if name not in found and name not in ELSEWHERE:
+            found[name] = (folder / f"{name}.py").read_text(encoding="utf-8")
+            waiting += IMPORTED.findall(found[name])
+    return hashlib.sha256("".join(found[name] for name in sorted(found)).encode()).hexdigest()[:12]
 
 
 def latest(journal: Journal, part: str) -> list[dict[str, Any]]:

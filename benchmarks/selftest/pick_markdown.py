@@ -22,7 +22,7 @@ def against(found: Regret, goal: Regret) -> list[list[str]]:
         [
             f"regret, {name}",
             percent(value),
-            f"at most {limit:.0%}" if limit < math.inf else "",
+            f"at most {whole(limit)}" if limit < math.inf else "",
             met(value, limit) if limit < math.inf else "",
         ]
         for name, value, limit in lines
@@ -68,6 +68,11 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def met(value: float, limit: float, least: float = -math.inf) -> str:
     """Whether a goal is met, in a word."""
     return "yes" if least <= value <= limit else "no"
+
+
+def whole(value: float) -> str:
+    """A goal in per cent."""
+    return f"{100 * value:.0f} %"
 
 
 def percent(value: float | None) -> str:

@@ -38,6 +38,7 @@ class Quadratic:
     entropy: int
     n_rows: int | None = None
     floor: float = 0.0
+    step_rows: float = 0.0
     key: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -88,6 +89,7 @@ class Gaussian:
     entropy: int
     n_rows: int | None = None
     floor: float = 0.0
+    step_rows: float = 0.0
     key: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -155,6 +157,7 @@ class Rows:
     """(N,)"""
     entropy: int
     floor: float = 0.0
+    step_rows: float = 0.0
     n_rows: int = field(init=False)
     key: str = field(init=False)
     H: Values = field(init=False)

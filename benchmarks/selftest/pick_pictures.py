@@ -16,7 +16,7 @@ from selftest.pick_scores import CHEAP, costs, picks_of
 COLOURS = ("#1b7f4b", "#30679c", "#b3261e", "#8a8a8a", "#c77700")
 SIZE_INCHES = (11.0, 4.6)
 DOTS_PER_INCH = 120
-LEAST, MOST = 0.1, 1e4
+LEAST, MOST = 0.1, 1e5
 """Ends of the axis of regrets, per cent; smaller and larger ones are drawn there."""
 
 
@@ -47,4 +47,4 @@ def _regrets(axes: Any, picks: Sequence[Mapping[str, Any]]) -> None:
     axes.set(xscale="log", xlim=(LEAST, MOST), ylim=(0, 102), title="Regret")
     axes.set(xlabel="longer than the best batch size, % (at most)", ylabel="% of picks")
     axes.xaxis.set_major_formatter("{x:g}")
-    axes.legend(loc="lower right")
+    axes.legend(loc="upper left")

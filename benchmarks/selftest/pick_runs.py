@@ -22,8 +22,10 @@ NORMAL_90 = 1.645
 """Standard errors on either side of a 90 % interval."""
 SLACK = 2.0
 """Multiple of the steps of the rate that is first there, at which the others are given up."""
-OCTAVE = 4
+OCTAVE = 16
 """Rates of the grid in a factor of 2."""
+COARSE, FINE, FINEST = 8, 4, 1
+"""Steps on the grid: factors of the square root of 2, of its own, and one that a single run without noise deserves."""
 
 
 MOST_RATES = 30
@@ -73,7 +75,7 @@ class Runs:
         return {rate: known[rate] for rate in wanted}
 
     def best(self, size: int, near: float, seeds: int, *, step: int, width: int = 1) -> Found:
-        """Find the rate with the fewest steps on a grid of ``step / 4`` octaves: its neighbours are no better."""
+        """Find the rate with the fewest steps on a grid of ``step / 16`` octaves: its neighbours are no better."""
         rate, seen = near, dict[float, Found]()
         while len(seen) < MOST_RATES:
             seen |= self.at(size, [shifted(rate, step * side) for side in range(-width, width + 1)], seeds)
@@ -117,14 +119,14 @@ class Runs:
         self.journal.write(self.part, key, cell=self.cell, size=size, **values)
 
 
-def on_grid(rate: float, step: int = 1) -> float:
-    """Return the nearest rate of the grid of ``step / 4`` octaves."""
+def on_grid(rate: float, step: int = FINE) -> float:
+    """Return the nearest rate of the grid of ``step / 16`` octaves."""
     return 2.0 ** (step * round(OCTAVE / step * math.log2(rate)) / OCTAVE)
 
 
-def shifted(rate: float, quarters: int) -> float:
-    """Return the rate so many quarters of an octave above one of the grid."""
-    return 2.0 ** (round(OCTAVE * math.log2(rate) + quarters) / OCTAVE)
+def shifted(rate: float, steps: int) -> float:
+    """Return the rate so many steps of the grid above one of it."""
+    return 2.0 ** (round(OCTAVE * math.log2(rate) + steps) / OCTAVE)
 
 
 def vertex(found: Sequence[Found]) -> float:

@@ -50,7 +50,7 @@ NETWORK = (
     click.option("--output-activation", metavar="NAME", help="mlp: output activation, with --loss a pair, see below."),
     click.option("--loss", metavar="NAME", help="mlp: loss; default by the kind of data."),
     click.option(
-        "--init", "scheme", metavar="NAME", default=USUAL.scheme, show_default=True, help=f"{choices(SCHEMES)}."
+        "--init", "scheme", metavar="NAME", help=f"{choices(SCHEMES)}; default normal for mlp and zeros for the others."
     ),
 )
 GOAL = (
@@ -114,7 +114,8 @@ def settings_of(options: Options) -> Settings:
         "max_batch",
         "fresh",
     )
-    settings = Settings(**{name: options[name] for name in names}, **amounts_of(options))
+    scheme = options["scheme"] or ("normal" if options["preset"] == "mlp" else "zeros")
+    settings = Settings(**({name: options[name] for name in names} | {"scheme": scheme}), **amounts_of(options))
     check(settings)
     return settings
 

@@ -47,7 +47,7 @@ class Curves:
     rows: float
     """Rows processed by all runs."""
     noise: Values
-    """(2, 2) tr(Σ) and |G|² at the start of the first seed, and where the first rate to reach the goal did; or NaN."""
+    """(2, 2) tr(Σ) and |G|² of the first seed: at its start; at the end, of the rate first at the goal, or NaN."""
 
 
 def run_block(problem: Problem, block: Block) -> Curves:

@@ -20,7 +20,7 @@ class Tie:
     """
 
     least: float = 0.02
-    most: float = 0.03
+    most: float = 0.02
 
 
 @dataclass(frozen=True)

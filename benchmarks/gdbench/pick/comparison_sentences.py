@@ -82,9 +82,9 @@ def _cost(record: Record) -> Iterator[str]:
 
 
 def _earlier(record: Record) -> Iterator[str]:
-    """Compare with the pick whose steps were taken over: only the seconds per step can have moved the answer."""
+    """Compare with the pick whose steps were taken over, if it was asked the same: the seconds moved the answer."""
     earlier, choice = record["earlier"], record["choice"]
-    if not earlier:
+    if not earlier or earlier["objective"] != choice["objective"]:
         return
     here, there = choice["variant"], earlier["variant"]
     if here == there:

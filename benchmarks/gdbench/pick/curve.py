@@ -55,7 +55,7 @@ def pool(
     )
     mean, covariance = found.predict(wanted, at)
     covariance += SYSTEMATIC**2
-    known = sizes.min() / DOUBT < critical < sizes.max() * DOUBT
+    known = len(sizes) > 1 and sizes.min() / DOUBT < critical < sizes.max() * DOUBT
     return Pooled(mean, covariance, floor, critical, found.size, bool(known))
 
 
@@ -76,7 +76,7 @@ def scarcity(sizes: Values, n_rows: int | None) -> Values:
     """``1 / B``, or for n rows ``(1 / B - 1 / n) n / (n - 1)``: the variance of a mean over a batch drawn from them."""
     if n_rows is None:
         return np.asarray(1.0 / sizes)
-    return np.asarray((1.0 / sizes - 1.0 / n_rows) * n_rows / (n_rows - 1))
+    return np.asarray((1.0 / sizes - 1.0 / n_rows) * n_rows / max(n_rows - 1, 1))
 
 
 def log_form(x: Values, floor: float, critical: float) -> Values:
@@ -93,7 +93,8 @@ def _fit_form(x: Values, logs: Values, errors: Values) -> tuple[float, float]:
     def residuals(parameters: Values) -> Values:
         return np.asarray((log_form(x, math.exp(parameters[0]), math.exp(parameters[1])) - logs) / errors)
 
-    bounds = ([-50.0, math.log(1e-3 / most)], [math.inf, math.log(1e3 / least)])
+    middle = float(np.median(logs))  # rates may be of any scale
+    bounds = ([middle - 50.0, math.log(1e-3 / most)], [math.inf, math.log(1e3 / least)])
     start = np.clip(guess, *bounds)
     found = least_squares(residuals, start, bounds=bounds, loss="soft_l1", x_scale=1.0)
     return math.exp(found.x[0]), math.exp(found.x[1])

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+
+import numpy as np
 
 from gdbench.pick.amounts import counted
 from gdbench.pick.measure_steps import OutOfTime, Progress, carry, measure_steps
 from gdbench.pick.optimum import Optimum, find_optimum
-from gdbench.pick.problem import NetworkProblem
+from gdbench.pick.problem import NetworkProblem, Values
 from gdbench.pick.progress import Clock
 from gdbench.pick.question import Question
 from gdbench.pick.runners import Runner
 from gdbench.pick.steps import Steps, Target
-from gdbench.pick.targets import given_target, near_optimum, reference_target
+from gdbench.pick.targets import given_target, near_optimum, passes_for, reference_target
 from gdbench.pick.tiers import get_tier
 from gdbench.units import duration
 from kernels.choice import AUTO
@@ -23,6 +26,8 @@ OPERATIONS_PER_ROW = 6.0
 """And parameter: forward pass, backpropagation and weight gradient, two each."""
 REFERENCE = 32
 """Batch size of the descent that sets a target where no optimum is known."""
+MOST_PRODUCTS, LEAST_ROWS_SEEN = 2e8, 1000
+"""Rows times parameters in one look at the loss, beyond which it is that of fewer rows; and the fewest of these."""
 FLOOR_DIGITS = 6
 """To which the least loss is rounded down, so that its last bits do not make another problem."""
 
@@ -32,19 +37,31 @@ def make_problem(question: Question) -> tuple[NetworkProblem, Optimum | None]:
     optimum = find_optimum(question.network, *question.rows) if question.held_out is None else None
     if optimum is not None and not optimum.attained:
         optimum = None
-    V, T = question.held_out or (None, None)
+    V, T = question.held_out or _some_rows(question)
     settings = question.settings
-    floor = _rounded_down(optimum.value) if optimum is not None else 0.0
+    floor = _rounded_down(optimum.value) if optimum is not None and V is None else 0.0
     problem = NetworkProblem(question.network, *question.rows, settings.seed, settings.scheme, floor, V, T)
+    if optimum is not None and V is not None:  # the loss of the rows that are looked at
+        optimum = replace(optimum, value=float(problem.losses(optimum.theta[None])[0]))
     return problem, optimum
+
+
+def _some_rows(question: Question) -> tuple[Values, Values] | tuple[None, None]:
+    """Rows, drawn once, whose loss stands for that of all, where looking at all takes longer than training."""
+    X, Y = question.rows
+    most = max(LEAST_ROWS_SEEN, round(MOST_PRODUCTS / question.network.n_parameters))
+    if len(X) <= most:
+        return None, None
+    rows = np.sort(np.random.default_rng(question.settings.seed).choice(len(X), most, replace=False))
+    return X[rows], Y[rows]
 
 
 def known_target(question: Question, problem: NetworkProblem, optimum: Optimum | None) -> Target | None:
     """Return the target if nothing has to be trained to know it: the user's, or one near the optimum."""
     asked = question.settings.loss_target
     if asked != AUTO:
-        return given_target(problem, float(asked), metric=_metric(question), optimum=optimum)
-    return near_optimum(problem, optimum, metric=_metric(question)) if optimum is not None else None
+        return given_target(problem, float(asked), metric=_metric(question, problem), optimum=optimum)
+    return near_optimum(problem, optimum, metric=_metric(question, problem)) if optimum is not None else None
 
 
 def is_idle(target: Target) -> bool:
@@ -64,7 +81,9 @@ def find_steps(
     """
     if target is None:
         clock.tell("finding a target")
-        plan = reference_target(problem, min(REFERENCE, problem.n_rows), metric=_metric(question))
+        passes = passes_for(problem.n_rows, question.network.n_parameters)
+        size = min(REFERENCE, problem.n_rows)
+        plan = reference_target(problem, size, metric=_metric(question, problem), passes=passes)
         try:
             target = carry(plan, problem, runner, most_seconds=max(0.0, clock.left - reserve))
         except OutOfTime:
@@ -93,8 +112,10 @@ def as_trainings(steps: Steps, current: int | None) -> str:
     return f"finding the steps processed {rows}, as {count} at batch size {wanted.batch_size} would"
 
 
-def _metric(question: Question) -> str:
-    return "training loss" if question.held_out is None else "validation loss"
+def _metric(question: Question, problem: NetworkProblem) -> str:
+    if question.held_out is not None:
+        return "validation loss"
+    return "training loss" if problem.V is None else f"training loss (on {len(problem.V):,} of the rows)"
 
 
 def _rows(progress: Progress) -> str:

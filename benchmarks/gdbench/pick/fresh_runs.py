@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from gdbench.pick.allocation import sweep_rows
-from gdbench.pick.blocks import Block
+from gdbench.pick.blocks import Block, Curves, Values
 from gdbench.pick.curve import DEPARTURES, LENGTH_OCTAVES, Pooled, pool, smooth_variances
 from gdbench.pick.hitting import LEAST_SPREAD, Hit, hit
 from gdbench.pick.race import FINEST, Plan
-from gdbench.pick.races import CAP_SLACK, Races
+from gdbench.pick.races import CAP_SLACK, STEPS_ERROR, Races
 
 FIRST = 1000
 """Number of the first fresh run: runs that choose a rate and runs that tell its steps are never the same."""
@@ -27,11 +27,17 @@ MOST_GAIN = 0.3
 """In log K, of the rate that got there over one that did not."""
 MOST_RETRIES = 3
 """How often the rate of a batch size that did not get there is lowered."""
+LEAST_STARTS = 6
+"""Runs of every batch size where their starts differ, which large batches do not average out."""
+START_SPREAD, START_COUNT = 0.15, 4.0
+"""Usual standard deviation of log K between starts, and the runs that it counts for."""
 LEAST_PART = 0.3
 """Of the usual number of runs, however much the races have cost."""
 
 Told = tuple[Hit, int]
 """What a round of runs told, and how many runs it had."""
+Telling = Generator[list[Block], list[Curves], dict[int, Told]]
+"""A plan that returns what its runs told, by batch size."""
 
 
 @dataclass
@@ -73,9 +79,18 @@ class FreshRuns:
         total = int(counts.sum())
         return float(counts @ logs / total), float(counts @ variances / total), total
 
+    def lucky(self, size: int) -> tuple[float, float, int] | None:
+        """Return the same from a race, as long as a search that was stopped has no fresh runs of all batch sizes."""
+        if self.rates and self.rates.keys() <= self.told.keys():
+            return None
+        if size in self.told or size not in self.races.bests():
+            return None
+        runs = len(self.races.held[size].seeds)
+        return math.log(max(self.races.best_steps(size), 1.0)), runs * STEPS_ERROR**2, runs
+
     def pooled(self, wanted: Sequence[int]) -> Pooled | None:
         """Log K of batch sizes from the runs at all of them; None while none got there."""
-        owns = {size: self.own(size) for size in sorted(self.told)}
+        owns = {size: self.own(size) or self.lucky(size) for size in sorted({*self.told, *self.races.held})}
         known = [(size, *own) for size, own in owns.items() if own is not None]
         if not known:
             return None
@@ -83,7 +98,21 @@ class FreshRuns:
         smooth = smooth_variances(sizes, variances, counts, critical=self.races.critical())
         errors = np.hypot(np.sqrt(smooth / counts), LEAST_SPREAD)
         n_rows = self.races.problem.n_rows
-        return pool(sizes, logs, errors, np.array(wanted, float), n_rows=n_rows, departures=DEPARTURES)
+        fit = pool(sizes, logs, errors, np.array(wanted, float), n_rows=n_rows, departures=DEPARTURES)
+        return replace(fit, covariance=fit.covariance + self._of_starts(sizes, variances, counts))
+
+    def _of_starts(self, sizes: Values, variances: Values, counts: Values) -> float:
+        """Variance of log K that all batch sizes have in common, since runs of a number start alike at all of them.
+
+        From the runs of large batches, which differ in nothing else, and what is usual.
+        """
+        if self.races.alike:
+            return 0.0
+        large = sizes >= self.races.critical()
+        weights = np.where(large, counts - 1.0, 0.0)
+        total = float(weights.sum()) + START_COUNT
+        found = (float(weights @ variances) + START_COUNT * START_SPREAD**2) / total
+        return found / float(np.median(counts))
 
     def _round(self, sizes: Sequence[int], number: int) -> Plan:
         yield from self._run(sizes, number)
@@ -97,19 +126,28 @@ class FreshRuns:
             yield from self._run(failed, number + again * self.races.tier.rounds)
 
     def _run(self, sizes: Sequence[int], number: int) -> Plan:
-        blocks = [self._block(size, FIRST * (number + 1)) for size in sizes]
-        found = yield blocks
+        found = yield from self._results({size: self.rates[size] for size in sizes}, number)
+        for size, told in found.items():
+            self.told.setdefault(size, []).append(told)
+
+    def _results(self, rates: Mapping[int, float], number: int) -> Telling:
+        blocks = [self._block(size, rate, FIRST * (number + 1)) for size, rate in rates.items()]
+        found, told = (yield blocks), {}
         for block, curves in zip(blocks, found, strict=True):
             result = hit(curves.steps, curves.losses[:, 0], goal=self.races.goal, floor=self.races.problem.floor)
-            self.told.setdefault(block.batch_size, []).append((result, len(block.seeds)))
+            told[block.batch_size] = result, len(block.seeds)
             self.rows += curves.rows
             self.runs += len(block.seeds)
+        return told
 
-    def _block(self, size: int, first: int) -> Block:
+    def _block(self, size: int, rate: float, first: int) -> Block:
         near = min(self.races.bests(), key=lambda other: abs(math.log(other / size)))
         cap = CAP_SLACK * self.races.best_steps(near) * max(near / size, 1.0) + 1
-        seeds = tuple(range(first, first + self.races.runs_worth(size, self.share, 2)))
-        return Block(size, (self.rates[size],), seeds, self.races.goal, math.ceil(cap), SLACK)
+        most = self.races.affordable_runs(size, cap / CAP_SLACK, rates=2)
+        least = 2 if self.races.alike else LEAST_STARTS
+        runs = min(self.races.runs_worth(size, self.share, least), max(most, 2))
+        seeds = tuple(range(first, first + runs))
+        return Block(size, (rate,), seeds, self.races.goal, math.ceil(cap), SLACK)
 
     def _confirm(self) -> Plan:
         """Run the same rows at a lower rate, and go on with that where it needs no more steps.
@@ -120,13 +158,12 @@ class FreshRuns:
         sizes = [size for size in sorted(self.rates) if self.own(size) is not None and self._differs(size)]
         if not sizes:
             return
-        rates, higher = dict(self.rates), {size: self.told.pop(size) for size in sizes}
-        self.rates |= {size: rates[size] / LOWER for size in sizes}
-        yield from self._run(sizes, 0)
-        gains = {size: _gain(higher[size][0][0].steps, self.told[size][0][0].steps) for size in sizes}
+        rates = {size: self.rates[size] / LOWER for size in sizes}
+        lower = yield from self._results(rates, 0)
+        gains = {size: _gain(self.told[size][0][0].steps, lower[size][0].steps) for size in sizes}
         for size in sizes:
-            if _averaged(gains, size) < -LEAST_GAIN:  # asked of the higher, which would cost more if it is too high
-                self.rates[size], self.told[size] = rates[size], higher[size]
+            if _averaged(gains, size) >= -LEAST_GAIN:  # asked of the higher, which would cost more if it is too high
+                self.rates[size], self.told[size] = rates[size], [lower[size]]
 
     def _differs(self, size: int) -> bool:
         """Whether runs differ by more than their start, so that a race may have had luck."""

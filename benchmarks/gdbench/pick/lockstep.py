@@ -25,8 +25,8 @@ def gradients(network: Network, thetas: Values, X: Values, Y: Values) -> Values:
     layers = _layers(network, thetas)
     activations = [X[None]]
     for (W, b), name in zip(layers, network.activations, strict=True):
-        activations.append(_activate(name, np.matmul(activations[-1], W) + b[..., None, :]))
-    delta = _output_delta(network, activations[-1], Y[None]) / X.shape[1]
+        activations.append(activate(name, np.matmul(activations[-1], W) + b[..., None, :]))
+    delta = output_delta(network, activations[-1], Y[None]) / X.shape[1]
     found = np.empty_like(thetas)
     for number in reversed(range(network.n_layers)):
         dW, db = _layers(network, found)[number]
@@ -37,7 +37,7 @@ def gradients(network: Network, thetas: Values, X: Values, Y: Values) -> Values:
             np.matmul(np.swapaxes(below, -1, -2), delta, out=dW)
         delta.sum(axis=-2, out=db)
         if number:
-            delta = np.matmul(delta, np.swapaxes(layers[number][0], -1, -2)) * _slope(network.hidden, below)
+            delta = np.matmul(delta, np.swapaxes(layers[number][0], -1, -2)) * slope(network.hidden, below)
     return found
 
 
@@ -57,7 +57,7 @@ def _loss_sums(network: Network, thetas: Values, X: Values, Y: Values) -> Values
     layers = _layers(network, thetas)
     A = X[None]
     for (W, b), name in zip(layers[:-1], network.activations[:-1], strict=True):
-        A = _activate(name, np.matmul(A, W) + b[:, None, :])
+        A = activate(name, np.matmul(A, W) + b[:, None, :])
     W, b = layers[-1]
     return _losses_of_sums(network, np.matmul(A, W) + b[:, None, :], Y)
 
@@ -73,7 +73,8 @@ def _layers(network: Network, thetas: Values) -> list[tuple[Values, Values]]:
     return layers
 
 
-def _activate(name: str, Z: Values) -> Values:
+def activate(name: str, Z: Values) -> Values:
+    """Activation of that name at weighted sums Z (..., k), of every row by itself."""
     if name == "sigmoid":
         return np.asarray(expit(Z))
     if name == "tanh":
@@ -86,14 +87,15 @@ def _activate(name: str, Z: Values) -> Values:
     return Z
 
 
-def _slope(name: str, A: Values) -> Values:
-    """Derivative of a hidden activation, from its value."""
+def slope(name: str, A: Values) -> Values:
+    """Derivative of a hidden activation by its weighted sum, from its value A (any shape)."""
     if name == "sigmoid":
         return A * (1.0 - A)
     return 1.0 - A * A if name == "tanh" else np.asarray(A > 0, float)
 
 
-def _output_delta(network: Network, A: Values, Y: Values) -> Values:
+def output_delta(network: Network, A: Values, Y: Values) -> Values:
+    """Derivative of a row's loss by the last weighted sums, from the outputs A (..., k) and the targets Y (..., k)."""
     delta = A - Y
     return delta * A * (1.0 - A) if (network.output, network.loss) == ("sigmoid", "squared_error") else delta
 
@@ -101,7 +103,7 @@ def _output_delta(network: Network, A: Values, Y: Values) -> Values:
 def _losses_of_sums(network: Network, Z: Values, Y: Values) -> Values:
     """Sum over rows and outputs, stably from the weighted sums Z (R, rows, k)."""
     if network.loss == "squared_error":
-        return np.asarray(0.5 * np.square(_activate(network.output, Z) - Y).sum(axis=(1, 2)))
+        return np.asarray(0.5 * np.square(activate(network.output, Z) - Y).sum(axis=(1, 2)))
     if network.output == "softmax":
         top = Z.max(axis=-1, keepdims=True)
         spread = np.log(np.exp(Z - top).sum(axis=-1)) + top[..., 0]

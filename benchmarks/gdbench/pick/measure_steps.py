@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Generator, Sequence
+import signal
+import threading
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from time import monotonic
 from typing import TypeVar
@@ -19,8 +22,11 @@ from gdbench.pick.tiers import Tier
 Answer = TypeVar("Answer")
 
 
-class OutOfTime(Exception):
-    """A plan was ended early; the message says by what."""
+class OutOfTime(BaseException):
+    """A plan was ended early; the message says by what. Like Ctrl-C it may come anywhere."""
+
+
+ENDED = "the budget ended the search"
 
 
 @dataclass(frozen=True)
@@ -57,7 +63,7 @@ def measure_steps(
     tier : how much the search may cost
     seed : for the record
     runner : where blocks run
-    most_rows : rows that all runs together may process
+    most_rows : rows after which nothing is begun that can be left out; what an answer needs may exceed them
     most_seconds : no round is begun that would probably end later
     report : hears of every round before it begins
     """
@@ -98,10 +104,30 @@ def carry(
             answer: Answer = end.value
             return answer
         if monotonic() - begun + longest > most_seconds:
-            raise OutOfTime(f"the budget of {most_seconds:.0f} s ended the search")
+            raise OutOfTime(ENDED)
         if report is not None:
             report(Progress(search.stage if search is not None else "finding a target", rounds, rows))
         at = monotonic()
-        found = runner.run(problem, blocks)
+        with _deadline(most_seconds - (at - begun)):
+            found = runner.run(problem, blocks)
         longest, rounds = 0.5 * (monotonic() - at), rounds + 1
         rows += sum(curves.rows for curves in found)
+
+
+@contextmanager
+def _deadline(seconds: float) -> Iterator[None]:
+    """Raise OutOfTime within if it takes longer; only the main thread of a Unix process can be interrupted so."""
+    if not math.isfinite(seconds) or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end(_number: int, _frame: object) -> None:
+        raise OutOfTime(ENDED)
+
+    before = signal.signal(signal.SIGALRM, end)
+    signal.setitimer(signal.ITIMER_REAL, max(seconds, 0.001))
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)

@@ -72,19 +72,19 @@ def _add_rows(network: Network, theta: Values, X: Values, Y: Values, squares: Va
     """Add the squared norms (rows,) of the gradients of these rows, and the sum (p,) of the gradients."""
     layers, sums = network.unpack(theta), network.unpack(total)
     activations = forward(network, theta, X)
-    delta = lockstep._output_delta(network, activations[-1], Y)
+    delta = lockstep.output_delta(network, activations[-1], Y)
     for layer in reversed(range(network.n_layers)):
         A, (dW, db) = activations[layer], sums[layer]
         squares += np.square(delta).sum(axis=1) * (np.square(A).sum(axis=1) + 1)
         dW += A.T @ delta
         db += delta.sum(axis=0)
         if layer > 0:
-            delta = delta @ layers[layer][0].T * lockstep._slope(network.hidden, A)
+            delta = delta @ layers[layer][0].T * lockstep.slope(network.hidden, A)
 
 
 def forward(network: Network, theta: Values, X: Values) -> list[Values]:
     """Inputs X (n, d) and the activations of each layer."""
     activations = [X]
     for (W, b), name in zip(network.unpack(theta), network.activations, strict=True):
-        activations.append(lockstep._activate(name, activations[-1] @ W + b))
+        activations.append(lockstep.activate(name, activations[-1] @ W + b))
     return activations

@@ -20,6 +20,9 @@ Values = npt.NDArray[np.float64]
 MOST_INDICES = 1 << 16
 """Row numbers drawn in advance for one run, so that an update at B = 1 costs no call of the generator."""
 
+MEMORY_ROWS, CACHED_PARAMETERS = 16.0, 50_000
+"""Rows whose arithmetic takes as long as the traffic of all parameters, for networks of at least so many."""
+
 
 class Problem(Protocol):
     """Whatever descent can be run on; it can be pickled, and its runs depend on nothing but ``key``."""
@@ -31,6 +34,10 @@ class Problem(Protocol):
     @property
     def n_rows(self) -> int | None:
         """Rows n; None where rows are endless."""
+
+    @property
+    def step_rows(self) -> float:
+        """What a step costs beyond its rows, in rows: parameters that no cache holds are read and written."""
 
     @property
     def floor(self) -> float:
@@ -76,6 +83,11 @@ class NetworkProblem:
     V: Values | None = None
     T: Values | None = None
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take arrays into memory of our own: where they lie decides how products are rounded."""
+        for name, value in state.items():
+            object.__setattr__(self, name, value.copy() if isinstance(value, np.ndarray) else value)
+
     @cached_property
     def key(self) -> str:
         """SHA-256 of network, data, randomness and start."""
@@ -90,6 +102,11 @@ class NetworkProblem:
     def n_rows(self) -> int:
         """Rows n that descent draws from."""
         return len(self.X)
+
+    @property
+    def step_rows(self) -> float:
+        """About what it costs to read and write the parameters of runs that do not fit into a cache, in rows."""
+        return MEMORY_ROWS * min(self.network.n_parameters / CACHED_PARAMETERS, 1.0)
 
     def start(self, seed: int) -> Values:
         """Parameters (p,) that run number ``seed`` starts from."""

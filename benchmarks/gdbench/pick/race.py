@@ -55,7 +55,7 @@ class Race:
     rows: float = 0.0
     runs: int = 0
     noise: Values | None = None
-    """tr(Σ) and |G|² at the start and where the goal was reached first, if it was; see ``Curves``."""
+    """tr(Σ) and |G|² at the start and soon after the goal was reached, if it was; see ``Curves``."""
 
     @property
     def best(self) -> float | None:
@@ -77,7 +77,7 @@ class Race:
         yield from self._try(ladder)
         for _ in range(MOST_EXTENSIONS):
             wanted = self._wanted(step)
-            last = math.sqrt(finest) if self.best is not None and self._cliff(self.best) else finest
+            last = self._last_step(finest)
             while not wanted and step > 1.01 * last and self._steep():
                 step = math.sqrt(step)
                 wanted = self._wanted(step)
@@ -153,6 +153,12 @@ class Race:
         """Whether a rate is known that is not farther from the best than a side is."""
         low, high = sorted((best, side))
         return any(low / 1.02 <= rate <= high * 1.02 and rate != best for rate in self.hits)
+
+    def _last_step(self, finest: float) -> float:
+        """Ratio of rates at which a race ends: finer at a cliff, and where all runs are the same."""
+        if finest < STEP and self.usual == 0.0:
+            return math.sqrt(math.sqrt(finest))
+        return math.sqrt(finest) if self.best is not None and self._cliff(self.best) else finest
 
     def _steep(self) -> bool:
         """Whether the nearest known rates cost so much more than the best that the optimum may lie between."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
-from gdbench.pick.allocation import QUIET, runs_worth
+from gdbench.pick.allocation import MOST_RUNS, QUIET, runs_worth
 from gdbench.pick.blocks import Values
 from gdbench.pick.curve import USUAL_SPREAD, Pooled, pool
 from gdbench.pick.problem import Problem
@@ -42,6 +43,10 @@ LEAST_NOISY = 3
 """Runs of a rate at batch sizes below the critical one, where two would often be lucky together."""
 STEPS_ERROR = 0.1
 """Standard error of log K in a race, for a first guess at the curve of steps."""
+RATES = 4
+"""That a race tries, as a rule."""
+DEAR = 0.08
+"""Share of all rows that may be processed, for the runs of a batch size."""
 TOO_DEAR = 0.15
 """Share of all rows that may be processed, beyond which all rows at once are left to the curve."""
 
@@ -55,7 +60,7 @@ class Races:
     goal: float
     tier: Tier
     most_rows: float = math.inf
-    """Rows that the whole search may process."""
+    """Rows after which nothing is begun that can be left out: a race with all rows, a further round of fresh runs."""
     pilots: list[Race] = field(default_factory=list)
     """Races that find where rates work at all, each with more steps than the one before."""
     held: dict[int, Race] = field(default_factory=dict)
@@ -76,9 +81,14 @@ class Races:
 
     @property
     def reference(self) -> int:
-        """Batch size of the first race."""
+        """Batch size of the first race; the smallest candidate if all are larger."""
         most = min(REFERENCE, max((self.problem.n_rows or ENDLESS_ROWS) // 4, 1))
-        return max(size for size in self.candidates if size <= most)
+        return max((size for size in self.candidates if size <= most), default=self.candidates[0])
+
+    @cached_property
+    def alike(self) -> bool:
+        """Whether all runs start from the same parameters."""
+        return np.array_equal(self.problem.start(0), self.problem.start(1))
 
     @property
     def everything(self) -> list[Race]:
@@ -107,7 +117,7 @@ class Races:
 
     @property
     def noise(self) -> Values | None:
-        """tr(Σ) and |G|² of the last pilot at its start and where it reached the goal, if it did."""
+        """tr(Σ) and |G|² of the last pilot at its start and soon after it reached the goal, if it did."""
         return self.pilots[-1].noise if self.pilots else None
 
     def pooled_steps(self, wanted: Sequence[int]) -> Pooled:
@@ -136,13 +146,19 @@ class Races:
     def runs_worth(self, size: int, share: float, least: int) -> int:
         """Runs at a batch size; where all rows are in every batch, only the start differs between runs."""
         if size == self.problem.n_rows:
-            return 1 if np.array_equal(self.problem.start(0), self.problem.start(1)) else 2
+            return 1 if self.alike else max(least, 2)
         return runs_worth(size, self.candidates, critical=self.critical(), share=share, least=least)
+
+    def affordable_runs(self, size: int, steps: float, *, rates: int) -> int:
+        """Runs of so many steps and rates that a batch size may take of all rows, two at least."""
+        work = rates * steps * (size + self.problem.step_rows)
+        return int(max(min(DEAR * self.most_rows / work, MOST_RUNS), 2.0))
 
     def _race(self, size: int, cap: float) -> Race:
         critical = self.critical()
         least = 1 if size > QUIET * critical else 2 if size > critical else LEAST_NOISY
         runs = self.runs_worth(size, self.tier.race_share, least)
+        runs = min(runs, self.affordable_runs(size, cap / CAP_SLACK, rates=RATES))
         usual = PAIRED * USUAL_SPREAD / math.sqrt(runs * (1 + size / critical))
         usual = 0.0 if runs == 1 and size == self.problem.n_rows else usual  # all runs are the same
         race = Race(size, tuple(range(runs)), self.goal, self.problem.floor, math.ceil(cap), usual)

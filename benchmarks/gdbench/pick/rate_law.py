@@ -42,7 +42,8 @@ def fit_rate_law(rates: Mapping[int, float]) -> RateLaw | None:
         return None
     sizes = np.array(sorted(rates), float)
     logs = np.log([rates[int(size)] for size in sizes])
+    middle = float(np.median(logs))
     bounds = ([-50.0, math.log(1e-2 * sizes.min())], [50.0, math.log(1e2 * sizes.max())])
-    start = np.clip([logs.max(), math.log(np.median(sizes))], *bounds)
-    found = least_squares(lambda q: q[0] - np.log1p(np.exp(q[1]) / sizes) - logs, start, bounds=bounds)
-    return RateLaw(float(math.exp(found.x[0])), float(math.exp(found.x[1])))
+    start = np.clip([logs.max() - middle, math.log(np.median(sizes))], *bounds)
+    found = least_squares(lambda q: q[0] - np.log1p(np.exp(q[1]) / sizes) - (logs - middle), start, bounds=bounds)
+    return RateLaw(float(math.exp(found.x[0] + middle)), float(math.exp(found.x[1])))

@@ -35,7 +35,7 @@ class Search:
     goal: float
     tier: Tier
     most_rows: float = math.inf
-    """Rows that all runs together may process."""
+    """Rows after which nothing is begun that can be left out: a race with all rows, a further round of fresh runs."""
     stage: str = "finding a learning rate"
     races: Races = field(init=False)
     fresh: FreshRuns = field(init=False)

@@ -30,7 +30,7 @@ LEAST = {
     "throughput": "time per row, whatever is learnt from it",
     "steps": "steps to the target",
     "memory": "time to the target within the memory allowed",
-    "blend": "a blend of time and rows read until the target",
+    "blend": "blend of time and rows read until the target",
 }
 """What was made small, by objective."""
 NO_REGRET = 0.0005
@@ -140,6 +140,10 @@ def _why(record: Record) -> Iterator[str]:
             yield f"The balance point is √({number(half)} · {number(critical)}) ≈ {rows(balance)}"
 
 
+ABOUT = 0.8
+"""Share of another that is about as much."""
+
+
 def _binding(record: Record) -> Iterator[str]:
     choice = record["choice"]
     shares = choice["shares"]
@@ -150,7 +154,7 @@ def _binding(record: Record) -> Iterator[str]:
         f"At {size}, {share(shares['overhead'])} of a step is fixed cost and {share(shares['arithmetic'])} arithmetic"
     )
     more = f", and {share(noise)} of the steps only average out gradient noise" if noise is not None else ""
-    balanced = choice["binding"] == ARITHMETIC and noise is not None and noise > shares["overhead"]
+    balanced = choice["binding"] == ARITHMETIC and noise is not None and noise > ABOUT * shares["arithmetic"]
     as_much = ", and less gradient noise about as much" if balanced else ""
     yield f"{cost}{more}; {WOULD_HELP[choice['binding']]}{as_much}"
 

@@ -132,8 +132,8 @@ def _jacobian_product(network: Network, theta: Values, X: Values, v: Values) -> 
     A, along = X, np.zeros_like(X)
     for (W, b), (dW, db), name in zip(network.unpack(theta), network.unpack(v), network.activations, strict=True):
         along = along @ W + A @ dW + db
-        A = lockstep._activate(name, A @ W + b)
-        along = along if name == "identity" else along * lockstep._slope(name, A)
+        A = lockstep.activate(name, A @ W + b)
+        along = along if name == "identity" else along * lockstep.slope(name, A)
     return kernels.get("vectorized").gradient(network, theta, X, A - along)
 
 

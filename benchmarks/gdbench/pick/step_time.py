@@ -157,19 +157,19 @@ def _rates(X: Array, sizes: Mapping[int, str], given: float | Mapping[int, float
 
 
 def _warnings(schedule: Schedule, losses: tuple[str, ...], drift: float, *, processes: int) -> tuple[str, ...]:
-    found = [f"{loss}; its samples so far are kept" for loss in losses]
-    found += [f"B = {size:,} was not timed: the variant raised {how}" for size, how in schedule.failed.items()]
+    found = [f"{loss}; its samples so far are kept." for loss in losses]
+    found += [f"B = {size:,} was not timed: the variant raised {how}." for size, how in schedule.failed.items()]
     if abs(drift) > MOST_DRIFT:
         found.append(
-            f"the machine's speed changed: the first batch size takes {abs(drift):.0%} "
-            f"{'more' if drift > 0 else 'less'} at the end than at the start; measure again on a quieter machine"
+            f"The machine's speed changed: the first batch size takes {100 * abs(drift):.0f} % "
+            f"{'more' if drift > 0 else 'less'} at the end than at the start; measure again on a quieter machine."
         )
     share = float(np.median(schedule.shares))
     if share < LEAST_SHARE:
         found.append(
-            f"other programs were busy: these processes had their cores for {share:.0%} of the time; the seconds are "
-            "those of an idle machine, so a fit takes longer while that goes on"
+            f"Other programs were busy: these processes had their cores for {100 * share:.0f} % of the time; the "
+            "seconds are those of an idle machine, so a fit takes longer while that goes on."
         )
     if processes == 1:
-        found.append("one process only: the intervals do not tell how processes differ")
+        found.append("One process only: the intervals do not tell how processes differ.")
     return tuple(found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
@@ -28,14 +29,15 @@ NORMAL_90 = 1.645
 """Standard deviations to either side that hold 90 % of a normal distribution."""
 FEW_STEPS = 10
 """A target that is reached in fewer is too easy for its steps to be told apart."""
-NOISE_RATIO = (0.5, 5.0)
-"""Of the critical batch over the noise scale at the target, within which both agree."""
 
 
 def describe(search: Search, target: Target, *, seed: int, stopped: str = "") -> Steps:
     """Return what a search found; ``stopped`` says why it ended early, if it did."""
-    fit = search.fresh.pooled(search.candidates)
+    fit = search.fresh.pooled(search.candidates) if search.races.held else None
     rows = tuple(_row(search, size, fit, place) for place, size in enumerate(search.candidates))
+    idle = _idle(target)
+    if idle is not None:
+        rows = tuple(replace(row, status=idle[0], reason=idle[1]) for row in rows)
     known = [place for place, row in enumerate(rows) if row.steps is not None]
     status, reason = _status(search, target, rows, stopped)
     covariance = () if fit is None else tuple(tuple(map(float, line)) for line in fit.covariance[np.ix_(known, known)])
@@ -53,17 +55,18 @@ def describe(search: Search, target: Target, *, seed: int, stopped: str = "") ->
         search.runs,
         search.rows,
         seed,
-        _warnings(search, rows, curve, noise, stopped),
+        _warnings(search, rows, curve, stopped),
     )
 
 
 def _row(search: Search, size: int, fit: Pooled | None, place: int) -> StepsRow:
-    own = search.fresh.own(size)
+    own = search.fresh.own(size) or search.fresh.lucky(size)
     rate = search.fresh.rates.get(size)
     hits = [found for found, _ in search.fresh.told.get(size, [])]
     seeds = sum(count for _, count in search.fresh.told.get(size, []))
     failed = sum(found.failed for found in hits)
-    if fit is not None and (own is not None or size not in search.fresh.told):
+    others = len(search.fresh.told) + len(search.races.bests()) > 1  # from which there is a curve
+    if fit is not None and (own is not None or (size not in search.fresh.told and others)):
         low, middle, high = (
             math.exp(fit.mean[place] + z * math.sqrt(fit.covariance[place, place]))
             for z in (-NORMAL_90, 0.0, NORMAL_90)
@@ -89,26 +92,37 @@ def _why(search: Search, size: int, seeds: int, failed: int) -> tuple[str, str]:
     return CAPPED, f"the mean of {seeds} runs did not reach the target within the steps that were allowed"
 
 
-def _status(search: Search, target: Target, rows: tuple[StepsRow, ...], stopped: str) -> tuple[str, str]:
+def _idle(target: Target) -> tuple[str, str] | None:
+    """Status and reason where there is nothing to train for."""
     if target.start <= target.value:
-        return MET, f"the loss before the first step is {digits(target.start)} already"
+        return MET, f"the loss before the first step is {target.start:.3g} already"
     if target.optimum is not None and target.optimum >= target.value:
-        return CAPPED, f"the least {target.metric} there is is {digits(target.optimum)}, above the target"
+        return CAPPED, f"the least {target.metric} there is is {target.optimum:.3g}, above the target"
+    return None
+
+
+def _status(search: Search, target: Target, rows: tuple[StepsRow, ...], stopped: str) -> tuple[str, str]:
+    idle = _idle(target)
+    if idle is not None:
+        return idle
     if any(row.status == REACHED for row in rows):
         return (BUDGET if stopped else REACHED), stopped
     if stopped:
         return BUDGET, stopped
-    pilot = search.races.pilots[-1]
-    if pilot.diverged:
-        rates = sorted(pilot.hits)
-        return DIVERGED, f"every learning rate from {digits(rates[0])} to {digits(rates[-1])} diverged"
-    least = min(found.final for found in pilot.hits.values())
-    steps = max(found.last for found in pilot.hits.values())
-    return CAPPED, f"no learning rate got below a {target.metric} of {digits(least)} in {steps:,} steps"
+    if search.fresh.told:
+        return CAPPED, "the target was reached only by the runs that chose the learning rates, not by fresh ones"
+    race = search.races.everything[-1]
+    if race.diverged:
+        rates = sorted(race.hits)
+        return DIVERGED, f"every learning rate from {rates[0]:.3g} to {rates[-1]:.3g} diverged"
+    least = min(found.final for found in race.hits.values())
+    steps = max(found.last for found in race.hits.values())
+    return CAPPED, f"no learning rate ended below a {target.metric} of {least:.3g} in {steps:,} steps"
 
 
 def _curve(search: Search, fit: Pooled) -> Curve:
-    owns = {size: found[0] for size in search.fresh.told if (found := search.fresh.own(size)) is not None}
+    found = {size: search.fresh.own(size) or search.fresh.lucky(size) for size in search.candidates}
+    owns = {size: own[0] for size, own in found.items() if own is not None}
     x = scarcity(np.array(list(owns), float), search.problem.n_rows)
     residuals = np.array(list(owns.values())) - log_form(x, fit.floor, fit.critical)
     return Curve(fit.floor, fit.critical, float(np.expm1(np.abs(residuals)).max()), fit.identified)
@@ -122,11 +136,13 @@ def _noise(search: Search, curve: Curve | None) -> dict[str, float] | None:
     return {"start": start, "target": target, "ratio": curve.critical / target} if target > 0 else None
 
 
-def _warnings(
-    search: Search, rows: tuple[StepsRow, ...], curve: Curve | None, noise: dict[str, float] | None, stopped: str
-) -> tuple[str, ...]:
+def _warnings(search: Search, rows: tuple[StepsRow, ...], curve: Curve | None, stopped: str) -> tuple[str, ...]:
     found = []
     fewest = min((row.steps for row in rows if row.steps is not None), default=math.inf)
+    if stopped and any(search.fresh.lucky(row.batch_size) for row in rows):
+        found.append(
+            "The search was stopped early: steps are those of the runs that chose the rates, which were lucky."
+        )
     if fewest < FEW_STEPS:
         found.append(
             f"The target is easy: the largest batches need only {digits(fewest)} steps, too few to be told apart well; "
@@ -134,9 +150,4 @@ def _warnings(
         )
     if curve is not None and not curve.identified:
         found.append("The critical batch size lies outside the batch sizes tried, so it is known only roughly.")
-    if curve is not None and noise is not None and not NOISE_RATIO[0] <= noise["ratio"] <= NOISE_RATIO[1]:
-        found.append(
-            f"The gradient's noise at the target suggests a critical batch of about {digits(noise['target'])} rows, "
-            f"the runs one of {digits(curve.critical)}: the runs decide."
-        )
     return tuple(found)
