@@ -44,7 +44,7 @@ class Cell:
     """Runs that share a block."""
     largest: float = math.inf
     """Batch size beyond which steps are taken from the curve."""
-    picks: int = 5
+    picks: int = 3
 
     @cached_property
     def data(self) -> datasets.Dataset:
@@ -109,7 +109,7 @@ CELLS: dict[str, Cell] = {
             width=0,
             together=2,
             largest=512,
-            picks=3,
+            picks=2,
         ),
     )
 }

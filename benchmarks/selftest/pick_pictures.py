@@ -47,4 +47,4 @@ def _regrets(axes: Any, picks: Sequence[Mapping[str, Any]]) -> None:
     axes.set(xscale="log", xlim=(LEAST, MOST), ylim=(0, 102), title="Regret")
     axes.set(xlabel="longer than the best batch size, % (at most)", ylabel="% of picks")
     axes.xaxis.set_major_formatter("{x:g}")
-    axes.legend(loc="upper left")
+    axes.legend(loc="lower right")
