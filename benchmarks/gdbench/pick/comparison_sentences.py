@@ -93,7 +93,7 @@ def _earlier(record: Record) -> Iterator[str]:
         yield f"The answer was the same with {there}: {earlier['batch_size']}"
     else:
         yield f"With {there} the answer was {earlier['batch_size']}, with {here} it is {choice['batch_size']}"
-    halves = earlier["half_throughput"], choice["half_throughput"]
+    halves = tuple(half and max(half, 1.0) for half in (earlier["half_throughput"], choice["half_throughput"]))
     if None not in halves:
         yield (
             f"The steps are the same for both; {there} reaches half of its top speed at {rows(halves[0])} per step, "

@@ -125,6 +125,7 @@ def _regret(record: Record) -> Iterator[str]:
 def _why(record: Record) -> Iterator[str]:
     choice = record["choice"]
     half, critical, balance = (choice[name] for name in ("half_throughput", "critical_batch", "balance"))
+    half = half and max(half, 1.0)  # of a fixed cost that is smaller than a row's arithmetic
     on = f"{counted(record['times']['threads'], 'thread')}, {choice['variant']}"
     if half is None:
         machine = f"this machine ({on}) gains from more rows per step throughout the range"
@@ -137,7 +138,7 @@ def _why(record: Record) -> Iterator[str]:
     else:
         yield f"Why: {machine}; on this problem, batches well above {rows(critical)} mostly repeat information"
         if balance is not None:
-            yield f"The balance point is √({number(half)} · {number(critical)}) ≈ {rows(balance)}"
+            yield f"The balance point is √({number(choice['half_throughput'])} · {number(critical)}) ≈ {rows(balance)}"
 
 
 ABOUT = 0.8

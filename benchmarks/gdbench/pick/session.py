@@ -159,7 +159,7 @@ class Session:
             memory_bytes=settings.memory_bytes,
             bytes_needed=question.bytes_needed if settings.memory_bytes is not None else None,
             weight=settings.weight,
-            search_seconds=self.seconds["total"],
+            search_seconds=None if self.earlier else self.seconds["total"],  # the search was that of the earlier pick
         )
 
     def record(self, command: str) -> Record:
