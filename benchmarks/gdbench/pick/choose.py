@@ -132,7 +132,7 @@ def _filled(table: tuple[Row, ...], picked: _Picked) -> tuple[Row, ...]:
 
 def _row(row: Row, place: int, picked: _Picked) -> Row:
     within = picked.within
-    low, high = (None, None) if row.seconds is None else picked.estimates.time_interval(place)
+    low, high = (None, None) if row.seconds is None else picked.estimates.interval_of_time(place)
     return replace(
         row,
         low=low,

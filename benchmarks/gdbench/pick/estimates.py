@@ -42,7 +42,7 @@ class Estimates:
         return np.asarray(self.log_steps + self.log_seconds)
 
     @property
-    def time_covariance(self) -> Values:
+    def covariance_of_time(self) -> Values:
         """(R, R) of ``log_time``."""
         return np.asarray(self.steps_covariance + np.diag(self.seconds_variance))
 
@@ -59,13 +59,13 @@ class Estimates:
         seconds = self.log_seconds + rng.standard_normal((draws, size)) * np.sqrt(self.seconds_variance)
         return objective.values(_exp(steps), _exp(seconds), np.array(self.batch_sizes, float))
 
-    def time_interval(self, index: int) -> tuple[float, float]:
+    def interval_of_time(self, index: int) -> tuple[float, float]:
         """90 % interval of the expected time to the target, seconds."""
-        return _interval(self.log_time[index], self.time_covariance[index, index])
+        return _interval(self.log_time[index], self.covariance_of_time[index, index])
 
     def ratio_interval(self, index: int, to: int) -> tuple[float, float]:
         """90 % interval of the time at one batch size relative to another."""
-        C = self.time_covariance
+        C = self.covariance_of_time
         middle = self.log_time[index] - self.log_time[to]
         return _interval(middle, C[index, index] + C[to, to] - 2 * C[index, to])
 
