@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from gdbench.pick.amounts import counted, number, plain, plain_interval, rate_text, rows, seconds
-from gdbench.pick.steps import EXTRAPOLATED
+from gdbench.pick.steps import EXTRAPOLATED, REACHED
 from gdbench.units import duration
 
 Record = dict[str, Any]
@@ -48,7 +48,7 @@ def _rate(record: Record) -> Iterator[str]:
     if choice["rate"] is None:
         return
     told = "Do not keep this learning rate if you change the batch size"
-    other = _other_size(record)
+    other = _other_size(record) if law is not None else None
     if law is None or other is None:
         yield f"{told}: pick again"
         return
@@ -61,7 +61,13 @@ def _other_size(record: Record) -> int | None:
     choice, current, n_rows = record["choice"], record["settings"].get("current"), record["data"].get("n_rows")
     size = int(choice["batch_size"])
     likely = [current, 4 * size if n_rows is None or 4 * size <= n_rows else None, max(size // 4, 1)]
-    return next((int(other) for other in likely if other and other != size), None)
+    tried = [row["batch_size"] for row in record["steps"]["rows"] if row["status"] == REACHED]  # the law is of these
+    return next((int(other) for other in likely if other and other != size and min(tried) <= other <= max(tried)), None)
+
+
+def _two_digits(count: int) -> int:
+    """Round a number of which no more than two digits are known."""
+    return round(count, min(2 - len(str(count)), 0))
 
 
 def _cost(record: Record) -> Iterator[str]:
@@ -76,7 +82,7 @@ def _cost(record: Record) -> Iterator[str]:
     if payback["trainings"] is None:
         yield f"{took}, and no training becomes shorter by it than with {other}"
         return
-    count = counted(payback["trainings"], "training")
+    count = counted(_two_digits(payback["trainings"]), "training")
     saved = seconds(payback["saved_seconds"])
     yield f"{took}; each training is {saved} shorter than with {other}, which pays the search back after {count}"
 
