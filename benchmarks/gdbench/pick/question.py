@@ -129,8 +129,8 @@ def label_of(preset: str, network: Network) -> str:
 
 
 def _check_start(question: Question) -> None:
-    """Raise InputError unless there is a loss to descend from."""
-    theta = question.network.init(np.random.default_rng(0), question.settings.dtype, question.settings.scheme)
+    """Raise InputError unless there is a loss to descend from, also where the parameters are no longer zeros."""
+    theta = question.network.init(np.random.default_rng(0), question.settings.dtype, "normal")
     with np.errstate(all="ignore"):
         loss = kernels.get("vectorized").loss(question.network, theta, *question.timed_rows)
     if not np.isfinite(loss):
