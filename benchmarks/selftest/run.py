@@ -40,7 +40,7 @@ EXAMPLES = """
 Examples:
   python benchmarks/selftest/run.py unchanged rivals
   python benchmarks/selftest/run.py planted --kind natural --tier standard
-  python benchmarks/selftest/run.py oracles --seeds 2 --only digits --folder /tmp/oracles
+  python benchmarks/selftest/run.py oracles --seeds 2 --only digits --folder oracles
   python benchmarks/selftest/run.py report
 """
 

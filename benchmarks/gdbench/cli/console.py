@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
@@ -21,6 +22,16 @@ CRASHED = 70
 """A fault of this program itself (EX_SOFTWARE of sysexits)."""
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it: 128 + the number of SIGINT."""
+
+
+@contextmanager
+def enough_memory(remedy: str) -> Iterator[None]:
+    """Say in a sentence that memory does not suffice, and the remedy."""
+    try:
+        yield
+    except MemoryError as error:
+        reason = f" ({error})" if str(error) else ""
+        raise InputError(f"memory does not suffice{reason}: {remedy}") from error
 
 
 class Terminal(Console):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from click.core import ParameterSource
 
 from gdbench import datasets
 from gdbench.cli import pick_show
-from gdbench.cli.console import KERNEL_WRONG, audience, fail, write_json
+from gdbench.cli.console import KERNEL_WRONG, audience, enough_memory, fail, write_json
 from gdbench.cli.pick_options import PAIRS, all_options, amounts_of, question_of
 from gdbench.pick.journal import Journal, default_folder
 from gdbench.pick.progress import Clock
@@ -61,7 +61,7 @@ FREE = ("replan", "file", "output", "json_path")
 @click.pass_context
 def command(context: click.Context, /, *, json_path: str | None, output: str | None, **options: Any) -> int:
     """Find the batch size with which training reaches a loss soonest, for FILE or a data set, on this machine."""
-    with _enough_memory(), pick_show.interrupts():
+    with enough_memory("take fewer rows or columns, a smaller network, or fewer --workers"), pick_show.interrupts():
         work = _search if options["replan"] is None else partial(_replan, context)
         folder = Path(output) if output else None
         if folder is not None:
@@ -119,15 +119,3 @@ def _new_folder(session: Session) -> Path:
     """Name a folder that does not exist yet after data and network."""
     name = Path(session.question.dataset.name.split(":")[0]).stem
     return new_folder(f"{name}-{session.question.label.partition(',')[0]}", Path("picks"))
-
-
-@contextmanager
-def _enough_memory() -> Iterator[None]:
-    """Say in a sentence that memory does not suffice."""
-    try:
-        yield
-    except MemoryError as error:
-        reason = f" ({error})" if str(error) else ""
-        raise InputError(
-            f"memory does not suffice{reason}: take fewer rows or columns, a smaller network, or fewer --workers"
-        ) from error

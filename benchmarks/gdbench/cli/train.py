@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from itertools import count
@@ -19,7 +18,7 @@ from threadpoolctl import threadpool_limits
 from gdbench import datasets, synthetic
 from gdbench.cases import PRESETS
 from gdbench.cli import train_proof, train_tables
-from gdbench.cli.console import INTERRUPTED, audience, fail, json_option, notes, write_json
+from gdbench.cli.console import INTERRUPTED, audience, enough_memory, fail, json_option, notes, write_json
 from gdbench.cli.train_proof import Taken
 from gdbench.storage import check_writable, replacing, write_text
 from gdbench.training import History, Point, Training, answer, check, fit_descent, history_csv
@@ -83,7 +82,7 @@ def command(*, output: str | None, json_path: str | None, **options: Any) -> Non
     """Check everything, fit, write, print; a wrong input ends it before anything is written."""
     folder = Path(output) if output else _new_folder(options["dataset_name"], options["preset"])
     check_writable(folder)
-    with _enough_memory():
+    with enough_memory("choose a data set with fewer rows or columns, or a smaller network"):
         training, batch_sizes = _plan(options)
         _headline(training, batch_sizes, json_path)
         taken = train_proof.take(training, batch_sizes)
@@ -111,18 +110,6 @@ def _new_folder(dataset_name: str, preset: str) -> Path:
     name = f"{datetime.now():%Y-%m-%d-%H%M%S}-{dataset_name.split(':')[0]}-{preset}"
     names = (name if i == 1 else f"{name}-{i}" for i in count(1))
     return next(folder for folder in (Path("training") / name for name in names) if not folder.exists())
-
-
-@contextmanager
-def _enough_memory() -> Iterator[None]:
-    """Say in a sentence that memory does not suffice."""
-    try:
-        yield
-    except MemoryError as error:
-        reason = f" ({error})" if str(error) else ""
-        raise InputError(
-            f"memory does not suffice{reason}: choose a data set with fewer rows or columns, or a smaller network"
-        ) from error
 
 
 def _plan(options: dict[str, Any]) -> tuple[Training, tuple[int, ...]]:
