@@ -52,6 +52,14 @@ NAN_SIGMOID = """with np.errstate(all="ignore"):
 MOMENTUM = (
     "_KEPT[0] = gradient(network, theta, X[rows], Y[rows]) + 0.5 * _KEPT.get(0, 0); theta = theta - rate * _KEPT[0]"
 )
+BIAS_FIRST = "np.concatenate([np.broadcast_to(b, (len(X), 1, len(b))), activations[-1][:, :, None] * W], axis=1)"
+ONTO_THE_PARAMETERS = """old = theta
+        for row in rows[:, None]:  # as a BLAS may, asked for alpha AB + C
+            theta = theta - rate / len(rows) * gradient(network, old, X[row], Y[row])"""
+PARAMETERS_IN_THE_MIDST = """part = rate / len(rows)
+        steps = [part * gradient(network, theta, X[row], Y[row]) for row in rows[:, None]]
+        steps.insert(len(rows) // 2, -theta)
+        theta = -np.cumsum(steps, axis=0)[-1]"""
 MEMORY = (
     "kept = _KEPT.setdefault(theta.dtype, np.empty_like(theta)); kept[:] = np.concatenate(parts[::-1]); return kept"
 )
@@ -241,6 +249,9 @@ REORDERED = {
         (DELTA, "delta = activations[-1] - Y"),
         (GRADIENT_RESULT, "return np.concatenate(parts[::-1]) / len(X)"),
     ),
+    "products onto the bias one by one": ((SUMS, f"Z = np.cumsum({BIAS_FIRST}, axis=1)[:, -1]"),),
+    "products onto the parameters one by one": ((UPDATE, ONTO_THE_PARAMETERS),),
+    "parameters in the midst of their sum": ((UPDATE, PARAMETERS_IN_THE_MIDST),),
     "sigmoid by two branches": (
         (SIGMOID_LINES, "E = np.exp(-np.abs(Z))\n    return np.where(Z >= 0, 1 / (1 + E), E / (1 + E))"),
     ),

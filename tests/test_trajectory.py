@@ -59,7 +59,7 @@ def test_the_reference_itself_deviates_less_than_it_may(paths: list[Trajectory],
 def test_one_skipped_update_is_seen_wherever_it_is(paths: list[Trajectory]) -> None:
     """By one trajectory at least: in batch descent, a linear model has converged and an update more changes nothing."""
     for skipped in (0, UPDATES // 4, UPDATES // 2, UPDATES - 1):
-        assert max(path.deviation(_skipping(skipped)) / path.tolerance for path in paths) > 3, skipped
+        assert max(path.deviation(_skipping(skipped)) / path.tolerance for path in paths) > 2, skipped
     assert all(path.deviation(_skipping(-1)) <= path.tolerance for path in paths)  # none is skipped
 
 

@@ -220,16 +220,14 @@ def _agreement(kernel: Variant, network: Network, truth: Truth) -> Iterator[Find
 
 def _update(kernel: Variant, network: Network, truth: Truth) -> Iterator[Finding]:
     """One update of all rows in another order: theta - rate * gradient."""
-    situation, limits = truth.situation, truth.bounds
+    situation = truth.situation
     if not kernel.supports(network, "epoch", len(situation.X)):
         return
     order = np.arange(len(situation.X))[::-1]
     arguments = (network, situation.theta, situation.X, situation.Y, order, len(order), UPDATE_RATE)
     theta = call(kernel.epoch, "epoch", situation, arguments, situation.theta.shape)
-    start = situation.theta.astype(float)
-    expected = start - UPDATE_RATE * truth.gradient
-    moved = limits.gradient.scaled(UPDATE_RATE)
-    yield _compare("one update", situation, theta, expected, Bounded.exact(start, situation.theta.dtype) - moved)
+    expected = situation.theta.astype(float) - UPDATE_RATE * truth.gradient
+    yield _compare("one update", situation, theta, expected, truth.bounds.update(UPDATE_RATE))
 
 
 def _compare(name: str, situation: Situation, found: Values, truth: Values, limits: Bounded) -> Finding:

@@ -3,7 +3,8 @@
 Every value is carried with a bound of the rounding error that a computation of it may have gathered,
 whatever order its sums are taken in (Higham 2002, Accuracy and Stability of Numerical Algorithms,
 sections 3.1 and 3.3). A sum of m products of magnitudes |x||w| is uncertain by ``m u`` times their sum,
-with u half the epsilon of the dtype; a product carries the errors of its factors on. So the tolerance
+with u half the epsilon of the dtype; a product carries the errors of its factors on. A bias is one of the
+summands of its pre-activation, and a parameter one of the summands of its update. So the tolerance
 follows from the dtype, the lengths of the sums and the numbers at hand; nowhere is it a chosen number.
 """
 
@@ -70,6 +71,15 @@ class Bounded:
         carried = np.abs(self.value) @ other.error + self.error @ other.most
         return self._with(self.value @ other.value, carried + self._gamma(m) * (self.most @ other.most) + m * self.tiny)
 
+    def added_to(self, start: Bounded, m: int) -> Bounded:
+        """Add a sum of m products to a value that may stand anywhere among the summands.
+
+        A BLAS may sum the products onto what it finds (beta = 1): the start then takes part in up to m + 1 roundings
+        instead of one, and every product in one more.
+        """
+        error = start.error + (m + 1) / m * self.error + self._gamma(m + 1) * start.most
+        return self._with(start.value + self.value, error + self.tiny)
+
     def scaled(self, factor: float) -> Bounded:
         """Multiply by a number that is itself rounded."""
         return self.rounded(self.value * factor, self.error * abs(factor), units=2)
@@ -95,6 +105,12 @@ class Bounds:
     forward: Bounded
     loss: Bounded
     gradient: Bounded
+    theta: Bounded
+    n_rows: int
+
+    def update(self, learning_rate: float) -> Bounded:
+        """Parameters after one update of all rows, ``theta - learning_rate * gradient``, in any order of the sums."""
+        return self.gradient.scaled(-learning_rate).added_to(self.theta, m=self.n_rows)
 
 
 def bounds(network: Network, theta: Values, X: Values, Y: Values, dtype: npt.DTypeLike) -> Bounds:
@@ -103,13 +119,15 @@ def bounds(network: Network, theta: Values, X: Values, Y: Values, dtype: npt.DTy
     targets = Bounded.exact(Y, dtype)
     activations = [Bounded.exact(X, dtype)]
     for (W, b), name in zip(layers, network.activations, strict=True):
-        Z = activations[-1] @ W + b
+        Z = (activations[-1] @ W).added_to(b, m=len(W.value))
         activations.append(_activation(name, Z))
     n = len(X)
     return Bounds(
         forward=activations[-1],
         loss=_loss(network, Z, activations[-1], targets).sum().scaled(1 / n),
         gradient=_gradient(network, layers, activations, targets),
+        theta=Bounded.exact(theta, dtype),
+        n_rows=n,
     )
 
 

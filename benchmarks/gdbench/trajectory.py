@@ -92,13 +92,9 @@ def _orders(batch_size: int) -> list[Order]:
 def _jolted(network: Network, situation: Situation, batch_size: int, rate: float, *, seed: int) -> Values:
     """Parameters in float64 when each update errs by as much as rounding in the dtype of the situation may."""
     theta, X, Y = situation.wide()
-    dtype = situation.theta.dtype
-    u = float(np.finfo(dtype).eps) / 2
     rng = np.random.default_rng(seed)
     for order in _orders(batch_size):
         for rows in batches(order, batch_size):
-            gradient = bounds(network, theta, X[rows], Y[rows], dtype).gradient
-            step = rate * gradient.value
-            error = rate * gradient.error + u * (np.abs(theta) + 2 * np.abs(step))
-            theta = theta - step + rng.choice((-1.0, 1.0), theta.shape) * error
+            updated = bounds(network, theta, X[rows], Y[rows], situation.theta.dtype).update(rate)
+            theta = updated.value + rng.choice((-1.0, 1.0), theta.shape) * updated.error
     return theta
