@@ -4,24 +4,55 @@ Parameters come from the registry and from ``kernels.network``, so that a new va
 output and loss pair is tested without a change here.
 """
 
+import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
+from filelock import FileLock
 from playwright.sync_api import Browser, sync_playwright
+from threadpoolctl import threadpool_limits
 
 import kernels
 from kernels.contract import Array
-from kernels.network import HIDDEN, OUTPUT_LOSSES
+from kernels.network import DTYPES, HIDDEN, OUTPUT_LOSSES
+
+from .helpers import LIMIT_SECONDS, gdbench
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 BROWSER_ARGUMENTS = [
     *("--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"),
     *("--disable-sync", "--no-first-run"),
 ]
+SMOKE_RUN = ("run", "--profile", "smoke", "--network", "logistic", "--batch-size", "1,n", "--dtype", "float32,float64")
 HIDDEN_SIZES = ((), (4,), (4, 3), (3, 4, 2))
+COMPILE = """
+import sys, kernels
+from gdbench.ladder import certify
+for network in (kernels.Network.logistic(4), kernels.Network((5, 4, 3))):
+    for name in kernels.variants():
+        certify(name, network, sys.argv[1])
+"""
+
+# A core for each process that runs tests, and for all that they start: BLAS threads that wait for each other on a busy
+# machine take many times as long. Workers of pytest-xdist inherit it before they import NumPy.
+for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(_variable, "1")
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Fill Numba's cache before the whole suite, a process for each dtype: copies of the sources take it along."""
+    whole = session.config.args_source is pytest.Config.ArgsSource.TESTPATHS and not session.config.option.collectonly
+    if whole and "PYTEST_XDIST_WORKER" not in os.environ:
+        processes = [subprocess.Popen([sys.executable, "-c", COMPILE, dtype]) for dtype in DTYPES]
+        assert [process.wait() for process in processes] == [0] * len(DTYPES)
 
 
 @dataclass(frozen=True)
@@ -100,6 +131,38 @@ def kink_distance():
     return find_kink_distance
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _one_blas_thread() -> Iterator[None]:
+    """Sums are rounded alike whatever the number of cores, and files of tests that run side by side do not wait."""
+    with threadpool_limits(1, user_api="blas"):
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _hear_ctrl_c() -> None:
+    """Processes that tests start hear Ctrl-C, also where the tests themselves run in the background and do not."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session")
+def smoke_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.CompletedProcess[str]]:
+    """Folder and answer of one run of the real command, for several files to read: copy what you would change.
+
+    The first that asks makes it, also among the processes of pytest-xdist.
+    """
+    base = tmp_path_factory.getbasetemp()
+    place = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "smoke_run"
+    place.mkdir(exist_ok=True)
+    kept = place / "answer.json"
+    with FileLock(place / "lock"):
+        if not kept.exists():
+            (place / "cwd").mkdir()
+            answer = gdbench(*SMOKE_RUN, "--output", "run", "--json", "-", cwd=place / "cwd")
+            kept.write_text(json.dumps(vars(answer)), encoding="utf-8")
+    return place / "cwd" / "run", subprocess.CompletedProcess(**json.loads(kept.read_text(encoding="utf-8")))
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """A real browser, for the tests that look at pages."""
@@ -107,6 +170,8 @@ def browser() -> Iterator[Browser]:
     if path is None:
         pytest.skip("no browser is installed: install Debian's package chromium to look at the page")
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=path, headless=True, args=BROWSER_ARGUMENTS)
+        chromium = playwright.chromium.launch(
+            executable_path=path, headless=True, args=BROWSER_ARGUMENTS, timeout=1000 * LIMIT_SECONDS
+        )
         yield chromium
         chromium.close()

@@ -7,15 +7,23 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import chdir, redirect_stderr, redirect_stdout
+from io import StringIO
 from pathlib import Path
 from typing import Any
+from unittest import mock
+
+import psutil
+
+from gdbench.cli import console, main
 
 ROOT = Path(__file__).parents[1]
 WIDE = "300"
 """Columns of the pretended terminal, so that no sentence is wrapped."""
-LIMIT_SECONDS = 300
-"""Far above what any of these commands takes, so that a hanging one fails its test."""
+LIMIT_SECONDS = 900
+"""Far above what any of these commands takes on a busy machine, so that only a hanging one fails its test."""
+UNCOMPILED = {"reference", "vectorized", "buffered"}
 DROPS_SHORT_BATCH = '''"""Wrong: a short last batch is dropped. Only the ladder's trajectories have one."""
 
 from kernels.descent import batches
@@ -33,9 +41,26 @@ def epoch(network, theta, X, Y, order, batch_size, learning_rate):
 
 def copy_sources(folder: Path) -> Path:
     """Copy kernels and instrument, with what Numba has compiled already, to where a test may change them."""
+    unfinished = shutil.ignore_patterns("*.tmp.*", "*.pyc.*")  # Numba and Python write these elsewhere at this moment
     for package in ("kernels", "benchmarks"):
-        shutil.copytree(ROOT / package, folder / package)
+        shutil.copytree(ROOT / package, folder / package, ignore=unfinished)
     return folder
+
+
+def keep_uncompiled(sources: Path) -> None:
+    """Take the compiled variants out of copied sources: what happens beside them is then seen in seconds."""
+    for path in (sources / "kernels" / "variants").glob("[!_]*.py"):
+        if path.stem not in UNCOMPILED:
+            path.unlink()
+
+
+def shorten_smoke(sources: Path, *, blocks: int) -> None:
+    """Let profile smoke of copied sources have fewer rounds of blocks."""
+    grid = sources / "benchmarks" / "grid.toml"
+    head, title, tail = grid.read_text(encoding="utf-8").partition("[profiles.smoke]\n")
+    shorter = tail.replace("\nblocks = 6\n", f"\nblocks = {blocks}\n", 1)
+    assert shorter.partition("\n[")[0] != tail.partition("\n[")[0], "smoke no longer has 6 blocks: correct the test"
+    grid.write_text(head + title + shorter, encoding="utf-8")
 
 
 def add_variant(sources: Path, name: str, *replacements: tuple[str, str], end: str = "") -> None:
@@ -73,6 +98,26 @@ def finish(process: subprocess.Popen[str]) -> Any:
     return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
 
 
+def invoke(*arguments: str, cwd: Path, **variables: str) -> Any:
+    """Run ``gdbench`` in this process, where what it answers is the claim; the result is that of ``gdbench``."""
+    out, err, code = StringIO(), StringIO(), 0
+    with (
+        chdir(cwd),
+        redirect_stdout(out),
+        redirect_stderr(err),
+        mock.patch.dict(os.environ, variables),
+        mock.patch.object(sys, "argv", ["gdbench", *arguments]),
+        mock.patch.object(console.console, "_width", int(WIDE)),
+        mock.patch.object(console.notes, "_width", int(WIDE)),
+    ):
+        os.environ.pop("FORCE_COLOR", None)  # until the patch ends
+        try:
+            main()
+        except SystemExit as ended:
+            code = ended.code
+    return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
+
+
 def wait_for(condition: Callable[[], Any], process: subprocess.Popen[str]) -> None:
     """Wait until a running process has brought a condition about."""
     end = time.monotonic() + LIMIT_SECONDS
@@ -80,6 +125,23 @@ def wait_for(condition: Callable[[], Any], process: subprocess.Popen[str]) -> No
         assert process.poll() is None, f"the process ended first: {process.communicate()}"
         assert time.monotonic() < end, "the process took too long"
         time.sleep(0.01)
+
+
+def have_ended(processes: Iterable[psutil.Process]) -> bool:
+    """Wait for processes to end; a zombie has, though nobody has looked at it."""
+    end = time.monotonic() + LIMIT_SECONDS
+    while any(map(_runs, processes)):
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+def _runs(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def read_table(path: Path) -> list[dict[str, str]]:

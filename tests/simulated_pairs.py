@@ -1,10 +1,13 @@
 """Simulated comparisons: log-ratios with the noise that machines show, taken through screen and confirmation."""
 
+import math
 from dataclasses import dataclass
+from unittest import mock
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from gdbench.compare import verdicts
 from gdbench.compare.verdicts import Finding, Rule, confirm_blocks, judge, needs_confirmation
 
 Floats = NDArray[np.float64]
@@ -47,14 +50,24 @@ def run_suite(
     screen: int = SCREEN_BLOCKS,
     confirm: int = CONFIRM_BLOCKS,
 ) -> list[Finding]:
-    """Compare a suite whose heads are slower by these relative amounts, in two stages, as a session does."""
+    """Compare a suite whose heads are slower by these relative amounts, in two stages, as a session does.
+
+    The findings have no plans of blocks, which take most of the time and decide nothing.
+    """
     slowdown, sd = np.broadcast_arrays(np.asarray(slowdowns, float), np.asarray(sds, float))
     centres = np.log1p(slowdown) + noise.bias_sd * rng.standard_normal(slowdown.shape)
     screened = draw_blocks(rng, screen, centres, sd, noise)
     doubtful = needs_confirmation(screened, rule)
     blocks = confirm_blocks(int(doubtful.sum()), confirm, rule)
     confirmed = np.where(doubtful, draw_blocks(rng, blocks, centres, sd, noise), np.nan)
-    return judge(screened, confirmed, margins=np.full(len(sd), margin), rule=rule, resamples=0)
+    return verdicts_of(screened, confirmed, margins=np.full(len(sd), margin), rule=rule)
+
+
+def verdicts_of(screened: Floats, confirmed: Floats, *, margins: Floats, rule: Rule = RULE) -> list[Finding]:
+    """Judge without bootstrap and without plans."""
+    plans = {"smallest_effect": lambda *_, **__: math.nan, "blocks_needed": lambda *_, **__: None}
+    with mock.patch.multiple(verdicts, **plans):
+        return judge(screened, confirmed, margins=margins, rule=rule, resamples=0)
 
 
 def quiet_sds(rng: np.random.Generator, cases: int) -> Floats:

@@ -23,7 +23,7 @@ from kernels import InputError
 
 from .asv_results import CASES, times, write_result
 
-PEERS = Path(__file__).parents[1] / "reports" / "peers"
+KEPT = Path(__file__).parents[1] / "reports" / "limits"
 """A run that is kept with the sources."""
 CASE = Case("deep", "wine", 178, "gradient", "jit", 32, "float64")
 ENVIRONMENT = {
@@ -81,8 +81,8 @@ def _asv(folder: Path) -> Path:
 
 
 def test_a_run_has_its_times_with_intervals_and_its_origin() -> None:
-    table = collect([PEERS])
-    run = read_run(PEERS)
+    table = collect([KEPT])
+    run = read_run(KEPT)
     measured = run.summary[run.summary["status"] == "measured"]
     assert list(table.columns) == COLUMNS
     assert len(table) == len(measured)
@@ -94,7 +94,7 @@ def test_a_run_has_its_times_with_intervals_and_its_origin() -> None:
 
 
 def test_a_block_of_a_run_is_alike_with_the_run() -> None:
-    table = collect([PEERS, PEERS / "raw" / "block-000.json"])
+    table = collect([KEPT, KEPT / "raw" / "block-000.json"])
     assert set(table["source"]) == {RUN, PYTEST_BENCHMARK}
     one_thread = table[table["threads"] == 1]
     require_comparable(one_thread)
@@ -146,9 +146,9 @@ def test_unlike_rows_are_shown_and_refused_to_be_judged(tmp_path: Path, change: 
 
 
 def test_times_of_a_comparison_are_unlike_those_of_a_run_on_the_same_machine(tmp_path: Path) -> None:
-    environment = read_run(PEERS).environment
+    environment = read_run(KEPT).environment
     compared = _comparison(tmp_path / "compared", **environment)
-    table = collect([PEERS, compared])
+    table = collect([KEPT, compared])
     table = table[table["threads"] == 1]
     assert table["machine"].nunique() == 1
     assert table.groupby("comparable")["source"].agg(set).tolist() == [{RUN}, {COMPARISON}]

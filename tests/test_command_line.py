@@ -1,23 +1,26 @@
 """The command line: bad input is one sentence that names the remedy, and changes nothing; help, lists and dry runs."""
 
+import io
 import json
 import os
 import shlex
-import shutil
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import kernels
 from gdbench import cli, datasets
+from gdbench.cli import console
 from gdbench.grid import Filters, expand, networks, profile
 from gdbench.plan import make_plan, write_plan
+from gdbench.records import read_run
 from gdbench.tasks import TASKS
 
-from .helpers import ROOT, contents, gdbench
+from .helpers import ROOT, WIDE, contents, gdbench
 
 GRID = tomllib.loads((ROOT / "benchmarks" / "grid.toml").read_text(encoding="utf-8"))
 SMOKE = "run --profile smoke --network logistic"
@@ -103,8 +106,16 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (tmp_path / name).parent.mkdir()
         (tmp_path / name).write_text(text)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "300")
     return tmp_path
+
+
+@pytest.fixture(autouse=True)
+def wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the consoles of this process have no colours and wrap no sentence, whatever terminal the tests run in."""
+    monkeypatch.delenv("FORCE_COLOR", raising=False)
+    monkeypatch.setenv("COLUMNS", WIDE)
+    for out in (console.console, console.notes):
+        monkeypatch.setattr(out, "_width", int(WIDE))  # which COLUMNS may have set when the module was imported
 
 
 def call(line: str, monkeypatch: pytest.MonkeyPatch) -> int:
@@ -129,7 +140,7 @@ def test_bad_input_is_one_sentence_with_a_remedy_and_changes_nothing(
     assert contents(folder) == before
 
 
-@pytest.mark.parametrize("line", [f"{SMOKE} --variant fast", "report nowhere", "run --nonsense"])
+@pytest.mark.parametrize("line", ["report nowhere", "run --nonsense"])
 def test_a_process_that_is_told_nonsense_says_the_same(line: str, folder: Path) -> None:
     before = contents(folder)
     answer = gdbench(*shlex.split(line), cwd=folder)
@@ -255,16 +266,21 @@ def test_a_fault_of_ours_keeps_its_traceback_and_has_an_exit_code_of_its_own(
     assert "Traceback" in capsys.readouterr().err
 
 
-def test_a_terminal_without_a_micro_sign_is_no_error(tmp_path: Path) -> None:
-    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
-    command = [sys.executable, "-m", "gdbench", "report", "run"]
-    shutil.copytree(ROOT / "reports" / "limits", tmp_path / "run")
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert b"?s" in done.stdout
+def test_a_terminal_without_a_micro_sign_is_no_error(
+    smoke_run: tuple[Path, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminal = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr("gdbench.cli.report.rebuild", read_run)  # all but its files, which are not the terminal's
+    monkeypatch.setattr("sys.stdout", terminal)
+    assert call(f"report {smoke_run[0]}", monkeypatch) == 0
+    terminal.flush()
+    assert b" ?s" in terminal.buffer.getvalue()
 
 
 def test_a_reader_that_has_seen_enough_is_no_error(tmp_path: Path) -> None:
-    line = f"{shlex.quote(sys.executable)} -m gdbench list | head -n 1; exit ${{PIPESTATUS[0]}}"
-    done = subprocess.run(["bash", "-c", line], cwd=tmp_path, capture_output=True, text=True, check=False)
+    reader, writer = os.pipe()
+    os.close(reader)  # before the first line, which head reads or does not, as time will have it
+    command = [sys.executable, "-m", "gdbench", "list"]
+    done = subprocess.run(command, cwd=tmp_path, stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writer)
     assert (done.returncode, done.stderr) == (0, "")

@@ -30,7 +30,8 @@ WRONG = {
 def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A git repository of this project with two commits, the second of which has more variants."""
     place = copy_sources(tmp_path_factory.mktemp("repository"))
-    (place / "pyproject.toml").write_bytes((ROOT / "pyproject.toml").read_bytes())
+    for name in ("pyproject.toml", ".gitignore"):
+        (place / name).write_bytes((ROOT / name).read_bytes())
     _git(place, "init", "-q", "-b", "main")
     _commit(place, "first")
     for name, text in WRONG.items():
@@ -138,8 +139,9 @@ def test_each_side_runs_its_own_kernels_on_the_same_packages(pair: Pair) -> None
     }
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("network", [Network.mlp(5, (4, 3), 2), Network.softmax(4, 3)], ids=str)
+@pytest.mark.parametrize(
+    ("network", "dtype"), [(Network.mlp(5, (4, 3), 2), "float32"), (Network.softmax(4, 3), "float64")], ids=str
+)
 def test_what_is_right_climbs_the_whole_ladder_across_processes(pair: Pair, network: Network, dtype: str) -> None:
     for side in pair.sides:
         proof = certify(variant_of(side, "vectorized"), network, dtype)

@@ -146,12 +146,17 @@ def test_a_callback_that_returns_true_ends_the_fit(variant: Variant, problem, la
     np.testing.assert_array_equal(short.theta, _fit(problem, variant.name, epochs=last).theta)
 
 
-@pytest.mark.parametrize("rate_type", [float, np.float64, np.float32])
-@pytest.mark.parametrize("batch_size", [2, np.int64(2)], ids=["int", "int64"])
-def test_numpy_scalars_do_not_change_the_dtype(variant: Variant, problem, rate_type: type, batch_size: int) -> None:
-    result = _fit(problem, variant.name, learning_rate=rate_type(0.5), batch_size=batch_size)
-    assert result.theta.dtype == problem.X.dtype
-    np.testing.assert_array_equal(result.theta, _fit(problem, variant.name, batch_size=2).theta)
+def test_numpy_scalars_do_not_change_the_dtype(variant: Variant, problem) -> None:
+    plain = _fit(problem, variant.name, batch_size=2)
+    for rate, batch_size in (
+        (np.float64(0.5), 2),
+        (np.float32(0.5), 2),
+        (0.5, np.int64(2)),
+        (np.float32(0.5), np.int64(2)),
+    ):
+        result = _fit(problem, variant.name, learning_rate=rate, batch_size=batch_size)
+        assert result.theta.dtype == problem.X.dtype
+        np.testing.assert_array_equal(result.theta, plain.theta)
 
 
 def test_inputs_need_not_be_contiguous(variant: Variant, problem) -> None:
@@ -159,7 +164,9 @@ def test_inputs_need_not_be_contiguous(variant: Variant, problem) -> None:
     wide = np.repeat(problem.X, 2, axis=1)[:, ::2], np.asfortranarray(problem.Y)
     assert not wide[0].flags.c_contiguous
     found = kernels.fit(NETWORK, *wide, variant=variant.name, batch_size=3, learning_rate=0.5, epochs=EPOCHS)
-    np.testing.assert_array_equal(found.theta, plain.theta)
+    # The copies begin elsewhere, and a BLAS may sum by alignment: twelve updates, each a dozen roundings below 10.
+    tolerance = 12 * 12 * 10 * np.finfo(problem.X.dtype).eps
+    np.testing.assert_allclose(found.theta, plain.theta, rtol=0, atol=tolerance)
 
 
 def _diverging(variant: Variant, dtype: type, rate: float, epochs: int, losses: list[float]) -> Fit:
@@ -190,12 +197,12 @@ def test_a_diverging_fit_stops_and_says_in_which_epoch(variant: Variant, dtype: 
     assert _diverging(variant, dtype, float(str(caught.value).split()[-1]), 9, losses).epochs == 9
 
 
-@pytest.mark.parametrize("batch_size", [1, 3, ROWS])
 def test_a_fit_never_returns_values_that_are_not_finite(
-    variant: Variant, dtype: type, problem_of, network: Network, batch_size: int
+    variant: Variant, dtype: type, problem_of, network: Network
 ) -> None:
     problem = problem_of(network, n=ROWS).astype(dtype)
-    for rate in (1e10, 1e30, 1e300):
+    sizes = np.roll([1, 3, ROWS], network.n_layers).tolist()  # every rate meets every batch size in some depth
+    for rate, batch_size in zip((1e10, 1e30, 1e300), sizes, strict=True):
         try:
             result = _fit(problem, variant.name, learning_rate=rate, batch_size=batch_size)
         except Diverged as error:

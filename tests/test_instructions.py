@@ -26,13 +26,14 @@ CASE = Case("logistic", "breast_cancer", 569, "gradient", "vectorized", 32, "flo
 PLACE = "    delta = (activations[-1] - Y) / len(X)\n"
 """In the gradient of ``vectorized``: what a variant does beside its work is written before it."""
 ADDITION = 115
-"""Instructions, about, of a number in ``sum(range(n))``."""
+"""Instructions, about, of a number in ``sum(range(n))``; interpreters differ by a factor of two or three."""
 AGREED = 1e-4
 WIDE_SUM = """    code = mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
-    code.write(bytes.fromhex("62f17c4858c0c3"))  # vaddps zmm0, zmm0, zmm0; ret
+    wide = platform.machine() in ("x86_64", "AMD64")
+    code.write(bytes.fromhex("62f17c4858c0c3" if wide else "00000000"))  # vaddps zmm0, zmm0, zmm0; ret
     ctypes.CFUNCTYPE(None)(ctypes.addressof(ctypes.c_char.from_buffer(code)))()
 """
-"""An AVX-512 instruction: valgrind does not know it, and processors without it end the process."""
+"""An AVX-512 instruction, which valgrind does not know. Without it the process ends, as it does at zeros elsewhere."""
 
 
 @pytest.fixture(scope="module")
@@ -84,12 +85,12 @@ def test_one_per_cent_more_work_is_seen(counted, count_doing):
     base = counted[0].per_call
     found = count_doing("slightly_slower", f"    sum(range({round(0.01 * base / ADDITION)}))\n")
     assert found.reason == ""
-    assert 1.005 < found.per_call / base < 1.03
+    assert 1 + 20 * AGREED < found.per_call / base < 1.05
 
 
 @valgrind
 def test_an_instruction_that_valgrind_does_not_know_gives_a_reason_and_no_number(count_doing):
-    found = count_doing("wide", WIDE_SUM, imports="import ctypes\nimport mmap\n\n")
+    found = count_doing("wide", WIDE_SUM, imports="import ctypes\nimport mmap\nimport platform\n\n")
     assert found.per_call is None
     known_here = "avx512f" in Path("/proc/cpuinfo").read_text(encoding="utf-8")
     assert ("valgrind does not know" if known_here else "ended with code -4") in found.reason

@@ -14,13 +14,50 @@ from typing import Any
 import psutil
 import pytest
 
+import gdbench as instrument
+import kernels
+from gdbench import plan as planning
 from gdbench import workers
 
-from .helpers import contents, copy_sources, finish, gdbench, read_raw, read_table, start, wait_for
+from .helpers import (
+    contents,
+    copy_sources,
+    finish,
+    gdbench,
+    have_ended,
+    invoke,
+    keep_uncompiled,
+    read_raw,
+    read_table,
+    shorten_smoke,
+    start,
+    wait_for,
+)
 
-SMALL = ("run", "--profile", "smoke", "--batch-size", "n", "--task", "gradient")
-ORPHAN_SECONDS = 30
-"""An orphan ends with the case that it is in; the rest is for a machine that has other work."""
+SMALL = (
+    *("run", "--profile", "smoke", "--batch-size", "n", "--task", "gradient"),
+    *("--variant", "reference,vectorized"),
+)
+ROUNDS = 2
+HELD = '''
+
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def held() -> None:
+    """Wait before each case of the block in which the test is going to stop the run, until it has stopped it."""
+    last = int(os.environ.get("HELD_AFTER_BLOCKS", "1000"))
+    while len([*Path().glob("*/*/raw/block-*.json")]) >= last and not Path("stopped").exists():
+        Path("held").touch()
+        time.sleep(0.01)
+'''
+"""What the copied sources have at the end of ``block_cases.py``: a run comes as far as it shall, on any machine."""
 
 
 @dataclass(frozen=True)
@@ -48,15 +85,20 @@ class Stopped:
 @pytest.fixture(scope="module")
 def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Sources of our own: a run resumes with unchanged code only."""
-    return copy_sources(tmp_path_factory.mktemp("sources"))
+    folder = copy_sources(tmp_path_factory.mktemp("sources"))
+    keep_uncompiled(folder)
+    shorten_smoke(folder, blocks=ROUNDS)
+    with (folder / "benchmarks" / "gdbench" / "block_cases.py").open("a", encoding="utf-8") as file:
+        file.write(HELD)
+    return folder
 
 
 @pytest.fixture(scope="module")
 def killed(sources: Path, tmp_path_factory: pytest.TempPathFactory) -> Stopped:
-    """A run without --output, killed while it measured its third block or a later one."""
+    """A run without --output, killed while it measured the last of its two blocks."""
     cwd = tmp_path_factory.mktemp("killed")
-    process = start(*SMALL, "--network", "logistic", cwd=cwd, sources=sources)
-    wait_for(lambda: len(_blocks(cwd)) >= 2 and psutil.Process(process.pid).children(), process)
+    process = start(*SMALL, "--network", "logistic", cwd=cwd, sources=sources, HELD_AFTER_BLOCKS="1")
+    wait_for((cwd / "held").exists, process)
     return _stop(process, signal.SIGKILL, cwd, sources)
 
 
@@ -70,9 +112,8 @@ def resumed(killed: Stopped, tmp_path_factory: pytest.TempPathFactory) -> Stoppe
 def interrupted(sources: Path, tmp_path_factory: pytest.TempPathFactory) -> Stopped:
     """A run of two networks that heard Ctrl-C during its second block, when one of them was not measured yet."""
     cwd = tmp_path_factory.mktemp("interrupted")
-    variants = ("--variant", "reference,vectorized")
-    process = start(*SMALL, *variants, "--output", "out/mine", cwd=cwd, sources=sources)
-    wait_for(lambda: _blocks(cwd) and psutil.Process(process.pid).children(), process)
+    process = start(*SMALL, "--output", "out/mine", cwd=cwd, sources=sources, HELD_AFTER_BLOCKS="1")
+    wait_for((cwd / "held").exists, process)
     return _stop(process, signal.SIGINT, cwd, sources)
 
 
@@ -91,6 +132,7 @@ def _stop(process: subprocess.Popen[str], how: signal.Signals, cwd: Path, source
     orphans = psutil.Process(process.pid).children(recursive=True)
     process.send_signal(how)
     answer = finish(process)
+    (cwd / "stopped").touch()
     (plan,) = cwd.glob("*/*/plan.json")
     blocks = {path.name: path.read_bytes() for path in _blocks(cwd)}
     return Stopped(sources, plan.parent, blocks, _times(plan.parent), orphans, answer)
@@ -120,7 +162,8 @@ def _is_whole(run: Stopped) -> bool:
 
 def test_a_killed_run_leaves_whole_blocks_and_no_part_of_one(killed: Stopped) -> None:
     assert killed.answer.returncode == -signal.SIGKILL
-    assert 2 <= len(killed.raw) < len(killed.plan["blocks"])
+    assert len(killed.raw) == 1
+    assert len(killed.plan["blocks"]) == ROUNDS
     for block, (name, text) in zip(killed.plan["blocks"], sorted(killed.raw.items()), strict=False):
         content = json.loads(text)
         assert name == f"block-{block['index']:03d}.json"
@@ -129,8 +172,7 @@ def test_a_killed_run_leaves_whole_blocks_and_no_part_of_one(killed: Stopped) ->
 
 def test_the_worker_of_a_killed_run_ends_by_itself(killed: Stopped) -> None:
     assert killed.orphans
-    _, alive = psutil.wait_procs(killed.orphans, timeout=ORPHAN_SECONDS)
-    assert alive == []
+    assert have_ended(killed.orphans)
     assert killed.unchanged
     assert set(_times(killed.folder)) == set(killed.raw)  # it wrote no block that nobody waited for
 
@@ -145,49 +187,36 @@ def test_a_killed_run_can_be_read(killed: Stopped, tmp_path: Path) -> None:
     assert "Incomplete" in (tmp_path / "run" / "report.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize(
-    ("options", "named"),
-    [
-        (("--variant", "jit"), "--variant"),
-        (("--batch-size", "8"), "--batch-size"),
-        (("--profile", "smoke"), "--profile"),
-        (("--seed", "0"), "--seed"),
-    ],
-)
-def test_resume_takes_no_option_that_would_change_the_plan(
-    killed: Stopped, options: tuple[str, ...], named: str
-) -> None:
-    before = contents(killed.folder)
-    answer = gdbench("run", "--resume", *options, cwd=killed.folder.parents[1], sources=killed.sources)
-    assert answer.returncode == 2
-    assert "leave out " + named in answer.stderr
-    assert answer.stderr.count("\n") == 1
-    assert contents(killed.folder) == before
+def test_resume_takes_no_option_that_would_change_the_plan(killed: Stopped) -> None:
+    options = ("--variant", "vectorized", "--batch-size", "8", "--profile", "smoke", "--seed", "0")
+    sentence = _refused(killed, "run", "--resume", *options)
+    advice = sentence.partition("leave out ")[2]
+    assert set(advice.split(", ")) == {"--variant", "--batch-size", "--profile", "--seed"}
+
+
+def _refused(run: Stopped, *arguments: str) -> str:
+    """Return the one sentence with which a command is refused that changes nothing."""
+    before = contents(run.folder)
+    answer = invoke(*arguments, cwd=run.folder.parents[1])
+    assert (answer.returncode, answer.stdout) == (2, "")
+    assert contents(run.folder) == before
+    return answer.stderr.rstrip("\n").splitlines()[-1]
+
+
+def test_resume_refuses_code_that_has_changed(killed: Stopped) -> None:
+    """This process has other code than the copy with which the run began."""
+    assert "the code has changed" in _refused(killed, "run", "--resume")
 
 
 @pytest.mark.parametrize("changed", ["kernels/variants/vectorized.py", "benchmarks/gdbench/measure.py"])
-def test_resume_refuses_code_that_has_changed(killed: Stopped, changed: str) -> None:
-    before = contents(killed.folder)
+def test_code_has_changed_where_any_of_its_files_has(
+    killed: Stopped, changed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kernels, "__path__", [str(killed.sources / "kernels")])
+    monkeypatch.setattr(instrument, "__path__", [str(killed.sources / "benchmarks" / "gdbench")])
+    assert planning.fingerprint() == killed.plan["fingerprint"]
     with _remark_in(killed.sources / changed):
-        answer = gdbench("run", "--resume", cwd=killed.folder.parents[1], sources=killed.sources)
-    assert answer.returncode == 2
-    assert "the code has changed" in answer.stderr
-    assert answer.stderr.count("\n") == 1
-    assert contents(killed.folder) == before
-
-
-def test_resume_refuses_another_machine(killed: Stopped) -> None:
-    path = killed.folder / "environment.json"
-    text = path.read_text(encoding="utf-8")
-    path.write_text(json.dumps({**json.loads(text), "cpu": "a faster one"}), encoding="utf-8")
-    before = contents(killed.folder)
-    try:
-        answer = gdbench("run", "--resume", cwd=killed.folder.parents[1], sources=killed.sources)
-        assert answer.returncode == 2
-        assert "cpu was a faster one when this run began" in answer.stderr.splitlines()[-1]
-        assert contents(killed.folder) == before
-    finally:
-        path.write_text(text, encoding="utf-8")
+        assert planning.fingerprint() != killed.plan["fingerprint"]
 
 
 @contextmanager
@@ -202,18 +231,28 @@ def _remark_in(path: Path) -> Iterator[None]:
         os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
 
 
+@pytest.fixture
+def same_code(killed: Stopped, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let this process pass for one of the code with which the runs began."""
+    monkeypatch.setattr("gdbench.cli.run.fingerprint", lambda: killed.plan["fingerprint"])
+
+
+@pytest.mark.usefixtures("same_code")
+def test_resume_refuses_another_machine(killed: Stopped, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = json.loads((killed.folder / "environment.json").read_text(encoding="utf-8"))
+    monkeypatch.setattr("gdbench.cli.run.observe", lambda _threads: {**here, "cpu": "a faster one"})
+    assert f"cpu was {here['cpu']} when this run began and is a faster one now" in _refused(killed, "run", "--resume")
+
+
 def test_a_new_run_refuses_a_folder_that_is_not_empty(killed: Stopped) -> None:
-    before = contents(killed.folder)
-    answer = gdbench(*SMALL, "--output", str(killed.folder), cwd=killed.folder.parents[1], sources=killed.sources)
-    assert answer.returncode == 2
-    assert "is not empty: add --resume" in answer.stderr
-    assert contents(killed.folder) == before
+    assert "is not empty: add --resume" in _refused(killed, *SMALL, "--output", str(killed.folder))
 
 
+@pytest.mark.usefixtures("same_code")
 def test_a_dry_run_of_a_resumption_counts_what_is_left(killed: Stopped) -> None:
     before = contents(killed.folder)
     arguments = ("run", "--resume", "--dry-run", "--output", str(killed.folder))
-    answer = gdbench(*arguments, cwd=killed.folder.parents[1], sources=killed.sources)
+    answer = invoke(*arguments, cwd=killed.folder.parents[1])
     assert answer.returncode == 0, answer.stderr
     assert f" {len(killed.plan['blocks']) - len(killed.raw)} blocks, " in answer.stdout
     assert contents(killed.folder) == before
@@ -235,10 +274,8 @@ def test_resume_leaves_alone_what_was_measured_before_and_clears_up(resumed: Sto
 
 
 def test_a_finished_run_has_nothing_to_resume(resumed: Stopped) -> None:
+    assert "has blocks left" in _refused(resumed, "run", "--resume")
     cwd, before = resumed.folder.parents[1], _times(resumed.folder)
-    searched = gdbench("run", "--resume", cwd=cwd, sources=resumed.sources)
-    assert searched.returncode == 2
-    assert "has blocks left" in searched.stderr
     named = gdbench("run", "--resume", "--output", str(resumed.folder), cwd=cwd, sources=resumed.sources)
     assert named.returncode == 0, named.stderr
     assert "is fastest per" in named.stdout
@@ -252,8 +289,7 @@ def test_ctrl_c_ends_with_one_sentence_that_says_how_to_go_on(interrupted: Stopp
     count = f"{len(interrupted.raw)} of {len(interrupted.plan['blocks'])} blocks"
     assert sentence.startswith("gdbench: stopped after " + count)
     assert sentence.endswith("go on with gdbench run --resume --output out/mine")
-    _, alive = psutil.wait_procs(interrupted.orphans, timeout=ORPHAN_SECONDS)
-    assert alive == []
+    assert have_ended(interrupted.orphans)
 
 
 def test_after_ctrl_c_the_summary_tells_what_is_missing(interrupted: Stopped) -> None:
@@ -283,29 +319,34 @@ def test_after_ctrl_c_the_advice_in_the_sentence_brings_the_run_to_its_end(
     assert {row["status"] for row in read_table(ended.folder / "summary.csv")} == {"measured"}
 
 
+@pytest.mark.usefixtures("same_code")
 def test_ctrl_c_during_the_certificates_leaves_a_run_that_can_go_on(sources: Path, tmp_path: Path) -> None:
-    process = start(*SMALL, "--network", "logistic", "--output", "run", cwd=tmp_path, sources=sources)
-    environment = tmp_path / "run" / "environment.json"
+    output = ("--output", "out/run")
+    process = start(*SMALL, "--network", "logistic", *output, cwd=tmp_path, sources=sources, HELD_AFTER_BLOCKS="0")
+    environment = tmp_path / "out" / "run" / "environment.json"
     wait_for(lambda: environment.exists() and psutil.Process(process.pid).children(), process)
     process.send_signal(signal.SIGINT)
     stopped = finish(process)
     assert stopped.returncode == 130, stopped.stderr
     assert "Traceback" not in stopped.stderr
-    assert "stopped after 0 of 6 blocks" in stopped.stderr
-    arguments = ("run", "--resume", "--dry-run", "--output", "run")
-    assert " 6 blocks, " in gdbench(*arguments, cwd=tmp_path, sources=sources).stdout
+    assert f"stopped after 0 of {ROUNDS} blocks" in stopped.stderr
+    arguments = ("run", "--resume", "--dry-run", *output)
+    assert f" {ROUNDS} blocks, " in invoke(*arguments, cwd=tmp_path).stdout
 
 
 def test_ctrl_c_in_the_midst_of_a_start_leaves_no_process() -> None:
     """The new process itself sends the signal, before its starter knows of it."""
-    before = psutil.Process().children()
-    with pytest.raises(KeyboardInterrupt):
-        workers.start(
-            "gdbench.environment",
-            threads=1,
-            cores=[],
-            stdout=subprocess.DEVNULL,
-            preexec_fn=lambda: os.kill(os.getppid(), signal.SIGINT),
-        )
-    assert psutil.Process().children() == before
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    before, usual = psutil.Process().children(), signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            workers.start(
+                "gdbench.environment",
+                threads=1,
+                cores=[],
+                stdout=subprocess.DEVNULL,
+                preexec_fn=lambda: os.kill(os.getppid(), signal.SIGINT),
+            )
+        assert psutil.Process().children() == before
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, usual)

@@ -1,6 +1,5 @@
 """The memory that compiled epochs work in: aligned, kept, one for each thread, and of no effect on any result."""
 
-import mmap
 import sys
 import threading
 from collections.abc import Callable
@@ -135,30 +134,24 @@ def test_the_block_is_aligned_kept_and_large_enough(dtype: type, elements: int) 
     assert again.ctypes.data == found.ctypes.data
 
 
-def _huge_bytes(address: int) -> int:
-    """Bytes in huge pages of the mapping that holds an address, from the kernel's own account."""
+def _flags(address: int) -> list[str]:
+    """Linux' flags of the mapping that holds an address: ``hg`` asks for huge pages, ``sh`` shares it."""
     inside = False
     for line in Path("/proc/self/smaps").read_text(encoding="utf-8").splitlines():
-        head = line.split()[0]
+        head, *words = line.split()
         if not head.endswith(":"):
             first, last = (int(part, 16) for part in head.split("-"))
             inside = first <= address < last
-        elif inside and head == "AnonHugePages:":
-            return 1024 * int(line.split()[1])
-    return 0
+        elif inside and head == "VmFlags:":
+            return words
+    raise LookupError(f"nothing is mapped at {address:x}")
 
 
-@pytest.mark.skipif(
-    not HUGE_PAGES.exists() or "[never]" in HUGE_PAGES.read_text(encoding="utf-8"),
-    reason=f"{sys.platform} grants no huge pages on request here: allow madvise in {HUGE_PAGES}",
-)
-def test_the_block_lies_in_huge_pages_where_the_system_grants_them() -> None:
-    plain = mmap.mmap(-1, 4 * _layout.HUGE_PAGE_BYTES, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-    plain.madvise(mmap.MADV_HUGEPAGE)
-    bytes_of_plain = np.frombuffer(plain, np.uint8)
-    bytes_of_plain[:] = 1
-    if _huge_bytes(bytes_of_plain.ctypes.data) == 0:
-        pytest.skip("the system has no huge page free: run this test again with more free memory")
+@pytest.mark.skipif(not HUGE_PAGES.exists(), reason=f"{sys.platform} has no huge pages to ask for: {HUGE_PAGES}")
+def test_the_block_asks_for_huge_pages_from_its_first_byte_to_its_last() -> None:
+    """Whether it gets them depends on the memory that is free at the moment."""
     block = _layout.huge_pages(4 * _layout.HUGE_PAGE_BYTES)
-    block[:] = 1
-    assert _huge_bytes(block.ctypes.data) >= _layout.HUGE_PAGE_BYTES
+    for place in (0, -1):
+        flags = _flags(block[place:].ctypes.data)
+        assert "hg" in flags
+        assert "sh" not in flags

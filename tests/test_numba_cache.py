@@ -14,28 +14,28 @@ from pathlib import Path
 from shutil import copytree, ignore_patterns
 from typing import Any
 
+import numpy as np
 import pytest
 from numba.core.dispatcher import Dispatcher
 
 import kernels
 
-from .helpers import ROOT
+from .helpers import ROOT, copy_sources
 
 RUN = """
 import json, sys, numpy as np, kernels
 from importlib import import_module
 from numba.core.dispatcher import Dispatcher
 from kernels.contract import PARAMETERS
-name, tasks = sys.argv[1], sys.argv[2:]
+name, dtype, *tasks = sys.argv[1:]
 module, network = import_module(f"kernels.variants.{name}"), kernels.Network((3, 4, 2), "tanh")
 rng, values = np.random.default_rng(0), {}
-for dtype in ("float32", "float64"):
-    theta, X, Y = network.init(rng, dtype), *(rng.random((6, k)).astype(dtype) for k in (3, 2))
-    X[X < 0.8] = 0  # so that sparse is not tiled
-    given = dict(theta=theta, X=X, Y=Y, order=np.arange(6), batch_size=4, learning_rate=0.5, network=network)
-    for task in tasks:
-        answer = getattr(module, task)(*(given[word] for word in PARAMETERS[task]))
-        values[f"{task} {dtype}"] = np.asarray(answer, float).ravel().tolist()
+theta, X, Y = network.init(rng, dtype), *(rng.random((6, k)).astype(dtype) for k in (3, 2))
+X[X < 0.8] = 0  # so that sparse is not tiled
+given = dict(theta=theta, X=X, Y=Y, order=np.arange(6), batch_size=4, learning_rate=0.5, network=network)
+for task in tasks:
+    answer = getattr(module, task)(*(given[word] for word in PARAMETERS[task]))
+    values[task] = np.asarray(answer, float).ravel().tolist()
 loaded = [module for name, module in sys.modules.items() if name.startswith("kernels.")]
 found = {id(value): value for module in loaded for value in vars(module).values() if isinstance(value, Dispatcher)}
 print(json.dumps({
@@ -60,7 +60,7 @@ FACTOR = 2
 def twice(value):
     return FACTOR * value
 '''
-SPECIMEN = '''"""Specimen whose compiled function calls one in another file, which no other variant knows."""
+SPECIMEN = '''"""Specimen whose compiled function calls one beside it and one in a file that no other variant knows."""
 
 from {source} import njit
 
@@ -69,8 +69,13 @@ from kernels.variants.vectorized import forward, gradient
 
 
 @njit(cache=True)
+def _plus(value):
+    return value + 0.5
+
+
+@njit(cache=True)
 def _run(value):
-    return twice(value)
+    return _plus(twice(value))
 
 
 def loss(network, theta, X, Y):
@@ -85,20 +90,16 @@ def _compiled() -> list[str]:
 
 
 COMPILED = _compiled()
+DTYPES = {name: ("float32", "float64")[number % 2] for number, name in enumerate(COMPILED)}
+"""One for each, which halves what is compiled; both are there."""
 
 
-def copy_kernels(folder: Path) -> Path:
-    copytree(ROOT / "kernels", folder / "kernels", ignore=ignore_patterns("__pycache__"))
-    return folder
-
-
-def run(folder: Path, variant: str, *tasks: str) -> Any:
-    """Run a variant of the copy in a fresh process, with the cache that lies beside the copy."""
-    variables = {"PYTHONPATH": str(folder), "NUMBA_CACHE_DIR": str(folder / "cache"), "PYTHONDONTWRITEBYTECODE": "1"}
-    command = [sys.executable, "-W", "error", "-c", RUN, variant, *tasks]
-    done = subprocess.run(
-        command, cwd=folder, env=os.environ | variables, capture_output=True, text=True, check=False, timeout=300
-    )
+def run(folder: Path, variant: str, *tasks: str, dtype: str = "float64") -> Any:
+    """Run a variant of the copy in a fresh process, with the cache that lies in the copy."""
+    variables = {"PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
+    variables |= {name: value for name, value in os.environ.items() if name not in (*variables, "NUMBA_CACHE_DIR")}
+    command = [sys.executable, "-W", "error", "-c", RUN, variant, dtype, *tasks]
+    done = subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, check=False, timeout=1800)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
@@ -110,14 +111,14 @@ def replace(path: Path, old: str, new: str) -> None:
 
 
 def files(folder: Path) -> set[Path]:
-    return {path for path in (folder / "cache").rglob("*") if path.is_file()}
+    return {path for path in folder.rglob("*.nb?") if path.is_file()}
 
 
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """Copy of the kernels, and the first run of a variant in it, which fills the cache."""
-    folder = copy_kernels(tmp_path_factory.mktemp("filled"))
-    first = cache(lambda name: run(folder, name, *TASKS))
+    """Copy of the kernels, and the first run of a variant in it, which compiles what no other test has compiled yet."""
+    folder = copy_sources(tmp_path_factory.mktemp("filled"))
+    first = cache(lambda name: run(folder, name, *TASKS, dtype=DTYPES[name]))
     return folder, first
 
 
@@ -130,11 +131,14 @@ def test_a_second_process_finds_everything_in_the_cache(name: str, filled: Any) 
     folder, first = filled
     before = first(name)
     there = files(folder)
-    after = run(folder, name, *TASKS)
-    assert before["misses"] > 0  # and hits, where another variant has compiled what both use
+    after = run(folder, name, *TASKS, dtype=DTYPES[name])
+    assert before["hits"] + before["misses"] > 0
+    assert there
     assert (after["hits"] > 0, after["misses"]) == (True, 0)
     assert files(folder) == there
-    assert after["values"] == before["values"]
+    tolerance = 1e3 * np.finfo(DTYPES[name]).eps  # one process may round otherwise than another: BLAS, alignment
+    for task, values in before["values"].items():
+        np.testing.assert_allclose(after["values"][task], values, rtol=tolerance, atol=tolerance)
 
 
 @pytest.mark.parametrize("name", COMPILED)
@@ -145,41 +149,37 @@ def test_every_cached_function_bears_our_stamp(name: str, filled: Any) -> None:
     assert not strange, f"write 'from {OURS} import njit' in the file of {strange}, so that no stale code is loaded"
 
 
-def test_a_changed_operation_in_a_helper_of_the_same_file_changes_the_result(tmp_path: Path) -> None:
-    folder = copy_kernels(tmp_path)
-    before = run(folder, "jit", "loss")
-    replace(folder / "kernels" / "variants" / "jit.py", "flat[i] = np.tanh(z)", "flat[i] = np.tanh(z) + one")
-    after = run(folder, "jit", "loss")
-    assert after["misses"] > 0
-    assert after["values"] != before["values"]
-
-
 def _specimen(folder: Path, source: str) -> Path:
     """Add the specimen to a copy of the kernels, with ``njit`` from one source; return its helper."""
-    place = copy_kernels(folder) / "kernels" / "variants"
+    copytree(ROOT / "kernels", folder / "kernels", ignore=ignore_patterns("__pycache__"))
+    place = folder / "kernels" / "variants"
     (place / "_specimen_helper.py").write_text(HELPER.format(source=source), encoding="utf-8")
     (place / "specimen.py").write_text(SPECIMEN.format(source=source), encoding="utf-8")
     return place / "_specimen_helper.py"
 
 
-@pytest.mark.parametrize(
-    ("source", "expected"), [(NUMBA, 2.0), (OURS, 3.0)], ids=["numba_alone_is_stale", "our_njit_is_not"]
-)
-def test_a_changed_helper_in_another_file(source: str, expected: float, tmp_path: Path) -> None:
-    helper = _specimen(tmp_path, source)
-    assert run(tmp_path, "specimen", "loss")["values"]["loss float64"] == [2.0]
+def test_numba_alone_loads_stale_code_when_a_helper_in_another_file_has_changed(tmp_path: Path) -> None:
+    helper = _specimen(tmp_path, NUMBA)
+    assert run(tmp_path, "specimen", "loss")["values"]["loss"] == [2.5]
     replace(helper, "FACTOR = 2", "FACTOR = 3")
-    assert run(tmp_path, "specimen", "loss")["values"]["loss float64"] == [expected]
+    assert run(tmp_path, "specimen", "loss")["values"]["loss"] == [2.5]
 
 
-def test_a_changed_helper_costs_the_cache_of_none_that_does_not_import_it(tmp_path: Path) -> None:
-    helper = _specimen(tmp_path, OURS)
-    before = run(tmp_path, "specimen", "loss")
-    unrelated = tmp_path / "kernels" / "variants" / "vectorized.py"
+def test_with_our_njit_a_change_costs_the_cache_of_those_that_it_reaches_and_changes_the_result(tmp_path: Path) -> None:
+    helper, found = _specimen(tmp_path, OURS), []
+
+    def note() -> None:
+        answer = run(tmp_path, "specimen", "loss")
+        found.append((answer["values"]["loss"], answer["misses"]))
+
+    note()
     replace(helper, "FACTOR = 2", "FACTOR = 3")
-    changed = run(tmp_path, "specimen", "loss")
-    (tmp_path / "kernels" / "variants" / "_new.py").write_text('"""Imported by none."""\n', encoding="utf-8")
-    again = run(tmp_path, "specimen", "loss")
-    assert (before["misses"], changed["misses"], again["misses"]) == (2, 2, 0)
-    unrelated.write_text(unrelated.read_text(encoding="utf-8") + "\n# imported by the specimen\n", encoding="utf-8")
-    assert run(tmp_path, "specimen", "loss")["misses"] > 0
+    note()
+    (helper.parent / "_new.py").write_text('"""Imported by none."""\n', encoding="utf-8")
+    note()
+    replace(helper.with_name("specimen.py"), "value + 0.5", "value + 0.25")
+    note()
+    imported = helper.with_name("vectorized.py")
+    imported.write_text(imported.read_text(encoding="utf-8") + "\n# imported by the specimen\n", encoding="utf-8")
+    note()
+    assert found == [([2.5], 3), ([3.5], 3), ([3.5], 0), ([3.25], 2), ([3.25], 2)]

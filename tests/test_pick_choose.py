@@ -6,7 +6,7 @@ from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from gdbench.pick.binding import binding, shares
@@ -275,7 +275,7 @@ def _elasticities(size: float, a: float, b: float, critical: float) -> Sequence[
 def test_shares_are_what_the_time_loses_with_each_part(size: int, a: float, b: float, critical: float) -> None:
     found = shares(size, a + b * size, a, critical)
     assert (found.overhead, found.arithmetic, found.noise) == pytest.approx(
-        _elasticities(size, a, b, critical), rel=1e-3, abs=1e-8
+        _elasticities(size, a, b, critical), rel=1e-3, abs=1e-7
     )
 
 
@@ -285,6 +285,7 @@ def test_near_the_balance_overhead_binds_up_to_half_throughput_and_arithmetic_be
     half: float, critical: float, off: float
 ) -> None:
     size = off * math.sqrt(half * critical)
+    assume(abs(size / half - 1) > 1e-9)  # shares that differ in last bits only
     found = binding(shares(size, half + size, half, critical))  # type: ignore[arg-type]
     assert found == (OVERHEAD if size <= half else ARITHMETIC)
 

@@ -1,9 +1,13 @@
 """``gdbench pick`` from the command line: the answer and its files, the same steps wherever they run, and refusals."""
 
 import json
+import os
+import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +15,13 @@ import numpy as np
 import pandas as pd
 import psutil
 import pytest
+from threadpoolctl import threadpool_limits
 
 from gdbench import environment
-from gdbench.cli import main
+from gdbench.cli import pick as cli_pick
 from gdbench.cli.pick import command
 from gdbench.cli.pick_options import question_of
-from gdbench.pick import runners
+from gdbench.pick import cluster, runners, session
 from gdbench.pick.finding import find_steps, known_target, make_problem
 from gdbench.pick.progress import Clock, Doing
 from gdbench.pick.quantities import read_bytes, read_seconds
@@ -24,16 +29,40 @@ from gdbench.pick.record import plain
 from gdbench.pick.replan import ask_again
 from kernels import InputError
 
-from .helpers import contents, gdbench
+from .helpers import LIMIT_SECONDS, WIDE, contents, finish, invoke
 from .test_pick_runners import Cluster
 
 DIABETES = ("--dataset", "diabetes", "--network", "linear")
 CURRENT = 100
+QUICK = ("--tier", "quick", "--current", str(CURRENT), "--budget", "2h")
+"""So long a budget never ends a search."""
+PICK = """
+from gdbench.cli import main
+from gdbench.pick import session
+
+session.TIMES_SECONDS["quick"] = 0.5
+main()
+"""
+"""The command, which spends less on seconds a step than usual."""
 FILES = {"pick.json", "report.md", "pick.png", "pick.html"}
 
 
-def pick(*arguments: str, cwd: Path, cache: Path | None = None) -> Any:
-    return gdbench("pick", *arguments, cwd=cwd, GDBENCH_CACHE=str(cache or cwd / "cache"))
+def cache_beside(cwd: Path) -> Path:
+    return cwd.with_name(f"{cwd.name} cache")
+
+
+def pick_here(*arguments: str, cwd: Path) -> Any:
+    return invoke("pick", *arguments, cwd=cwd, GDBENCH_CACHE=str(cache_beside(cwd)))
+
+
+@pytest.fixture
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Machine and pictures are no subject: a process visits each batch size once, and draws nothing."""
+    monkeypatch.setitem(session.TIMES_SECONDS, "quick", 1e-3)
+    monkeypatch.setattr(cli_pick, "MOST_SECONDS", 1e-3)
+    monkeypatch.setattr(session, "measure_step_time", partial(session.measure_step_time, processes=1))
+    monkeypatch.setattr(session, "observe", lambda threads: environment.describe())
+    monkeypatch.setattr(cli_pick, "write_views", lambda record, folder: ())
 
 
 def strict(text: str) -> dict[str, Any]:
@@ -54,7 +83,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def done(folder: Path) -> Any:
     """A pick on small data, its trainings in processes."""
-    return pick(*DIABETES, "--tier", "quick", "--current", str(CURRENT), "--json", "-", "--output", "one", cwd=folder)
+    command = [sys.executable, "-c", PICK, "pick", *DIABETES, *QUICK, "--json", "-", "--output", "one"]
+    variables = {**os.environ, "GDBENCH_CACHE": str(folder / "cache"), "COLUMNS": WIDE}
+    variables.pop("FORCE_COLOR", None)
+    streams: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return finish(subprocess.Popen(command, cwd=folder, env=variables, text=True, encoding="utf-8", **streams))
 
 
 @pytest.fixture(scope="module")
@@ -74,11 +107,25 @@ def test_the_answer_is_told_and_written_with_nothing_but_json_on_standard_output
     assert all(value > 0 for value in record["seconds"].values())
 
 
+def test_no_process_is_left(done: Any, folder: Path) -> None:
+    """All that the command starts inherit where its cache is."""
+
+    def left() -> list[psutil.Process]:
+        found = psutil.process_iter(["environ"])
+        ours = str(folder / "cache")
+        return [process for process in found if (process.info["environ"] or {}).get("GDBENCH_CACHE") == ours]
+
+    end = time.monotonic() + LIMIT_SECONDS
+    while left():
+        assert time.monotonic() < end, left()
+        time.sleep(0.05)
+
+
 def test_the_cost_is_announced_before_anything_is_measured(done: Any) -> None:
     lines = done.stderr.splitlines()
     assert lines[0].startswith("linear, 10-1 on diabetes (n = 442, d = 10, k = 1)")
     assert "11 batch sizes from 1 to 442" in lines[1]
-    assert "at most 1 min 0 s" in lines[1]
+    assert "at most 2 h 0 min" in lines[1]
     assert lines[2].startswith("looking at the machine, at most")
     assert f"trainings at batch size {CURRENT}" in done.stderr
 
@@ -86,9 +133,9 @@ def test_the_cost_is_announced_before_anything_is_measured(done: Any) -> None:
 def steps_here(arguments: list[str]) -> Any:
     """Steps that the same question has, its blocks run in this process one after another."""
     question = question_of(options_of(arguments))
-    problem, optimum = make_problem(question)
-    target = known_target(question, problem, optimum)
-    with runners.serial() as runner:
+    with threadpool_limits(limits=1), runners.serial() as runner:
+        problem, optimum = make_problem(question)
+        target = known_target(question, problem, optimum)
         clock = Clock(1e6, lambda doing: None)
         return plain(asdict(find_steps(question, problem, target, runner=runner, clock=clock, reserve=0.0)))
 
@@ -99,40 +146,44 @@ def options_of(arguments: list[str]) -> dict[str, Any]:
 
 
 def test_the_steps_are_those_of_a_search_in_one_process(record: dict[str, Any]) -> None:
-    arguments = [*DIABETES, "--tier", "quick", "--current", str(CURRENT)]
+    arguments = [*DIABETES, *QUICK]
     assert steps_here(arguments) == record["steps"]
     assert steps_here([*arguments, "--seed", "1"]) != record["steps"]
 
 
 @pytest.fixture
-def dask(tmp_path: Path) -> Iterator[Cluster]:
-    cluster = Cluster(tmp_path)
+def dask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
+    monkeypatch.setattr(cluster, "CONNECT_SECONDS", LIMIT_SECONDS)
+    found = Cluster(tmp_path)
     try:
-        cluster.start_scheduler()
-        cluster.start_worker()
-        cluster.wait_for(1)
-        yield cluster
+        found.start_scheduler()
+        found.start_worker()
+        found.wait_for(1)
+        yield found
     finally:
-        for process in cluster.processes:
-            cluster.stop(process)
+        for process in found.processes:
+            found.stop(process)
 
 
+@pytest.mark.usefixtures("hurried")
 def test_a_dask_cluster_gives_the_same_steps(dask: Cluster, record: dict[str, Any], tmp_path: Path) -> None:
-    options = ("--tier", "quick", "--current", str(CURRENT), "--scheduler", dask.address, "--json", "there.json")
-    found = pick(*DIABETES, *options, "--output", "out", cwd=tmp_path)
+    options = ("--scheduler", dask.address, "--variant", "vectorized", "--json", "there.json")
+    found = pick_here(*DIABETES, *QUICK, *options, cwd=tmp_path)
     assert found.returncode == 0, found.stderr
     assert strict((tmp_path / "there.json").read_text(encoding="utf-8"))["steps"] == record["steps"]
 
 
+@pytest.mark.usefixtures("hurried")
 def test_a_new_plan_runs_no_block_and_says_what_it_was_before(record: dict[str, Any], folder: Path) -> None:
-    options = ("--replan", "one", "--variant", "vectorized", "--json", "-", "--output", "two")
-    found = pick(*options, cwd=folder, cache=folder / "other cache")
+    options = ("--replan", "one", "--variant", "vectorized", "--json", "-")
+    found = pick_here(*options, cwd=folder)
     assert found.returncode == 0, found.stderr
     again = strict(found.stdout)
     assert again["steps"] == record["steps"]
     assert {row["variant"] for row in again["times"]["rows"]} == {"vectorized"}
     assert {row["variant"] for row in record["times"]["rows"]} != {"vectorized"}
-    assert not (folder / "other cache" / "picks").exists()
+    assert (folder / "cache" / "picks").exists()
+    assert not (cache_beside(folder) / "picks").exists()
     assert again["seconds"]["steps"] is None
     assert again["earlier"]["batch_size"] == record["choice"]["batch_size"]
     assert "The steps are the same for both" in " ".join(again["sentences"])
@@ -173,12 +224,13 @@ STATUSES = {
 }
 
 
+@pytest.mark.usefixtures("hurried")
 @pytest.mark.parametrize("name", STATUSES)
 def test_without_an_answer_there_is_a_status_a_reason_and_no_number(name: str, tmp_path: Path) -> None:
     options, status, words = STATUSES[name]
-    found = pick(*options, "--tier", "quick", "--output", "out", cwd=tmp_path)
+    found = pick_here(*options, "--tier", "quick", "--variant", "vectorized", "--json", "a.json", cwd=tmp_path)
     assert found.returncode == 3, found.stderr
-    kept = strict((tmp_path / "out" / "pick.json").read_text(encoding="utf-8"))
+    kept = strict((tmp_path / "a.json").read_text(encoding="utf-8"))
     assert (kept["status"], kept["choice"], kept["complete"], kept["exit_code"]) == (status, None, True, 3)
     assert words in found.stdout
     assert "Use batch size" not in found.stdout
@@ -249,33 +301,27 @@ REFUSED = {
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_cannot_be_done_is_one_sentence_and_leaves_nothing(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(cluster, "CONNECT_SECONDS", 0.3)
     options, words = REFUSED[name]
     write_files(tmp_path)
     before = contents(tmp_path)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "300")
-    monkeypatch.setattr(sys, "argv", ["gdbench", "pick", *options])
-    with pytest.raises(SystemExit) as end:
-        main()
-    said = capfd.readouterr().err.splitlines()
-    assert end.value.code == 2, said
+    found = pick_here(*options, cwd=tmp_path)
+    said = found.stderr.splitlines()
+    assert found.returncode == 2, said
     assert said[-1].startswith("gdbench: ")
     assert words in said[-1]
     assert len(said) == (1 if name != "scheduler" else len(said))
     assert contents(tmp_path) == before
 
 
-def test_help_has_examples(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "argv", ["gdbench", "pick", "--help"])
-    with pytest.raises(SystemExit) as end:
-        main()
-    shown = capfd.readouterr().out
-    assert end.value.code == 0
-    assert "gdbench pick --dataset mnist5k --network mlp --hidden 128" in shown
-    assert "gdbench pick houses.parquet --target price" in shown
-    assert "gdbench pick --replan" in shown
+def test_help_has_examples(tmp_path: Path) -> None:
+    done = pick_here("--help", cwd=tmp_path)
+    assert done.returncode == 0
+    assert "gdbench pick --dataset mnist5k --network mlp --hidden 128" in done.stdout
+    assert "gdbench pick houses.parquet --target price" in done.stdout
+    assert "gdbench pick --replan" in done.stdout
 
 
 # --- pieces ---
@@ -320,7 +366,3 @@ def test_the_line_on_a_machine_leaves_out_libraries_without_a_version() -> None:
     ]
     assert "openblas 0.3.30 on" in environment.one_line(found)
     assert "None" not in environment.one_line(found)
-
-
-def test_no_process_is_left() -> None:
-    assert not [child for child in psutil.Process().children() if "gdbench" in " ".join(child.cmdline())]

@@ -107,8 +107,8 @@ def test_one_diverged_run_of_ten_counts_and_does_not_spoil_the_mean() -> None:
     losses[STEPS > 40, 7] = np.inf
     found, without = (hit(STEPS, each, goal=GOAL, floor=0.0) for each in (losses, np.delete(losses, 7, axis=1)))
     assert found.failed == 1
-    assert found.steps == pytest.approx(without.steps, rel=1e-12)
-    assert found.spread == pytest.approx(without.spread, rel=1e-12)
+    assert found.steps == pytest.approx(without.steps, rel=1e-9)
+    assert found.spread == pytest.approx(without.spread, rel=1e-9)
     assert found.first == pytest.approx(without.first, rel=0.05)
 
 

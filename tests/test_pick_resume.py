@@ -1,84 +1,99 @@
 """A pick that is killed or stopped goes on where it was, tells what it knows, and leaves no process behind."""
 
 import json
+import os
 import signal
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
-from .helpers import finish, gdbench, start, wait_for
+from gdbench.cli import pick as cli_pick
+from gdbench.environment import describe
+from gdbench.pick import runners, session
 
-SMALL = ("pick", "--dataset", "diabetes", "--network", "linear", "--tier", "quick", "--workers", "2", "--budget", "20s")
+from .helpers import finish, have_ended, invoke, wait_for
+from .pick_records import make_times
+
+PICK = """
+import sys, threading
+from functools import partial
+from gdbench import environment
+from gdbench.cli import main
+from gdbench.pick import session
+from gdbench.pick.journal import Journal
+
+few, times, store, stored = int(sys.argv.pop(1)), sys.argv.pop(1) == "times", Journal.store, []
+
+def hold(self, block, curves):
+    store(self, block, curves)
+    stored.append(block)
+    if len(stored) == few:
+        threading.Event().wait()
+
+Journal.store = hold
+session.observe = lambda threads: environment.describe()
+session.measure_step_time = partial(session.measure_step_time, processes=1)
+session.TIMES_SECONDS.update(quick=1e-3, thorough=1e-3)
+if not times:
+    session.Session.measure_times = lambda *arguments: None
+main()
+"""
+"""The command, which waits for ever once it has stored a few blocks, and is quick about what belongs to the machine."""
+COMMON = ("pick", "--variant", "vectorized", "--budget", "9h")
+SMALL = (*COMMON, "--dataset", "diabetes", "--network", "linear", "--tier", "quick", "--max-batch", "64")
+LONG = (*COMMON, "--dataset", "digits", "--network", "softmax", "--tier", "thorough")
 FEW = 3
 """Blocks after which a search is killed: about a tenth of them."""
-GONE_SECONDS = 20
 
 
-def pick(folder: Path, *, cache: Path, output: str) -> Any:
-    return gdbench(*SMALL, "--output", output, cwd=folder, GDBENCH_CACHE=str(cache))
+def begin(*options: str, folder: Path, few: int = 0, times: str = "no times", **streams: Any) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", PICK, str(few), times, *options]
+    environment = {**os.environ, "GDBENCH_CACHE": str(folder / "cache")}
+    streams |= {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "encoding": "utf-8"}
+    return subprocess.Popen(command, cwd=folder, env=environment, **streams)
 
 
 def stored(cache: Path) -> list[Path]:
     return list((cache / "picks").glob("*.npz"))
 
 
-def record_of(folder: Path) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads((folder / "pick.json").read_text(encoding="utf-8"))
-    return found
-
-
 def children(process: subprocess.Popen[str]) -> list[psutil.Process]:
     return psutil.Process(process.pid).children(recursive=True)
 
 
-def still_there(processes: list[psutil.Process]) -> list[psutil.Process]:
-    """Those that have not ended by themselves; a zombie has, though nobody has looked at it."""
-    left = psutil.wait_procs(processes, timeout=GONE_SECONDS)[1]
-    return [process for process in left if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("picks")
-
-
-@pytest.fixture(scope="module")
-def whole(folder: Path) -> dict[str, Any]:
-    """The record of a search that nobody disturbed."""
-    done = pick(folder, cache=folder / "undisturbed", output="whole")
-    assert done.returncode == 0, done.stderr
-    assert "known already" not in done.stderr
-    return record_of(folder / "whole")
-
-
-def test_a_killed_search_goes_on_to_the_same_steps(whole: dict[str, Any], folder: Path) -> None:
-    cache = folder / "cache"
-    process = start(*SMALL, "--output", "killed", cwd=folder, GDBENCH_CACHE=str(cache))
-    wait_for(lambda: len(stored(cache)) >= FEW, process)
+def test_a_killed_search_goes_on_to_the_same_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    process = begin(*SMALL, "--output", "killed", "--workers", "2", folder=tmp_path, few=FEW)
+    wait_for(lambda: len(stored(tmp_path / "cache")) == FEW, process)
     workers = children(process)
     process.kill()
     process.communicate()
     assert workers
-    assert not still_there(workers)
-    assert not (folder / "killed").exists()
-    kept = len(stored(cache))
+    assert have_ended(workers)
+    assert not (tmp_path / "killed").exists()
 
-    done = pick(folder, cache=cache, output="again")
-    assert done.returncode == 0, done.stderr
-    again = record_of(folder / "again")
-    assert again["steps"] == whole["steps"]
-    assert f"going on where an earlier search ended: {kept} blocks are known already" in done.stderr
-    assert f"{kept} of them known before" in again["progress"]
-    assert len(stored(cache)) == len(stored(folder / "undisturbed"))
+    monkeypatch.setattr(cli_pick, "processes", lambda workers: runners.serial())
+    monkeypatch.setattr(session, "observe", lambda threads: describe())
+    monkeypatch.setattr(session, "measure_step_time", lambda network, X, Y, sizes, **options: make_times(sizes))
+    again, whole = (
+        invoke(*SMALL, "--output", folder, "--json", "-", cwd=tmp_path, GDBENCH_CACHE=str(tmp_path / folder))
+        for folder in ("cache", "undisturbed")
+    )
+    assert (again.returncode, whole.returncode) == (0, 0), (again.stderr, whole.stderr)
+    record = json.loads(again.stdout)
+    assert record["steps"] == json.loads(whole.stdout)["steps"]
+    assert f"going on where an earlier search ended: {FEW} blocks are known already" in again.stderr
+    assert "known already" not in whole.stderr
+    assert f"{FEW} of them known before" in record["progress"]
+    assert len(stored(tmp_path / "cache")) == len(stored(tmp_path / "undisturbed")) > FEW
 
 
-def stop(folder: Path) -> tuple[subprocess.Popen[str], list[psutil.Process]]:
-    """Send Ctrl-C to a search that takes a while longer, as soon as it has finished a block."""
-    options = ("pick", "--dataset", "digits", "--network", "mlp", "--tier", "quick", "--output", "out")
-    process = start(*options, cwd=folder, GDBENCH_CACHE=str(folder / "cache"))
+def stop(folder: Path, *more: str, **options: Any) -> tuple[subprocess.Popen[str], list[psutil.Process]]:
+    """Send Ctrl-C to a search that takes long, as soon as it has finished a block."""
+    process = begin(*LONG, "--output", "out", "--workers", "1", *more, folder=folder, **options)
     wait_for(lambda: stored(folder / "cache"), process)
     workers = children(process)
     assert workers
@@ -87,13 +102,13 @@ def stop(folder: Path) -> tuple[subprocess.Popen[str], list[psutil.Process]]:
 
 
 def test_ctrl_c_leaves_an_answer_or_a_status_and_no_process(tmp_path: Path) -> None:
-    process, workers = stop(tmp_path)
+    process, workers = stop(tmp_path, times="times")
     done = finish(process)
     assert done.returncode == 130, done.stderr
     assert "Traceback" not in done.stderr
     assert "Ctrl-C again ends at once" in done.stderr
-    assert not still_there(workers)
-    found = record_of(tmp_path / "out")
+    assert have_ended(workers)
+    found = json.loads((tmp_path / "out" / "pick.json").read_text(encoding="utf-8"))
     assert (found["complete"], found["exit_code"]) == (False, 130)
     assert found["progress"].startswith("stopped by Ctrl-C; last stage: ")
     assert found["sentences"][0 if found["choice"] is None else 1].startswith("Stopped")
@@ -102,7 +117,7 @@ def test_ctrl_c_leaves_an_answer_or_a_status_and_no_process(tmp_path: Path) -> N
 
 
 def test_a_second_ctrl_c_ends_at_once(tmp_path: Path) -> None:
-    process, workers = stop(tmp_path)
+    process, workers = stop(tmp_path, "--json", "-", pipesize=4096)  # too small for an answer that nobody reads
     assert process.stderr is not None
     for line in process.stderr:
         if "Ctrl-C again" in line:
@@ -111,5 +126,5 @@ def test_a_second_ctrl_c_ends_at_once(tmp_path: Path) -> None:
     done = finish(process)
     assert done.returncode == 130, done.stderr
     assert "Traceback" not in done.stderr
-    assert not still_there(workers)
+    assert have_ended(workers)
     assert not (tmp_path / "out" / "pick.html").exists()

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
-from itertools import pairwise
+from itertools import count, pairwise
 from time import sleep
 from typing import Any
 
@@ -16,17 +16,21 @@ from gdbench.pick.candidates import candidates
 from gdbench.pick.measure_steps import Progress, carry, measure_steps
 from gdbench.pick.optimum import find_optimum
 from gdbench.pick.problem import NetworkProblem, Problem
+from gdbench.pick.races import CAP_EPOCHS, LEAST_CAP_STEPS
+from gdbench.pick.rounds import run_limited
 from gdbench.pick.runners import serial
 from gdbench.pick.steps import BUDGET, CAPPED, DIVERGED, EXTRAPOLATED, MET, REACHED, UNRELIABLE, Steps, Target
 from gdbench.pick.targets import JUDGES, given_target, near_optimum, reference_target
-from gdbench.pick.tiers import QUICK, STANDARD, get_tier
+from gdbench.pick.tiers import QUICK, STANDARD
 from kernels import InputError, Network
 from selftest.pick_exact import exact_steps
 from selftest.pick_family import FAMILY, Instance
 from selftest.pick_oracles import Gaussian
 
-INSTANCES = ("gaussian-10-0.1", "gaussian-100-0", "quadratic-0.1", "gaussian-100-0.1", "wine")
+INSTANCES = ("gaussian-10-0.1", "quadratic-0.1", "wine")
 EASY = "gaussian-10-0.1"
+SIZES = (32, 64, 128, 256, 512, 1024)
+"""Of the easy one: their runs are short, and those of 1 to 16 rows would be most of a search."""
 NORMAL_90 = 1.645
 
 
@@ -46,10 +50,15 @@ def search(problem: Problem, sizes: Sequence[int], target: Target, **others: Any
 
 
 @cache
-def searched(name: str = EASY, entropy: int = 1, tier: str = "quick") -> Steps:
+def searched(name: str) -> Steps:
+    """Steps at all batch sizes of an instance."""
     found = instance(name)
-    problem = replace(found.oracle, entropy=entropy)
-    return search(problem, found.candidates, target_of(found), tier=get_tier(tier))
+    return search(replace(found.oracle, entropy=1), found.candidates, target_of(found), tier=STANDARD)
+
+
+@cache
+def searched_easy(entropy: int = 1) -> Steps:
+    return search(replace(instance().oracle, entropy=entropy), SIZES, target_of(instance()))
 
 
 def without_numbers(found: Steps) -> bool:
@@ -61,7 +70,7 @@ def without_numbers(found: Steps) -> bool:
 
 @pytest.mark.parametrize("name", INSTANCES)
 def test_steps_are_the_exact_ones_within_three_standard_errors(name: str) -> None:
-    found = searched(name, 1, "standard")
+    found = searched(name)
     assert found.status == REACHED
     reached = [row for row in found.rows if row.status == REACHED]
     assert len(reached) >= 6
@@ -74,7 +83,7 @@ def test_steps_are_the_exact_ones_within_three_standard_errors(name: str) -> Non
 
 @pytest.mark.parametrize("name", INSTANCES)
 def test_rows_of_a_search_agree_with_each_other(name: str) -> None:
-    found, sizes = searched(name, 1, "standard"), instance(name).candidates
+    found, sizes = searched(name), instance(name).candidates
     assert tuple(row.batch_size for row in found.rows) == sizes
     known = [row for row in found.rows if row.steps is not None]
     spread = np.sqrt(np.diag(found.covariance))
@@ -94,8 +103,8 @@ def test_rows_of_a_search_agree_with_each_other(name: str) -> None:
 
 def test_intervals_hold_the_exact_steps_in_most_searches() -> None:
     inside = []
-    for entropy in range(8):
-        for row in searched(EASY, entropy).rows:
+    for entropy in range(6):
+        for row in searched_easy(entropy).rows:
             if row.status == REACHED:
                 exact = exact_steps(instance().oracle, row.batch_size, row.rate, instance().goal)
                 inside.append(row.low <= exact <= row.high)
@@ -103,9 +112,9 @@ def test_intervals_hold_the_exact_steps_in_most_searches() -> None:
 
 
 def test_the_same_seed_finds_the_same_and_another_one_something_else() -> None:
-    again = search(replace(instance().oracle, entropy=1), instance().candidates, target_of(instance()))
-    assert again == searched()
-    assert replace(searched(EASY, 2), seed=1) != searched()
+    again = search(replace(instance().oracle, entropy=1), SIZES, target_of(instance()))
+    assert again == searched_easy()
+    assert searched_easy(2) != searched_easy()
 
 
 @dataclass
@@ -113,22 +122,23 @@ class Watching:
     """Runs blocks as they come, and says Ctrl-C before the round that is one too many."""
 
     rounds: float = math.inf
+    done: int = 0
     blocks: list[Block] = field(default_factory=list)
     found: list[Curves] = field(default_factory=list)
 
     def run(self, problem: Problem, blocks: Sequence[Block], **others: Any) -> list[Curves]:
-        if self.rounds < 1:
+        if self.done >= self.rounds:
             raise KeyboardInterrupt
-        self.rounds -= 1
+        self.done += 1
         self.blocks += blocks
-        self.found += (found := [run_block(problem, block) for block in blocks])
+        self.found += (found := [run_limited(problem, block) for block in blocks])
         return found
 
 
 def test_runs_that_choose_a_rate_never_tell_its_steps() -> None:
     watching = Watching()
     problem = replace(instance().oracle, entropy=1)
-    found = search(problem, instance().candidates, target_of(instance()), runner=watching)
+    found = search(problem, SIZES, target_of(instance()), runner=watching)
     seeds = {seed for block in watching.blocks for seed in block.seeds}
     told = {(block.batch_size, seed) for block in watching.blocks if block.seeds[0] >= 1000 for seed in block.seeds}
     assert {seed for seed in seeds if seed < 1000}
@@ -140,7 +150,7 @@ def test_the_record_counts_all_runs_and_rows() -> None:
     watching = Watching()
     heard: list[Progress] = []
     problem = replace(instance().oracle, entropy=1)
-    found = search(problem, instance().candidates, target_of(instance()), runner=watching, report=heard.append)
+    found = search(problem, SIZES, target_of(instance()), runner=watching, report=heard.append)
     assert found.runs == sum(len(block.rates) * len(block.seeds) for block in watching.blocks)
     assert found.examples == pytest.approx(sum(curves.rows for curves in watching.found))
     assert 0 < heard[-1].rows < found.examples
@@ -151,7 +161,7 @@ def test_the_record_counts_all_runs_and_rows() -> None:
 # few batch sizes, few rows
 
 
-@pytest.mark.parametrize("sizes", [(1,), (8,), (64,), (4096,), (64, 128), (1, 4096), (1, 2)])
+@pytest.mark.parametrize("sizes", [(1,), (4096,), (64, 128), (1, 4096)])
 def test_one_or_two_batch_sizes_are_enough(sizes: tuple[int, ...]) -> None:
     found = search(replace(instance().oracle, entropy=3), sizes, target_of(instance()))
     assert found.status == REACHED
@@ -163,7 +173,7 @@ def test_one_or_two_batch_sizes_are_enough(sizes: tuple[int, ...]) -> None:
     assert not (found.warnings and len(sizes) == 1 and "the runs decide" in " ".join(found.warnings))
 
 
-@pytest.mark.parametrize("sizes", [(178,), (128, 178), (177, 178), (1, 178)])
+@pytest.mark.parametrize("sizes", [(178,), (177, 178), (1, 178)])
 def test_all_rows_at_once_need_one_run(sizes: tuple[int, ...]) -> None:
     wine = instance("wine")
     found = search(replace(wine.oracle, entropy=3), sizes, target_of(wine))
@@ -207,17 +217,30 @@ def test_a_target_below_the_least_loss_is_told_and_nothing_is_run(value: float) 
     assert without_numbers(found)
 
 
-def test_an_unreachable_target_is_capped_after_bounded_work() -> None:
+def test_a_target_that_some_runs_start_below_is_no_error() -> None:
+    problem = small(2, Network.linear(2))
+    optimum = find_optimum(problem.network, problem.X, problem.Y)
+    assert optimum is not None
+    target = near_optimum(problem, optimum, metric="training loss")
+    found = search(problem, (1, 2), replace(target, value=0.7 * optimum.value + 0.3 * target.start))
+    assert found.status == REACHED
+    assert all((row.steps is None) == (row.status == CAPPED) for row in found.rows)
+
+
+def test_an_unreachable_target_is_capped_after_bounded_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a tenth of the usual steps: 20,000, or 1000 passes over the rows if they are more."""
+    monkeypatch.setattr("gdbench.pick.races.LEAST_CAP_STEPS", LEAST_CAP_STEPS // 10)
+    monkeypatch.setattr("gdbench.pick.races.CAP_EPOCHS", CAP_EPOCHS // 10)
     problem = small(60, Network.linear(2))
     found = search(problem, candidates(60), given_target(problem, 1e-9, metric="training loss"))
     least = find_optimum(problem.network, problem.X, problem.Y)
     assert least is not None
     assert least.value > 1e-9  # but the search was not told
     assert found.status == CAPPED
-    assert "20,000 steps" in found.reason
+    assert f"{LEAST_CAP_STEPS // 10:,} steps" in found.reason
     assert without_numbers(found)
     assert found.runs < 300
-    assert found.examples < 2e7
+    assert found.examples < 2e6
 
 
 class TooHigh(Gaussian):
@@ -251,10 +274,10 @@ class AllFreshBad(BadRuns):
         return seed >= 1000
 
 
-def searched_as(kind: type[Gaussian], **others: Any) -> Steps:
+def searched_as(kind: type[Gaussian], sizes: Sequence[int] = SIZES, **others: Any) -> Steps:
     oracle = instance().oracle
     problem = kind(oracle.h, oracle.optimum, oracle.label_variance, entropy=1)
-    return search(problem, instance().candidates, target_of(instance()), **others)
+    return search(problem, sizes, target_of(instance()), **others)
 
 
 def test_rates_that_are_too_high_everywhere_are_told() -> None:
@@ -272,14 +295,14 @@ def test_features_of_any_scale_have_a_rate() -> None:
         optimum = find_optimum(problem.network, problem.X, problem.Y)
         assert optimum is not None
         half = 0.5 * float(problem.losses(problem.start(0)[None])[0]) + 0.5 * optimum.value
-        found = search(problem, candidates(40), given_target(problem, half, metric="training loss"))
+        found = search(problem, (8, 40), given_target(problem, half, metric="training loss"))
         assert found.status == REACHED
     with pytest.raises(InputError, match="standardise"):
-        search(replace(plain, X=1e200 * plain.X), candidates(40), target_of(instance()))
+        search(replace(plain, X=1e200 * plain.X), (8, 40), target_of(instance()))
 
 
 def test_one_failing_run_of_ten_is_counted_and_costs_nothing_else() -> None:
-    found, plain = searched_as(BadRuns, tier=STANDARD), searched_as(Gaussian, tier=STANDARD)
+    found, plain = searched_as(BadRuns, instance().candidates, tier=STANDARD), searched(EASY)
     failed = [row for row in found.rows if row.failed]
     assert failed
     assert all((row.status, row.failed) == (REACHED, 1) and row.seeds >= 10 for row in failed)
@@ -306,68 +329,104 @@ def test_runs_that_all_fail_where_others_did_not_are_no_answer() -> None:
 
 
 def test_a_target_that_is_too_easy_is_warned_of() -> None:
-    easy = search(instance().oracle, instance().candidates, target_of(instance(), 40.0))
+    easy = search(instance().oracle, SIZES, target_of(instance(), 40.0))
     assert any("easy" in warning for warning in easy.warnings)
-    assert not any("easy" in warning for warning in searched("wine", 1, "standard").warnings)
+    assert not any("easy" in warning for warning in searched("wine").warnings)
 
 
 # ended early
 
 
-@pytest.mark.parametrize("seconds", [0.0, 1e-9])
-def test_without_time_there_is_no_answer(seconds: float) -> None:
-    found = search(instance().oracle, instance().candidates, target_of(instance()), most_seconds=seconds)
+@dataclass
+class Clock(Watching):
+    """A pretended clock, which goes on only when a round is run, by so many seconds."""
+
+    now: float = 0.0
+    round_seconds: float = 0.0
+
+    def run(self, problem: Problem, blocks: Sequence[Block], **others: Any) -> list[Curves]:
+        self.now += self.round_seconds
+        return super().run(problem, blocks, **others)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    found = Clock()
+    monkeypatch.setattr("gdbench.pick.measure_steps.monotonic", lambda: found.now)
+    return found
+
+
+def searched_by(clock: Clock, most_seconds: float) -> Steps:
+    problem = replace(instance().oracle, entropy=1)
+    return search(problem, SIZES, target_of(instance()), runner=clock, most_seconds=most_seconds)
+
+
+def test_without_time_there_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gdbench.pick.measure_steps.monotonic", count().__next__)
+    found = searched_by(Clock(), 0.0)
     assert (found.status, found.runs) == (BUDGET, 0)
     assert "budget" in found.reason
     assert without_numbers(found)
 
 
-class Slow(Watching):
-    """Takes so long over a round that a search of many rounds is not finished in time."""
-
-    def run(self, problem: Problem, blocks: Sequence[Block], **others: Any) -> list[Curves]:
-        sleep(0.1)
-        return super().run(problem, blocks, **others)
-
-
-def test_time_that_is_spent_ends_the_search_with_what_is_known() -> None:
-    problem, runner = replace(instance().oracle, entropy=1), Slow()
-    found = search(problem, instance().candidates, target_of(instance()), runner=runner, most_seconds=0.7)
+def test_time_that_is_spent_ends_the_search_with_what_is_known(clock: Clock) -> None:
+    """A round is begun if half of one like the last would fit: the seventh is, at 6000 s, and the eighth is not."""
+    clock.round_seconds = 1000.0  # in hours, so that the real alarm never rings
+    found = searched_by(clock, 7000.0)
     assert found.status == BUDGET
-    assert 0 < found.runs < searched().runs
-    assert found.examples == pytest.approx(sum(each.rows for each in runner.found))
+    assert clock.now == 7000.0
+    assert 0 < found.runs < searched_easy().runs
+    assert found.examples == pytest.approx(sum(each.rows for each in clock.found))
+
+
+def test_a_round_that_takes_too_long_is_broken_off(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clock, "run", lambda problem, blocks: sleep(120))
+    found = searched_by(clock, 0.05)
+    assert (found.status, found.runs) == (BUDGET, 0)
+    assert clock.now == 0
 
 
 @cache
-def interrupted(rounds: int) -> Steps:
-    problem = replace(instance().oracle, entropy=1)
-    return search(problem, instance().candidates, target_of(instance()), runner=Watching(rounds))
+def interrupted(rounds: float) -> tuple[Steps, int]:
+    """Steps of a search that Ctrl-C ends after so many rounds, and how many it had."""
+    watching = Watching(rounds)
+    return search(replace(instance().oracle, entropy=1), SIZES, target_of(instance()), runner=watching), watching.done
 
 
-@pytest.mark.parametrize("rounds", range(14))
-def test_ctrl_c_gives_what_is_known_until_then(rounds: int) -> None:
-    found = interrupted(rounds)
-    assert found.runs == 0 or rounds > 0
-    if found.status == REACHED:
-        assert found == searched()
-        return
-    assert (found.status, found.reason) == (BUDGET, "stopped by Ctrl-C")
-    for row in found.rows:
-        if row.status == REACHED:
-            exact = exact_steps(instance().oracle, row.batch_size, row.rate, instance().goal)
-            assert row.steps == pytest.approx(exact, rel=0.5)
-        else:
-            assert row.status in (BUDGET, EXTRAPOLATED)
-            assert (row.steps is None) == (row.status == BUDGET)
+@cache
+def ends() -> tuple[int, ...]:
+    """Every other number of rounds, up to all of them."""
+    _, last = interrupted(math.inf)
+    assert last >= 6
+    return (*range(0, last, 2), last)
+
+
+def test_ctrl_c_gives_what_is_known_until_then() -> None:
+    for rounds in ends():
+        found, done = interrupted(rounds)
+        assert done == rounds
+        if rounds == ends()[-1]:
+            assert found == searched_easy()
+            continue
+        assert (found.status, found.reason) == (BUDGET, "stopped by Ctrl-C")
+        assert (found.runs == 0) == (rounds == 0)
+        for row in found.rows:
+            if row.status == REACHED:
+                exact = exact_steps(instance().oracle, row.batch_size, row.rate, instance().goal)
+                assert row.steps == pytest.approx(exact, rel=0.5)
+            else:
+                assert row.status in (BUDGET, EXTRAPOLATED)
+                assert (row.steps is None) == (row.status == BUDGET)
 
 
 def test_nothing_that_was_told_is_lost_when_a_search_goes_on() -> None:
-    reached = [sum(row.status == REACHED for row in interrupted(rounds).rows) for rounds in range(14)]
+    tables = [interrupted(rounds)[0].rows for rounds in ends()]
+    reached = [sum(row.status == REACHED for row in rows) for rows in tables]
     assert reached[0] == 0
     assert reached == sorted(reached)
-    fresh = [sum(row.seeds for row in interrupted(rounds).rows) for rounds in range(14)]
+    fresh = [sum(row.seeds for row in rows) for rows in tables]
     assert fresh == sorted(fresh)
-    assert 0 < fresh[12] <= fresh[13]
+    assert fresh[0] == 0 < fresh[-1]
 
 
 # targets
@@ -393,11 +452,15 @@ def test_a_given_target_knows_the_least_loss_only_where_it_is_attained() -> None
     assert given_target(problem, 0.3, metric="training loss", optimum=infimum).optimum is None
 
 
-@pytest.mark.parametrize("entropy", [3, 4])
-def test_most_fresh_runs_of_the_reference_descent_reach_its_target(entropy: int) -> None:
-    problem = replace(small(64, Network.mlp(2, 4, 1, output="identity", loss="squared_error")), entropy=entropy)
+@cache
+def reference_descent() -> tuple[NetworkProblem, Target, Watching]:
+    problem = small(64, Network.mlp(2, 4, 1, output="identity", loss="squared_error"))
     watching = Watching()
-    target = carry(reference_target(problem, 16, metric="training loss"), problem, watching)
+    return problem, carry(reference_target(problem, 16, metric="training loss"), problem, watching), watching
+
+
+def test_most_fresh_runs_of_the_reference_descent_reach_its_target() -> None:
+    problem, target, watching = reference_descent()
     assert target.value < target.start
     judged = [block for block in watching.blocks if set(block.seeds) <= set(JUDGES)]
     assert len({(block.rates, block.most_steps) for block in judged}) == 1
@@ -408,14 +471,11 @@ def test_most_fresh_runs_of_the_reference_descent_reach_its_target(entropy: int)
 
 
 def test_the_rate_of_the_reference_descent_is_the_best_of_those_tried() -> None:
-    problem = small(64, Network.mlp(2, 4, 1, output="identity", loss="squared_error"))
-    watching = Watching()
-    carry(reference_target(problem, 16, metric="training loss"), problem, watching)
-    scouts = [block for block in watching.blocks if not set(block.seeds) <= set(JUDGES)]
+    _, _, watching = reference_descent()
     (rate,) = watching.blocks[-1].rates
     lowest: dict[float, float] = {}
-    for block in scouts:
-        means = run_block(problem, block).losses.mean(axis=2).min(axis=0)
-        lowest |= dict(zip(block.rates, means.tolist(), strict=True))
+    for block, curves in zip(watching.blocks, watching.found, strict=True):
+        if not set(block.seeds) <= set(JUDGES):
+            lowest |= dict(zip(block.rates, curves.losses.mean(axis=2).min(axis=0).tolist(), strict=True))
     assert rate == min(lowest, key=lowest.__getitem__)
     assert min(lowest) < rate < max(lowest)

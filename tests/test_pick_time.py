@@ -6,73 +6,68 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from dataclasses import asdict, replace
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from time import process_time
 from typing import Any
 
 import numpy as np
 import psutil
 import pytest
 from sklearn.datasets import load_digits
-from threadpoolctl import threadpool_limits
 
 import kernels
-from gdbench.pick import step_process
+from gdbench.ladder import Certificate
+from gdbench.pick import step_process, step_time
 from gdbench.pick.candidates import candidates
-from gdbench.pick.fleet import NotTimed
+from gdbench.pick.fleet import Fleet, NotTimed
+from gdbench.pick.step_proof import certified
 from gdbench.pick.step_statistics import enough, precision, rows
 from gdbench.pick.step_time import measure_step_time
 from gdbench.pick.time_model import fit_time_model, predict
 from gdbench.pick.times import Times
-from kernels import InputError, Network, Variant
+from kernels import Choice, InputError, Network
 from kernels.contract import Array
 
-from .helpers import LIMIT_SECONDS, add_variant, copy_sources, wait_for
+from .helpers import add_variant, copy_sources, finish, have_ended, wait_for
 
 Problem = tuple[Network, Array, Array]
 POWERS = [2**exponent for exponent in range(12)]
-SPIN = """
+MANY_SECONDS = 1e6
+"""Given to a measurement that ends by its samples."""
+COUNTED = '''"""A clock that moves as far as the work says, on any machine."""
 
-_epoch = None
+now = 0.0
 
 
-def _spin(seconds):
-    import time
-    end = time.process_time() + seconds
-    while time.process_time() < end:
-        pass
-"""
+def spend(seconds):
+    global now
+    now += seconds
+
+
+def read():
+    return now
+'''
+TIME = "from time import get_clock_info, perf_counter, process_time"
+FIXED, PER_ROW = 1e-5, 1e-7
+"""Seconds of a step and of each of its rows by that clock."""
 DIES = "import os, signal\n    os.kill(os.getpid(), signal.SIGKILL)\n    "
 GRADIENT = "    activations = _forward(network, theta, X)[1]\n    delta"
 SCRIPT = """
 import json, sys
 from dataclasses import asdict
 import numpy as np
-from sklearn.datasets import load_diabetes
 import kernels
-from gdbench.pick.fleet import NotTimed
-from gdbench.pick.step_time import measure_step_time
+from gdbench.pick import step_time
 
-X, y = load_diabetes(return_X_y=True)
-for variant in sys.argv[2:]:
-    try:
-        found = asdict(measure_step_time(
-            kernels.Network.linear(10), X / X.std(), y[:, None] / y.std(), [1, 8, 64, 442],
-            variant=variant, processes=2, most_seconds=float(sys.argv[1]),
-        ))
-    except NotTimed as error:
-        found = {"error": str(error)}
-    print(json.dumps(found))
+if sys.argv[1] == "endless":
+    step_time.enough = lambda values: False
+X, y = np.random.default_rng(0).normal(size=(442, 10)), np.ones((442, 1))
+found = step_time.measure_step_time(
+    kernels.Network.linear(10), X, y, [1, 8, 64, 442], variant=sys.argv[2], processes=2, most_seconds=1e6
+)
+print(json.dumps(asdict(found)))
 """
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    """Of BLAS in this process too, where some of the comparisons are computed."""
-    with threadpool_limits(1, user_api="blas"):
-        yield
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +78,7 @@ def digits() -> Problem:
 
 @pytest.fixture(scope="module")
 def measured(digits: Problem) -> Times:
-    """A measurement in which one process of three was killed by its id, once it had made samples."""
+    """A measurement in which one process of three was killed by its id, once there were samples."""
     known = set(psutil.Process().children())
     killed: list[int] = []
 
@@ -93,50 +88,48 @@ def measured(digits: Problem) -> Times:
             killed.append(ours[0].pid)
             os.kill(ours[0].pid, signal.SIGKILL)
 
-    sizes = candidates(len(digits[1]))
-    found = measure_step_time(*digits, sizes, variant="vectorized", processes=3, most_seconds=4, report=report)
+    options: dict[str, Any] = {"processes": 3, "most_seconds": MANY_SECONDS, "report": report}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(step_time, "enough", lambda values: len(values) > 1)  # however noisy the machine
+        found = measure_step_time(*digits, candidates(len(digits[1])), variant="vectorized", **options)
     assert set(psutil.Process().children()) == known
     return found
 
 
 @pytest.fixture(scope="module")
 def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Sources whose variants have faults: tiled dies, jit is wrong, burdened spins in every step."""
+    """Sources that are timed by a counted clock, and whose variants have faults: tiled dies, jit is wrong."""
     folder = copy_sources(tmp_path_factory.mktemp("sources"))
+    (folder / "counted.py").write_text(COUNTED, encoding="utf-8")
+    timed = folder / "benchmarks" / "gdbench" / "pick" / "step_process.py"
+    text = timed.read_text(encoding="utf-8")
+    assert text.count(TIME) == 1
+    counted = "from time import get_clock_info\nfrom counted import read as perf_counter, read as process_time"
+    timed.write_text(text.replace(TIME, counted), encoding="utf-8")
     add_variant(folder, "tiled", (GRADIENT, f"    {DIES}{GRADIENT.lstrip()}"))
     add_variant(folder, "jit", ("delta = (activations[-1] - Y) / len(X)", "delta = (Y - activations[-1]) / len(X)"))
-    add_variant(folder, "burdened", (GRADIENT, f"    _spin(2e-4)\n{GRADIENT}"), end=SPIN)
+    cost = f"    spend({FIXED} + {PER_ROW} * len(X))\n{GRADIENT}"
+    add_variant(folder, "buffered", (GRADIENT, cost), end="\n\nfrom counted import spend\n")
     (folder / "measure.py").write_text(SCRIPT, encoding="utf-8")
     return folder
 
 
-def _start(sources: Path, seconds: float, *variants: str) -> subprocess.Popen[str]:
+def _start(sources: Path, *arguments: str) -> subprocess.Popen[str]:
     places = [str(sources), str(sources / "benchmarks"), os.environ.get("PYTHONPATH", "")]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, places))}
-    command = [sys.executable, str(sources / "measure.py"), str(seconds), *variants]
+    command = [sys.executable, str(sources / "measure.py"), *arguments]
     return subprocess.Popen(
         command, cwd=sources, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
 
 
-def _measure(sources: Path, seconds: float, *variants: str) -> list[dict[str, Any]]:
-    process = _start(sources, seconds, *variants)
-    try:
-        stdout, stderr = process.communicate(timeout=LIMIT_SECONDS)
-    finally:
-        process.kill()
-    assert process.returncode == 0, stderr
-    return [json.loads(line) for line in stdout.splitlines()]
-
-
 @pytest.fixture(scope="module")
-def faulty(sources: Path) -> dict[str, dict[str, Any]]:
-    names = ("vectorized", "burdened", "jit", "auto")
-    return dict(zip(names, _measure(sources, 2.5, *names), strict=True))
-
-
-def _seconds(found: dict[str, Any]) -> dict[int, float]:
-    return {row["batch_size"]: row["seconds"] for row in found["rows"]}
+def counted(sources: Path) -> dict[str, Any]:
+    """Times of auto, by the counted clock."""
+    done = finish(_start(sources, "enough", "auto"))
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
 
 
 def test_candidates_are_the_powers_of_two_with_all_rows_and_ones_own() -> None:
@@ -165,20 +158,6 @@ def test_every_batch_size_is_timed_and_the_interval_holds_the_seconds(measured: 
     assert json.loads(json.dumps(asdict(measured), allow_nan=False))["processes"] == measured.processes
 
 
-def test_the_steps_of_an_epoch_take_what_an_epoch_takes(measured: Times, digits: Problem) -> None:
-    """The plain way, for comparison: whole epochs of ``fit`` with their permutation, by the clock of the CPU's time."""
-    network, X, Y = digits
-    rng = np.random.default_rng(0)
-    start, epoch = network.init(rng), kernels.get("vectorized").epoch
-    for row in measured.rows[::3]:
-        plain = math.inf
-        for _ in range(4):
-            begin = process_time()
-            epoch(network, start, X, Y, rng.permutation(len(X)), row.batch_size, 0.01)
-            plain = min(plain, process_time() - begin)
-        assert row.seconds * len(X) / row.batch_size == pytest.approx(plain, rel=0.6)
-
-
 def test_a_killed_process_is_told_and_costs_no_batch_size(measured: Times) -> None:
     (loss,) = [warning for warning in measured.warnings if "ended with code" in warning]
     assert "ended with code -9" in loss
@@ -195,7 +174,7 @@ def test_without_any_process_there_is_no_answer(digits: Problem) -> None:
                 process.kill()
 
     with pytest.raises(NotTimed, match=r"^no process that timed steps is left: the process of worker \d of 2 ended"):
-        measure_step_time(*digits, [1, 8], variant="vectorized", processes=2, most_seconds=4, report=report)
+        measure_step_time(*digits, [1, 8], variant="vectorized", processes=2, report=report)
     assert set(psutil.Process().children()) == known
 
 
@@ -205,126 +184,196 @@ def test_a_process_that_says_nothing_is_stopped(digits: Problem, monkeypatch: py
         measure_step_time(*digits, [1], variant="vectorized", processes=1)
 
 
-def _spin(seconds: float) -> None:
-    end = process_time() + seconds
-    while process_time() < end:
-        pass
+@dataclass
+class Clock:
+    """The two clocks of ``step_process``, which move as they are told."""
+
+    wall: float = 0.0
+    used: float = 0.0
+
+    def spend(self, seconds: float, others: float = 0.0) -> None:
+        """Let a process work, and other programs work meanwhile."""
+        self.used += seconds
+        self.wall += seconds + others
 
 
-def _worker(problem: Problem, variant: Variant, folder: Path, monkeypatch: pytest.MonkeyPatch) -> step_process.Worker:
-    network, X, Y = problem
-    np.savez(folder / "problem.npz", X=X, Y=Y)
-    monkeypatch.setattr(step_process, "get", lambda name: variant)
-    worker = step_process.Worker()
-    worker.load(str(folder / "problem.npz"), asdict(network), 0, 1)
-    return worker
+class Shuffling:
+    """A generator of permutations that cost time."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock, self.rng = clock, np.random.default_rng(0)
+
+    def permutation(self, n: int) -> Array:
+        self.clock.spend(SHUFFLE)
+        return self.rng.permutation(n)
 
 
-@pytest.mark.parametrize(("batch_size", "calls"), [(1, 0), (256, 0), (512, 1), (1797, 1)])
-def test_what_a_call_costs_by_itself_is_shared_by_the_steps_of_an_epoch(
-    batch_size: int, calls: int, digits: Problem, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    found = Clock()
+    monkeypatch.setattr(step_process, "perf_counter", lambda: found.wall)
+    monkeypatch.setattr(step_process, "process_time", lambda: found.used)
+    return found
+
+
+Epoch = Callable[..., Array]
+MakeWorker = Callable[..., step_process.Worker]
+
+
+@pytest.fixture
+def make_worker(digits: Problem, clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeWorker:
+    """Return a function that makes a worker whose variants all have a given epoch."""
+
+    def make(epoch: Epoch, threads: int = 1) -> step_process.Worker:
+        network, X, Y = digits
+        np.savez(tmp_path / "problem.npz", X=X, Y=Y)
+        variant = replace(kernels.get("vectorized"), epoch=epoch)
+        monkeypatch.setattr(step_process, "get", lambda name: variant)
+        worker = step_process.Worker()
+        worker.load(str(tmp_path / "problem.npz"), asdict(network), 0, threads)
+        worker.stream = step_process.Stream(len(X), Shuffling(clock))  # type: ignore[arg-type]
+        return worker
+
+    return make
+
+
+SHUFFLE, STEP, ROW = 3e-5, 5e-5, 1e-7
+"""Seconds of a permutation, of a step, and of each of its rows."""
+
+
+def _costing(clock: Clock, call: float, others: float = 0.0) -> Epoch:
+    """Return an epoch that takes seconds a call, a step and a row; other programs take more for each of its own."""
+
+    def epoch(network: Network, theta: Array, X: Array, Y: Array, order: Any, batch_size: int, rate: float) -> Array:
+        own = call + math.ceil(len(order) / batch_size) * STEP + len(order) * ROW
+        clock.spend(own, others * own)
+        return theta
+
+    return epoch
+
+
+@pytest.mark.parametrize(
+    ("call", "batch_size", "calls"),
+    [
+        *((10e-3, 1, 0), (10e-3, 256, 0), (10e-3, 512, 1), (10e-3, 1797, 1)),
+        *((1e-5, 1, 0), (1e-5, 16, 0), (1e-5, 256, 4), (1e-5, 1797, 9)),
+    ],
+)
+def test_the_steps_of_an_epoch_take_what_an_epoch_takes(
+    call: float, batch_size: int, calls: int, digits: Problem, clock: Clock, make_worker: MakeWorker
 ) -> None:
-    """Whether an epoch is timed as a whole (one call a sample) or by the difference of two calls (0)."""
-    network, X, Y = digits
-    plain = kernels.get("vectorized")
-
-    def epoch(*arguments: Any) -> Array:
-        _spin(10e-3)
-        return plain.epoch(*arguments)
-
-    worker = _worker(digits, replace(plain, epoch=epoch), tmp_path, monkeypatch)
-    worker.prepare(batch_size, "burdened", 0.01)
-    samples = [value for _ in range(2) for value in worker.sample(batch_size)[0]]
+    """Its permutation and its call too, whether timed as a whole or by the difference of two calls (0 whole ones)."""
+    worker = make_worker(_costing(clock, call))
+    worker.prepare(batch_size, "costing", 0.01)
+    values, share = worker.sample(batch_size)
     assert worker.samplers[batch_size].calls == calls
-    whole = []
-    for _ in range(3):
-        begin = process_time()
-        epoch(network, network.init(np.random.default_rng(0)), X, Y, worker.stream.take(len(X)), batch_size, 0.01)
-        whole.append(process_time() - begin)
-    steps = math.ceil(len(X) / batch_size)
-    assert np.median(samples) == pytest.approx(min(whole) / steps, rel=0.35)
+    steps = math.ceil(len(digits[1]) / batch_size)
+    own = STEP + batch_size * ROW + call / steps
+    assert values == pytest.approx([own + SHUFFLE * batch_size / len(digits[1])] * len(values))
+    assert share == pytest.approx(1)
 
 
-def test_a_step_bears_its_share_of_the_permutation(
-    digits: Problem, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("threads", "factor"), [(1, 1), (2, 4)])
+@pytest.mark.parametrize("batch_size", [1, 1797])
+def test_what_other_programs_take_is_left_out_as_far_as_it_can_be_known(
+    threads: int, factor: int, batch_size: int, digits: Problem, clock: Clock, make_worker: MakeWorker
 ) -> None:
-    free = replace(kernels.get("vectorized"), epoch=lambda network, theta, *rest: theta)
-    worker = _worker(digits, free, tmp_path, monkeypatch)
-    shuffle = float(np.median(worker.stream.seconds))
-    shares = {}
-    for size in (1, 1797):
-        worker.prepare(size, "free", 0.01)
-        shares[size] = float(np.median(worker.sample(size)[0])) * len(digits[1]) / size
-    assert all(0.5 * shuffle < share < 2 * shuffle for share in shares.values())
+    """Others have the cores for three quarters of the time; the CPU times of several threads would add up."""
+    worker = make_worker(_costing(clock, 0.0, others=3.0), threads)
+    worker.prepare(batch_size, "costing", 0.01)
+    values, share = worker.sample(batch_size)
+    shuffle = SHUFFLE * batch_size / len(digits[1])
+    assert values == pytest.approx([factor * (STEP + batch_size * ROW) + shuffle] * len(values))
+    assert share == pytest.approx(0.25)
 
 
 def test_every_call_takes_fresh_rows_and_whole_batches_of_them(
-    digits: Problem, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    digits: Problem, clock: Clock, make_worker: MakeWorker
 ) -> None:
-    plain, orders = kernels.get("vectorized"), []
+    costing, orders = _costing(clock, 0.0), []
 
     def epoch(network: Network, theta: Array, X: Array, Y: Array, order: Any, *rest: Any) -> Array:
         orders.append(order.copy())
-        return plain.epoch(network, theta, X, Y, order, *rest)
+        return costing(network, theta, X, Y, order, *rest)
 
-    worker = _worker(digits, replace(plain, epoch=epoch), tmp_path, monkeypatch)
+    worker = make_worker(epoch)
     worker.prepare(100, "watched", 0.01)
     worker.sample(100)
     assert all(len(order) % 100 == 0 for order in orders)
     stream = np.concatenate(orders)
     n = len(digits[1])
+    assert len(stream) > 3 * n
     for begin in range(0, len(stream) - n, n):
         assert len(np.unique(stream[begin : begin + n])) == n
 
 
-def test_parameters_that_leave_their_range_begin_anew(
-    digits: Problem, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    plain, starts = kernels.get("vectorized"), []
+def test_parameters_that_leave_their_range_begin_anew(clock: Clock, make_worker: MakeWorker) -> None:
+    costing, starts = _costing(clock, 0.0), []
 
     def epoch(network: Network, theta: Array, *rest: Any) -> Array:
         starts.append(theta)
+        costing(network, theta, *rest)
         return np.full_like(theta, np.nan) if len(starts) % 5 == 0 else theta + 1
 
-    worker = _worker(digits, replace(plain, epoch=epoch), tmp_path, monkeypatch)
+    worker = make_worker(epoch)
     worker.prepare(64, "odd", 0.01)
     worker.sample(64)
     assert sum(start is worker.start for start in starts) > 2
     assert np.isfinite(worker.samplers[64].theta).all()
 
 
-def test_work_in_every_step_raises_the_batch_size_of_half_the_speed(faulty: dict[str, dict[str, Any]]) -> None:
-    plain, burdened = faulty["vectorized"], faulty["burdened"]
-    for size, seconds in _seconds(plain).items():
-        assert _seconds(burdened)[size] - seconds == pytest.approx(2e-4, rel=0.6)
-    assert burdened["model"]["half_throughput"] > 2 * plain["model"]["half_throughput"]
+def test_seconds_are_those_of_the_clock_in_every_process(counted: dict[str, Any]) -> None:
+    assert counted["processes"] == 2
+    for row in counted["rows"]:
+        assert row["seconds"] == pytest.approx(FIXED + PER_ROW * row["batch_size"])
+    assert counted["model"]["half_throughput"] == pytest.approx(FIXED / PER_ROW)
+    assert counted["drift"] == pytest.approx(0, abs=1e-6)
 
 
-def test_a_wrong_variant_is_not_timed(faulty: dict[str, dict[str, Any]]) -> None:
-    assert faulty["jit"].keys() == {"error"}
-    assert faulty["jit"]["error"].startswith("variant 'jit' is not certified on ")
-    assert faulty["jit"]["error"].endswith("so it is not timed: choose another --variant, or see gdbench check")
-    assert "gradient on " in faulty["jit"]["error"]
+class WrongFleet(Fleet):
+    """One process, in which no variant is certified."""
+
+    def __init__(self) -> None:
+        self.network, self.size, self.alive = Network.linear(10), 1, {0: None}  # type: ignore[dict-item]
+
+    def fill(self) -> None:
+        """Need nothing."""
+
+    def ask_each(self, numbers: Any, name: str, arguments: Any) -> dict[int, Any]:
+        proof = Certificate("jit", "10-1", "float64", 2.0, 1e-15, certified=False, where="gradient on rows")
+        ((whole, quick),) = arguments
+        return {0: dict.fromkeys([*whole, *quick], asdict(proof))}
 
 
-def test_auto_goes_on_to_a_variant_that_is_certified_and_says_so(faulty: dict[str, dict[str, Any]]) -> None:
-    found = faulty["auto"]
-    assert {row["variant"] for row in found["rows"]} == {"buffered"}
-    assert found["reason"].startswith("auto takes buffered at B = 1 to 442: ")
-    assert "tiled is not certified here (the process of worker 1 of 2 ended with code -9)" in found["reason"]
-    assert "jit is not certified here (gradient on " in found["reason"]
-    assert not [warning for warning in found["warnings"] if "ended" in warning]  # the lost one was replaced
+def test_a_wrong_variant_is_not_timed() -> None:
+    sentence = (
+        r"^variant 'jit' is not certified on 10-1 .*gradient on rows.*so it is not timed: choose another --variant"
+    )
+    with pytest.raises(NotTimed, match=sentence):
+        certified(WrongFleet(), {8: Choice(("jit",), "")})
+    with pytest.raises(
+        NotTimed, match=r"^none of tiled, jit is certified on 10-1 .*, so nothing is timed: see gdbench"
+    ):
+        certified(WrongFleet(), {8: Choice(("tiled", "jit"), "")})
+
+
+def test_auto_goes_on_to_a_variant_that_is_certified_and_says_so(counted: dict[str, Any]) -> None:
+    assert {row["variant"] for row in counted["rows"]} == {"buffered"}
+    assert counted["reason"].startswith("auto takes buffered at B = 1 to 442: ")
+    assert "tiled is not certified here (the process of worker 1 of 2 ended with code -9)" in counted["reason"]
+    assert "jit is not certified here (gradient on " in counted["reason"]
+    assert not [warning for warning in counted["warnings"] if "ended" in warning]  # the lost one was replaced
 
 
 def test_ctrl_c_ends_every_process(sources: Path) -> None:
-    process = _start(sources, 60, "vectorized")
+    process = _start(sources, "endless", "vectorized")
     wait_for(lambda: len(psutil.Process(process.pid).children()) == 2, process)
     children = psutil.Process(process.pid).children()
     process.send_signal(signal.SIGINT)
-    _, stderr = process.communicate(timeout=LIMIT_SECONDS)
-    assert process.returncode != 0
-    assert "KeyboardInterrupt" in stderr
-    assert psutil.wait_procs(children, timeout=10)[1] == []
+    done = finish(process)
+    assert done.returncode != 0
+    assert "KeyboardInterrupt" in done.stderr
+    assert have_ended(children)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """Exact truths of picks: the theory that the oracles bear out, synthetic clocks, and regret measured from the best."""
 
 import math
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -9,13 +10,18 @@ import pytest
 from scipy.interpolate import PchipInterpolator
 
 from selftest.pick_clocks import CACHE_KNEE, CLOCKS, HALF_THROUGHPUTS, THREAD_KNEE, line
-from selftest.pick_exact import best_rate
+from selftest.pick_exact import exact_steps
+from selftest.pick_exact_study import truths_file
 from selftest.pick_family import FAMILY, Instance
+from selftest.pick_findings import PICK_FOLDER, TRUTHS
 from selftest.pick_truths import SWEEP_RATES, Truths, best_rate_regret, best_time, regret, run_length, time_of
 
-SLOW = {"digits"}  # its moments are matrices of 1953 rows: seconds for each rate
-LIGHT = [name for name in FAMILY if name not in SLOW]
-ENDLESS = [name for name in LIGHT if name.startswith(("quadratic", "gaussian"))]
+ENDLESS = [name for name in FAMILY if name.startswith(("quadratic", "gaussian"))]
+CHECKED = [
+    *((name, (1, 32, 1024)) for name in ENDLESS),
+    *(("diabetes", (1, 64, 442)), ("wine", (1, 32, 178)), ("breast_cancer", (32, 569)), ("digits", (1797,))),
+]
+"""Batch sizes by problem: moments of digits are matrices of 1953 rows, diagonal only where all rows are taken."""
 
 
 @cache
@@ -23,62 +29,95 @@ def instance(name: str) -> Instance:
     return FAMILY[name]()
 
 
-@cache
-def best_steps(name: str) -> np.ndarray:
-    """Steps at the best rate of every candidate, found from the largest down."""
-    problem, near, found = instance(name), None, []
-    for size in reversed(problem.candidates):
-        near, steps = best_rate(problem.oracle, size, problem.goal, near=near)
-        found.append(steps)
-    return np.array(found[::-1])
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Truths:
+    """The truths of the study, in a copy: what is missing is computed, and must not be written into the repository."""
+    return Truths(truths_file(tmp_path_factory.mktemp("kept")))
 
 
-@pytest.mark.parametrize("name", LIGHT)
-def test_more_rows_a_step_never_need_more_steps(name: str) -> None:
-    steps = best_steps(name)
+def best_steps(kept: Truths, name: str) -> np.ndarray:
+    """Steps at the best rate of every candidate."""
+    return np.array([kept.best(instance(name), size)[1] for size in instance(name).candidates])
+
+
+@pytest.mark.parametrize("name", FAMILY)
+def test_more_rows_a_step_never_need_more_steps(name: str, kept: Truths) -> None:
+    steps = best_steps(kept, name)
     assert (steps[1:] <= 1.01 * steps[:-1]).all()
     assert steps[-1] >= 5
     assert steps[0] < 3e5
 
 
-@pytest.mark.parametrize("name", LIGHT)
-def test_more_rows_a_step_never_need_fewer_rows_but_near_all_of_a_finite_set(name: str) -> None:
+@pytest.mark.parametrize("name", FAMILY)
+def test_more_rows_a_step_never_need_fewer_rows_but_near_all_of_a_finite_set(name: str, kept: Truths) -> None:
     """Noise of a subset falls as (N - B) / (B (N - 1)), faster than 1 / B: near N this saves rows, too."""
     problem = instance(name)
-    sizes, steps = np.array(problem.candidates), best_steps(name)
+    sizes, steps = np.array(problem.candidates), best_steps(kept, name)
     far = sizes <= (problem.oracle.n_rows or math.inf) / 64
     rows = (sizes * steps)[far]
     assert len(rows) > 1
     assert (rows[1:] >= 0.99 * rows[:-1]).all()
 
 
-def curve_of(name: str) -> tuple[float, float]:
+def curve_of(kept: Truths, name: str) -> tuple[float, float]:
     """Floor and critical batch of ``K = S (1 + Bn / B)``, by least squares of the relative errors."""
-    sizes, steps = np.array(instance(name).candidates), best_steps(name)
+    sizes, steps = np.array(instance(name).candidates), best_steps(kept, name)
     columns = np.stack([np.ones(len(sizes)), 1 / sizes], axis=1) / steps[:, None]
     floor, slope = np.linalg.lstsq(columns, np.ones(len(sizes)), rcond=None)[0]
     return float(floor), float(slope / floor)
 
 
 @pytest.mark.parametrize("name", ["gaussian-10-0", "gaussian-100-0", "gaussian-1000-0"])
-def test_without_label_noise_the_critical_batch_is_a_few_times_trace_over_curvature(name: str) -> None:
+def test_without_label_noise_the_critical_batch_is_a_few_times_trace_over_curvature(name: str, kept: Truths) -> None:
     oracle = instance(name).oracle
-    assert 2 <= curve_of(name)[1] / (oracle.h.sum() / oracle.h.max()) <= 5
+    assert 2 <= curve_of(kept, name)[1] / (oracle.h.sum() / oracle.h.max()) <= 5
 
 
-def test_the_square_root_of_critical_batch_and_half_throughput_is_near_the_best_batch() -> None:
+def test_the_square_root_of_critical_batch_and_half_throughput_is_near_the_best_batch(kept: Truths) -> None:
     near = []
     for name in ENDLESS:
         sizes = np.array(instance(name).candidates)
-        log_steps = PchipInterpolator(np.log(sizes), np.log(best_steps(name)))
+        log_steps = PchipInterpolator(np.log(sizes), np.log(best_steps(kept, name)))
         fine = np.geomspace(1, sizes[-1], 2000)
         for half in HALF_THROUGHPUTS:
             seconds = np.exp(log_steps(np.log(fine))) * [line(half).seconds(size) for size in fine]
             best = fine[np.argmin(seconds)]
-            predicted = np.clip(math.sqrt(curve_of(name)[1] * half), 1, sizes[-1])
+            predicted = np.clip(math.sqrt(curve_of(kept, name)[1] * half), 1, sizes[-1])
             near.append(1 / math.sqrt(2) <= predicted / best <= math.sqrt(2))
     assert len(near) >= 60
     assert np.mean(near) >= 0.9
+
+
+@pytest.mark.parametrize(("name", "sizes"), CHECKED)
+def test_kept_truths_are_those_that_are_computed_here(name: str, sizes: tuple[int, ...], kept: Truths) -> None:
+    """The steps exactly, and at neighbouring rates more of them: a search anew costs twenty times as much."""
+    problem, before = instance(name), dict(kept.known)
+    for size in sizes:
+        rate, steps = kept.best(problem, size)
+        found = [exact_steps(problem.oracle, size, side * rate, problem.goal) for side in (1, 0.8, 1.25)]
+        assert found[0] == pytest.approx(steps, rel=1e-6)
+        assert min(found[1:]) > steps
+    assert kept.known == before
+
+
+@pytest.mark.parametrize("name", ["quadratic-1", "gaussian-100-0.1", "wine"])
+def test_kept_truths_are_found_anew(name: str, kept: Truths, tmp_path: Path) -> None:
+    """Only nearly: the search ends within a hundredth of the best rate, and last bits decide where."""
+    problem, fresh = instance(name), Truths(tmp_path / TRUTHS)
+    for size in problem.candidates[-3:]:
+        rate, steps = fresh.best(problem, size)
+        assert kept.best(problem, size) == (pytest.approx(rate, rel=0.03), pytest.approx(steps, rel=1e-3))
+    size = problem.candidates[-3]
+    assert fresh._sweep_rows_at(problem, size) == pytest.approx(kept._sweep_rows_at(problem, size), rel=0.03)
+
+
+def test_every_truth_of_the_study_is_kept(kept: Truths) -> None:
+    before = dict(kept.known)
+    for problem in map(instance, FAMILY):
+        assert kept.sweep_rows(problem) > 10 * sum(problem.candidates)
+        best_steps(kept, problem.name)
+    assert kept.known == before
+    assert kept.known == Truths(PICK_FOLDER / TRUTHS).known
 
 
 def test_clocks_tell_the_times_of_their_formula() -> None:
@@ -126,6 +165,32 @@ def test_what_is_in_the_file_is_not_computed_again(tmp_path: Path) -> None:
     path.write_text(path.read_text(encoding="utf-8").replace(repr(steps), "7.5"), encoding="utf-8")
     assert Truths(path).steps(problem, 8, 0.1) == 7.5
     assert Truths(path).steps(problem, 8, 0.11) not in (7.5, steps)
+    assert len(path.read_text(encoding="utf-8").splitlines()) == 2
+
+
+def another(problem: Instance, **factors: float) -> Instance:
+    """The problem with some numbers of its oracle multiplied, under the same name."""
+    changed = {name: factor * getattr(problem.oracle, name) for name, factor in factors.items()}
+    return replace(problem, oracle=replace(problem.oracle, **changed))
+
+
+def test_last_bits_are_the_same_problem_and_the_same_rate(tmp_path: Path) -> None:
+    """Processors differ in them: a truth that was computed on one is there on the others."""
+    path, problem = tmp_path / "truths.jsonl", instance("gaussian-10-0.1")
+    truths, near = Truths(path), another(problem, h=1 + 1e-13, optimum=1 - 1e-13, label_variance=1 + 1e-13)
+    steps = truths.steps(problem, 8, 0.1)
+    assert near.oracle.key != problem.oracle.key
+    assert Truths(path).steps(near, 8, 0.1 * (1 + 1e-13)) == steps
+    assert len(path.read_text(encoding="utf-8").splitlines()) == 1
+
+
+@pytest.mark.parametrize("part", ["h", "optimum", "label_variance"])
+def test_another_problem_of_the_same_name_is_found_out_and_computed_anew(part: str, tmp_path: Path) -> None:
+    path, problem = tmp_path / "truths.jsonl", instance("gaussian-10-0.1")
+    changed = another(problem, **{part: 1.001})
+    old, new = Truths(path).steps(problem, 8, 0.1), Truths(path).steps(changed, 8, 0.1)
+    assert new == exact_steps(changed.oracle, 8, 0.1, changed.goal) != old
+    assert Truths(path).steps(changed, 8, 0.1) == new  # what was computed last stands
     assert len(path.read_text(encoding="utf-8").splitlines()) == 2
 
 

@@ -5,7 +5,7 @@ import numpy as np
 from hypothesis import assume, given, settings
 from scipy import special
 
-from kernels import Network, Variant, get
+from kernels import Network, Variant, get, variants
 from kernels.network import HIDDEN, OUTPUT_LOSSES
 
 # Compilation and loading of compiled code break any deadline; the same examples every time, so that a
@@ -22,6 +22,8 @@ rows = st.integers(1, 17)
 seeds = st.integers(0, 2**32 - 1)
 weighted_sums = st.one_of(st.sampled_from([-1e4, -100.0, 0.0, 100.0, 1e4]), st.floats(-1e4, 1e4, width=32))
 RATE = 0.25
+VARIANTS = tuple(get(name) for name in variants())
+"""All of them, the reference first, on the same examples."""
 
 
 def _tolerance(network: Network, X: np.ndarray, dtype: type, *, updates: int = 1) -> float:
@@ -34,131 +36,127 @@ def _tolerance(network: Network, X: np.ndarray, dtype: type, *, updates: int = 1
     return 8 * (2 * sum(network.sizes) + len(X)) * float(np.finfo(dtype).eps) * updates
 
 
-def _assert_near(found: object, expected: object, tolerance: float) -> None:
+def _assert_near(found: object, expected: object, tolerance: float, variant: Variant) -> None:
     scale = max(1.0, float(np.abs(expected).max()))
-    np.testing.assert_allclose(found, expected, rtol=0, atol=tolerance * scale)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=tolerance * scale, err_msg=variant.name)
 
 
 @moderate
 @given(network=networks, n=rows, seed=seeds)
 def test_every_variant_agrees_with_the_reference(
-    variant: Variant, dtype: type, problem_of, kink_distance, network: Network, n: int, seed: int
+    dtype: type, problem_of, kink_distance, network: Network, n: int, seed: int
 ) -> None:
     problem = problem_of(network, n=n, seed=seed).astype(dtype)
     arrays = problem.theta, problem.X, problem.Y
     tolerance = _tolerance(network, problem.X, dtype)
     assume(kink_distance(problem) > 10 * tolerance)  # nearer than that, rounding decides which side a relu is on
-    reference = get("reference")
-    _assert_near(variant.forward(network, *arrays[:2]), reference.forward(network, *arrays[:2]), tolerance)
-    _assert_near(variant.loss(network, *arrays), reference.loss(network, *arrays), tolerance)
-    _assert_near(variant.gradient(network, *arrays), reference.gradient(network, *arrays), tolerance)
-
-
-@moderate
-@given(network=networks, n=rows, seed=seeds)
-def test_results_have_the_right_shape_and_dtype(
-    variant: Variant, dtype: type, problem_of, network: Network, n: int, seed: int
-) -> None:
-    problem = problem_of(network, n=n, seed=seed).astype(dtype)
-    theta, X, Y = problem.theta, problem.X, problem.Y
-    outputs = variant.forward(network, theta, X)
-    gradient = variant.gradient(network, theta, X, Y)
-    after = variant.epoch(network, theta, X, Y, np.arange(n), 1, RATE)
-    assert outputs.shape == (n, network.n_outputs)
-    assert gradient.shape == after.shape == (network.n_parameters,)
-    assert outputs.dtype == gradient.dtype == after.dtype == dtype
-    assert type(variant.loss(network, theta, X, Y)) is float
+    reference, *others = VARIANTS
+    outputs, loss = reference.forward(network, *arrays[:2]), reference.loss(network, *arrays)
+    gradient = reference.gradient(network, *arrays)
+    for variant in others:
+        _assert_near(variant.forward(network, *arrays[:2]), outputs, tolerance, variant)
+        _assert_near(variant.loss(network, *arrays), loss, tolerance, variant)
+        _assert_near(variant.gradient(network, *arrays), gradient, tolerance, variant)
 
 
 @moderate
 @given(network=networks, n=rows, seed=seeds, data=st.data())
-def test_inputs_are_unchanged(
-    variant: Variant, dtype: type, problem_of, network: Network, n: int, seed: int, data: st.DataObject
+def test_results_have_the_right_shape_and_dtype_and_inputs_are_unchanged(
+    dtype: type, problem_of, network: Network, n: int, seed: int, data: st.DataObject
 ) -> None:
     batch_size = data.draw(st.integers(1, n))
     problem = problem_of(network, n=n, seed=seed).astype(dtype)
-    arrays = (*problem.copies(), np.random.default_rng(seed).permutation(n))
+    theta, X, Y, order = arrays = (*problem.copies(), np.random.default_rng(seed).permutation(n))
     before = [array.tobytes() for array in arrays]
-    variant.forward(network, *arrays[:2])
-    variant.loss(network, *arrays[:3])
-    variant.gradient(network, *arrays[:3])
-    variant.epoch(network, *arrays, batch_size, RATE)
-    assert [array.tobytes() for array in arrays] == before
+    for variant in VARIANTS:
+        outputs = variant.forward(network, theta, X)
+        gradient = variant.gradient(network, theta, X, Y)
+        after = variant.epoch(network, theta, X, Y, order, batch_size, RATE)
+        assert outputs.shape == (n, network.n_outputs), variant.name
+        assert gradient.shape == after.shape == (network.n_parameters,), variant.name
+        assert outputs.dtype == gradient.dtype == after.dtype == dtype, variant.name
+        assert type(variant.loss(network, theta, X, Y)) is float, variant.name
+        assert [array.tobytes() for array in arrays] == before, variant.name
 
 
 def test_inputs_may_be_read_only(variant: Variant, problem_of) -> None:
-    # Memory-mapped files and pandas hand out such arrays. One dtype is enough: Numba compiles anew for them.
+    # Memory-mapped files and pandas hand out such arrays; an order is made, not handed out. One dtype is enough: Numba
+    # compiles anew for them.
     network = Network((4, 3, 2))
     problem = problem_of(network, n=5)
-    arrays = (*problem.copies(), np.arange(5))
-    expected = variant.gradient(network, *arrays[:3]), variant.epoch(network, *arrays, 2, RATE)
+    arrays, order = problem.copies(), np.arange(5)
+    expected = variant.gradient(network, *arrays), variant.epoch(network, *arrays, order, 2, RATE)
     for array in arrays:
         array.flags.writeable = False
-    found = variant.gradient(network, *arrays[:3]), variant.epoch(network, *arrays, 2, RATE)
-    np.testing.assert_array_equal(np.stack(found), np.stack(expected))
+    found = variant.gradient(network, *arrays), variant.epoch(network, *arrays, order, 2, RATE)
+    tolerance = _tolerance(network, problem.X, np.float64, updates=3)
+    _assert_near(np.stack(found), np.stack(expected), tolerance, variant)
 
 
 @moderate
 @given(network=networks, n=rows, seed=seeds, data=st.data())
 def test_results_belong_to_the_caller(
-    variant: Variant, dtype: type, problem_of, network: Network, n: int, seed: int, data: st.DataObject
+    dtype: type, problem_of, network: Network, n: int, seed: int, data: st.DataObject
 ) -> None:
     batch_size = data.draw(st.integers(1, n))
     problem = problem_of(network, n=n, seed=seed).astype(dtype)
     theta, X, Y, order = problem.theta, problem.X, problem.Y, np.arange(n)
 
-    def results() -> list[np.ndarray]:
+    def results(variant: Variant) -> list[np.ndarray]:
         epoch = variant.epoch(network, theta, X, Y, order, batch_size, RATE)
         return [variant.forward(network, theta, X), variant.gradient(network, theta, X, Y), epoch]
 
-    first = results()
-    kept = [result.tobytes() for result in first]
-    second = results()
-    assert [result.tobytes() for result in second] == kept  # same inputs, same output
-    for result in second:
-        assert not any(np.shares_memory(result, array) for array in (theta, X, Y, *first))
-        result.fill(np.nan)
-    assert [result.tobytes() for result in first] == kept
+    for variant in VARIANTS:
+        first = results(variant)
+        kept = [result.tobytes() for result in first]
+        second = results(variant)
+        assert [result.tobytes() for result in second] == kept, variant.name  # same inputs, same output
+        for result in second:
+            assert not any(np.shares_memory(result, array) for array in (theta, X, Y, *first)), variant.name
+            result.fill(np.nan)
+        assert [result.tobytes() for result in first] == kept, variant.name
 
 
 @moderate
 @given(network=networks, n=rows, seed=seeds, data=st.data())
 def test_an_epoch_is_the_chain_of_its_updates(
-    variant: Variant, dtype: type, problem_of, kink_distance, network: Network, n: int, seed: int, data: st.DataObject
+    dtype: type, problem_of, kink_distance, network: Network, n: int, seed: int, data: st.DataObject
 ) -> None:
     batch_size = data.draw(st.integers(1, n))
     problem = problem_of(network, n=n, seed=seed).astype(dtype)
     order = np.random.default_rng(seed).permutation(n)
     tolerance = _tolerance(network, problem.X, dtype, updates=-(-n // batch_size))
-    by_epochs = by_gradients = problem.theta
-    for start in range(0, n, batch_size):
-        batch = order[start : start + batch_size]
-        X, Y = problem.X[batch], problem.Y[batch]
-        by_epochs = variant.epoch(network, by_epochs, X, Y, np.arange(len(batch)), len(batch), RATE)
-        by_gradients = by_gradients - RATE * variant.gradient(network, by_gradients, X, Y)
-        assume(kink_distance(type(problem)(network, by_gradients, problem.X, Y)) > 10 * tolerance)
-    found = variant.epoch(network, problem.theta, problem.X, problem.Y, order, batch_size, RATE)
-    _assert_near(found, by_epochs, tolerance)
-    _assert_near(found, by_gradients, tolerance)
+    for variant in VARIANTS:
+        by_epochs = by_gradients = problem.theta
+        for start in range(0, n, batch_size):
+            batch = order[start : start + batch_size]
+            X, Y = problem.X[batch], problem.Y[batch]
+            by_epochs = variant.epoch(network, by_epochs, X, Y, np.arange(len(batch)), len(batch), RATE)
+            by_gradients = by_gradients - RATE * variant.gradient(network, by_gradients, X, Y)
+            assume(kink_distance(type(problem)(network, by_gradients, problem.X, Y)) > 10 * tolerance)
+        found = variant.epoch(network, problem.theta, problem.X, problem.Y, order, batch_size, RATE)
+        _assert_near(found, by_epochs, tolerance, variant)
+        _assert_near(found, by_gradients, tolerance, variant)
 
 
 @moderate
 @given(z=st.lists(weighted_sums, min_size=1, max_size=4), pair=st.sampled_from(OUTPUT_LOSSES), which=st.integers(0, 3))
 def test_extreme_weighted_sums_of_the_last_layer_stay_finite(
-    variant: Variant, dtype: type, z: list[float], pair: tuple[str, str], which: int
+    dtype: type, z: list[float], pair: tuple[str, str], which: int
 ) -> None:
     network = Network((1, len(z)), "sigmoid", *pair)
     theta, X = np.array([0.0] * len(z) + z, dtype), np.zeros((1, 1), dtype)
     Y = np.eye(len(z), dtype=dtype)[[which % len(z)]]
-    with np.errstate(all="raise", under="ignore"):  # a value too small to hold is a proper zero
-        outputs = variant.forward(network, theta, X)
-        loss = variant.loss(network, theta, X, Y)
-        gradient = variant.gradient(network, theta, X, Y)
     scale = max(1.0, *map(abs, z)) ** (2 if pair[1] == "squared_error" else 1)
     tolerance = 64 * np.finfo(dtype).eps * len(z)  # some ten roundings of each of at most 4 terms
-    np.testing.assert_allclose(outputs[0], _exact_outputs(z, pair[0]), rtol=tolerance, atol=tolerance)
-    np.testing.assert_allclose(loss, _exact_loss(z, Y[0].astype(float), pair), rtol=0, atol=tolerance * scale)
-    assert np.isfinite(gradient).all()
+    outputs, loss = _exact_outputs(z, pair[0]), _exact_loss(z, Y[0].astype(float), pair)
+    for variant in VARIANTS:
+        with np.errstate(all="raise", under="ignore"):  # a value too small to hold is a proper zero
+            found = variant.forward(network, theta, X), variant.loss(network, theta, X, Y)
+            gradient = variant.gradient(network, theta, X, Y)
+        np.testing.assert_allclose(found[0][0], outputs, rtol=tolerance, atol=tolerance, err_msg=variant.name)
+        np.testing.assert_allclose(found[1], loss, rtol=0, atol=tolerance * scale, err_msg=variant.name)
+        assert np.isfinite(gradient).all(), variant.name
 
 
 def _exact_outputs(z: list[float], output: str) -> np.ndarray:
@@ -184,14 +182,15 @@ def _exact_loss(z: list[float], y: np.ndarray, pair: tuple[str, str]) -> float:
     sign=st.sampled_from([-1.0, 1.0]),
 )
 def test_extreme_weighted_sums_of_hidden_layers_stay_finite(
-    variant: Variant, dtype: type, z: list[float], hidden: str, pair: tuple[str, str], sign: float
+    dtype: type, z: list[float], hidden: str, pair: tuple[str, str], sign: float
 ) -> None:
     network = Network((1, len(z), 2), hidden, *pair)
     (W1, b1), (W2, b2) = network.unpack(theta := np.zeros(network.n_parameters, dtype))
     W1[:], b1[:], W2[:], b2[:] = z, 0, sign / len(z), [0, 1]  # so that the last sums are within 1e4 as well
     X, Y = np.array([[1], [-1]], dtype), np.eye(2, dtype=dtype)
-    with np.errstate(all="raise", under="ignore"):
-        results = variant.forward(network, theta, X), variant.gradient(network, theta, X, Y)
-        loss = variant.loss(network, theta, X, Y)
-    assert np.isfinite(loss)
-    assert all(np.isfinite(result).all() for result in results)
+    for variant in VARIANTS:
+        with np.errstate(all="raise", under="ignore"):
+            results = variant.forward(network, theta, X), variant.gradient(network, theta, X, Y)
+            loss = variant.loss(network, theta, X, Y)
+        assert np.isfinite(loss), variant.name
+        assert all(np.isfinite(result).all() for result in results), variant.name

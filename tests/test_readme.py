@@ -1,6 +1,7 @@
 """The README shows the committed runs as they are; ``python tests/test_readme.py --update`` writes them anew."""
 
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -20,9 +21,14 @@ BEGIN, END = "<!-- {name}: begin", "<!-- {name}: end -->"
 SHOWN = "mlp on mnist5k"
 
 
+@cache
+def committed(name: str) -> Run:
+    return read_run(ROOT / "reports" / name)
+
+
 def variants() -> str:
     """Picture, the table of one network, and the findings of the committed run against the peers."""
-    run = read_run(ROOT / "reports" / "peers")
+    run = committed("peers")
     table = next(table for table in speed_tables(run) if table.title.startswith(SHOWN))
     findings = "\n".join(f"- {sentence}" for sentence in sentences(run))
     picture = "![Time per row over batch size](reports/peers/time_per_row.png)"
@@ -31,7 +37,7 @@ def variants() -> str:
 
 def peers() -> str:
     """Means, the table of one network and the fractions of the limit of the committed run against the peers."""
-    run = read_run(ROOT / "reports" / "peers")
+    run = committed("peers")
     table = next(table for table in peer_tables(run) if table.title.startswith(SHOWN))
     said = "\n".join(f"- {sentence}" for sentence in [*peer_sentences(run), *auto_check.sentences(run)])
     return "\n\n".join([_origin("peers", run), said, *map(table_lines, [table, *limit_tables(run)])])
@@ -39,7 +45,7 @@ def peers() -> str:
 
 def limits() -> str:
     """What the run of our variants alone shows: fractions of the limit, ranges over processes, cold starts."""
-    run = read_run(ROOT / "reports" / "limits")
+    run = committed("limits")
     said = "\n".join(f"- {sentence}" for sentence in cold_start.sentences(run))
     tables = [*limit_tables(run), *spread_tables(run), *cold_start.tables(run)[:1]]
     return "\n\n".join([_origin("limits", run), *map(table_lines, tables), said])
@@ -79,7 +85,7 @@ def test_readme_shows_the_committed_run_as_it_is(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["peers", "limits"])
 def test_the_committed_run_is_whole_and_of_its_profile(name: str) -> None:
-    run = read_run(ROOT / "reports" / name)
+    run = committed(name)
     assert run.complete
     assert run.plan.profile == name
     assert (run.summary["status"] == "measured").all()

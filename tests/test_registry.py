@@ -36,6 +36,23 @@ print(json.dumps(answer))
 """
 
 
+GOOD = {
+    "zebra.py": CORRECT,
+    "alpha.py": CORRECT,
+    "_shared.py": CORRECT.split("\n", 2)[2],
+    "peer.py": CORRECT.replace("vectorized", "_shared"),
+    "needy.py": '"""A peer."""\n\nimport no_such_package.inner\n',
+}
+BROKEN = {
+    "syntax": ("def forward(:\n", "cannot be imported (SyntaxError: "),
+    "exception": ('"""Wrong."""\n1 / 0\n', "cannot be imported (ZeroDivisionError: division by zero): correct"),
+    "wrong_name": ('"""Wrong."""\nfrom kernels.network import Net\n', "cannot be imported (ImportError: "),
+    "wrong_module": ('"""Wrong."""\nimport kernels.nothing\n', "cannot be imported (ModuleNotFoundError: "),
+    "empty": ('"""Only words."""\n', "lacks forward, loss, gradient: add it as kernels/contract.py says"),
+}
+"""Files that cannot be variants, and what is said of each."""
+
+
 def _ask(folder: Path, files: dict[str, str], *names: str) -> dict[str, object]:
     """Copy the package, add files to its variants, and let a fresh process list them and get those named."""
     copy = shutil.copytree(SOURCE, folder / "kernels", ignore=shutil.ignore_patterns("__pycache__"))
@@ -77,23 +94,27 @@ def test_each_variant_says_what_it_is_and_whose_its_epoch_is() -> None:
     assert [kernels.get(name).owns_epoch for name in LADDER] == [False, False, True, True, True, True]
 
 
-def test_new_files_are_found_after_the_known_ones_in_alphabetical_order(tmp_path: Path) -> None:
-    answer = _ask(tmp_path, {"zebra.py": CORRECT, "alpha.py": CORRECT}, "zebra")
-    others = sorted({*kernels.variants()[len(LADDER) :], "alpha", "zebra"})
-    assert answer == {
-        "variants": [*LADDER, *others],
-        "unavailable": kernels.unavailable(),
-        "zebra": "A copy of vectorized.",
-    }
+@pytest.fixture(scope="module")
+def good(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
+    return _ask(tmp_path_factory.mktemp("good"), GOOD, "zebra", "peer", "_shared", "needy", "jit")
 
 
-def test_a_file_whose_name_begins_with_an_underscore_is_a_helper_and_no_variant(tmp_path: Path) -> None:
-    files = {"_shared.py": CORRECT.split("\n", 2)[2], "peer.py": CORRECT.replace("vectorized", "_shared")}
-    answer = _ask(tmp_path, files, "peer", "_shared")
-    assert answer["variants"] == [*LADDER, *sorted({*kernels.variants()[len(LADDER) :], "peer"})]
-    assert answer["unavailable"] == kernels.unavailable()
-    assert answer["peer"] == "A copy of _shared."
-    assert str(answer["_shared"]).startswith("there is no variant '_shared': choose one of ")
+@pytest.fixture(scope="module")
+def broken(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
+    return _ask(
+        tmp_path_factory.mktemp("broken"), {f"{name}.py": text for name, (text, _) in BROKEN.items()}, *BROKEN, "jit"
+    )
+
+
+def test_new_files_are_found_after_the_known_ones_in_alphabetical_order(good: dict[str, object]) -> None:
+    others = sorted({*kernels.variants()[len(LADDER) :], "alpha", "peer", "zebra"})
+    assert good["variants"] == [*LADDER, *others]
+    assert good["zebra"] == "A copy of vectorized."
+
+
+def test_a_file_whose_name_begins_with_an_underscore_is_a_helper_and_no_variant(good: dict[str, object]) -> None:
+    assert good["peer"] == "A copy of _shared."
+    assert str(good["_shared"]).startswith("there is no variant '_shared': choose one of ")
 
 
 def test_an_unknown_name_is_refused_with_the_names_that_exist() -> None:
@@ -102,33 +123,22 @@ def test_an_unknown_name_is_refused_with_the_names_that_exist() -> None:
         kernels.get("fastest")
 
 
-def test_a_missing_dependency_makes_a_variant_unavailable_and_is_named(tmp_path: Path) -> None:
+def test_a_missing_dependency_makes_a_variant_unavailable_and_is_named(good: dict[str, object]) -> None:
     reason = "it needs the module no_such_package, which is not installed"
-    answer = _ask(tmp_path, {"peer.py": '"""A peer."""\n\nimport no_such_package.inner\n'}, "peer", "jit", "fastest")
-    assert answer["unavailable"] == kernels.unavailable() | {"peer": reason}
-    assert answer["variants"] == list(kernels.variants())
-    assert answer["peer"] == f"variant 'peer' is unavailable: {reason}"
-    assert answer["jit"] == kernels.get("jit").summary
+    assert good["unavailable"] == kernels.unavailable() | {"needy": reason}
+    assert good["needy"] == f"variant 'needy' is unavailable: {reason}"
+    assert good["jit"] == kernels.get("jit").summary
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("def forward(:\n", r"variant 'broken' cannot be imported (SyntaxError: "),
-        ('"""Wrong."""\n1 / 0\n', "variant 'broken' cannot be imported (ZeroDivisionError: division by zero): correct"),
-        ('"""Wrong."""\nfrom kernels.network import Net\n', "variant 'broken' cannot be imported (ImportError: "),
-        ('"""Wrong."""\nimport kernels.nothing\n', "variant 'broken' cannot be imported (ModuleNotFoundError: "),
-        ('"""Only words."""\n', "variant 'broken' lacks forward, loss, gradient: add it as kernels/contract.py says"),
-    ],
-    ids=["syntax", "exception", "wrong name", "wrong module", "empty"],
-)
-def test_a_broken_file_is_refused_by_name_and_the_others_still_work(tmp_path: Path, text: str, message: str) -> None:
-    answer = _ask(tmp_path, {"broken.py": text}, "broken", "jit")
-    assert str(answer["error"]).startswith(message)
-    assert answer["broken"] == answer["error"]
-    if "imported" in message:
-        assert str(answer["error"]).endswith("correct kernels/variants/broken.py")
-    assert answer["jit"] == kernels.get("jit").summary
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_file_is_refused_by_name(broken: dict[str, object], name: str) -> None:
+    assert str(broken[name]).startswith(f"variant {name!r} {BROKEN[name][1]}")
+    assert "imported" not in BROKEN[name][1] or str(broken[name]).endswith(f"correct kernels/variants/{name}.py")
+
+
+def test_the_first_broken_file_is_refused_where_all_are_listed_and_the_others_still_work(broken) -> None:
+    assert broken["error"] == broken[min(BROKEN)]
+    assert broken["jit"] == kernels.get("jit").summary
 
 
 FUNCTIONS = {

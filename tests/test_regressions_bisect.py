@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from gdbench.compare.verdicts import INSUFFICIENT, REGRESSED, UNCHANGED, Finding, Rule, judge, needs_confirmation
+from gdbench.compare.verdicts import INSUFFICIENT, REGRESSED, UNCHANGED, Finding, Rule, needs_confirmation
 from gdbench.history.bisect import CONFIRMED, OPEN, REFUTED, confirm
+
+from .simulated_pairs import verdicts_of
 
 COMMITS = [f"{i:040x}" for i in range(60)]
 SCREEN, BLOCKS = 8, 24
@@ -34,7 +36,7 @@ class Machine:
             confirmed[:] = math.nan
         else:
             self.blocks += BLOCKS
-        (finding,) = judge(screened, confirmed, margins=[0.005], rule=Rule())
+        (finding,) = verdicts_of(screened, confirmed, margins=np.full(1, 0.005))
         return finding
 
 

@@ -17,10 +17,9 @@ from gdbench.history.record import make_record, proposals
 from gdbench.history.spark import spark
 from kernels import InputError
 
-from . import helpers
 from .asv_results import BENCHMARK, CASES, git, make_repository, times, write_result
+from .helpers import ROOT, invoke
 
-ROOT = Path(__file__).parents[1]
 COMMITS, STEP, SLOW = 40, 25, 4
 """Commits, the one from which a case is slow, and which case."""
 RESULTS = Path("reports", "asv", "results")
@@ -39,7 +38,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]
 
 
 def _regressions(folder: Path, *options: str):
-    return helpers.gdbench("regressions", *options, cwd=folder, sources=ROOT)
+    return invoke("regressions", *options, cwd=folder)
 
 
 def test_a_slower_commit_is_named_in_every_output(measured, tmp_path: Path) -> None:

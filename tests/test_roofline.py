@@ -1,15 +1,19 @@
 """Operations, bytes and least times are those that a reader can count by hand; limits are measured and finite."""
 
 import math
+from copy import deepcopy
 
 import numpy as np
 import pytest
 
+from gdbench import machine_limits
 from gdbench.cases import Case
-from gdbench.machine_limits import _bytes, _mapping, cache_bytes, measure_limits
+from gdbench.machine_limits import PRODUCTS, _bytes, _mapping, cache_bytes, measure_limits
 from gdbench.roofline import limit_sentences, limits_of, roofs, share
 from gdbench.work import BEYOND, Limits, limit_seconds, work_of
 from kernels import Network
+from kernels.variants._emitter import VECTOR_BYTES
+from kernels.variants._tiles import MOST_VECTORS
 
 TINY = Network((3, 4, 2))
 """W of 12 and 8 values, b of 4 and 2: 26 parameters; 5 values of input and target in a row."""
@@ -111,20 +115,65 @@ def test_every_limit_of_this_machine_is_measured(threads: int) -> None:
     assert all(word in text for word in ("float32", "float64", "in L1", "in L2", BEYOND))
 
 
-def test_a_product_cannot_be_faster_than_its_limit_by_more_than_noise() -> None:
-    """A limit that was counted or timed wrongly by a factor shows at once: this product is among those it is from."""
-    from time import perf_counter  # noqa: PLC0415
+class _Stopwatch:
+    """Stands for ``_best``: makes the call once, copies what it returned, and says that it took half a second."""
 
-    A = np.ones((640, 640), np.float32)
-    B, C = A.copy(), A.copy()
-    np.matmul(A, B, out=C)
-    seconds = []
-    for _ in range(5):
-        begin = perf_counter()
-        np.matmul(A, B, out=C)
-        seconds.append(perf_counter() - begin)
-    speed = 2 * 640**3 / min(seconds)
-    assert 1 / 8 < speed / measure_limits(("float32",)).flops_per_second["float32"] < 8
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.found: list = []
+        monkeypatch.setattr(machine_limits, "_best", lambda call, repeats: self.found.append(deepcopy(call())) or 0.5)
+
+
+@pytest.mark.parametrize(("dtype", "threads"), [("float32", 1), ("float64", 2)])
+def test_the_peak_counts_the_products_that_are_done(dtype: str, threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    watch = _Stopwatch(monkeypatch)
+    with _mapping(machine_limits._product_bytes()) as memory:
+        peak = machine_limits._peak(memory, dtype, threads)
+    # by NumPy, by SciPy and by tiles; those run on one thread, and count for each
+    for number, (m, k, n) in enumerate(PRODUCTS):
+        for found in watch.found[3 * number : 3 * number + 2]:
+            assert sorted(found.shape) == sorted((m, n))
+            assert (found == k).all()  # ones times ones
+    assert peak == threads * 2 * math.prod(PRODUCTS[0]) / 0.5 == threads * 2 * max(map(math.prod, PRODUCTS)) / 0.5
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_tiles_do_the_product_that_is_counted(dtype: str) -> None:
+    m, k, width = 5, 7, MOST_VECTORS * VECTOR_BYTES // np.dtype(dtype).itemsize
+    values = np.ones(m * k + 2 * (k + m) * width + 1, dtype)
+    machine_limits._tiled(values, m, k, width + 1)
+    sums = slice(m * k + 2 * k * width, -1)
+    assert (values[sums] == 1 + k).all()  # what was there, and ones times ones
+    values[sums] = 1
+    assert (values == 1).all()
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_a_bandwidth_counts_each_value_that_its_loop_goes_over(threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    watch = _Stopwatch(monkeypatch)
+    with _mapping(threads * 12_800) as memory:
+        speed = machine_limits._bandwidth(memory, machine_limits._read, threads)
+    (sums,) = watch.found  # of ones
+    assert len(sums) == threads
+    assert speed == 8 * sum(sums) / 0.5
+    assert 8 * sums[0] > 0.99 * machine_limits.PASS_BYTES
+    values = np.ones((machine_limits.STREAMS, 5))
+    machine_limits._update(values, 3, 2.0)
+    assert (values == 8).all()
+
+
+def test_an_update_counts_twice_since_it_reads_and_writes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine_limits, "_peak", lambda *_: 1.0)
+    monkeypatch.setattr(machine_limits, "_bandwidth", lambda memory, loop, threads: float(len(memory)))
+    limits = measure_limits(("float32",))
+    assert limits.read_bytes_per_second["L1"] == limits.cache_bytes["L1"] // 2
+    assert limits.update_bytes_per_second == {level: 2 * size for level, size in limits.read_bytes_per_second.items()}
+
+
+def test_a_time_is_the_least_of_its_repeats_after_one_that_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, calls = iter([0.0, 3.0, 10.0, 12.0, 20.0, 25.0]), []
+    monkeypatch.setattr(machine_limits, "perf_counter", lambda: next(clock))
+    assert machine_limits._best(lambda: calls.append(1), 3) == 2.0
+    assert len(calls) == 4
 
 
 def test_cache_sizes_are_read_as_the_system_writes_them() -> None:

@@ -2,8 +2,10 @@
 
 import ast
 import json
+import math
 import re
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +26,7 @@ from selftest.tree import name_of, plant_beside
 from selftest.truth import interval, log_ratio
 
 ROOT = Path(__file__).parents[1]
-ENOUGH_SECONDS = 60.0
+ENOUGH_SECONDS = 600.0
 
 
 @pytest.mark.parametrize("mutant", mutants(), ids=name_of)
@@ -55,7 +57,7 @@ def test_mutants_climb_the_ladder_and_a_wrong_one_does_not(tmp_path: Path) -> No
     source = (tree / "kernels" / "variants" / "vectorized.py").read_text(encoding="utf-8")
     wrong = Edit(" / len(X)\n    if", "\n    if").apply(source)
     (tree / "kernels" / "variants" / "wrong.py").write_text(wrong, encoding="utf-8")
-    assert set(refusals(tree, [*map(name_of, chosen), "wrong"], dtypes=("float64",), every=5)) == {"wrong"}
+    assert set(refusals(tree, [*map(name_of, chosen), "wrong"], dtypes=("float64",), every=10)) == {"wrong"}
 
 
 def test_every_run_has_planted_cases_among_others_and_each_mutant_is_in_one() -> None:
@@ -68,21 +70,35 @@ def test_every_run_has_planted_cases_among_others_and_each_mutant_is_in_one() ->
         assert 5 <= slowed < cases
 
 
-def test_the_truth_is_the_ratio_of_two_calls() -> None:
-    numbers = list(range(2000))
-    numbers_twice = 2 * numbers
-    found = log_ratio(lambda: sum(numbers), lambda: sum(numbers_twice), np.random.default_rng(0))
-    assert 0.35 < found < 1.05  # ln 2 is 0.69
+def test_the_truth_is_the_ratio_of_two_calls_however_the_machine_drifts(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+
+    def taking(seconds: float) -> Callable[[], None]:
+        def call() -> None:
+            clock[0] += seconds * (1 + 10 * clock[0])  # slower all the time
+
+        return call
+
+    monkeypatch.setattr("selftest.truth.perf_counter", lambda: clock[0])
+    found = log_ratio(taking(1e-5), taking(2e-5), np.random.default_rng(0))
+    assert found == pytest.approx(math.log(2), rel=0.01)
     assert interval([3.0, 1.0, 2.0, 5.0, 4.0, 6.0]) == (3.5, 1.0, 6.0)
+
+
+def _wait_until(condition: Callable[[], bool]) -> None:
+    end = time.monotonic() + ENOUGH_SECONDS
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
 
 
 def test_the_load_runs_on_its_core_and_ends_with_its_block() -> None:
     core = psutil.Process().cpu_affinity()[-1]
     with injected_load(0) as number:
         process = psutil.Process(number)
-        end = time.monotonic() + ENOUGH_SECONDS
-        while process.cpu_percent(0.1) < 50 or process.cpu_affinity() != [core]:
-            assert time.monotonic() < end
+        _wait_until(lambda: process.cpu_affinity() == [core])
+        begun = process.cpu_times().user
+        _wait_until(lambda: process.cpu_times().user > begun + 0.5)
     assert not psutil.pid_exists(number)
 
 
@@ -126,11 +142,11 @@ def test_the_generated_history_has_its_steps_and_its_decoys_and_is_the_same_each
     commits = hashes[0]
     assert hashes[0] == hashes[1]
     assert len(set(commits)) == generated.COMMITS
-    sources = {
-        name: [repository.git("show", f"{commit}:kernels/variants/{name}.py") for commit in commits]
-        for name in ("vectorized", "buffered")
-    }
-    for name, texts in sources.items():
+    for name in ("vectorized", "buffered"):
+        paths = [f"{commit}:kernels/variants/{name}.py" for commit in commits]
+        blobs = repository.git("rev-parse", *paths).split()
+        contents = {blob: repository.git("show", blob) for blob in set(blobs)}
+        texts = [contents[blob] for blob in blobs]
         codes = [documents.code_of(text) for text in texts]
         moved = [at for at in range(1, len(commits)) if codes[at] != codes[at - 1]]
         assert moved == [step.at for step in generated.STEPS if step.variant == name]

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,7 @@ from gdbench.grid import expand, profile
 from .helpers import DROPS_SHORT_BATCH
 
 ROOT = Path(__file__).parents[1]
-GROUP = re.compile(r"benchmark '(\w+)=(\w+)': (\d+) tests")
+GROUP = re.compile(r"benchmark 'variant=(\w+) batch_size=(\w+)': (\d+) tests")
 
 
 def _speed(*options: str, folder: Path = ROOT, **changes: str) -> subprocess.CompletedProcess[str]:
@@ -33,24 +34,30 @@ def _speed(*options: str, folder: Path = ROOT, **changes: str) -> subprocess.Com
     )
 
 
-@pytest.mark.parametrize("axis", ["variant", "batch_size"])
-def test_the_table_has_a_group_for_each_value_of_an_axis(axis: str) -> None:
-    done = _speed(f"--benchmark-group-by=param:{axis}")
+@pytest.fixture(scope="module")
+def timed(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, list[dict[str, Any]]]:
+    """What the command printed with no flag that would make it time, and the entries of its file."""
+    path = tmp_path_factory.mktemp("speed") / "speed.json"
+    done = _speed("--benchmark-group-by=param:variant,param:batch_size", f"--benchmark-json={path}")
     assert done.returncode == 0, done.stdout
+    return done.stdout, json.loads(path.read_text(encoding="utf-8"))["benchmarks"]
+
+
+def test_the_table_has_a_group_for_each_value_of_the_axes_that_are_asked_for(
+    timed: tuple[str, list[dict[str, Any]]],
+) -> None:
     cases = expand(profile("smoke"))
-    groups = {(name, value): int(count) for name, value, count in GROUP.findall(done.stdout)}
-    assert groups == {(axis, value): n for value, n in Counter(str(getattr(case, axis)) for case in cases).items()}
-    assert all(f"test_speed[{case.id}]" in done.stdout for case in cases)
+    groups = {(variant, size): int(count) for variant, size, count in GROUP.findall(timed[0])}
+    assert groups == Counter((case.variant, str(case.batch_size)) for case in cases)
+    assert all(f"test_speed[{case.id}]" in timed[0] for case in cases)
 
 
-def test_no_flag_is_needed_to_time_for_real_and_params_are_the_columns_of_a_case(tmp_path: Path) -> None:
-    done = _speed("-k", "gradient and not reference", f"--benchmark-json={tmp_path / 'speed.json'}")
-    assert done.returncode == 0, done.stdout
-    found = json.loads((tmp_path / "speed.json").read_text())["benchmarks"]
-    cases = [case for case in expand(profile("smoke")) if case.task == "gradient" and case.variant != "reference"]
-    assert [entry["params"] for entry in found] == [case.to_dict() for case in cases]
-    assert all(entry["stats"]["rounds"] > 1 for entry in found if entry["params"]["variant"] == "jit")
-    assert all(entry["stats"]["median"] > 0 for entry in found)
+def test_every_case_is_timed_for_real_and_params_are_the_columns_of_a_case(
+    timed: tuple[str, list[dict[str, Any]]],
+) -> None:
+    assert [entry["params"] for entry in timed[1]] == [case.to_dict() for case in expand(profile("smoke"))]
+    assert all(len(entry["stats"]["data"]) == entry["stats"]["rounds"] > 0 for entry in timed[1])
+    assert all(entry["stats"]["median"] > 0 for entry in timed[1])
 
 
 def test_a_variant_that_only_the_whole_ladder_finds_wrong_fails_and_is_in_no_table(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from scipy import stats
 
 from gdbench.statistics import CONFIDENCE, median_interval, ratio_interval
 
-RUNS = 4000
+RUNS = 1000
 
 
 def _tail(m: int, k: int) -> float:

@@ -15,18 +15,21 @@ from gdbench.rounding import SAFETY, Bounded, bounds
 from kernels import Network, get
 from kernels.variants import sparse
 
-WIDTHS = (1, 15, 16, 17, 63, 64, 65, 130, 200)
+WIDTHS = (1, 7, 9, 15, 16, 17, 63, 64, 65, 130, 200)
+"""On both sides of a vector and of a panel, whether vectors have 4, 8 or 16 elements and panels 2 or 4 vectors."""
 INPUTS = (1, 3, 784)
-BATCH_SIZES = (1, 2, 11, 12, 13, 127, 253)
+BATCH_SIZES = (1, 2, 5, 7, 11, 12, 13, 127, 253)
+"""The same for tiles of 6 or 12 rows, and chunks of 126."""
 RATE = 0.25
+KERNELS = (get("tiled"), get("sparse"))
 DENSITIES = {"dense": 1.0, "sparse": 0.2, "empty": 0.0}
 
 fast = settings(max_examples=30, deadline=None, derandomize=True)
 
 
-@pytest.fixture(params=["tiled", "sparse"])
+@pytest.fixture(params=KERNELS, ids=lambda kernel: kernel.name)
 def kernel(request: pytest.FixtureRequest):
-    return get(request.param)
+    return request.param
 
 
 def _rows(n: int, d: int, dtype: type, *, density: float, seed: int = 0) -> np.ndarray:
@@ -43,48 +46,47 @@ def _problem(network: Network, dtype: type, n: int, *, density: float, seed: int
     return theta.astype(dtype), X, Y.astype(dtype)
 
 
-def _assert_within(found: np.ndarray, truth: np.ndarray, error: np.ndarray) -> None:
-    strain = np.abs(found - truth) / (SAFETY * error)
-    assert np.isfinite(found).all()
-    assert strain.max() <= 1, f"{strain.max():.3g} times the tolerance at {strain.argmax()} of {strain.size}"
+def _assert_within(found: np.ndarray, truth: Bounded, what: str) -> None:
+    strain = np.abs(found - truth.value) / (SAFETY * truth.error)
+    assert np.isfinite(found).all(), what
+    assert strain.max() <= 1, f"{what}: {strain.max():.3g} times the tolerance at {strain.argmax()} of {strain.size}"
 
 
-def _check_one_update(kernel, network: Network, theta: np.ndarray, X: np.ndarray, Y: np.ndarray) -> None:
+def _check_one_update(network: Network, theta: np.ndarray, X: np.ndarray, Y: np.ndarray, *, kernels=KERNELS) -> None:
     """One update by all rows, in a mixed order, against the gradient in float64 and what rounding may do to it."""
-    dtype, wide = theta.dtype, theta.astype(float)
-    allowed = bounds(network, wide, X.astype(float), Y.astype(float), dtype).gradient
-    moved = Bounded.exact(wide, dtype) - allowed.scaled(RATE)
+    allowed = bounds(network, theta.astype(float), X.astype(float), Y.astype(float), theta.dtype)
     order = np.random.default_rng(1).permutation(len(X))
-    found = kernel.epoch(network, theta, X, Y, order, len(X), RATE)
-    _assert_within(found, wide - RATE * allowed.value, moved.error)
-    _assert_within(kernel.gradient(network, theta, X, Y), allowed.value, allowed.error)
+    for kernel in kernels:
+        what = f"{kernel.name}, {network}, {len(X)} rows"
+        _assert_within(kernel.epoch(network, theta, X, Y, order, len(X), RATE), allowed.update(RATE), what)
+        _assert_within(kernel.gradient(network, theta, X, Y), allowed.gradient, what)
 
 
-@pytest.mark.parametrize("batch_size", BATCH_SIZES)
-@pytest.mark.parametrize("inputs", INPUTS)
 @pytest.mark.parametrize("width", WIDTHS)
-def test_a_hidden_layer_of_every_width_is_updated_rightly(kernel, dtype: type, width, inputs, batch_size) -> None:
-    network = Network((inputs, width, 3), "tanh", "softmax", "cross_entropy")
-    _check_one_update(kernel, network, *_problem(network, dtype, batch_size, density=0.3))
+def test_a_hidden_layer_of_every_width_is_updated_rightly(dtype: type, width: int) -> None:
+    for number, batch_size in enumerate(BATCH_SIZES, start=WIDTHS.index(width)):
+        network = Network((INPUTS[number % len(INPUTS)], width, 3), "tanh", "softmax", "cross_entropy")
+        _check_one_update(network, *_problem(network, dtype, batch_size, density=0.3))
 
 
 @pytest.mark.parametrize("outputs", WIDTHS)
-def test_an_output_layer_of_every_width_is_updated_rightly(kernel, dtype: type, outputs: int) -> None:
+def test_an_output_layer_of_every_width_is_updated_rightly(dtype: type, outputs: int) -> None:
     for pair in (("identity", "squared_error"), ("softmax", "cross_entropy")):
         for sizes in ((5, outputs), (5, 33, outputs)):
             network = Network(sizes, "sigmoid", *pair)
             for batch_size in (1, 13, 130):
-                _check_one_update(kernel, network, *_problem(network, dtype, batch_size, density=0.3))
+                _check_one_update(network, *_problem(network, dtype, batch_size, density=0.3))
 
 
 @pytest.mark.skipif(numba.config.NUMBA_NUM_THREADS < 2, reason="one core: run this test where there are two")
-@pytest.mark.parametrize("n", [127, 128, 129, 300])
-def test_a_batch_that_threads_share_is_updated_rightly(dtype: type, n: int, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("kind", [np.float32, pytest.param(np.float64, marks=pytest.mark.slow)])
+def test_a_batch_that_threads_share_is_updated_rightly(kind: type, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NUMBA_NUM_THREADS", "2")
     network, before = Network((20, 65, 17, 3), "tanh", "softmax", "cross_entropy"), numba.get_num_threads()
     numba.set_num_threads(2)
     try:
-        _check_one_update(get("tiled"), network, *_problem(network, dtype, n, density=1.0))
+        for n in (127, 128, 129, 300):  # the first is too small to be shared
+            _check_one_update(network, *_problem(network, kind, n, density=1.0), kernels=KERNELS[:1])
     finally:
         numba.set_num_threads(before)
 
@@ -98,41 +100,43 @@ def test_a_batch_that_threads_share_is_updated_rightly(dtype: type, n: int, monk
     density=st.sampled_from(sorted(DENSITIES.values())),
     dtype=st.sampled_from([np.float32, np.float64]),
 )
-@pytest.mark.parametrize("name", ["tiled", "sparse"])
-def test_networks_of_any_shape_are_updated_rightly(name, sizes, hidden, pair, n, density, dtype) -> None:
+def test_networks_of_any_shape_are_updated_rightly(sizes, hidden, pair, n, density, dtype) -> None:
     network = Network(tuple(sizes), hidden, *pair)
-    _check_one_update(get(name), network, *_problem(network, dtype, n, density=density))
+    _check_one_update(network, *_problem(network, dtype, n, density=density))
 
 
-@pytest.mark.parametrize("sizes", [(9, 16, 4), (20, 65, 17, 3), (3, 7, 130, 15, 2), (40, 1), (40, 33)])
-def test_networks_across_the_edges_of_panels_are_certified(kernel, dtype: type, sizes: tuple[int, ...]) -> None:
+@pytest.mark.parametrize(
+    "sizes", [(9, 16, 4), (20, 65, 17, 3), (40, 1), (40, 33), pytest.param((3, 7, 130, 15, 2), marks=pytest.mark.slow)]
+)
+def test_networks_across_the_edges_of_panels_are_certified(dtype: type, sizes: tuple[int, ...]) -> None:
     # A certificate has a short last batch, single rows in sequence, saturated units and a hundred updates.
-    certificate = certify(kernel, Network(sizes, "tanh", "sigmoid", "cross_entropy"), dtype)
-    assert certificate.certified, certificate
+    for kernel in KERNELS:
+        certificate = certify(kernel, Network(sizes, "tanh", "sigmoid", "cross_entropy"), dtype)
+        assert certificate.certified, certificate
 
 
-@pytest.mark.parametrize("batch_size", [1, 2, 11, 12, 127, 253, 300])
+@pytest.mark.parametrize("batch_size", [1, 11, 12, 127, 253])
 def test_an_epoch_with_a_short_last_batch_is_the_chain_of_its_updates(kernel, dtype: type, batch_size: int) -> None:
-    network, n = Network((784, 65, 10), "sigmoid", "softmax", "cross_entropy"), 300
+    network, n, rate = Network((784, 65, 10), "sigmoid", "softmax", "cross_entropy"), 300, 0.05
     theta, X, Y = _problem(network, dtype, n, density=0.2)
     order = np.random.default_rng(2).permutation(n)
     chained = theta
     for first in range(0, n, batch_size):
         rows = order[first : first + batch_size]
-        chained = kernel.epoch(network, chained, X, Y, rows, len(rows), RATE)
-    found = kernel.epoch(network, theta, X, Y, order, batch_size, RATE)
-    # Only the sums of the last batch may be taken in other parts, when its chunks have another size.
-    scale = np.abs(chained).max()
-    np.testing.assert_allclose(found, chained, rtol=0, atol=batch_size * np.finfo(dtype).eps * scale)
+        chained = kernel.epoch(network, chained, X, Y, rows, len(rows), rate)
+    found = kernel.epoch(network, theta, X, Y, order, batch_size, rate)
+    # The sums over rows, n in all, may be taken in other parts. At this rate, below 2 over the curvature of the last
+    # layer (half of 65 squares of a half, and of the bias), no update amplifies what was rounded before it.
+    np.testing.assert_allclose(found, chained, rtol=0, atol=n * np.finfo(dtype).eps * np.abs(chained).max())
 
 
-@pytest.mark.parametrize("batch_size", BATCH_SIZES)
 @pytest.mark.parametrize("density", DENSITIES.values(), ids=DENSITIES)
-def test_rows_with_all_some_or_no_nonzeros_are_worked_through(kernel, dtype: type, density, batch_size: int) -> None:
+def test_rows_with_all_some_or_no_nonzeros_are_worked_through(dtype: type, density: float) -> None:
     network = Network((70, 33, 3), "relu", "softmax", "cross_entropy")
-    theta, X, Y = _problem(network, dtype, batch_size, density=density)
-    X[:: 2 if density else 1] = 0  # rows of zeros between the others
-    _check_one_update(kernel, network, theta, X, Y)
+    for batch_size in BATCH_SIZES:
+        theta, X, Y = _problem(network, dtype, batch_size, density=density)
+        X[:: 2 if density else 1] = 0  # rows of zeros between the others
+        _check_one_update(network, theta, X, Y)
 
 
 def _of_share(share: float, dtype: type) -> np.ndarray:
@@ -146,7 +150,7 @@ def test_data_exactly_at_the_threshold_take_either_path_to_the_same_place(dtype:
     network = Network((10, 17, 2))
     theta, _, Y = _problem(network, dtype, 100, density=1.0)
     for share in (sparse.MOST_DENSE - 0.1, sparse.MOST_DENSE, sparse.MOST_DENSE + 0.1):
-        _check_one_update(get("sparse"), network, theta, _of_share(share, dtype) / 10, Y)
+        _check_one_update(network, theta, _of_share(share, dtype) / 10, Y)
 
 
 def test_dense_data_are_given_to_tiled_and_sparse_data_are_not(dtype: type, monkeypatch: pytest.MonkeyPatch) -> None:

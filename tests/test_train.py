@@ -9,8 +9,7 @@ import re
 import signal
 import subprocess
 import sys
-import time
-from itertools import pairwise
+from itertools import count, pairwise
 
 import numpy as np
 import pytest
@@ -18,38 +17,31 @@ from sklearn.metrics import accuracy_score, r2_score
 
 import kernels
 from gdbench import datasets, loss_pictures, storage, training_options
+from gdbench import training as gdbench_training
 from gdbench.cli import train_tables
 from gdbench.training import History, Point, fit_descent, history_csv, score
 from kernels import InputError, Network
 
-from .training_helpers import LINEAR, gdbench_train, pixels, rows_of, training
+from .helpers import LIMIT_SECONDS, invoke
+from .training_helpers import LINEAR, pixels, rows_of, training
+
+SAME, OTHER = 1e-9, 1e-3
+"""Relative difference of losses that rounding explains, and one that it does not."""
 
 
 @pytest.fixture(scope="module")
 def simple(tmp_path_factory):
     """A run of the plainest command, in an empty folder."""
     folder = tmp_path_factory.mktemp("simple")
-    return folder, gdbench_train(*LINEAR, "--epochs", "5", cwd=folder)
+    return folder, invoke("train", *LINEAR, "--epochs", "5", cwd=folder)
 
 
 @pytest.fixture(scope="module")
 def compared(tmp_path_factory):
     """A comparison of descents on classes, answered in JSON on standard output."""
     folder = tmp_path_factory.mktemp("compared")
-    arguments = [
-        "--dataset",
-        "wine",
-        "--network",
-        "softmax",
-        "--epochs",
-        "4",
-        "--compare-descents",
-        "--output",
-        "out",
-        "--json",
-        "-",
-    ]
-    return folder / "out", gdbench_train(*arguments, cwd=folder)
+    options = ("--dataset", "wine", "--network", "softmax", "--epochs", "4", "--compare-descents")
+    return folder / "out", invoke("train", *options, "--output", "out", "--json", "-", cwd=folder)
 
 
 def test_the_plain_command_writes_picture_and_history_into_a_new_dated_folder(simple):
@@ -76,7 +68,7 @@ def test_the_command_stores_the_losses_of_fit_with_the_same_seed(simple):
     data = datasets.load("diabetes")
     fit = kernels.fit(Network.linear(10), data.X, data.Y, batch_size=32, learning_rate=0.1, epochs=5)
     stored = [float(row["loss"]) for row in rows_of(next((simple[0] / "training").iterdir()))]
-    np.testing.assert_array_equal(stored, fit.losses)
+    np.testing.assert_allclose(stored, fit.losses, rtol=SAME)
 
 
 def test_the_picture_of_a_fit_shows_its_line_in_both_panels(simple):
@@ -92,8 +84,9 @@ def test_the_comparison_has_three_regimes_from_the_same_first_loss(compared):
     assert done.returncode == 0, done.stderr
     rows = rows_of(folder)
     assert [row["descent"] for row in rows] == ["batch"] * 5 + ["minibatch"] * 5 + ["stochastic"] * 5
-    assert len({row["loss"] for row in rows if row["epoch"] == "0"}) == 1
-    assert len({row["loss"] for row in rows if row["epoch"] == "4"}) == 3
+    first, last = (np.sort([float(row["loss"]) for row in rows if row["epoch"] == epoch]) for epoch in ("0", "4"))
+    np.testing.assert_allclose(first, first[0], rtol=SAME)
+    assert (np.diff(last) > OTHER * last[0]).all()
 
 
 def test_the_comparison_picture_shows_every_regime_over_epochs_and_over_seconds(compared):
@@ -127,16 +120,11 @@ def test_the_same_seed_gives_the_same_losses_and_another_seed_does_not():
     first, again, other = (
         [point.loss for point in fit_descent(training(seed=seed), batch_size=16).points] for seed in (3, 3, 4)
     )
-    assert first == again
-    assert first != other
     data = datasets.load("diabetes")
     fit = kernels.fit(Network.linear(10), data.X, data.Y, batch_size=16, learning_rate=0.1, epochs=4, seed=3)
-    assert first == list(fit.losses)
-
-
-def test_every_epoch_adds_seconds():
-    history = fit_descent(training(variant="reference"), batch_size=32)  # so slow that the loss is a small part
-    assert all(a.seconds < b.seconds for a, b in pairwise(history.points))
+    assert first == pytest.approx(again, rel=SAME)
+    assert first == pytest.approx(fit.losses, rel=SAME)
+    assert np.abs(np.subtract(first, other)).max() > OTHER
 
 
 def test_the_initialisation_scheme_is_used():
@@ -145,17 +133,12 @@ def test_the_initialisation_scheme_is_used():
     assert zeros.points[0].loss == pytest.approx(np.mean(data.Y**2) / 2)
 
 
-def test_seconds_leave_out_what_happens_between_epochs():
-    slept = []
-
-    def doze(point):
-        started = time.perf_counter()
-        time.sleep(0.05)
-        slept.append(time.perf_counter() - started)
-
-    history = fit_descent(training(), batch_size=32, on_epoch=doze)
-    assert len(slept) == 5
-    assert 0 < history.points[-1].seconds < sum(slept)
+def test_every_epoch_adds_its_seconds_and_nothing_of_what_happens_between(monkeypatch):
+    """By a clock that moves on by a second whenever it is looked at: at the beginning and at the end of an epoch."""
+    clock = count()
+    monkeypatch.setattr(gdbench_training, "perf_counter", lambda: next(clock))
+    history = fit_descent(training(), batch_size=32, on_epoch=lambda point: next(clock))
+    assert [point.seconds for point in history.points] == [0, 1, 2, 3, 4]
 
 
 @pytest.mark.parametrize("name", ["diabetes", "breast_cancer", "wine", "synthetic_regression:k=3,n=50"])
@@ -196,7 +179,7 @@ def test_the_curve_in_the_terminal_falls_with_the_loss_on_a_logarithmic_scale():
 
 
 def test_a_fit_that_diverges_ends_with_the_epoch_and_writes_nothing(tmp_path):
-    done = gdbench_train(*LINEAR, "--learning-rate", "3", "--output", "out", cwd=tmp_path)
+    done = invoke("train", *LINEAR, "--learning-rate", "3", "--output", "out", cwd=tmp_path)
     assert done.returncode == 2
     assert re.search(r"diverged in epoch \d+ at learning rate 3", done.stderr)
     assert "Traceback" not in done.stderr
@@ -204,7 +187,7 @@ def test_a_fit_that_diverges_ends_with_the_epoch_and_writes_nothing(tmp_path):
 
 
 def test_a_regime_that_diverges_is_kept_up_to_there_while_the_others_go_on(tmp_path):
-    done = gdbench_train(*LINEAR, "--learning-rate", "0.3", "--compare-descents", "--output", "out", cwd=tmp_path)
+    done = invoke("train", *LINEAR, "--learning-rate", "0.3", "--compare-descents", "--output", "out", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert re.search(r"stochastic .* diverged, epoch \d", done.stdout)
     epochs = [row["descent"] for row in rows_of(tmp_path / "out")]
@@ -234,7 +217,7 @@ def test_ctrl_c_keeps_the_completed_epochs_and_says_so(tmp_path):
             if not stopped and re.search(r"\b[1-9]\d*/1000000", seen):
                 process.send_signal(signal.SIGINT)
                 stopped = True
-    assert process.wait(timeout=60) == 130, seen
+    assert process.wait(timeout=LIMIT_SECONDS) == 130, seen
     assert "stopped: the files hold the epochs completed" in seen
     rows = rows_of(tmp_path / "out")
     assert [int(row["epoch"]) for row in rows] == list(range(len(rows)))

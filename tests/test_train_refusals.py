@@ -1,19 +1,20 @@
 """``gdbench train`` refuses wrong variants, data and settings in one sentence, and then writes nothing."""
 
 import re
-import sys
+import resource
 from dataclasses import replace
 
+import psutil
 import pytest
 
 import kernels
 from gdbench import datasets
-from gdbench.cli import main, train
+from gdbench.cli import train
 from gdbench.training import fit_descent
 from kernels import Network
 
-from .helpers import add_variant, copy_sources, gdbench
-from .training_helpers import LINEAR, gdbench_train, training
+from .helpers import add_variant, copy_sources, gdbench, invoke
+from .training_helpers import LINEAR, training
 
 HUGE = (
     "n=1000000000,d=1000",
@@ -39,30 +40,38 @@ from kernels.validation import check_batch_size
 """
 
 
-@pytest.mark.parametrize(
-    ("replaced", "end", "where"),
-    [
-        (("(activations[-1] - Y) / len(X)", "(Y - activations[-1]) / len(X)"), "", "gradient"),
-        (("Python is left", "Python is left"), DROPS_THE_LAST_BATCH, "trajectory"),
-    ],
-    ids=["sign turned", "short last batch dropped"],
-)
-def test_a_wrong_variant_is_not_timed(tmp_path, replaced, end, where):
-    """A real one: vectorized with a fault, in a copy of the sources; the second shows only over many updates."""
-    sources = copy_sources(tmp_path / "sources")
-    add_variant(sources, "wrong", replaced, end=end)
-    done = gdbench("train", *LINEAR, "--variant", "wrong", "--output", "out", cwd=tmp_path, sources=sources)
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory):
+    """Sources with wrong variants: vectorized with a fault; that of the second shows only over many updates."""
+    folder = copy_sources(tmp_path_factory.mktemp("sources"))
+    add_variant(folder, "turned", ("(activations[-1] - Y) / len(X)", "(Y - activations[-1]) / len(X)"))
+    add_variant(folder, "dropping", end=DROPS_THE_LAST_BATCH)
+    return folder
+
+
+@pytest.mark.parametrize(("name", "where"), [("turned", "gradient"), ("dropping", "trajectory")])
+def test_a_wrong_variant_is_not_timed(tmp_path, sources, name, where):
+    done = gdbench("train", *LINEAR, "--variant", name, "--output", "out", cwd=tmp_path, sources=sources)
     assert done.returncode == 4, done.stderr
-    assert re.search(rf"'wrong' disagrees with the reference on 10-1 identity\+squared_error \({where}", done.stderr)
+    assert re.search(rf"'{name}' disagrees with the reference on 10-1 identity\+squared_error \({where}", done.stderr)
     assert "Certifying" not in done.stderr  # a status is for terminals
     assert not (tmp_path / "out").exists()
 
 
+@pytest.fixture
+def little_memory():
+    """Some systems promise any amount of memory: here, 4 GiB more than there is now."""
+    limits = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (psutil.Process().memory_info().vms + (4 << 30), limits[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_AS, limits)
+
+
+@pytest.mark.usefixtures("little_memory")
 @pytest.mark.parametrize("size", HUGE)
 def test_data_that_memory_cannot_hold_are_one_sentence(tmp_path, size):
-    done = gdbench_train(
-        "--dataset", f"synthetic_regression:{size}", "--network", "linear", "--output", "out", cwd=tmp_path
-    )
+    options = ("--dataset", f"synthetic_regression:{size}", "--network", "linear", "--output", "out")
+    done = invoke("train", *options, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("gdbench: memory does not suffice (")
     assert "fewer rows" in done.stderr
@@ -117,18 +126,13 @@ def test_a_start_out_of_range_is_one_sentence_that_blames_no_rate():
         (["--json", "file/below"], "name another one"),
     ],
 )
-def test_bad_input_is_one_sentence_and_writes_nothing(arguments, remedy, tmp_path, monkeypatch, capsys):
+def test_bad_input_is_one_sentence_and_writes_nothing(arguments, remedy, tmp_path):
     (tmp_path / "file").write_text("kept", encoding="utf-8")
     (tmp_path / "folder").mkdir()
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["gdbench", "train", *LINEAR, *arguments])
-    with pytest.raises(SystemExit) as exit_:
-        main()
-    out, error = capsys.readouterr()
-    assert exit_.value.code == 2
-    assert out == ""
-    assert error.startswith("gdbench: ")
-    assert error.count("\n") == 1
-    assert remedy in error
+    done = invoke("train", *LINEAR, *arguments, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("gdbench: ")
+    assert done.stderr.count("\n") == 1
+    assert remedy in done.stderr
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["file", "folder"]
     assert (tmp_path / "file").read_text(encoding="utf-8") == "kept"

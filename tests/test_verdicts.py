@@ -1,7 +1,7 @@
 """Verdicts agree with brute force, and follow from blocks alone: order, sides and repeats inside change nothing."""
 
 import math
-from dataclasses import replace
+from dataclasses import asdict, replace
 from itertools import product
 
 import numpy as np
@@ -106,11 +106,11 @@ def test_a_tail_of_just_the_chance_is_within_it() -> None:
     assert [signed_rank.count_outcomes(5, 2.0**-5 * chances) for chances in (0.99, 1, 1.99, 2)] == [0, 1, 1, 2]
 
 
-@pytest.mark.parametrize("n", [6, 8, 11])
+@pytest.mark.parametrize("n", [6, 8, 9])
 def test_an_interval_holds_the_centres_that_the_test_does_not_reject(n: int) -> None:
     values = np.random.default_rng(n).normal(0.01, 0.02, n)
     ends = signed_rank.intervals(values[:, None], confidence=0.95)
-    for centre in np.linspace(values.min() - 0.01, values.max() + 0.01, 301):
+    for centre in np.linspace(values.min() - 0.01, values.max() + 0.01, 101):
         p = 2 * min(_enumerated_p(values - centre), _enumerated_p(centre - values))
         assert (ends.low[0] <= centre <= ends.high[0]) == (p > 0.05)
 
@@ -187,7 +187,7 @@ def test_lost_blocks_count_for_nothing() -> None:
             assert alone[0] == alone[1]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_swapping_the_sides_mirrors_every_verdict(seed: int) -> None:
     screened, confirmed = _blocks(seed)
@@ -210,7 +210,7 @@ def test_swapping_the_sides_mirrors_the_bootstrap() -> None:
     np.testing.assert_array_equal(high, -mirrored_low)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_the_order_of_cases_and_of_blocks_does_not_matter(seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -218,7 +218,10 @@ def test_the_order_of_cases_and_of_blocks_does_not_matter(seed: int) -> None:
     order = rng.permutation(6)
     expected = _judge(screened, confirmed, resamples=99)
     found = _judge(rng.permutation(screened)[:, order], rng.permutation(confirmed)[:, order], resamples=99)
-    assert [repr(finding) for finding in found] == [repr(expected[case]) for case in order]
+    for one, other in zip(found, (expected[case] for case in order), strict=True):
+        for name, value in asdict(one).items():
+            same = getattr(other, name)
+            assert value == (pytest.approx(same, rel=1e-12, nan_ok=True) if isinstance(same, float) else same), name
 
 
 @settings(max_examples=50, deadline=None)
@@ -334,6 +337,7 @@ def test_effects_within_the_margin_or_the_equivalence_need_more_blocks_than_ther
     assert blocks_needed(math.nan, 0.0, family=20, rule=RULE) is None
 
 
+@settings(deadline=None)
 @given(family=st.integers(1, 10_000), least=st.integers(0, 100))
 def test_confirmation_has_the_blocks_with_which_one_case_alone_can_be_found(family: int, least: int) -> None:
     blocks = confirm_blocks(family, least, RULE)

@@ -11,7 +11,7 @@ import yaml
 
 from gdbench.compare.markdown import MARK
 
-from .helpers import ROOT
+from .helpers import ROOT, invoke
 
 FILE = ROOT / ".github" / "workflows" / "compare.yml"
 HEADING = "Compare a pull request with its base"
@@ -124,9 +124,8 @@ def test_a_comment_that_cannot_be_written_is_a_warning(steps, tmp_path):
     assert done.stdout.startswith("::warning::")
 
 
-def test_the_command_knows_every_option_that_the_workflow_gives_it(steps):
-    asked = [sys.executable, "-m", "gdbench", "compare", "--help"]
-    said = subprocess.run(asked, capture_output=True, text=True, check=False)
+def test_the_command_knows_every_option_that_the_workflow_gives_it(steps, tmp_path):
+    said = invoke("compare", "--help", cwd=tmp_path)
     assert said.returncode == 0, said.stderr
     options = re.findall(r"--[a-z]+", steps["Compare"]["run"])
     assert len(options) == 3

@@ -3,13 +3,32 @@
 import json
 import re
 import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from .helpers import add_variant, copy_sources, gdbench, read_raw, read_table
+from gdbench import certificates
+from gdbench import run as run_module
+from gdbench.grid import Filters, expand, networks, profile
+from gdbench.plan import make_plan
+
+from .helpers import (
+    LIMIT_SECONDS,
+    UNCOMPILED,
+    add_variant,
+    copy_sources,
+    gdbench,
+    keep_uncompiled,
+    read_raw,
+    read_table,
+    shorten_smoke,
+)
 
 RESULT = "return np.concatenate(parts[::-1])"
 START = (
@@ -28,7 +47,10 @@ def epoch(network, theta, X, Y, order, batch_size, learning_rate):
         theta = theta - learning_rate * len(rows) / batch_size * gradient(network, theta, X[rows], Y[rows])
     return theta
 '''
-RIGHT = {"reference", "vectorized", "buffered", "jit", "tiled", "sparse", "copied"}
+NOTE = "\nFALLS_BACK = 'networks without a hidden layer are vectorized'\n"
+RIGHT = {*UNCOMPILED, "copied"}
+BLOCKS = 2
+"""The first stops at what fails under the clock, the second leaves it out."""
 WRONG = {"flipped", "short_batch"}
 DEADLY = {"exits": "code 7", "reads_null": "code -11"}
 EXIT_CODES = (0, 1, 3, 5)
@@ -53,8 +75,10 @@ def failure_of(name: str) -> str:
 def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Our sources with a file more for each kind of variant, and no other change."""
     folder = copy_sources(tmp_path_factory.mktemp("sources"))
+    keep_uncompiled(folder)
+    shorten_smoke(folder, blocks=BLOCKS)
     add_variant(folder, "copied", ('"""The whole batch at once:', '"""Another name for the same sums:'))
-    add_variant(folder, "flipped", (RESULT, RESULT.replace("return ", "return -")))
+    add_variant(folder, "flipped", (RESULT, RESULT.replace("return ", "return -")), end=NOTE)
     add_variant(folder, "short_batch", end=SHORT_BATCH_EPOCH)
     add_variant(folder, "exits", at_start("import os; os._exit(7)"))
     add_variant(folder, "reads_null", at_start("import ctypes; ctypes.string_at(0)"))
@@ -115,27 +139,87 @@ def test_check_names_a_variant_that_hangs(sources: Path, tmp_path: Path) -> None
     own = tmp_path / "sources"
     shutil.copytree(sources, own)
     add_variant(own, "hangs", at_start("import time; time.sleep(3600)"))
-    arguments = (*CHECK, "--variant", "hangs,copied", "--json", "-")  # neither has anything to compile
-    answer = gdbench(*arguments, cwd=tmp_path, sources=own, GDBENCH_PATIENCE_SECONDS="15")
+    arguments = (*CHECK, "--variant", "hangs", "--json", "-")
+    answer = gdbench(*arguments, cwd=tmp_path, sources=own, GDBENCH_PATIENCE_SECONDS="3")
     assert answer.returncode == 4
-    rows = {row["variant"]: row for row in json.loads(answer.stdout)["certificates"]}
-    assert rows["hangs"]["certified"] is False
-    assert "no answer within 30 s" in rows["hangs"]["where"]
-    assert rows["copied"]["certified"] is True
+    (row,) = json.loads(answer.stdout)["certificates"]
+    assert (row["variant"], row["certified"]) == ("hangs", False)
+    assert "no answer within 3 s" in row["where"]
 
 
+STAND_IN = """
+import json, sys, time
+variant = json.loads(sys.argv[1])["variants"][0]
+time.sleep(3600 if variant == "hangs" else 0)
+print(json.dumps({"variant": variant, "max_error": 0.0}))
+"""
+
+
+def test_after_a_variant_that_hangs_the_next_is_certified(monkeypatch: pytest.MonkeyPatch) -> None:
+    def start(_module: str, job: str, *, stdout: int, stderr: int, **_: object) -> subprocess.Popen[str]:
+        return subprocess.Popen([sys.executable, "-c", STAND_IN, job], text=True, stdout=stdout, stderr=stderr)
+
+    limits = iter([0.25, LIMIT_SECONDS])
+    monkeypatch.setattr(certificates, "start", start)
+    monkeypatch.setattr(certificates, "patience", lambda _usual: next(limits))
+    job = certificates.Job(networks()["logistic"], "breast_cancer", "float64", ("hangs", "copied"))
+    hanging, copied = certificates.certify_all([job])
+    assert (hanging["variant"], hanging["certified"]) == ("hangs", False)
+    assert hanging["where"] == "its process gave no answer within 0.5 s"
+    assert copied == {"variant": "copied", "max_error": 0.0}
+
+
+class BlockStandIn:
+    """Stands for the process of a block: says what it is told to say, and may hang then until it is killed."""
+
+    def __init__(self, *events: dict[str, object], hangs: bool) -> None:
+        self.events, self.hangs, self.killed = events, hangs, threading.Event()
+        self.stdout = self._say()
+
+    def _say(self) -> Iterator[str]:
+        yield from (json.dumps(event) + "\n" for event in self.events)
+        if self.hangs:
+            self.killed.wait(LIMIT_SECONDS)
+
+    def kill(self) -> None:
+        self.killed.set()
+
+    def wait(self) -> int:
+        return 0
+
+
+def test_a_block_stops_a_case_that_hangs_and_begins_anew_without_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cases = expand(profile("smoke"), Filters(("logistic",), variant=("reference", "jit"), batch_size=("n",)))
+    plan = make_plan(cases, profile="smoke", command="", rounds=1, case_seconds=0.01, seed=0)
+    hanging, *others = (plan.cases[case].id for case in plan.blocks[0].cases)
+    said = [event for case in others for event in ({"start": case}, {"end": case, "failed": None})]
+    processes = iter([BlockStandIn({"start": hanging}, hangs=True), BlockStandIn(*said, {"done": True}, hangs=False)])
+    heard: list[dict[str, Any]] = []
+    monkeypatch.setattr(run_module, "start", lambda *_arguments, **_options: next(processes))
+    monkeypatch.setenv("GDBENCH_PATIENCE_SECONDS", "0.1")
+    run_module.execute(tmp_path, plan, heard.append)
+    reason = "its process said nothing for 0.1 s and was stopped"
+    assert json.loads((tmp_path / "failures.json").read_text(encoding="utf-8")) == {hanging: reason}
+    assert [event for event in heard if "end" in event] == [{"end": hanging, "failed": reason}, *said[1::2]]
+    assert not run_module.left(tmp_path, plan)
+    assert next(processes, None) is None
+
+
+@pytest.mark.slow  # waits for a minute, which a busy machine may need to start a process
 def test_a_run_stops_a_variant_that_hangs_and_measures_the_others(sources: Path, tmp_path: Path) -> None:
     own = tmp_path / "sources"
     shutil.copytree(sources, own)
     add_variant(own, "hangs_late", at_start(f"import time; {UNDER_THE_CLOCK} and time.sleep(3600)"))
-    arguments = (*RUN, "--variant", "hangs_late,copied", "--output", "run")  # neither has anything to compile
-    answer = gdbench(*arguments, cwd=tmp_path, sources=own, GDBENCH_PATIENCE_SECONDS="20")
+    arguments = (*RUN, "--variant", "hangs_late,copied", "--output", "run")
+    answer = gdbench(*arguments, cwd=tmp_path, sources=own, GDBENCH_PATIENCE_SECONDS="60")
     assert answer.returncode == 4, answer.stderr
     rows = {row["variant"]: row for row in read_table(tmp_path / "run" / "summary.csv")}
     hanging, copied = rows["hangs_late"], rows["copied"]
     assert (hanging["status"], hanging["certified"], hanging["seconds"]) == ("failed", "True", "")
-    assert "said nothing for 20 s" in hanging["reason"]
-    assert (copied["status"], copied["blocks"]) == ("measured", "6")
+    assert "said nothing for 60 s" in hanging["reason"]
+    assert (copied["status"], copied["blocks"]) == ("measured", str(BLOCKS))
 
 
 def test_a_run_measures_the_right_variants_and_ends_with_exit_code_4(run: Outcome) -> None:
@@ -144,7 +228,7 @@ def test_a_run_measures_the_right_variants_and_ends_with_exit_code_4(run: Outcom
     assert {name for name, row in run.summary.items() if row["status"] == "measured"} == RIGHT
     for name in RIGHT:
         row = run.summary[name]
-        assert (row["blocks"], row["certified"], row["reason"]) == ("6", "True", "")
+        assert (row["blocks"], row["certified"], row["reason"]) == (str(BLOCKS), "True", "")
         assert float(row["seconds"]) > 0
 
 
@@ -174,7 +258,7 @@ def test_a_variant_that_fails_under_the_clock_was_certified_before(run: Outcome,
 def test_no_wrong_variant_was_ever_timed(run: Outcome) -> None:
     timed = {entry["params"]["variant"] for content in read_raw(run.folder) for entry in content["benchmarks"]}
     assert timed == RIGHT
-    assert len(read_raw(run.folder)) == 6
+    assert len(read_raw(run.folder)) == BLOCKS
 
 
 def test_the_terminal_shows_failures_and_ranks_none(run: Outcome) -> None:
@@ -203,9 +287,13 @@ def test_both_reports_show_failures_and_rank_none(run: Outcome) -> None:
     assert not [name for name in FAILED if name in ranking]
 
 
-def test_a_right_variant_needs_its_file_and_nothing_else(sources: Path, checked: Any, run: Outcome) -> None:
-    listed = json.loads(gdbench("list", "--json", "-", cwd=sources, sources=sources).stdout)["variants"]
-    (entry,) = [entry for entry in listed if entry["name"] == "copied"]
+@pytest.fixture(scope="module")
+def listed(sources: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    return gdbench("list", "--json", "-", cwd=tmp_path_factory.mktemp("list"), sources=sources)
+
+
+def test_a_right_variant_needs_its_file_and_nothing_else(checked: Any, run: Outcome, listed: Any) -> None:
+    (entry,) = [entry for entry in json.loads(listed.stdout)["variants"] if entry["name"] == "copied"]
     assert entry["summary"].startswith("Another name for the same sums")
     assert [row["certified"] for row in json.loads(checked.stdout)["certificates"] if row["variant"] == "copied"] == [
         True
@@ -215,19 +303,14 @@ def test_a_right_variant_needs_its_file_and_nothing_else(sources: Path, checked:
         assert "copied" in (run.folder / name).read_text(encoding="utf-8")
 
 
-def test_list_says_where_a_variant_falls_back(sources: Path, tmp_path: Path) -> None:
-    own = tmp_path / "sources"
-    shutil.copytree(sources, own)
-    add_variant(own, "noted", end=NOTE)
-    listed = json.loads(gdbench("list", "--json", "-", cwd=tmp_path, sources=own).stdout)["variants"]
-    notes = {entry["name"]: entry["falls_back"] for entry in listed}
-    assert notes["noted"] == "networks without a hidden layer are vectorized"
+def test_list_says_where_a_variant_falls_back(listed: Any) -> None:
+    notes = {entry["name"]: entry["falls_back"] for entry in json.loads(listed.stdout)["variants"]}
+    assert notes["flipped"] == "networks without a hidden layer are vectorized"
     assert notes["copied"] is None
-    table = gdbench("list", cwd=tmp_path, sources=own).stdout
-    assert "; falls back: networks without a hidden layer are vectorized" in table
-    (line,) = [line for line in table.splitlines() if line.startswith("copied ")]
-    assert "falls back" not in line
-    assert "None" not in line
+    table = {line.split()[0]: line for line in listed.stderr.splitlines() if line}
+    assert "; falls back: networks without a hidden layer are vectorized" in table["flipped"]
+    assert "falls back" not in table["copied"]
+    assert "None" not in table["copied"]
 
 
 FUNCTIONS = """
@@ -235,7 +318,6 @@ def forward(network, theta, X): ...
 def loss(network, theta, X, Y): ...
 def gradient(network, theta, X, Y): ...
 """
-NOTE = "\nFALLS_BACK = 'networks without a hidden layer are vectorized'\n"
 MALFORMED = {
     "lacks": (FUNCTIONS.replace("gradient", "slope"), "lacks gradient"),
     "renames": (FUNCTIONS.replace("forward(network, theta, X)", "forward(network, theta, x)"), "(network, theta, X)"),
@@ -244,18 +326,22 @@ MALFORMED = {
 }
 
 
-@pytest.mark.parametrize("name", MALFORMED)
-def test_a_malformed_file_is_refused_in_one_sentence_that_names_it(sources: Path, tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [("lacks", "list"), ("renames", "check"), ("misspelt", "run --profile smoke"), ("undescribed", "list")],
+)
+def test_a_malformed_file_is_refused_in_one_sentence_that_names_it(
+    sources: Path, tmp_path: Path, name: str, arguments: str
+) -> None:
     own = tmp_path / "sources"
-    shutil.copytree(sources, own)
+    shutil.copytree(sources, own, ignore=shutil.ignore_patterns("__pycache__"))
     functions, said = MALFORMED[name]
     text = FUNCTIONS if functions is None else f'"""A file that somebody dropped here."""\n{functions}'
     (own / "kernels" / "variants" / f"{name}.py").write_text(text, encoding="utf-8")
     (tmp_path / "cwd").mkdir()
-    for arguments in (("list",), ("check",), ("run", "--profile", "smoke")):
-        answer = gdbench(*arguments, cwd=tmp_path / "cwd", sources=own)
-        assert (answer.returncode, answer.stdout) == (2, "")
-        assert answer.stderr.count("\n") == 1
-        assert f"variant {name!r}" in answer.stderr
-        assert said in answer.stderr
+    answer = gdbench(*arguments.split(), cwd=tmp_path / "cwd", sources=own)
+    assert (answer.returncode, answer.stdout) == (2, "")
+    assert answer.stderr.count("\n") == 1
+    assert f"variant {name!r}" in answer.stderr
+    assert said in answer.stderr
     assert list((tmp_path / "cwd").iterdir()) == []

@@ -1,8 +1,6 @@
-"""Fits through the real command line and without it, and what they leave behind."""
+"""Fits without the command line, and what those with it leave behind."""
 
 import csv
-import subprocess
-import sys
 
 import numpy as np
 from matplotlib.colors import to_rgb
@@ -13,11 +11,6 @@ from gdbench.training import Training
 from kernels import Network
 
 LINEAR = ("--dataset", "diabetes", "--network", "linear")
-
-
-def gdbench_train(*arguments, cwd, **options):
-    command = [sys.executable, "-m", "gdbench", "train", *arguments]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=120, check=False, **options)
 
 
 def rows_of(folder):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Any
 
 import pandas as pd
@@ -39,9 +40,10 @@ def auto_table(summary: pd.DataFrame, networks: dict[str, NetworkSpec]) -> pd.Da
         NaN, and ``within`` false, where the run did not measure auto's variant.
     """
     epochs = summary[(summary["task"] == TASK) & ~summary["variant"].map(is_peer).astype(bool)]
+    loaded = {str(name): datasets.load(str(name)).X for name in epochs["dataset"].unique()}
     rows = []
     for (dataset, dtype), part in epochs.groupby(["dataset", "dtype"], sort=False):
-        X = datasets.load(str(dataset), str(dtype)).X
+        X = loaded[str(dataset)].astype(str(dtype))
         for key, cell in part.groupby(CELL, sort=False):
             identity: dict[str, Any] = dict(zip(CELL, key, strict=True))
             network = networks[identity["network"]].build(str(dataset))
@@ -52,7 +54,13 @@ def auto_table(summary: pd.DataFrame, networks: dict[str, NetworkSpec]) -> pd.Da
 
 def sentences(run: Run) -> list[str]:
     """Return how often auto is within 10 % of our best in a run, and the worst cell; nothing without epochs of ours."""
-    return in_words(auto_table(run.summary, run.plan.networks))
+    return list(_found(run))
+
+
+@lru_cache(maxsize=1)
+def _found(run: Run) -> tuple[str, ...]:
+    """Return the sentences of a run, which the terminal, the page and the Markdown ask for: data are loaded once."""
+    return tuple(in_words(auto_table(run.summary, run.plan.networks)))
 
 
 def in_words(table: pd.DataFrame) -> list[str]:

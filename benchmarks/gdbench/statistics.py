@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 CONFIDENCE = 0.95
 
@@ -33,9 +34,16 @@ def median_interval(values: Sequence[float]) -> Interval:
     """
     ordered = np.sort(np.asarray(values, float))
     m = len(ordered)
-    k = max(1, int(stats.binom.ppf((1 - CONFIDENCE) / 2, m, 0.5)))
-    coverage = 1 - 2 * float(stats.binom.cdf(k - 1, m, 0.5))
-    return Interval(float(np.median(ordered)), float(ordered[k - 1]), float(ordered[m - k]), max(0.0, coverage))
+    k, coverage = _order_statistic(m)
+    return Interval(float(np.median(ordered)), float(ordered[k - 1]), float(ordered[m - k]), coverage)
+
+
+@cache
+def _order_statistic(m: int) -> tuple[int, float]:
+    """Return the k of the interval of m values, and its coverage; a report asks thousands of times for the same m."""
+    below = special.bdtr(np.arange(m + 1), m, 0.5)  # the binomial distribution; scipy.stats takes a second to import
+    k = max(1, int(np.searchsorted(below, (1 - CONFIDENCE) / 2)))
+    return k, max(0.0, 1 - 2 * float(below[k - 1]))
 
 
 def ratio_interval(numerator: Sequence[float], denominator: Sequence[float]) -> Interval:

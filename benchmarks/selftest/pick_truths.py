@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -23,39 +25,46 @@ SWEEP_SLACK = 3.0
 """A run of the sweep ends at this multiple of the best steps of its batch size."""
 BLOW_UP = 3.0
 """And when its loss is more than this multiple of that at the start."""
+DIGITS = 9
+"""Significant digits of rates and problems in the file: processors differ in the last of sixteen."""
+SAME = 1e-6
+"""Relative difference up to which two problems are the same one."""
 
 
 class Truths:
-    """Exact steps, computed once and kept in a file."""
+    """Exact steps, computed once and kept in a file under the name of the instance and what was asked.
+
+    An entry bears a few numbers of its problem: if a name has come to mean another problem, it is computed anew.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.known: dict[str, list[float]] = {}
+        self.known: dict[str, dict[str, Any]] = {}
         lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
         for text in lines:
             try:
                 entry = json.loads(text)
             except json.JSONDecodeError:  # a line cut short by a crash: computed anew
                 continue
-            self.known[entry["key"]] = entry["values"]
+            self.known[entry["key"]] = entry
 
     def steps(self, instance: Instance, batch_size: int, rate: float) -> float:
         """Expected steps to the goal at a batch size and rate; infinite if it is never reached."""
         return self._kept(
-            f"steps {batch_size} {rate!r}",
+            f"steps {batch_size} {_rounded(rate)!r}",
             instance,
             lambda: [exact_steps(instance.oracle, batch_size, rate, instance.goal)],
         )[0]
 
     def best(self, instance: Instance, batch_size: int) -> tuple[float, float]:
         """Best rate of a candidate, and its expected steps; the search starts from that of the next larger one."""
-        larger = next((size for size in instance.candidates if size > batch_size), None)
-        near = None if larger is None else self.best(instance, larger)[0]
-        rate, steps = self._kept(
-            f"best {batch_size}",
-            instance,
-            lambda: list(best_rate(instance.oracle, batch_size, instance.goal, near=near)),
-        )
+
+        def search() -> list[float]:
+            larger = next((size for size in instance.candidates if size > batch_size), None)
+            near = None if larger is None else self.best(instance, larger)[0]
+            return list(best_rate(instance.oracle, batch_size, instance.goal, near=near))
+
+        rate, steps = self._kept(f"best {batch_size}", instance, search)
         return rate, steps
 
     def sweep_rows(self, instance: Instance) -> float:
@@ -71,13 +80,26 @@ class Truths:
         return self._kept(f"sweep {batch_size}", instance, count)[0]
 
     def _kept(self, what: str, instance: Instance, compute: Callable[[], list[float]]) -> list[float]:
-        key = f"{instance.oracle.key} {instance.goal!r} {what}"
-        if key not in self.known:
-            self.known[key] = compute()
+        key, numbers = f"{instance.name} {what}", numbers_of(instance)
+        if key not in self.known or not np.allclose(self.known[key]["problem"], numbers, rtol=SAME, atol=0):
+            self.known[key] = {"key": key, "problem": numbers, "values": compute()}
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with self.path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps({"key": key, "name": instance.name, "values": self.known[key]}) + "\n")
-        return self.known[key]
+                file.write(json.dumps(self.known[key]) + "\n")
+        values: list[float] = self.known[key]["values"]
+        return values
+
+
+@lru_cache(maxsize=32)
+def numbers_of(instance: Instance) -> list[float]:
+    """Goal, rate scale at one row, noise and signal at the start: another definition has other ones."""
+    oracle = instance.oracle
+    numbers = (instance.goal, oracle.rate_scale(1), *oracle.noise_scale(oracle.start(0)))
+    return [_rounded(number) for number in numbers]
+
+
+def _rounded(number: float) -> float:
+    return float(f"{number:.{DIGITS}g}")
 
 
 def run_length(instance: Instance, batch_size: int, rate: float, most: float) -> float:

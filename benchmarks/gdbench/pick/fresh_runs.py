@@ -198,7 +198,7 @@ class FreshRuns:
 def _gain(higher: float, lower: float) -> float:
     """Log of the steps at the higher rate over those at the lower one, as far as either got there."""
     if math.isfinite(higher) and math.isfinite(lower):
-        return math.log(higher / lower)
+        return math.log(max(higher, 1.0) / max(lower, 1.0))  # none where the start is below the goal
     return MOST_GAIN if math.isinf(higher) else -MOST_GAIN
 
 
