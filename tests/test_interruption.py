@@ -334,6 +334,7 @@ def test_ctrl_c_during_the_certificates_leaves_a_run_that_can_go_on(sources: Pat
     assert f" {ROUNDS} blocks, " in invoke(*arguments, cwd=tmp_path).stdout
 
 
+@pytest.mark.filterwarnings("ignore:os.fork")  # JAX warns of it, if another file of tests has imported it here
 def test_ctrl_c_in_the_midst_of_a_start_leaves_no_process() -> None:
     """The new process itself sends the signal, before its starter knows of it."""
     before, usual = psutil.Process().children(), signal.signal(signal.SIGINT, signal.default_int_handler)
