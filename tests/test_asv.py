@@ -127,7 +127,6 @@ def test_asv_finds_no_fault(tmp_path: Path) -> None:
 
 def test_calibration_never_sees_compilation() -> None:
     found = _run_one("jit")
-    assert found["number"] > 1
     assert found["compiled"]["before"] > 0
     assert found["compiled"]["timed"] == 0
 

@@ -23,7 +23,18 @@ from gdbench.records import read_run
 from gdbench.results import rebuild
 from kernels import InputError
 
-from .helpers import ROOT, add_variant, copy_sources, finish, gdbench, invoke, shorten_smoke, start, wait_for
+from .helpers import (
+    ROOT,
+    add_variant,
+    copy_sources,
+    finish,
+    gdbench,
+    have_ended,
+    invoke,
+    shorten_smoke,
+    start,
+    wait_for,
+)
 
 ARGUMENTS = ["run", "--profile", "smoke", "--network", "logistic", "--variant", "vectorized,by_depth"]
 PATIENCE = {"GDBENCH_PATIENCE_SECONDS": "3600"}
@@ -185,10 +196,11 @@ def test_resuming_measures_what_is_missing_and_ctrl_c_keeps_whole_entries_and_le
     variables = {"TMPDIR": str(place), "HOLD": str(held), **PATIENCE}
     process = start("run", "--resume", "--output", str(copy), cwd=tmp_path, sources=sources, **variables)
     wait_for(lambda: held.exists() and held.read_text(encoding="utf-8"), process)
+    measured = psutil.Process(int(held.read_text(encoding="utf-8")))
     process.send_signal(signal.SIGINT)
     answer = finish(process)
     assert answer.returncode == 130, answer.stderr
-    assert not psutil.pid_exists(int(held.read_text(encoding="utf-8")))
+    assert have_ended([measured])
     assert raw(copy) == [vectorized]
     assert [job.variant for job in cold_measure.left(copy, read_plan(copy))] == ["by_depth"]
     assert not [path for path in (copy / "raw").iterdir() if path.name.startswith(".")]

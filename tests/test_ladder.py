@@ -31,6 +31,7 @@ from .broken_variants import (
 )
 
 NETWORKS = [network for i, network in enumerate(contract_networks()) if (i // len(OUTPUT_LOSSES) + i) % 2 == 0]
+MANY_LAYERS = 4
 SHARPNESS = {"float32": 1e-3, "float64": 1e-9}
 FAULTS_BY_NETWORK = sorted(FAULTS, key=lambda name: str(FAULTS[name].network))
 """The truth is computed once for faults on one network that follow each other."""
@@ -78,9 +79,9 @@ def test_right_variants_that_take_sums_in_another_order_are_certified(network: N
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("network", [LINEAR, SIGMOID, TANH], ids=str)
+@pytest.mark.parametrize("network", [LINEAR, SIGMOID, TANH, NETWORKS[-1]], ids=str)
 def test_a_small_relative_error_in_any_one_value_of_the_gradient_is_caught(network: Network, dtype: str) -> None:
-    for position in range(network.n_parameters):
+    for position in range(0, network.n_parameters, 1 if network.n_layers < MANY_LAYERS else 5):
         proof = certify(nearly_right(SHARPNESS[dtype], position), network, dtype)
         assert not proof.certified, position
         assert re.match("(gradient|one update) on ", proof.where)
@@ -146,6 +147,24 @@ def test_a_fault_that_shows_in_large_batches_alone_is_caught(what: str, limit: i
     assert not proof.certified
     assert "all rows of the data" in proof.where
     assert certify(wrong, network, "float64", data=(rows[0][:64], rows[1][:64])).certified  # nothing large to see it in
+
+
+def test_one_lost_row_of_thousands_is_seen_in_a_single_update_in_float32() -> None:
+    """The parameters take part in as many roundings as there are rows, which must not hide the row."""
+    rng, n = np.random.default_rng(0), 5000
+    network, kernel = Network((100, 16, 10)), kernels.get("vectorized")
+    X, Y = rng.normal(scale=0.3, size=(n, 100)).astype("float32"), np.eye(10, dtype="float32")[rng.integers(0, 10, n)]
+
+    def epoch(network: Network, theta: Array, X: Array, Y: Array, order: Array, batch_size: int, rate: float) -> Array:
+        if len(X) < n:
+            return kernel.epoch(network, theta, X, Y, order, batch_size, rate)
+        left = order[1:]
+        return theta - np.float32(rate * len(left) / n) * kernel.gradient(network, theta, X[left], Y[left])
+
+    assert certify(kernel, network, "float32", data=(X, Y)).certified
+    proof = certify(replace(kernel, epoch=epoch), network, "float32", data=(X, Y))
+    assert not proof.certified
+    assert proof.where == "one update on all rows of the data"
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

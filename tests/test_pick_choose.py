@@ -42,7 +42,7 @@ def time_of(size: float, *, floor: float = FLOOR, critical: float = CRITICAL, ha
     return floor * (1 + critical / size) * PER_ROW * (half + size)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(critical=positive.map(lambda x: 40 * x), half=positive.map(lambda x: 40 * x), floor=st.floats(5, 1e6))
 def test_without_noise_it_is_the_least_time_and_within_root_two_of_the_balance(
     critical: float, half: float, floor: float
@@ -59,7 +59,7 @@ def test_without_noise_it_is_the_least_time_and_within_root_two_of_the_balance(
     assert found.regret_expected == found.regret_p90 == 0
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(critical=positive.map(lambda x: 40 * x), half=positive.map(lambda x: 40 * x))
 def test_the_front_of_time_and_examples_is_every_batch_size_up_to_the_best(critical: float, half: float) -> None:
     found = chosen(make_steps(POWERS, critical=critical), make_times(POWERS, fixed=half * PER_ROW), tie=STRICT)
@@ -270,7 +270,7 @@ def _elasticities(size: float, a: float, b: float, critical: float) -> Sequence[
     return found
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(size=st.integers(1, 5000), a=positive, b=positive, critical=positive.map(lambda x: 40 * x))
 def test_shares_are_what_the_time_loses_with_each_part(size: int, a: float, b: float, critical: float) -> None:
     found = shares(size, a + b * size, a, critical)
@@ -279,7 +279,7 @@ def test_shares_are_what_the_time_loses_with_each_part(size: int, a: float, b: f
     )
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(half=positive.map(lambda x: 40 * x), critical=positive.map(lambda x: 40 * x), off=st.floats(0.51, 2.0))
 def test_near_the_balance_overhead_binds_up_to_half_throughput_and_arithmetic_beyond(
     half: float, critical: float, off: float

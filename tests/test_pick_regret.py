@@ -53,7 +53,7 @@ def test_picks_are_near_the_best(searches: list[dict]) -> None:
     picks = picks_of(searches)
     found = regret(pick["regret"] for pick in picks)
     assert found.count == len(searches) * len(CLOCKS)
-    assert found.median <= 0.05
+    assert found.median <= (0.04 if len(searches) > len(FEW) else 0.05)
     assert found.p90 <= 0.12
     assert found.worst <= 0.25
 
@@ -61,12 +61,14 @@ def test_picks_are_near_the_best(searches: list[dict]) -> None:
 def test_a_search_costs_about_a_tenth_of_an_exhaustive_sweep(searches: list[dict]) -> None:
     """As the median; the goal of the whole study is nine searches of ten."""
     cost = costs(searches)
+    if len(searches) > len(FEW):
+        assert share_within(cost, 0.1) >= 0.75
     assert share_within(cost, 0.12) > 0.5
     assert max(cost) <= 0.2
 
 
 def test_intervals_of_the_expected_time_hold_most_true_times(searches: list[dict]) -> None:
-    assert cover(picks_of(searches)) > 0.5
+    assert cover(picks_of(searches)) > (0.6 if len(searches) > len(FEW) else 0.5)
 
 
 def test_fixed_rules_lose_three_times_as_much(searches: list[dict]) -> None:

@@ -344,7 +344,7 @@ def test_damaged_or_missing_times_are_refused_in_a_sentence() -> None:
         times_from_record({**found, "times": None})
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.floats(1e-8, 1e5), st.floats(0, 0.6))
 def test_amounts_round_to_their_interval_and_no_further(value: float, spread: float) -> None:
     low, high = value * math.exp(-spread), value * math.exp(spread)

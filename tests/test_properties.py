@@ -10,7 +10,7 @@ from kernels.network import HIDDEN, OUTPUT_LOSSES
 
 # Compilation and loading of compiled code break any deadline; the same examples every time, so that a
 # failure belongs to a change of the code and not to the day.
-moderate = settings(max_examples=40, deadline=None, derandomize=True, database=None)
+moderate = settings(max_examples=40)
 
 networks = st.builds(
     lambda sizes, hidden, pair: Network(tuple(sizes), hidden, *pair),

@@ -70,7 +70,7 @@ def test_several_steps_of_both_signs_are_found_in_series_with_gaps() -> None:
     assert f1(many, change_points) >= 0.95
 
 
-def test_the_slowest_detector_is_rarely_asked_so_that_a_hundred_series_take_a_second(
+def test_the_slowest_detector_is_asked_about_half_of_the_series_at_most(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """asv's takes nearly all the time: 15 ms for two hundred commits."""
@@ -80,7 +80,7 @@ def test_the_slowest_detector_is_rarely_asked_so_that_a_hundred_series_take_a_se
     many = [history(rng, n=200, sd=0.03, sizes=[0.1] if i % 2 else []) for i in range(100)]
     for one in many:
         change_points(one.seconds)
-    assert len(asked) <= 0.5 * len(many)
+    assert 0 < len(asked) <= 0.5 * len(many)
 
 
 def test_a_gap_moves_no_step() -> None:

@@ -41,7 +41,7 @@ def _situation_bounds(situation, network: Network, dtype: str) -> tuple[dict[str
     return _answers("reference", network, *arguments), bounds(network, *arguments, dtype)
 
 
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=150)
 @given(
     network=_networks(),
     rows=st.integers(1, 20),
@@ -67,7 +67,7 @@ def test_bounds_hold_the_errors_of_float32(network, rows, seed, weights, inputs,
             assert (error <= allowed)[inside].all(), (name, answer, np.max((error / allowed)[inside]))
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=200)
 @given(
     seed=st.integers(0, 2**32 - 1),
     m=st.integers(1, 400),
@@ -84,7 +84,7 @@ def test_bound_of_a_sum_holds_for_any_order_and_cancellation(seed, m, spread, or
     assert bounded.error <= 1.01 * 2 * m * UNITS["float32"] * np.abs(terms.astype(float)).sum()
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=200)
 @given(seed=st.integers(0, 2**32 - 1), m=st.integers(1, 400), size=st.floats(-3, 6), place=st.floats(0, 1))
 def test_bound_of_products_added_to_a_value_holds_wherever_the_value_stands_among_them(seed, m, size, place) -> None:
     """A parameter much larger than its step loses bits of every product that is summed onto it."""

@@ -24,7 +24,7 @@ RATE = 0.25
 KERNELS = (get("tiled"), get("sparse"))
 DENSITIES = {"dense": 1.0, "sparse": 0.2, "empty": 0.0}
 
-fast = settings(max_examples=30, deadline=None, derandomize=True)
+fast = settings(max_examples=30)
 
 
 @pytest.fixture(params=KERNELS, ids=lambda kernel: kernel.name)

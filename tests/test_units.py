@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gdbench.units import digits, duration, interval, seconds, times
@@ -34,7 +34,6 @@ def test_seconds(value: float, text: str) -> None:
     assert seconds(value) == text
 
 
-@settings(deadline=None, derandomize=True)  # a busy machine may take its time
 @given(st.floats(1e-9, 1e4))
 def test_seconds_keep_three_digits(value: float) -> None:
     number, unit = seconds(value).split()

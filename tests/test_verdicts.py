@@ -187,7 +187,7 @@ def test_lost_blocks_count_for_nothing() -> None:
             assert alone[0] == alone[1]
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_swapping_the_sides_mirrors_every_verdict(seed: int) -> None:
     screened, confirmed = _blocks(seed)
@@ -210,7 +210,7 @@ def test_swapping_the_sides_mirrors_the_bootstrap() -> None:
     np.testing.assert_array_equal(high, -mirrored_low)
 
 
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=5)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_the_order_of_cases_and_of_blocks_does_not_matter(seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -224,7 +224,7 @@ def test_the_order_of_cases_and_of_blocks_does_not_matter(seed: int) -> None:
             assert value == (pytest.approx(same, rel=1e-12, nan_ok=True) if isinstance(same, float) else same), name
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     seed=st.integers(0, 2**32 - 1),
     scale=st.floats(1e-6, 1e6),
@@ -337,7 +337,6 @@ def test_effects_within_the_margin_or_the_equivalence_need_more_blocks_than_ther
     assert blocks_needed(math.nan, 0.0, family=20, rule=RULE) is None
 
 
-@settings(deadline=None)
 @given(family=st.integers(1, 10_000), least=st.integers(0, 100))
 def test_confirmation_has_the_blocks_with_which_one_case_alone_can_be_found(family: int, least: int) -> None:
     blocks = confirm_blocks(family, least, RULE)

@@ -26,6 +26,8 @@ from kernels import Network, Variant
 from kernels.contract import Array
 
 UPDATE_RATE = 0.5
+OUTWEIGHED = 16
+"""Steps over parameters, largest of each, in the update of all rows."""
 DATA_ROWS = 64
 """Rows of the data that make a situation of their own; all of them together are the last rung."""
 QUICK_ROWS = 8
@@ -192,7 +194,7 @@ def _climb(kernel: Variant, network: Network, truths: Truths) -> Iterator[Findin
             yield _trajectory(kernel, path)
     if truths.all_rows is not None:
         yield from _agreement(kernel, network, truths.all_rows)
-        yield from _update(kernel, network, truths.all_rows)
+        yield from _update(kernel, network, truths.all_rows, _outweighing(truths.all_rows))
 
 
 def _trajectory(kernel: Variant, path: Trajectory) -> Finding:
@@ -218,16 +220,27 @@ def _agreement(kernel: Variant, network: Network, truth: Truth) -> Iterator[Find
             yield _compare(name, situation, found, expected, allowed)
 
 
-def _update(kernel: Variant, network: Network, truth: Truth) -> Iterator[Finding]:
-    """One update of all rows in another order: theta - rate * gradient."""
+def _update(kernel: Variant, network: Network, truth: Truth, learning_rate: float = UPDATE_RATE) -> Iterator[Finding]:
+    """One update of all rows in another order: theta - learning_rate * gradient."""
     situation = truth.situation
     if not kernel.supports(network, "epoch", len(situation.X)):
         return
     order = np.arange(len(situation.X))[::-1]
-    arguments = (network, situation.theta, situation.X, situation.Y, order, len(order), UPDATE_RATE)
+    arguments = (network, situation.theta, situation.X, situation.Y, order, len(order), learning_rate)
     theta = call(kernel.epoch, "epoch", situation, arguments, situation.theta.shape)
-    expected = situation.theta.astype(float) - UPDATE_RATE * truth.gradient
-    yield _compare("one update", situation, theta, expected, truth.bounds.update(UPDATE_RATE))
+    expected = situation.theta.astype(float) - learning_rate * truth.gradient
+    yield _compare("one update", situation, theta, expected, truth.bounds.update(learning_rate))
+
+
+def _outweighing(truth: Truth) -> float:
+    """Power of two at which an update moves the parameters by far more than they are.
+
+    The more rows, the more roundings a parameter may take part in: at an ordinary rate they would hide a lost row.
+    """
+    steepest = float(np.abs(truth.gradient).max())
+    if steepest == 0:
+        return UPDATE_RATE
+    return max(UPDATE_RATE, 2.0 ** math.ceil(math.log2(OUTWEIGHED * np.abs(truth.situation.theta).max() / steepest)))
 
 
 def _compare(name: str, situation: Situation, found: Values, truth: Values, limits: Bounded) -> Finding:
