@@ -38,9 +38,10 @@ class Visible(PathFinder):
 sys.meta_path[:] = [Visible if finder is PathFinder else finder for finder in sys.meta_path]
 """
 CERTIFIED = [
-    (name, network)
+    pytest.param(name, network, dtype, marks=[pytest.mark.slow] * (name == "torch_compile" and dtype == "float64"))
     for name in PEERS
     for network in (LINEAR, LOGISTIC, CLASSES, SQUARED)
+    for dtype in DTYPES
     if name not in COMPILING or network is CLASSES  # many seconds each; a run and gdbench check make all of them
 ]
 
@@ -67,8 +68,7 @@ def test_every_peer_is_installed_here() -> None:
     assert tuple(name for name in variants.names() if variants.is_peer(name)) == PEERS
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize(("name", "network"), CERTIFIED, ids=str)
+@pytest.mark.parametrize(("name", "network", "dtype"), CERTIFIED, ids=str)
 def test_every_peer_is_certified_on_every_network_that_it_supports(name: str, network: Network, dtype: str) -> None:
     supported = variants.supports(name, network, "epoch", 1)
     assert supported == ((name, network) != ("sklearn_partial_fit", SQUARED))
