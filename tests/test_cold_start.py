@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -87,11 +88,37 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@dataclass(frozen=True)
+class Stopped:
+    """A run that heard Ctrl-C while it measured a cold start."""
+
+    folder: Path
+    answer: Any
+    measured: psutil.Process
+    """The process of the cold start."""
+    temporary: Path
+
+
 @pytest.fixture(scope="module")
-def run(sources: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    cwd = tmp_path_factory.mktemp("cold")
+def stopped(sources: Path, tmp_path_factory: pytest.TempPathFactory) -> Stopped:
+    """A run that heard Ctrl-C when one of its two cold starts was on disk and the other had begun."""
+    cwd, place = tmp_path_factory.mktemp("stopped"), tmp_path_factory.mktemp("temporary")
+    held = cwd / "held"
     options = ("--batch-size", "1,n", "--cold-start", "--output", "run")
-    answer = gdbench(*ARGUMENTS, *options, cwd=cwd, sources=sources, **PATIENCE)
+    variables = {"TMPDIR": str(place), "HOLD": str(held), **PATIENCE}
+    process = start(*ARGUMENTS, *options, cwd=cwd, sources=sources, **variables)
+    wait_for(lambda: held.exists() and held.read_text(encoding="utf-8"), process)
+    measured = psutil.Process(int(held.read_text(encoding="utf-8")))
+    process.send_signal(signal.SIGINT)
+    return Stopped(cwd / "run", finish(process), measured, place)
+
+
+@pytest.fixture(scope="module")
+def run(stopped: Stopped, sources: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the stopped run, resumed and brought to its end."""
+    cwd = tmp_path_factory.mktemp("cold")
+    shutil.copytree(stopped.folder, cwd / "run")
+    answer = gdbench("run", "--resume", "--output", "run", cwd=cwd, sources=sources, **PATIENCE)
     assert answer.returncode == 0, answer.stderr
     (cwd / "run" / "terminal.txt").write_text(answer.stdout, encoding="utf-8")
     return cwd / "run"
@@ -186,31 +213,35 @@ def test_a_run_without_cold_starts_says_nothing_of_them(copy: Path) -> None:
     assert (cold_start.tables(read_run(copy)), cold_start.sentences(read_run(copy))) == ([], [])
 
 
-def test_resuming_measures_what_is_missing_and_ctrl_c_keeps_whole_entries_and_leaves_nothing_else(
-    copy: Path, sources: Path, tmp_path: Path
-) -> None:
-    vectorized, _ = raw(copy)
-    (copy / "raw" / "cold_start.json").write_text(json.dumps([vectorized]), encoding="utf-8")
-    place, held = tmp_path / "temporary", tmp_path / "held"
-    place.mkdir()
-    variables = {"TMPDIR": str(place), "HOLD": str(held), **PATIENCE}
-    process = start("run", "--resume", "--output", str(copy), cwd=tmp_path, sources=sources, **variables)
-    wait_for(lambda: held.exists() and held.read_text(encoding="utf-8"), process)
-    measured = psutil.Process(int(held.read_text(encoding="utf-8")))
-    process.send_signal(signal.SIGINT)
-    answer = finish(process)
-    assert answer.returncode == 130, answer.stderr
-    assert have_ended([measured])
-    assert raw(copy) == [vectorized]
-    assert [job.variant for job in cold_measure.left(copy, read_plan(copy))] == ["by_depth"]
-    assert not [path for path in (copy / "raw").iterdir() if path.name.startswith(".")]
-    assert not [path for path in place.iterdir() if path.name.startswith("gdbench-")]
+def test_ctrl_c_keeps_whole_entries_and_leaves_nothing_else(stopped: Stopped) -> None:
+    assert stopped.answer.returncode == 130, stopped.answer.stderr
+    assert have_ended([stopped.measured])
+    assert [entry["variant"] for entry in raw(stopped.folder)] == ["vectorized"]
+    assert [job.variant for job in cold_measure.left(stopped.folder, read_plan(stopped.folder))] == ["by_depth"]
+    assert not [path for path in (stopped.folder / "raw").iterdir() if path.name.startswith(".")]
+    assert not [path for path in stopped.temporary.iterdir() if path.name.startswith("gdbench-")]
+
+
+def test_resuming_measures_what_is_missing_and_keeps_what_is_there(stopped: Stopped, run: Path) -> None:
+    assert [entry["variant"] for entry in raw(run)] == ["vectorized", "by_depth"]
+    assert raw(run)[:1] == raw(stopped.folder)
+    assert cold_measure.left(run, read_plan(run)) == []
 
 
 def test_a_damaged_file_is_one_sentence(copy: Path) -> None:
     (copy / "raw" / "cold_start.json").write_text("[{", encoding="utf-8")
     with pytest.raises(InputError, match=r"^cold_start.json of the run is not readable JSON: delete it$"):
         cold_measure.left(copy, read_plan(copy))
+
+
+def test_a_run_with_a_damaged_file_is_refused(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (copy / "raw" / "cold_start.json").write_text("[{", encoding="utf-8")
+    begun = read_plan(copy).fingerprint  # this process has other code than the copy with which the run began
+    monkeypatch.setattr("gdbench.cli.run.fingerprint", lambda: begun)
+    answer = invoke("run", "--resume", "--output", str(copy), cwd=copy.parent)
+    assert (answer.returncode, answer.stdout) == (2, "")
+    assert "cold_start.json of the run is not readable JSON: delete it" in answer.stderr
+    assert answer.stderr.count("\n") == 1
 
 
 def _plan(*options: str, cwd: Path) -> dict[str, Any]:
@@ -244,7 +275,7 @@ def strange(sources: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str
     folder = tmp_path_factory.mktemp("strange")
     places = [str(sources), str(sources / "benchmarks")]
     done = subprocess.run(
-        [sys.executable, "-P", "-c", MEASURE, str(folder / "run"), "by_depth", "uncached", "failing"],
+        [sys.executable, "-P", "-c", MEASURE, str(folder / "run"), "uncached", "failing"],
         env=os.environ | PATIENCE | {"PYTHONPATH": os.pathsep.join(places)},
         capture_output=True,
         text=True,
@@ -256,17 +287,17 @@ def strange(sources: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str
 
 def test_compiling_is_found_from_what_numba_did(strange: dict[str, Any]) -> None:
     rows = strange["rows"].drop_duplicates("variant").set_index("variant")
-    assert rows["compiled"].to_dict() == {"by_depth": True, "uncached": True, "failing": False}
+    assert rows["compiled"].to_dict() == {"uncached": True, "failing": False}
 
 
 def test_a_variant_that_compiles_anew_for_another_network_is_started_on_it_too(strange: dict[str, Any]) -> None:
     networks = strange["rows"].groupby("variant")["network"].apply(list).to_dict()
-    assert networks["by_depth"] == ["logistic", "deep"]
+    assert networks["uncached"] == ["logistic", "deep"]
 
 
 def test_a_cache_that_does_not_work_is_told(strange: dict[str, Any]) -> None:
     rows = strange["rows"].drop_duplicates("variant").set_index("variant")
-    assert rows["cache_works"].dropna().to_dict() == {"by_depth": True, "uncached": False}
+    assert rows["cache_works"].dropna().to_dict() == {"uncached": False}
     assert "compiled again" in rows.loc["uncached", "reason"]
 
 

@@ -2,9 +2,11 @@
 
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
+import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -38,7 +40,8 @@ SMALL = (
     *("run", "--profile", "smoke", "--batch-size", "n", "--task", "gradient"),
     *("--variant", "reference,vectorized"),
 )
-ROUNDS = 2
+BLOCKS = 2
+"""One for each network of the profile."""
 HELD = '''
 
 
@@ -58,6 +61,17 @@ def held() -> None:
         time.sleep(0.01)
 '''
 """What the copied sources have at the end of ``block_cases.py``: a run comes as far as it shall, on any machine."""
+MAIN = '\n\nif __name__ == "__main__":\n'
+HELD_CERTIFICATES = """
+
+import time
+from pathlib import Path
+
+while "HELD_CERTIFICATES" in __import__("os").environ and not Path("stopped").exists():
+    Path("certifying").touch()
+    time.sleep(0.01)
+"""
+"""What they have in ``certificates.py`` before its process, which alone has that name, makes any."""
 
 
 @dataclass(frozen=True)
@@ -87,41 +101,57 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Sources of our own: a run resumes with unchanged code only."""
     folder = copy_sources(tmp_path_factory.mktemp("sources"))
     keep_uncompiled(folder)
-    shorten_smoke(folder, blocks=ROUNDS)
+    shorten_smoke(folder, blocks=1)
     with (folder / "benchmarks" / "gdbench" / "block_cases.py").open("a", encoding="utf-8") as file:
         file.write(HELD)
+    path = folder / "benchmarks" / "gdbench" / "certificates.py"
+    text = path.read_text(encoding="utf-8")
+    assert text.count(MAIN) == 1, "the process of certificates begins otherwise: correct the test"
+    path.write_text(text.replace(MAIN, MAIN + textwrap.indent(HELD_CERTIFICATES, "    ")), encoding="utf-8")
     return folder
 
 
 @pytest.fixture(scope="module")
 def killed(sources: Path, tmp_path_factory: pytest.TempPathFactory) -> Stopped:
     """A run without --output, killed while it measured the last of its two blocks."""
-    cwd = tmp_path_factory.mktemp("killed")
-    process = start(*SMALL, "--network", "logistic", cwd=cwd, sources=sources, HELD_AFTER_BLOCKS="1")
-    wait_for((cwd / "held").exists, process)
-    return _stop(process, signal.SIGKILL, cwd, sources)
+    cwd = tmp_path_factory.mktemp("killed") / "cwd"
+    cwd.mkdir()
+    return _stop_when_held(signal.SIGKILL, *SMALL, cwd=cwd, sources=sources)
 
 
 @pytest.fixture(scope="module")
-def resumed(killed: Stopped, tmp_path_factory: pytest.TempPathFactory) -> Stopped:
-    """A copy of the killed run, brought to its end by a command that does not name it."""
-    return _go_on(killed, tmp_path_factory.mktemp("resumed") / "cwd", "run", "--resume")
+def interrupted(killed: Stopped, tmp_path_factory: pytest.TempPathFactory) -> Stopped:
+    """A copy of the killed run, resumed by a command that does not name it, which heard Ctrl-C in the last block."""
+    cwd = _copy(killed, tmp_path_factory.mktemp("interrupted") / "cwd")
+    for mark in ("held", "stopped"):
+        (cwd / mark).unlink()
+    return _stop_when_held(signal.SIGINT, "run", "--resume", cwd=cwd, sources=killed.sources)
 
 
 @pytest.fixture(scope="module")
-def interrupted(sources: Path, tmp_path_factory: pytest.TempPathFactory) -> Stopped:
-    """A run of two networks that heard Ctrl-C during its second block, when one of them was not measured yet."""
-    cwd = tmp_path_factory.mktemp("interrupted")
-    process = start(*SMALL, "--output", "out/mine", cwd=cwd, sources=sources, HELD_AFTER_BLOCKS="1")
+def resumed(interrupted: Stopped, tmp_path_factory: pytest.TempPathFactory) -> Stopped:
+    """A copy of the interrupted run, brought to its end by the command that its last sentence advises."""
+    cwd = _copy(interrupted, tmp_path_factory.mktemp("resumed") / "cwd")
+    folder = cwd / interrupted.folder.relative_to(interrupted.folder.parents[1])
+    answer = gdbench(*_advice(interrupted), cwd=cwd, sources=interrupted.sources)
+    return replace(interrupted, folder=folder, answer=answer)
+
+
+def _copy(run: Stopped, cwd: Path) -> Path:
+    """Copy a run with its surroundings, times of files as well."""
+    return Path(shutil.copytree(run.folder.parents[1], cwd))
+
+
+def _advice(run: Stopped) -> list[str]:
+    """Arguments of the command that the sentence at the end of a run advises."""
+    return shlex.split(run.answer.stderr.rstrip().splitlines()[-1].rpartition("go on with gdbench ")[2])
+
+
+def _stop_when_held(how: signal.Signals, *arguments: str, cwd: Path, sources: Path) -> Stopped:
+    """Start or resume a run, and stop it when one block is on disk and the next has begun."""
+    process = start(*arguments, cwd=cwd, sources=sources, HELD_AFTER_BLOCKS="1")
     wait_for((cwd / "held").exists, process)
-    return _stop(process, signal.SIGINT, cwd, sources)
-
-
-def _go_on(run: Stopped, cwd: Path, *arguments: str) -> Stopped:
-    """Copy a run with its surroundings (times of files as well) and resume it there."""
-    shutil.copytree(run.folder.parents[1], cwd)
-    folder = cwd / run.folder.relative_to(run.folder.parents[1])
-    return replace(run, folder=folder, answer=gdbench(*arguments, cwd=cwd, sources=run.sources))
+    return _stop(process, how, cwd, sources)
 
 
 def _blocks(cwd: Path) -> list[Path]:
@@ -163,7 +193,7 @@ def _is_whole(run: Stopped) -> bool:
 def test_a_killed_run_leaves_whole_blocks_and_no_part_of_one(killed: Stopped) -> None:
     assert killed.answer.returncode == -signal.SIGKILL
     assert len(killed.raw) == 1
-    assert len(killed.plan["blocks"]) == ROUNDS
+    assert len(killed.plan["blocks"]) == BLOCKS
     for block, (name, text) in zip(killed.plan["blocks"], sorted(killed.raw.items()), strict=False):
         content = json.loads(text)
         assert name == f"block-{block['index']:03d}.json"
@@ -179,11 +209,11 @@ def test_the_worker_of_a_killed_run_ends_by_itself(killed: Stopped) -> None:
 
 def test_a_killed_run_can_be_read(killed: Stopped, tmp_path: Path) -> None:
     shutil.copytree(killed.folder, tmp_path / "run")
-    answer = gdbench("report", "run", "--json", "-", cwd=tmp_path, sources=killed.sources)
+    answer = invoke("report", "run", "--json", "-", cwd=tmp_path)
     assert answer.returncode == 0, answer.stderr
     found = json.loads(answer.stdout)
     assert found["complete"] is False
-    assert {case["blocks"] for case in found["cases"]} == {len(killed.raw)}
+    assert sorted(case["blocks"] for case in found["cases"]) == [0, 0, 1, 1]
     assert "Incomplete" in (tmp_path / "run" / "report.md").read_text(encoding="utf-8")
 
 
@@ -258,7 +288,13 @@ def test_a_dry_run_of_a_resumption_counts_what_is_left(killed: Stopped) -> None:
     assert contents(killed.folder) == before
 
 
-def test_resume_finds_the_killed_run_and_ends_with_exactly_the_cases_of_its_plan(resumed: Stopped) -> None:
+def test_resume_finds_the_killed_run_and_begins_no_other(killed: Stopped, interrupted: Stopped) -> None:
+    assert [path.name for path in interrupted.folder.parent.iterdir()] == [killed.folder.name]
+    assert interrupted.plan == killed.plan
+    assert (interrupted.raw, interrupted.written) == (killed.raw, killed.written)
+
+
+def test_after_kill_and_ctrl_c_the_advised_command_ends_with_exactly_the_cases_of_the_plan(resumed: Stopped) -> None:
     assert resumed.answer.returncode == 0, resumed.answer.stderr
     assert [path.name for path in resumed.folder.parent.iterdir()] == [resumed.folder.name]
     assert _is_whole(resumed)
@@ -273,10 +309,11 @@ def test_resume_leaves_alone_what_was_measured_before_and_clears_up(resumed: Sto
     assert {path.name for path in (resumed.folder / "raw").iterdir()} == blocks
 
 
+@pytest.mark.usefixtures("same_code")
 def test_a_finished_run_has_nothing_to_resume(resumed: Stopped) -> None:
     assert "has blocks left" in _refused(resumed, "run", "--resume")
     cwd, before = resumed.folder.parents[1], _times(resumed.folder)
-    named = gdbench("run", "--resume", "--output", str(resumed.folder), cwd=cwd, sources=resumed.sources)
+    named = invoke("run", "--resume", "--output", str(resumed.folder), cwd=cwd)
     assert named.returncode == 0, named.stderr
     assert "is fastest per" in named.stdout
     assert _times(resumed.folder) == before
@@ -288,7 +325,7 @@ def test_ctrl_c_ends_with_one_sentence_that_says_how_to_go_on(interrupted: Stopp
     sentence = interrupted.answer.stderr.rstrip().splitlines()[-1]
     count = f"{len(interrupted.raw)} of {len(interrupted.plan['blocks'])} blocks"
     assert sentence.startswith("gdbench: stopped after " + count)
-    assert sentence.endswith("go on with gdbench run --resume --output out/mine")
+    assert sentence.endswith(f"go on with gdbench run --resume --output reports/{interrupted.folder.name}")
     assert have_ended(interrupted.orphans)
 
 
@@ -308,30 +345,20 @@ def _parameters(run: Stopped) -> list[dict[str, Any]]:
     return [entry["params"] for text in run.raw.values() for entry in json.loads(text)["benchmarks"]]
 
 
-def test_after_ctrl_c_the_advice_in_the_sentence_brings_the_run_to_its_end(
-    interrupted: Stopped, tmp_path: Path
-) -> None:
-    advice = interrupted.answer.stderr.rstrip().splitlines()[-1].rpartition("go on with gdbench ")[2]
-    ended = _go_on(interrupted, tmp_path / "cwd", *advice.split())
-    assert ended.answer.returncode == 0, ended.answer.stderr
-    assert ended.unchanged
-    assert _is_whole(ended)
-    assert {row["status"] for row in read_table(ended.folder / "summary.csv")} == {"measured"}
-
-
 @pytest.mark.usefixtures("same_code")
 def test_ctrl_c_during_the_certificates_leaves_a_run_that_can_go_on(sources: Path, tmp_path: Path) -> None:
     output = ("--output", "out/run")
-    process = start(*SMALL, "--network", "logistic", *output, cwd=tmp_path, sources=sources, HELD_AFTER_BLOCKS="0")
-    environment = tmp_path / "out" / "run" / "environment.json"
-    wait_for(lambda: environment.exists() and psutil.Process(process.pid).children(), process)
+    process = start(*SMALL, *output, cwd=tmp_path, sources=sources, HELD_CERTIFICATES="")
+    wait_for((tmp_path / "certifying").exists, process)
     process.send_signal(signal.SIGINT)
+    (tmp_path / "stopped").touch()  # certificates that have begun are waited for
     stopped = finish(process)
     assert stopped.returncode == 130, stopped.stderr
     assert "Traceback" not in stopped.stderr
-    assert f"stopped after 0 of {ROUNDS} blocks" in stopped.stderr
+    assert f"stopped after 0 of {BLOCKS} blocks" in stopped.stderr
+    assert not (tmp_path / "out" / "run" / "certificates.json").exists()
     arguments = ("run", "--resume", "--dry-run", *output)
-    assert f" {ROUNDS} blocks, " in invoke(*arguments, cwd=tmp_path).stdout
+    assert f" {BLOCKS} blocks, " in invoke(*arguments, cwd=tmp_path).stdout
 
 
 @pytest.mark.filterwarnings("ignore:os.fork")  # JAX warns of it, if another file of tests has imported it here

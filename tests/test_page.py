@@ -14,16 +14,16 @@ import pandas as pd
 import pytest
 from playwright.sync_api import Browser, Page
 
-import kernels
 from gdbench import markdown, page, records, results, units, variants
 from gdbench.summary import summarise
 
+from .conftest import SMOKE_VARIANTS
 from .helpers import LIMIT_SECONDS
 
 HOSTILE = "</script><b id=broken>&'\""
 N_ROWS = 569
 """Of breast_cancer, and the larger of the two batch sizes."""
-OURS = list(kernels.variants())
+OURS = list(SMOKE_VARIANTS)
 FILTERS = {"network": "logistic", "dtype": "float32", "task": "epoch"}
 """With which the page opens."""
 N_CASES = len(OURS) * 2 * 2 * 2

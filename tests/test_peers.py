@@ -37,12 +37,18 @@ class Visible(PathFinder):
         return None if name.split(".")[0] in {hidden!r} else PathFinder.find_spec(name, path, target)
 sys.meta_path[:] = [Visible if finder is PathFinder else finder for finder in sys.meta_path]
 """
-CERTIFIED = [
-    pytest.param(name, network, dtype, marks=[pytest.mark.slow] * (name == "torch_compile" and dtype == "float64"))
-    for name in PEERS
-    for network in (LINEAR, LOGISTIC, CLASSES, SQUARED)
+COMPILED_HERE = {
+    ("jax_scan", CLASSES, "float64"),
+    ("jax_step", CLASSES, "float32"),  # in float64 it agrees where nothing is compiled inside the clock
+    ("torch_compile", LINEAR, "float32"),
+}
+"""What is compiled in every run of the tests: many seconds each."""
+CERTIFIED = [  # peers go last, since what they are compared with is kept for one network and dtype
+    pytest.param(name, network, dtype, marks=[] if usual else pytest.mark.slow)
+    for network in (LINEAR, LOGISTIC, SQUARED, CLASSES)
     for dtype in DTYPES
-    if name not in COMPILING or network is CLASSES  # many seconds each; a run and gdbench check make all of them
+    for name in PEERS
+    if (usual := name not in COMPILING or (name, network, dtype) in COMPILED_HERE) or network is CLASSES
 ]
 
 
@@ -90,7 +96,7 @@ def test_a_wrong_peer_is_refused(name: str) -> None:
 
 def test_one_that_can_do_nothing_is_refused_instead_of_passing_with_nothing_compared() -> None:
     idle = replace(variants.get("torch_manual"), supports=lambda network, task, batch_size: False)
-    proof = certify(idle, LINEAR, "float64")
+    proof = certify(idle, CLASSES, "float64")
     assert not proof.certified
 
 
@@ -130,16 +136,15 @@ def test_listing_imports_none_of_the_libraries() -> None:
 
 @pytest.mark.parametrize("library", ["torch", "jax"])
 def test_a_library_that_is_missing_makes_its_peers_unavailable_with_the_remedy(library: str) -> None:
-    done = _list((library,))
-    assert done.returncode == 0, done.stderr
+    first = min(name for name in PEERS if name.startswith(library))
+    done = _list((library,), end=f"from gdbench import variants\nvariants.get({first!r})")
     answer = json.loads(done.stdout)
     reasons = {row["name"]: row["reason"] for row in answer["unavailable"]}
     gone = {name for name in PEERS if name.startswith(library)}
     assert gone
     assert reasons == dict.fromkeys(gone, f"it needs {library}, which is not installed: pip install 'gdbench[peers]'")
     assert {row["name"] for row in answer["peers"]} == {*PEERS} - gone
-    ask = f"{HIDE.format(hidden={library})}\nfrom gdbench import variants\nvariants.get({min(gone)!r})"
-    assert f"variant '{min(gone)}' is unavailable: {reasons[min(gone)]}" in _python(ask).stderr
+    assert f"variant '{first}' is unavailable: {reasons[first]}" in done.stderr
 
 
 def test_without_a_compiler_torch_compile_is_unavailable() -> None:
@@ -149,8 +154,15 @@ def test_without_a_compiler_torch_compile_is_unavailable() -> None:
 
 
 def test_torch_keeps_the_threads_of_its_worker() -> None:
-    text = "from gdbench.peers import _torch; print(_torch.torch.get_num_threads())"
-    assert [_python(text, OMP_NUM_THREADS=str(threads)).stdout.strip() for threads in (1, 2)] == ["1", "2"]
+    text = """
+import os, runpy, torch
+from gdbench.peers import _torch
+print(torch.get_num_threads())
+os.environ["OMP_NUM_THREADS"] = "3"
+runpy.run_path(_torch.__file__)
+print(torch.get_num_threads())
+"""
+    assert _python(text, OMP_NUM_THREADS="1").stdout.split() == ["1", "3"]
 
 
 def test_cases_have_the_peers_unless_the_profile_leaves_them_out() -> None:
@@ -189,10 +201,10 @@ class _Clock:
 @pytest.mark.parametrize("name", ["jax_scan", "jax_step"])
 def test_nothing_is_compiled_inside_the_clock(name: str) -> None:
     clock = _Clock()
-    for batch_size in (1, 64, 100, 442):
+    for batch_size in (1, 100, 442):
         case = Case("linear", "diabetes", 442, "epoch", name, batch_size, "float64")
         measure(clock, case, networks()["linear"], 0.002)
-    assert clock.compiled == [0, 0, 0, 0]
+    assert clock.compiled == [0, 0, 0]
 
 
 @pytest.mark.parametrize("name", PEERS)

@@ -60,13 +60,19 @@ import numpy as np
 import kernels
 from gdbench.pick import step_time
 
+def measure(variant, processes):
+    X, y = np.random.default_rng(0).normal(size=(442, 10)), np.ones((442, 1))
+    options = {"variant": variant, "processes": processes, "most_seconds": 1e6}
+    return step_time.measure_step_time(kernels.Network.linear(10), X, y, [1, 8, 64, 442], **options)
+
 if sys.argv[1] == "endless":
     step_time.enough = lambda values: False
-X, y = np.random.default_rng(0).normal(size=(442, 10)), np.ones((442, 1))
-found = step_time.measure_step_time(
-    kernels.Network.linear(10), X, y, [1, 8, 64, 442], variant=sys.argv[2], processes=2, most_seconds=1e6
-)
-print(json.dumps(asdict(found)))
+found = asdict(measure(sys.argv[2], 2))
+try:
+    measure("jit", 1)
+except step_time.NotTimed as error:
+    found["refused"] = str(error)
+print(json.dumps(found))
 """
 
 
@@ -125,7 +131,7 @@ def _start(sources: Path, *arguments: str) -> subprocess.Popen[str]:
 
 @pytest.fixture(scope="module")
 def counted(sources: Path) -> dict[str, Any]:
-    """Times of auto, by the counted clock."""
+    """Times of auto, by the counted clock, and what is said of jit."""
     done = finish(_start(sources, "enough", "auto"))
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout)
@@ -363,6 +369,12 @@ def test_auto_goes_on_to_a_variant_that_is_certified_and_says_so(counted: dict[s
     assert "tiled is not certified here (the process of worker 1 of 2 ended with code -9)" in counted["reason"]
     assert "jit is not certified here (gradient on " in counted["reason"]
     assert not [warning for warning in counted["warnings"] if "ended" in warning]  # the lost one was replaced
+
+
+def test_a_variant_that_was_asked_for_and_is_wrong_is_refused_by_its_name(counted: dict[str, Any]) -> None:
+    assert counted["refused"].startswith("variant 'jit' is not certified on 10-1 ")
+    assert "(gradient on " in counted["refused"]
+    assert "so it is not timed: choose another --variant" in counted["refused"]
 
 
 def test_ctrl_c_ends_every_process(sources: Path) -> None:

@@ -2,6 +2,7 @@
 
 import hypothesis.strategies as st
 import numpy as np
+import pytest
 from hypothesis import assume, given, settings
 from scipy import special
 
@@ -22,6 +23,8 @@ rows = st.integers(1, 17)
 seeds = st.integers(0, 2**32 - 1)
 weighted_sums = st.one_of(st.sampled_from([-1e4, -100.0, 0.0, 100.0, 1e4]), st.floats(-1e4, 1e4, width=32))
 RATE = 0.25
+RECOMPILED = {"sparse": pytest.mark.slow}
+"""Numba compiles large functions anew for arrays that are read-only."""
 VARIANTS = tuple(get(name) for name in variants())
 """All of them, the reference first, on the same examples."""
 
@@ -79,10 +82,10 @@ def test_results_have_the_right_shape_and_dtype_and_inputs_are_unchanged(
         assert [array.tobytes() for array in arrays] == before, variant.name
 
 
-def test_inputs_may_be_read_only(variant: Variant, problem_of) -> None:
-    # Memory-mapped files and pandas hand out such arrays; an order is made, not handed out. One dtype is enough: Numba
-    # compiles anew for them.
-    network = Network((4, 3, 2))
+@pytest.mark.parametrize("name", [pytest.param(name, marks=RECOMPILED.get(name, ())) for name in variants()])
+def test_inputs_may_be_read_only(name: str, problem_of) -> None:
+    # Memory-mapped files and pandas hand out such arrays; an order is made, not handed out. One dtype is enough.
+    network, variant = Network((4, 3, 2)), get(name)
     problem = problem_of(network, n=5)
     arrays, order = problem.copies(), np.arange(5)
     expected = variant.gradient(network, *arrays), variant.epoch(network, *arrays, order, 2, RATE)

@@ -67,6 +67,20 @@ def test_bounds_hold_the_errors_of_float32(network, rows, seed, weights, inputs,
             assert (error <= allowed)[inside].all(), (name, answer, np.max((error / allowed)[inside]))
 
 
+@pytest.mark.parametrize("pair", OUTPUT_LOSSES, ids=str)
+@pytest.mark.parametrize("hidden", HIDDEN)
+def test_bounds_of_stacked_parameters_are_those_of_each(hidden: str, pair: tuple[str, str]) -> None:
+    network = Network((5, 4, 3, 2), hidden, *pair)
+    theta, X, Y = random_situation(network, "float64", rows=7, seed=0).wide()
+    thetas = np.stack([theta, -theta, 2 * theta])
+    together = bounds(network, thetas, X, Y, "float32")
+    for i, one in enumerate(bounds(network, theta, X, Y, "float32") for theta in thetas):
+        pairs = [(getattr(together, of), getattr(one, of)) for of in ("forward", "loss", "gradient")]
+        for stacked, single in [*pairs, (together.update(0.5), one.update(0.5))]:
+            np.testing.assert_allclose(stacked.value[i], single.value, rtol=1e-12, atol=1e-15)
+            np.testing.assert_allclose(stacked.error[i], single.error, rtol=1e-12)
+
+
 @settings(max_examples=200)
 @given(
     seed=st.integers(0, 2**32 - 1),
@@ -79,7 +93,7 @@ def test_bound_of_a_sum_holds_for_any_order_and_cancellation(seed, m, spread, or
     terms = (rng.normal(size=m) * 10 ** rng.uniform(-spread, spread, m)).astype("float32")
     terms = np.concatenate([terms, -terms])  # the true sum is 0
     one_by_one = np.cumsum(ORDERS[order](terms), dtype="float32")[-1]
-    bounded = Bounded.exact(terms, "float32").sum()
+    bounded = Bounded.exact(terms, "float32").sum(0)
     assert abs(float(one_by_one) - float(np.sum(terms, dtype=float))) <= bounded.error
     assert bounded.error <= 1.01 * 2 * m * UNITS["float32"] * np.abs(terms.astype(float)).sum()
 

@@ -25,6 +25,8 @@ from selftest.repository import Repository
 from selftest.tree import name_of, plant_beside
 from selftest.truth import interval, log_ratio
 
+from .helpers import have_ended
+
 ROOT = Path(__file__).parents[1]
 ENOUGH_SECONDS = 600.0
 
@@ -99,7 +101,7 @@ def test_the_load_runs_on_its_core_and_ends_with_its_block() -> None:
         _wait_until(lambda: process.cpu_affinity() == [core])
         begun = process.cpu_times().user
         _wait_until(lambda: process.cpu_times().user > begun + 0.5)
-    assert not psutil.pid_exists(number)
+    assert have_ended([process])
 
 
 def test_documentation_is_told_from_code() -> None:

@@ -79,14 +79,14 @@ def test_an_output_layer_of_every_width_is_updated_rightly(dtype: type, outputs:
 
 
 @pytest.mark.skipif(numba.config.NUMBA_NUM_THREADS < 2, reason="one core: run this test where there are two")
-@pytest.mark.parametrize("kind", [np.float32, pytest.param(np.float64, marks=pytest.mark.slow)])
-def test_a_batch_that_threads_share_is_updated_rightly(kind: type, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.slow  # Numba compiles the form for several threads
+def test_a_batch_that_threads_share_is_updated_rightly(dtype: type, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NUMBA_NUM_THREADS", "2")
     network, before = Network((20, 65, 17, 3), "tanh", "softmax", "cross_entropy"), numba.get_num_threads()
     numba.set_num_threads(2)
     try:
         for n in (127, 128, 129, 300):  # the first is too small to be shared
-            _check_one_update(network, *_problem(network, kind, n, density=1.0), kernels=KERNELS[:1])
+            _check_one_update(network, *_problem(network, dtype, n, density=1.0), kernels=KERNELS[:1])
     finally:
         numba.set_num_threads(before)
 

@@ -24,7 +24,7 @@ from .simulated_pairs import (
     verdicts_of,
 )
 
-CASES, PLANTED, RUNS = 200, 20, 120
+CASES, PLANTED, RUNS = 200, 20, 80
 NOISES = [Noise(), Noise(heavy=True), Noise(shared=0.5), Noise(heavy=True, shared=0.5)]
 
 
@@ -44,7 +44,7 @@ def test_suites_in_which_nothing_changed_are_quiet_in_any_noise() -> None:
     alarms = [
         _alarms(run_suite(rng, np.zeros(CASES), rng.uniform(0, 0.08, CASES), noise=noise))
         for noise in NOISES
-        for _ in range(15)
+        for _ in range(8)
     ]
     assert np.mean(np.array(alarms) > 0) <= 0.05
     assert sum(alarms) <= 0.001 * CASES * len(alarms)
@@ -65,9 +65,9 @@ def test_a_margin_of_twice_the_layout_bias_keeps_suites_quiet() -> None:
         ]
         return float(np.mean([_alarms(findings) > 0 for findings in found]))
 
-    with_margin = alarmed(0.008, suites=40)
+    with_margin = alarmed(0.008, suites=24)
     assert with_margin <= 0.15
-    assert alarmed(0.0, suites=6) > with_margin  # repetition does not remove the bias: the margin does
+    assert alarmed(0.0, suites=4) > with_margin  # repetition does not remove the bias: the margin does
 
 
 @pytest.mark.parametrize("noise", NOISES[:3], ids=["normal", "heavy", "shared"])
@@ -121,7 +121,7 @@ def test_bootstrap_intervals_nearly_do_and_agree(noise: Noise) -> None:
 )
 def test_planted_slowdowns_are_found(slowdown: float, sd: float, power: float, missed: float) -> None:
     rng = np.random.default_rng(7)
-    found = [finding for noise in NOISES[:2] * 8 for finding in _plant(rng, slowdown, sd, noise)]
+    found = [finding for noise in NOISES[:2] * 4 for finding in _plant(rng, slowdown, sd, noise)]
     assert share(found, REGRESSED) >= power
     assert share(found, UNCHANGED) <= missed
     assert share(found, IMPROVED) == 0

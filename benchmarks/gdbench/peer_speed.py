@@ -13,18 +13,20 @@ from gdbench.variants import is_peer
 CELL = ["network", "dataset", "task", "batch_size", "dtype", "threads"]
 """What cases share that differ in the variant alone."""
 PEER_COLUMNS = ["best_peer", "speedup_vs_best_peer", "speedup_vs_best_peer_low", "speedup_vs_best_peer_high"]
-Times = dict[tuple[Any, ...], pd.Series]
-"""Seconds per call with the block as index, by the fields of a case; only of what is measured and certified."""
+Seconds = dict[int, float]
+"""Seconds per call of one case, by block."""
+Times = dict[tuple[Any, ...], Seconds]
+"""The same of many cases, by the fields of each; only of what is measured and certified."""
 
 
-def shared_ratio(seconds: pd.Series | None, other: pd.Series | None) -> Interval | None:
+def shared_ratio(seconds: Seconds | None, other: Seconds | None) -> Interval | None:
     """Return the speed relative to another case, from the blocks in which both were measured; None without any."""
     if seconds is None or other is None:
         return None
-    shared = seconds.index.intersection(other.index)
-    if shared.empty:
+    shared = [block for block in seconds if block in other]
+    if not shared:
         return None
-    return ratio_interval(other[shared].tolist(), seconds[shared].tolist())
+    return ratio_interval([other[block] for block in shared], [seconds[block] for block in shared])
 
 
 def add_peer_columns(summary: pd.DataFrame, times: Times, fields: list[str]) -> pd.DataFrame:

@@ -10,6 +10,8 @@ follows from the dtype, the lengths of the sums and the numbers at hand; nowhere
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,8 +51,8 @@ class Bounded:
 
     @property
     def T(self) -> Bounded:
-        """Transpose."""
-        return self._with(self.value.T, self.error.T)
+        """Transpose of each matrix."""
+        return self._with(self.value.swapaxes(-1, -2), self.error.swapaxes(-1, -2))
 
     def rounded(self, value: Values, error: Values, units: float = 1) -> Bounded:
         """Result of an operation on these values that itself errs by so many units of u."""
@@ -84,11 +86,11 @@ class Bounded:
         """Multiply by a number that is itself rounded."""
         return self.rounded(self.value * factor, self.error * abs(factor), units=2)
 
-    def sum(self, axis: int | None = None) -> Bounded:
-        """Sum in any order."""
-        m = self.value.size if axis is None else self.value.shape[axis]
-        error = self.error.sum(axis) + self._gamma(m) * self.most.sum(axis)
-        return self._with(np.asarray(self.value.sum(axis)), np.asarray(error))
+    def sum(self, *axes: int) -> Bounded:
+        """Sum over some axes in any order."""
+        m = math.prod(self.value.shape[axis] for axis in axes)
+        error = self.error.sum(axes) + self._gamma(m) * self.most.sum(axes)
+        return self._with(np.asarray(self.value.sum(axes)), np.asarray(error))
 
     def _gamma(self, m: int) -> float:
         """Worst relative error of a sum of m products (Higham's gamma_m)."""
@@ -100,7 +102,7 @@ class Bounded:
 
 @dataclass(frozen=True)
 class Bounds:
-    """Results of one network on one batch, with what rounding may do to them."""
+    """Results of one network on one batch, with what rounding may do to them; stacked where theta was."""
 
     forward: Bounded
     loss: Bounded
@@ -114,21 +116,33 @@ class Bounds:
 
 
 def bounds(network: Network, theta: Values, X: Values, Y: Values, dtype: npt.DTypeLike) -> Bounds:
-    """Values in float64 and error bounds for a computation in dtype, of arguments that it holds exactly."""
-    layers = [(Bounded.exact(W, dtype), Bounded.exact(b, dtype)) for W, b in network.unpack(np.asarray(theta, float))]
+    """Values in float64 and error bounds for a computation in dtype, of arguments that it holds exactly.
+
+    Several vectors of parameters may be stacked, theta (..., p): one pass over the layers is much faster than many.
+    """
+    layers = [(Bounded.exact(W, dtype), Bounded.exact(b, dtype)) for W, b in _unpack(network, np.asarray(theta, float))]
     targets = Bounded.exact(Y, dtype)
     activations = [Bounded.exact(X, dtype)]
     for (W, b), name in zip(layers, network.activations, strict=True):
-        Z = (activations[-1] @ W).added_to(b, m=len(W.value))
+        Z = (activations[-1] @ W).added_to(b, m=W.value.shape[-2])
         activations.append(_activation(name, Z))
     n = len(X)
     return Bounds(
         forward=activations[-1],
-        loss=_loss(network, Z, activations[-1], targets).sum().scaled(1 / n),
+        loss=_loss(network, Z, activations[-1], targets).sum(-2, -1).scaled(1 / n),
         gradient=_gradient(network, layers, activations, targets),
         theta=Bounded.exact(theta, dtype),
         n_rows=n,
     )
+
+
+def _unpack(network: Network, theta: Values) -> Iterator[tuple[Values, Values]]:
+    """Weights (..., fan_in, fan_out) and bias (..., 1, fan_out) of each layer."""
+    start, stack = 0, theta.shape[:-1]
+    for fan_in, fan_out in network.shapes:
+        middle, stop = start + fan_in * fan_out, start + (fan_in + 1) * fan_out
+        yield theta[..., start:middle].reshape(*stack, fan_in, fan_out), theta[..., np.newaxis, middle:stop]
+        start = stop
 
 
 def _activation(name: str, Z: Bounded) -> Bounded:
@@ -140,11 +154,11 @@ def _activation(name: str, Z: Bounded) -> Bounded:
     if name == "tanh":
         return Z.rounded(np.tanh(z), e, FUNCTION_UNITS)
     if name == "softmax":
-        shifted = z - z.max(axis=1, keepdims=True)
+        shifted = z - z.max(axis=-1, keepdims=True)
         a = np.exp(shifted)
-        a /= a.sum(axis=1, keepdims=True)
+        a /= a.sum(axis=-1, keepdims=True)
         # a relative error: both sums err, the shift is rounded, and so are k exponentials and their sum
-        relative = 2 * e.max(axis=1, keepdims=True) + Z.u * (np.abs(shifted) + 1 + z.shape[1])
+        relative = 2 * e.max(axis=-1, keepdims=True) + Z.u * (np.abs(shifted) + 1 + z.shape[-1])
         return Z.rounded(a, a * np.minimum(np.expm1(np.minimum(relative, 1)), 1 / Z.u), FUNCTION_UNITS)
     a = np.exp(-np.logaddexp(0, -z))
     return Z.rounded(a, e / 4, FUNCTION_UNITS)  # the sigmoid is nowhere steeper than 1/4
@@ -167,9 +181,9 @@ def _loss(network: Network, Z: Bounded, A: Bounded, Y: Bounded) -> Bounded:
         return (residual * residual).scaled(0.5)
     z, e = Z.value, Z.error
     if network.output == "softmax":
-        shifted = z - z.max(axis=1, keepdims=True)
-        negative = np.log(np.exp(shifted).sum(axis=1, keepdims=True)) - shifted
-        carried = 2 * e.max(axis=1, keepdims=True) + Z.u * (np.abs(shifted) + z.shape[1])
+        shifted = z - z.max(axis=-1, keepdims=True)
+        negative = np.log(np.exp(shifted).sum(axis=-1, keepdims=True)) - shifted
+        carried = 2 * e.max(axis=-1, keepdims=True) + Z.u * (np.abs(shifted) + z.shape[-1])
         return Y * Z.rounded(negative, carried, FUNCTION_UNITS)
     parts = np.maximum(z, 0) + np.abs(Y.value * z) + np.log1p(np.exp(-np.abs(z)))
     value = np.logaddexp(0, z) - Y.value * z
@@ -187,8 +201,13 @@ def _gradient(
     delta = delta.scaled(1 / n)
     parts: list[Bounded] = []
     for layer in reversed(range(network.n_layers)):
-        parts += [delta.sum(axis=0), activations[layer].T @ delta]
+        parts += [delta.sum(-2), activations[layer].T @ delta]
         if layer > 0:
             delta = (delta @ layers[layer][0].T) * _slope(network.hidden, activations[layer])
-    values, errors = ([getattr(part, of).ravel() for part in parts[::-1]] for of in ("value", "error"))
-    return A._with(np.concatenate(values), np.concatenate(errors))
+    values, errors = [part.value for part in parts[::-1]], [part.error for part in parts[::-1]]
+    return A._with(_pack(values, A.value.shape[:-2]), _pack(errors, A.value.shape[:-2]))
+
+
+def _pack(arrays: list[Values], stack: tuple[int, ...]) -> Values:
+    """Lay the arrays of a gradient, (..., fan_in, fan_out) and (..., fan_out), behind each other as (..., p)."""
+    return np.concatenate([array.reshape(*stack, -1) for array in arrays], axis=-1)

@@ -11,7 +11,7 @@ import pandas as pd
 
 from gdbench.cases import Case, NetworkSpec
 from gdbench.certificates import refusal
-from gdbench.peer_speed import PEER_COLUMNS, Times, add_peer_columns, shared_ratio
+from gdbench.peer_speed import PEER_COLUMNS, Seconds, Times, add_peer_columns, shared_ratio
 from gdbench.roofline import add_limit_columns
 from gdbench.statistics import median_interval
 from gdbench.work import Limits
@@ -41,7 +41,9 @@ def summarise(
 ) -> pd.DataFrame:
     """Make a row per case; ``limits`` are those of the machine by number of threads, empty where not measured."""
     groups = samples.groupby(CASE_COLUMNS, sort=False)
-    by_case = {tuple(key): group.set_index("block")["seconds"] for key, group in groups}
+    by_case = {
+        tuple(key): dict(zip(group["block"].tolist(), group["seconds"].tolist(), strict=True)) for key, group in groups
+    }
     first_calls = groups["first_call_seconds"].median().to_dict()
     proofs = {tuple(row[name] for name in PROVEN): row for row in certificates.to_dict("records")}
     proof_of = {case: proofs.get(tuple(getattr(case, name) for name in PROVEN), {}) for case in cases}
@@ -64,7 +66,7 @@ def summarise(
 
 
 def _key(case: Case) -> tuple[object, ...]:
-    return tuple(case.to_dict().values())
+    return tuple(getattr(case, name) for name in CASE_COLUMNS)
 
 
 def _certificate(proof: dict[Any, Any]) -> dict[str, Any]:
@@ -76,10 +78,10 @@ def _certificate(proof: dict[Any, Any]) -> dict[str, Any]:
     }
 
 
-def _times(case: Case, seconds: pd.Series | None) -> dict[str, float]:
+def _times(case: Case, seconds: Seconds | None) -> dict[str, float]:
     if seconds is None:
         return {"blocks": 0}
-    interval = median_interval(seconds.tolist())
+    interval = median_interval([*seconds.values()])
     return {
         "seconds": interval.median,
         "seconds_low": interval.low,
@@ -91,7 +93,7 @@ def _times(case: Case, seconds: pd.Series | None) -> dict[str, float]:
     }
 
 
-def _speedup(seconds: pd.Series | None, reference: pd.Series | None) -> dict[str, float]:
+def _speedup(seconds: Seconds | None, reference: Seconds | None) -> dict[str, float]:
     """Speed relative to the reference, from the blocks in which both were measured."""
     ratio = shared_ratio(seconds, reference)
     if ratio is None:
@@ -99,7 +101,7 @@ def _speedup(seconds: pd.Series | None, reference: pd.Series | None) -> dict[str
     return {"speedup_vs_reference": ratio.median, "speedup_low": ratio.low, "speedup_high": ratio.high}
 
 
-def _status(case: Case, seconds: pd.Series | None, proof: dict[Any, Any], failures: dict[str, str]) -> dict[str, str]:
+def _status(case: Case, seconds: Seconds | None, proof: dict[Any, Any], failures: dict[str, str]) -> dict[str, str]:
     """Failed when a certificate or a process says so; times of a failed case are never shown."""
     if case.id in failures:
         return {"status": FAILED, "reason": failures[case.id]}

@@ -26,6 +26,8 @@ BATCH_SIZES = (1, 7, ROWS)
 LARGEST_RATE = 0.25
 """Halved where it is too large: a trajectory that diverges, or amplifies rounding, proves nothing."""
 JOLTED_RUNS = 3
+STACKED_VALUES = 1 << 13
+"""Parameters up to which jolted runs are computed together: the cost of a call is most of what few of them take."""
 FACTOR = 8
 """Allowance over the largest deviation that three jolted runs showed."""
 
@@ -75,8 +77,10 @@ def _follow(network: Network, situation: Situation, batch_size: int, rate: float
     truth, X, Y = situation.wide()
     for order in _orders(batch_size):
         truth = get("reference").epoch(network, truth, X, Y, order, batch_size, rate)
+    together = max(1, STACKED_VALUES // network.n_parameters)
     spread = max(
-        np.abs(_jolted(network, situation, batch_size, rate, seed=seed) - truth).max() for seed in range(JOLTED_RUNS)
+        np.abs(_jolted(network, situation, batch_size, rate, seeds) - truth).max()
+        for seeds in (range(JOLTED_RUNS)[i : i + together] for i in range(0, JOLTED_RUNS, together))
     )
     tolerance = FACTOR * float(spread / np.abs(truth).max())
     return Trajectory(network, situation, batch_size, rate, truth, tolerance)
@@ -89,12 +93,14 @@ def _orders(batch_size: int) -> list[Order]:
     return [rng.permutation(ROWS) for _ in range(epochs)]
 
 
-def _jolted(network: Network, situation: Situation, batch_size: int, rate: float, *, seed: int) -> Values:
-    """Parameters in float64 when each update errs by as much as rounding in the dtype of the situation may."""
+def _jolted(network: Network, situation: Situation, batch_size: int, rate: float, seeds: range) -> Values:
+    """Parameters (seeds, p) when each update errs by as much as rounding in the dtype of the situation may."""
     theta, X, Y = situation.wide()
-    rng = np.random.default_rng(seed)
+    thetas = np.tile(theta, (len(seeds), 1))
+    generators = [np.random.default_rng(seed) for seed in seeds]
     for order in _orders(batch_size):
         for rows in batches(order, batch_size):
-            updated = bounds(network, theta, X[rows], Y[rows], situation.theta.dtype).update(rate)
-            theta = updated.value + rng.choice((-1.0, 1.0), theta.shape) * updated.error
-    return theta
+            updated = bounds(network, thetas, X[rows], Y[rows], situation.theta.dtype).update(rate)
+            signs = np.stack([rng.choice((-1.0, 1.0), theta.shape) for rng in generators])
+            thetas = updated.value + signs * updated.error
+    return thetas
