@@ -15,8 +15,11 @@ from typing import Any
 from unittest import mock
 
 import psutil
+import pytest
 
 from gdbench.cli import console, main
+from kernels import Network
+from kernels.network import DTYPES
 
 ROOT = Path(__file__).parents[1]
 WIDE = "300"
@@ -37,6 +40,15 @@ def epoch(network, theta, X, Y, order, batch_size, learning_rate):
     return theta
 '''
 """A variant that only the ladder's trajectories catch: their batches of 7 leave a short last one."""
+
+
+def in_turns(networks: Iterable[Network]) -> list[Any]:
+    """Parameters (network, dtype): each network in one dtype, in turns; in the other one CI tries it as well."""
+    return [
+        pytest.param((network, dtype), marks=() if (i + j) % 2 == 0 else pytest.mark.slow, id=f"{network}-{dtype}")
+        for i, network in enumerate(networks)
+        for j, dtype in enumerate(DTYPES)
+    ]
 
 
 def copy_sources(folder: Path) -> Path:

@@ -222,6 +222,7 @@ def test_a_new_file_is_a_parameter_and_a_gap_where_the_commit_lacks_it(tree: Pat
     assert "'specimen'" not in _python(script, str(SUITE.parent)).stdout
 
 
+@pytest.mark.slow
 def test_a_variant_that_only_the_whole_ladder_finds_wrong_gets_its_reason_no_time_and_no_point_in_a_page(
     tree: Path,
 ) -> None:

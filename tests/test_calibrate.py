@@ -42,16 +42,19 @@ def stored(calibrated: Any) -> dict[str, Any]:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
+@pytest.mark.slow
 def test_every_case_has_its_spread_and_bias(stored: dict[str, Any]) -> None:
     assert len(stored["cases"]) == 4
     assert all(entry["pair_sd"] > 0 and math.isfinite(entry["bias"]) for entry in stored["cases"].values())
     assert stored["blocks"] == 6
 
 
+@pytest.mark.slow
 def test_the_margin_follows_from_the_spread_of_the_biases(stored: dict[str, Any]) -> None:
     assert stored["margin"] == max(0.005, 2 * stored["bias_sd"])
 
 
+@pytest.mark.slow
 def test_the_answer_says_what_each_tier_can_see(calibrated: Any) -> None:
     cwd, answer = calibrated
     found = json.loads((cwd / "out.json").read_text(encoding="utf-8"))
@@ -61,6 +64,7 @@ def test_the_answer_says_what_each_tier_can_see(calibrated: Any) -> None:
         assert word in answer.stdout
 
 
+@pytest.mark.slow
 def test_a_comparison_uses_what_was_stored(
     calibrated: Any, stored: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

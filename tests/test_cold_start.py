@@ -285,22 +285,26 @@ def strange(sources: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str
     return {"entries": json.loads(done.stdout), "rows": cold_start.read(folder / "run")}
 
 
+@pytest.mark.slow
 def test_compiling_is_found_from_what_numba_did(strange: dict[str, Any]) -> None:
     rows = strange["rows"].drop_duplicates("variant").set_index("variant")
     assert rows["compiled"].to_dict() == {"uncached": True, "failing": False}
 
 
+@pytest.mark.slow
 def test_a_variant_that_compiles_anew_for_another_network_is_started_on_it_too(strange: dict[str, Any]) -> None:
     networks = strange["rows"].groupby("variant")["network"].apply(list).to_dict()
     assert networks["uncached"] == ["logistic", "deep"]
 
 
+@pytest.mark.slow
 def test_a_cache_that_does_not_work_is_told(strange: dict[str, Any]) -> None:
     rows = strange["rows"].drop_duplicates("variant").set_index("variant")
     assert rows["cache_works"].dropna().to_dict() == {"uncached": False}
     assert "compiled again" in rows.loc["uncached", "reason"]
 
 
+@pytest.mark.slow
 def test_a_process_that_fails_is_an_entry_with_its_reason(strange: dict[str, Any]) -> None:
     (entry,) = [entry for entry in strange["entries"] if entry["variant"] == "failing"]
     assert "ended with code 3" in entry["reason"]

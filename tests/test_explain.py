@@ -99,6 +99,7 @@ def _tasks(row: dict) -> dict[str, dict]:
     return {entry["task"]: entry for entry in row["explanation"]["tasks"]}
 
 
+@pytest.mark.slow
 def test_every_task_has_the_ratio_of_its_blocks_and_the_one_that_was_made_slower_is_named(told):
     found = _tasks(told[2]["repeats"])
     for task, ratio in TASK_RATIOS.items():
@@ -109,10 +110,12 @@ def test_every_task_has_the_ratio_of_its_blocks_and_the_one_that_was_made_slower
     assert said.endswith("forward and loss did not move beyond noise")
 
 
+@pytest.mark.slow
 def test_only_the_largest_are_explained(told):
     assert told[2]["small"]["explanation"] is None
 
 
+@pytest.mark.slow
 def test_blocks_are_kept_and_progress_is_told(told):
     folder, steps, rows = told
     kept = [json.loads(path.read_text(encoding="utf-8")) for path in sorted((folder / "raw").glob("explain-*.json"))]
@@ -124,6 +127,7 @@ def test_blocks_are_kept_and_progress_is_told(told):
     json.dumps(rows, allow_nan=False)  # is to be part of the record
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(bool(WHY_NOT), reason=f"instructions cannot be counted: {WHY_NOT}")
 def test_the_instructions_of_both_sides_are_counted_and_tell_of_more_work(told):
     more = told[2]["repeats"]["explanation"]

@@ -92,6 +92,8 @@ def _compiled() -> list[str]:
 COMPILED = _compiled()
 DTYPES = {name: ("float32", "float64")[number % 2] for number, name in enumerate(COMPILED)}
 """One for each, which halves what is compiled; both are there."""
+IN_TURNS = [pytest.param(name, marks=pytest.mark.slow if number else ()) for number, name in enumerate(COMPILED)]
+"""Each takes seconds to compile: the first stands for all, and CI tries every one."""
 
 
 def run(folder: Path, variant: str, *tasks: str, dtype: str = "float64") -> Any:
@@ -126,7 +128,7 @@ def test_there_are_compiled_variants() -> None:
     assert COMPILED
 
 
-@pytest.mark.parametrize("name", COMPILED)
+@pytest.mark.parametrize("name", IN_TURNS)
 def test_a_second_process_finds_everything_in_the_cache(name: str, filled: Any) -> None:
     folder, first = filled
     before = first(name)
@@ -141,7 +143,7 @@ def test_a_second_process_finds_everything_in_the_cache(name: str, filled: Any) 
         np.testing.assert_allclose(after["values"][task], values, rtol=tolerance, atol=tolerance)
 
 
-@pytest.mark.parametrize("name", COMPILED)
+@pytest.mark.parametrize("name", IN_TURNS)
 def test_every_cached_function_bears_our_stamp(name: str, filled: Any) -> None:
     stamps = filled[1](name)["stamps"]
     assert stamps

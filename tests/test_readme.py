@@ -62,6 +62,8 @@ def selftest() -> str:
 
 SELFTEST_PARTS = ("Nothing changed", "Planted slowdowns", "Commits that touch documentation alone", "A history of ")
 SECTIONS = {"peers": peers, "limits": limits, "variants": variants, "selftest": selftest}
+MARKS = dict.fromkeys(["peers", "variants"], pytest.mark.slow)
+"""Reading the committed run against the peers takes ten seconds."""
 
 
 def _origin(name: str, run: Run) -> str:
@@ -78,12 +80,12 @@ def split(name: str) -> tuple[str, str, str]:
     return head + begin + marker + "\n", shown.strip("\n"), end + tail
 
 
-@pytest.mark.parametrize("name", SECTIONS)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=MARKS.get(name, ())) for name in SECTIONS])
 def test_readme_shows_the_committed_run_as_it_is(name: str) -> None:
     assert split(name)[1] == SECTIONS[name]()
 
 
-@pytest.mark.parametrize("name", ["peers", "limits"])
+@pytest.mark.parametrize("name", [pytest.param("peers", marks=pytest.mark.slow), "limits"])
 def test_the_committed_run_is_whole_and_of_its_profile(name: str) -> None:
     run = committed(name)
     assert run.complete

@@ -43,6 +43,7 @@ def timed(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, list[dict[str,
     return done.stdout, json.loads(path.read_text(encoding="utf-8"))["benchmarks"]
 
 
+@pytest.mark.slow
 def test_the_table_has_a_group_for_each_value_of_the_axes_that_are_asked_for(
     timed: tuple[str, list[dict[str, Any]]],
 ) -> None:
@@ -52,6 +53,7 @@ def test_the_table_has_a_group_for_each_value_of_the_axes_that_are_asked_for(
     assert all(f"test_speed[{case.id}]" in timed[0] for case in cases)
 
 
+@pytest.mark.slow
 def test_every_case_is_timed_for_real_and_params_are_the_columns_of_a_case(
     timed: tuple[str, list[dict[str, Any]]],
 ) -> None:

@@ -9,6 +9,8 @@ from kernels import Network
 from kernels.descent import batches
 from kernels.network import DTYPES
 
+from .helpers import in_turns
+
 SMALL = {"float32": 1e-3, "float64": 1e-12}
 """Far above the tolerances of ordinary networks, far below any fault: relative to the largest parameter."""
 DIVERGING = Network((6, 32, 5), "relu", "identity", "squared_error")
@@ -33,9 +35,9 @@ def dtype(request: pytest.FixtureRequest) -> str:
     return request.param
 
 
-@pytest.fixture(scope="module", params=NETWORKS, ids=str)
-def paths(request: pytest.FixtureRequest, dtype: str) -> list[Trajectory]:
-    return trajectories(request.param, dtype)
+@pytest.fixture(scope="module", params=in_turns(NETWORKS))
+def paths(request: pytest.FixtureRequest) -> list[Trajectory]:
+    return trajectories(*request.param)
 
 
 def test_batch_sizes_are_stochastic_uneven_and_all_rows() -> None:
@@ -44,15 +46,16 @@ def test_batch_sizes_are_stochastic_uneven_and_all_rows() -> None:
     assert BATCH_SIZES[-1] == ROWS
 
 
-def test_tolerance_is_small_beside_the_parameters(paths: list[Trajectory], dtype: str) -> None:
+def test_tolerance_is_small_beside_the_parameters(paths: list[Trajectory]) -> None:
+    dtype = paths[0].situation.theta.dtype.name
     for path in paths:
         assert np.finfo(dtype).eps / 2 <= path.tolerance <= SMALL[dtype]
 
 
-def test_the_reference_itself_deviates_less_than_it_may(paths: list[Trajectory], dtype: str) -> None:
+def test_the_reference_itself_deviates_less_than_it_may(paths: list[Trajectory]) -> None:
     deviations = [path.deviation(kernels.get("reference").epoch) for path in paths]
     assert all(found <= path.tolerance for found, path in zip(deviations, paths, strict=True))
-    if dtype == "float32":
+    if paths[0].situation.theta.dtype == np.float32:
         assert max(deviations) > 0
 
 
