@@ -86,8 +86,9 @@ class Bounded:
         """Multiply by a number that is itself rounded."""
         return self.rounded(self.value * factor, self.error * abs(factor), units=2)
 
-    def sum(self, *axes: int) -> Bounded:
-        """Sum over some axes in any order."""
+    def sum(self, axis: int, *more: int) -> Bounded:
+        """Sum over one axis or several, in any order."""
+        axes = (axis, *more)
         m = math.prod(self.value.shape[axis] for axis in axes)
         error = self.error.sum(axes) + self._gamma(m) * self.most.sum(axes)
         return self._with(np.asarray(self.value.sum(axes)), np.asarray(error))
@@ -139,6 +140,7 @@ def bounds(network: Network, theta: Values, X: Values, Y: Values, dtype: npt.DTy
 def _unpack(network: Network, theta: Values) -> Iterator[tuple[Values, Values]]:
     """Weights (..., fan_in, fan_out) and bias (..., 1, fan_out) of each layer."""
     start, stack = 0, theta.shape[:-1]
+    network.unpack(theta[(0,) * len(stack)])  # refuses what does not fit the network
     for fan_in, fan_out in network.shapes:
         middle, stop = start + fan_in * fan_out, start + (fan_in + 1) * fan_out
         yield theta[..., start:middle].reshape(*stack, fan_in, fan_out), theta[..., np.newaxis, middle:stop]

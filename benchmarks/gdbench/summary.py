@@ -39,7 +39,10 @@ def summarise(
     networks: Mapping[str, NetworkSpec],
     limits: Mapping[int, Limits],
 ) -> pd.DataFrame:
-    """Make a row per case; ``limits`` are those of the machine by number of threads, empty where not measured."""
+    """Make a row per case; ``limits`` are those of the machine by number of threads, empty where not measured.
+
+    A block has one sample of a case.
+    """
     groups = samples.groupby(CASE_COLUMNS, sort=False)
     by_case = {
         tuple(key): dict(zip(group["block"].tolist(), group["seconds"].tolist(), strict=True)) for key, group in groups
