@@ -4,6 +4,7 @@ import json
 import math
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,10 @@ import pytest
 
 from gdbench.compare import calibration
 from gdbench.compare.calibration import Stored, bias_spread, margin_from, smallest_effects
+from gdbench.compare.conclusion import conclude
 from gdbench.compare.record import read_record
-from gdbench.compare.tiers import QUICK, STANDARD, TIERS
+from gdbench.compare.session import Session
+from gdbench.compare.tiers import QUICK, STANDARD, TIERS, Tier
 
 from .helpers import invoke
 
@@ -93,6 +96,26 @@ def some(**changes: Any) -> Stored:
 
 def rows(spread: float) -> list[dict[str, Any]]:
     return [{"case": f"case {number}", "metric": "time", "pair_sd": spread} for number in range(10)]
+
+
+def margin_of_a_comparison(tier: Tier, folder: Path) -> tuple[float, str]:
+    """The margin, and where it is from, with which a comparison ends that has measured nothing."""
+    sides = [SimpleNamespace(side=SimpleNamespace(kind="variant", for_json=dict))] * 2
+    family = SimpleNamespace(cases=(), note="")
+    setting: Any = SimpleNamespace(builds=sides, family=family, tier=tier, seed=0)
+    session = Session(setting, folder, lambda step: None, environment={})
+    settings = conclude(session, complete=False)["settings"]
+    return settings["margin"], settings["margin_source"]
+
+
+def test_the_margin_of_a_comparison_is_the_stored_one_where_the_tier_has_no_larger(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    assert margin_of_a_comparison(STANDARD, tmp_path) == (0.005, "default")
+    calibration.write(some(margin=0.02), {})
+    assert margin_of_a_comparison(STANDARD, tmp_path) == (0.02, "calibration of 2026-01-31")
+    assert margin_of_a_comparison(QUICK, tmp_path) == (QUICK.least_margin, "tier quick")
 
 
 def test_a_machine_that_has_become_noisier_is_told() -> None:

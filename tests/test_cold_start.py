@@ -153,27 +153,51 @@ def _process(numpy: float, imports: float, first: list[float], **signatures: int
     return {**times, "compiled": 0, "loaded": 0, **signatures}
 
 
+ENTRY = {
+    **{"variant": "jit", "dtype": "float32", "network": "mlp", "dataset": "wine", "threads": 1, "reason": ""},
+    "cold": _process(9.0, 9.0, [10.0, 5.0], compiled=4),
+    "warm": [
+        _process(0.1, 0.5, [2.0, 1.0], loaded=4),
+        _process(0.6, 0.8, [7.0, 1.0], loaded=4),
+        _process(0.2, 0.6, [3.0, 1.0], loaded=4),
+    ],
+    **{"files_written": 8, "files_written_later": 0},
+}
+
+
+def _row_of(entry: dict[str, Any], folder: Path) -> dict[Any, Any]:
+    (folder / "raw").mkdir()
+    (folder / "raw" / "cold_start.json").write_text(json.dumps([entry]), encoding="utf-8")
+    (row,) = cold_start.read(folder).to_dict("records")
+    return row
+
+
 def test_a_row_follows_from_its_processes_by_hand(tmp_path: Path) -> None:
-    entry = {
-        **{"variant": "jit", "dtype": "float32", "network": "mlp", "dataset": "wine", "threads": 1, "reason": ""},
-        "cold": _process(9.0, 9.0, [10.0, 5.0], compiled=4),
-        "warm": [
-            _process(0.1, 0.5, [2.0, 1.0], loaded=4),
-            _process(0.6, 0.8, [7.0, 1.0], loaded=4),
-            _process(0.2, 0.6, [3.0, 1.0], loaded=4),
-        ],
-        **{"files_written": 8, "files_written_later": 0},
-    }
-    (tmp_path / "raw").mkdir()
-    (tmp_path / "raw" / "cold_start.json").write_text(json.dumps([entry]), encoding="utf-8")
-    (row,) = cold_start.read(tmp_path).to_dict("records")
-    assert (row["compiled"], row["cache_works"], row["processes"]) == (True, True, 4)
+    row = _row_of(ENTRY, tmp_path)
+    assert (row["compiled"], row["cache_works"], row["reason"], row["processes"]) == (True, True, "", 4)
     found = {name.removesuffix("_seconds"): value for name, value in row.items() if "seconds" in name}
     assert found == {
         **{"numpy": 0.2, "import": 0.6, "import_seconds_low": 0.5, "import_seconds_high": 0.8},
         **{"compile": 13.5, "load": 2.5, "load_seconds_low": 1.5, "load_seconds_high": 6.5},
         **{"first_call": 4.0, "first_call_seconds_low": 3.0, "first_call_seconds_high": 8.0, "steady_call": 1.5},
     }
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"files_written_later": 1},
+        {"warm": [*ENTRY["warm"][:2], _process(0.2, 0.6, [3.0, 1.0], loaded=3, compiled=1)]},
+        {"warm": [*ENTRY["warm"][:2], _process(0.2, 0.6, [3.0, 1.0])]},
+    ],
+    ids=["wrote again", "compiled again", "loaded nothing"],
+)
+def test_a_cache_from_which_a_later_process_did_not_load_everything_does_not_work(
+    tmp_path: Path, change: dict[str, Any]
+) -> None:
+    row = _row_of({**ENTRY, **change}, tmp_path)
+    assert (row["compiled"], row["cache_works"]) == (True, False)
+    assert "compiled again" in row["reason"]
 
 
 def test_a_process_imports_no_more_than_its_variant_does(run: Path) -> None:
@@ -269,46 +293,48 @@ def test_resuming_takes_no_option_about_it(copy: Path) -> None:
     assert "leave out --cold-start" in answer.stderr
 
 
-@pytest.fixture(scope="module")
-def strange(sources: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """Rows and entries of the variants that are added to the sources."""
-    folder = tmp_path_factory.mktemp("strange")
+def _measure(variant: str, sources: Path, folder: Path) -> tuple[list[dict[str, Any]], pd.DataFrame]:
+    """Entries and rows of a variant that was added to the sources."""
     places = [str(sources), str(sources / "benchmarks")]
     done = subprocess.run(
-        [sys.executable, "-P", "-c", MEASURE, str(folder / "run"), "uncached", "failing"],
+        [sys.executable, "-P", "-c", MEASURE, str(folder / "run"), variant],
         env=os.environ | PATIENCE | {"PYTHONPATH": os.pathsep.join(places)},
         capture_output=True,
         text=True,
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    return {"entries": json.loads(done.stdout), "rows": cold_start.read(folder / "run")}
+    return json.loads(done.stdout), cold_start.read(folder / "run")
 
 
-@pytest.mark.slow
-def test_compiling_is_found_from_what_numba_did(strange: dict[str, Any]) -> None:
-    rows = strange["rows"].drop_duplicates("variant").set_index("variant")
-    assert rows["compiled"].to_dict() == {"uncached": True, "failing": False}
-
-
-@pytest.mark.slow
-def test_a_variant_that_compiles_anew_for_another_network_is_started_on_it_too(strange: dict[str, Any]) -> None:
-    networks = strange["rows"].groupby("variant")["network"].apply(list).to_dict()
-    assert networks["uncached"] == ["logistic", "deep"]
-
-
-@pytest.mark.slow
-def test_a_cache_that_does_not_work_is_told(strange: dict[str, Any]) -> None:
-    rows = strange["rows"].drop_duplicates("variant").set_index("variant")
-    assert rows["cache_works"].dropna().to_dict() == {"uncached": False}
-    assert "compiled again" in rows.loc["uncached", "reason"]
-
-
-@pytest.mark.slow
-def test_a_process_that_fails_is_an_entry_with_its_reason(strange: dict[str, Any]) -> None:
-    (entry,) = [entry for entry in strange["entries"] if entry["variant"] == "failing"]
+def test_a_process_that_fails_is_an_entry_with_its_reason(sources: Path, tmp_path: Path) -> None:
+    (entry,), rows = _measure("failing", sources, tmp_path)
     assert "ended with code 3" in entry["reason"]
     assert entry["warm"] == []
+    assert rows["compiled"].tolist() == [False]
+
+
+@pytest.fixture(scope="module")
+def uncached(sources: Path, tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
+    """Rows of the variant that never caches."""
+    return _measure("uncached", sources, tmp_path_factory.mktemp("uncached"))[1]
+
+
+@pytest.mark.slow
+def test_compiling_is_found_from_what_numba_did(uncached: pd.DataFrame) -> None:
+    assert uncached["compiled"].all()
+
+
+@pytest.mark.slow
+def test_a_variant_that_compiles_anew_for_another_network_is_started_on_it_too(uncached: pd.DataFrame) -> None:
+    assert uncached["network"].tolist() == ["logistic", "deep"]
+
+
+@pytest.mark.slow
+def test_a_cache_that_does_not_work_is_told(uncached: pd.DataFrame) -> None:
+    first = uncached.iloc[0]
+    assert not first["cache_works"]
+    assert "compiled again" in first["reason"]
 
 
 @pytest.mark.parametrize(

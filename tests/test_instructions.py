@@ -73,7 +73,6 @@ def count_doing(build, family, problems):
 
 
 @valgrind
-@pytest.mark.slow
 def test_the_same_call_is_counted_alike_in_two_processes(counted):
     assert [found.reason for found in counted] == ["", ""]
     base, head = (found.per_call for found in counted)

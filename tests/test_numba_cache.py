@@ -4,6 +4,7 @@ Everything happens in fresh processes on copies of ``kernels``. Numba's own stam
 that code compiled from a helper in another file outlives a change there; one test shows just that.
 """
 
+import ast
 import json
 import os
 import subprocess
@@ -82,6 +83,8 @@ def loss(network, theta, X, Y):
     return _run(1.0)
 '''
 OURS, NUMBA = "kernels.variants._numba", "numba"
+COMPILES = {"jit", "njit", "vectorize", "guvectorize", "cfunc", "*"}
+"""What of Numba lets a file compile, and cache, without our stamp; the star stands for the whole package."""
 
 
 def _compiled() -> list[str]:
@@ -91,7 +94,7 @@ def _compiled() -> list[str]:
 
 COMPILED = _compiled()
 DTYPES = {name: ("float32", "float64")[number % 2] for number, name in enumerate(COMPILED)}
-"""One for each, which halves what is compiled; both are there."""
+"""One for each, in turns, which halves what is compiled; CI, which tries every variant, has both."""
 IN_TURNS = [pytest.param(name, marks=pytest.mark.slow if number else ()) for number, name in enumerate(COMPILED)]
 """Each takes seconds to compile: the first stands for all, and CI tries every one."""
 
@@ -149,6 +152,23 @@ def test_every_cached_function_bears_our_stamp(name: str, filled: Any) -> None:
     assert stamps
     strange = sorted(function for function, stamp in stamps.items() if len(stamp) != 64)
     assert not strange, f"write 'from {OURS} import njit' in the file of {strange}, so that no stale code is loaded"
+
+
+def _imports(path: Path) -> set[tuple[str, str]]:
+    """Package and name of everything that a file imports; the name of a package itself is a star."""
+    nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+    whole = {(alias.name, "*") for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    parts = {
+        (str(node.module), alias.name) for node in nodes if isinstance(node, ast.ImportFrom) for alias in node.names
+    }
+    return {(module.partition(".")[0], name) for module, name in whole | parts}
+
+
+def test_one_file_alone_takes_from_numba_itself_what_compiles() -> None:
+    """So that every variant caches with our stamp, though not every one is compiled in each run of the tests."""
+    compiling = {(NUMBA, name) for name in COMPILES}
+    found = [path.name for path in (ROOT / "kernels").rglob("*.py") if compiling & _imports(path)]
+    assert found == ["_numba.py"], f"write 'from {OURS} import njit' there, so that no stale code is loaded"
 
 
 def _specimen(folder: Path, source: str) -> Path:

@@ -39,7 +39,7 @@ sys.meta_path[:] = [Visible if finder is PathFinder else finder for finder in sy
 """
 COMPILED_HERE = {
     ("jax_scan", CLASSES, "float64"),
-    ("jax_step", CLASSES, "float32"),  # in float64 it agrees where nothing is compiled inside the clock
+    ("jax_step", CLASSES, "float32"),  # in float64 on ``linear`` alone: where nothing is compiled inside the clock
     ("torch_compile", LINEAR, "float32"),
 }
 """What is compiled in every run of the tests: many seconds each."""

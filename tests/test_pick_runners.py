@@ -78,7 +78,7 @@ def expected(problem: NetworkProblem) -> list[Curves]:
 
 
 def same(one: Sequence[Curves], other: Sequence[Curves], tolerance: float = 0.0) -> bool:
-    """Whether all arrays are equal, bit for bit: what was computed once, and sent or kept since."""
+    """Whether all arrays are equal: what was computed once, and sent or kept since."""
     assert len(one) == len(other)
     pairs = [
         (np.asarray(getattr(a, f.name)), np.asarray(getattr(b, f.name)))
@@ -593,9 +593,16 @@ def scheduler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 @pytest.fixture
 def dask(scheduler: Cluster, monkeypatch: pytest.MonkeyPatch) -> Cluster:
-    """The scheduler, which may take long to answer on a busy machine."""
+    """The scheduler, which may take long to answer on a busy machine, with workers that all tests may ask."""
     monkeypatch.setattr(cluster, "CONNECT_SECONDS", LIMIT_SECONDS)
     return scheduler
+
+
+@pytest.fixture
+def own_dask(dask: Cluster) -> Iterator[Cluster]:
+    """The same for a test that kills workers, or starts such as no other may ask: none of them is left."""
+    yield dask
+    dask.stop_workers()
 
 
 def test_a_dask_cluster_gives_the_command_the_steps_of_this_process(
@@ -613,25 +620,25 @@ def test_a_dask_cluster_gives_the_command_the_steps_of_this_process(
 
 
 def test_a_dask_cluster_gives_the_values_of_this_process_also_when_its_workers_are_killed(
-    dask: Cluster, problem: NetworkProblem, expected: list[Curves], monkeypatch: pytest.MonkeyPatch
+    own_dask: Cluster, problem: NetworkProblem, expected: list[Curves], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Until the last one is: that ends in one sentence."""
 
     def stop_the_last() -> None:
-        dask.stop(third)
+        own_dask.stop(third)
         monkeypatch.setenv("GDBENCH_PATIENCE_SECONDS", "0.5")
 
-    first, second = dask.worker(1), dask.worker(2)
-    dask.wait_for(2)
-    with runners.cluster(dask.address) as runner:
-        third = dask.worker(3)  # it comes when it comes
-        ear = Ear(at_first=lambda: dask.stop(first))
+    first, second = own_dask.worker(1), own_dask.worker(2)
+    own_dask.wait_for(2)
+    with runners.cluster(own_dask.address) as runner:
+        third = own_dask.worker(3)  # it comes when it comes
+        ear = Ear(at_first=lambda: own_dask.stop(first))
         found = runner.run(problem, BLOCKS, on_done=ear)
         assert alike(found, expected)
         assert first.returncode == -signal.SIGKILL
         assert ear.agrees(found)
 
-        ear = Ear(at_first=lambda: dask.stop(second))  # perhaps the only one that holds the problem
+        ear = Ear(at_first=lambda: own_dask.stop(second))  # perhaps the only one that holds the problem
         found = runner.run(problem, BLOCKS, on_done=ear)
         assert alike(found, expected)
         assert ear.agrees(found)
@@ -642,13 +649,15 @@ def test_a_dask_cluster_gives_the_values_of_this_process_also_when_its_workers_a
         assert 1 <= ear.calls <= len(BLOCKS)
 
 
-def test_a_worker_with_other_sources_is_refused(dask: Cluster, problem: NetworkProblem, other_sources: Path) -> None:
-    dask.stop_workers()
-    dask.start_worker(environment_of(other_sources))
-    dask.wait_for(1)
+def test_a_worker_with_other_sources_is_refused(
+    own_dask: Cluster, problem: NetworkProblem, other_sources: Path
+) -> None:
+    own_dask.stop_workers()
+    own_dask.start_worker(environment_of(other_sources))
+    own_dask.wait_for(1)
     with (
         pytest.raises(InputError, match=r"1 of the workers, such as tcp://.* other versions"),
-        runners.cluster(dask.address),
+        runners.cluster(own_dask.address),
     ):
         pass
     with pytest.raises(InputError, match="other versions"):  # as on a worker that joins later

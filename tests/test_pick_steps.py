@@ -130,7 +130,7 @@ class Watching:
 
 
 @cache
-def watched_easy(rounds: float = math.inf) -> tuple[Steps, Watching, list[Progress]]:
+def watched_easy(rounds: float) -> tuple[Steps, Watching, list[Progress]]:
     """Steps of the easy one, the runs that tell them, and what was said; Ctrl-C may end the search."""
     watching, heard = Watching(rounds), list[Progress]()
     problem = replace(instance().oracle, entropy=1)
@@ -139,13 +139,13 @@ def watched_easy(rounds: float = math.inf) -> tuple[Steps, Watching, list[Progre
 
 
 def test_the_same_seed_finds_the_same_and_another_one_something_else() -> None:
-    again, _, _ = watched_easy()
+    again, _, _ = watched_easy(math.inf)
     assert again == searched_easy()
     assert searched_easy(2) != searched_easy()
 
 
 def test_runs_that_choose_a_rate_never_tell_its_steps() -> None:
-    found, watching, _ = watched_easy()
+    found, watching, _ = watched_easy(math.inf)
     seeds = {seed for block in watching.blocks for seed in block.seeds}
     told = {(block.batch_size, seed) for block in watching.blocks if block.seeds[0] >= 1000 for seed in block.seeds}
     assert {seed for seed in seeds if seed < 1000}
@@ -154,7 +154,7 @@ def test_runs_that_choose_a_rate_never_tell_its_steps() -> None:
 
 
 def test_the_record_counts_all_runs_and_rows() -> None:
-    found, watching, heard = watched_easy()
+    found, watching, heard = watched_easy(math.inf)
     assert found.runs == sum(len(block.rates) * len(block.seeds) for block in watching.blocks)
     assert found.examples == pytest.approx(sum(curves.rows for curves in watching.found))
     assert 0 < heard[-1].rows < found.examples
@@ -392,7 +392,7 @@ def test_a_round_that_takes_too_long_is_broken_off(clock: Clock, monkeypatch: py
 
 def ends() -> tuple[float, ...]:
     """Every third number of rounds, up to all of them."""
-    _, watching, _ = watched_easy()
+    _, watching, _ = watched_easy(math.inf)
     assert watching.done >= 6
     return (*range(0, watching.done, 3), math.inf)
 

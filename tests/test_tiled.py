@@ -79,7 +79,7 @@ def test_an_output_layer_of_every_width_is_updated_rightly(dtype: type, outputs:
 
 
 @pytest.mark.skipif(numba.config.NUMBA_NUM_THREADS < 2, reason="one core: run this test where there are two")
-@pytest.mark.slow  # Numba compiles the form for several threads
+@pytest.mark.slow  # Numba compiles the form for several threads, which therefore CI alone holds
 def test_a_batch_that_threads_share_is_updated_rightly(dtype: type, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NUMBA_NUM_THREADS", "2")
     network, before = Network((20, 65, 17, 3), "tanh", "softmax", "cross_entropy"), numba.get_num_threads()
