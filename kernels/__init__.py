@@ -8,9 +8,10 @@
 array([2., 1.])
 """
 
-from kernels.choice import Choice, choose
-from kernels.descent import Diverged, Fit, descent_name, fit
+from kernels.auto import Choice, choose
+from kernels.epochs import descent_name
 from kernels.errors import InputError
+from kernels.fit import Diverged, Fit, fit
 from kernels.network import Network
 from kernels.registry import Variant, VariantError, get, unavailable, variants
 

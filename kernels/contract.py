@@ -1,25 +1,19 @@
-"""Types that every kernel shares, and the four signatures that make a module a variant."""
+"""The four signatures that make a module a variant."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TypeAlias
 
-import numpy as np
-import numpy.typing as npt
+from kernels.network import Array as Array
+from kernels.network import Network
+from kernels.network import Order as Order
 
-if TYPE_CHECKING:
-    from kernels.network import Network
-
-Array: TypeAlias = npt.NDArray[Any]
-"""float32 or float64; what a function returns has the dtype of what it was given."""
-Order: TypeAlias = npt.NDArray[np.int64]
-
-Forward: TypeAlias = "Callable[[Network, Array, Array], Array]"
-Loss: TypeAlias = "Callable[[Network, Array, Array, Array], float]"
-Gradient: TypeAlias = "Callable[[Network, Array, Array, Array], Array]"
-Epoch: TypeAlias = "Callable[[Network, Array, Array, Array, Order, int, float], Array]"
-Supports: TypeAlias = "Callable[[Network, str, int], bool]"
+Forward: TypeAlias = Callable[[Network, Array, Array], Array]
+Loss: TypeAlias = Callable[[Network, Array, Array, Array], float]
+Gradient: TypeAlias = Callable[[Network, Array, Array, Array], Array]
+Epoch: TypeAlias = Callable[[Network, Array, Array, Array, Order, int, float], Array]
+Supports: TypeAlias = Callable[[Network, str, int], bool]
 
 PARAMETERS = {
     "forward": ("network", "theta", "X"),

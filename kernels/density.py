@@ -6,7 +6,7 @@ import numpy as np
 
 from kernels.contract import Array
 
-MOST_DENSE = 0.4
+MAX_DENSITY = 0.4
 """Share of nonzeros above which dense products are faster: a listed nonzero costs more than a dense one."""
 SAMPLED_ROWS = 64
 """Rows from which the share is estimated, at most: enough to tell 0.2 from 0.5, and soon read."""

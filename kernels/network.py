@@ -6,12 +6,17 @@ import math
 import operator
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from kernels.contract import Array
 from kernels.errors import InputError, choices, unknown
+
+Array: TypeAlias = npt.NDArray[Any]
+"""float32 or float64; what a function returns has the dtype of what it was given."""
+Order: TypeAlias = npt.NDArray[np.int64]
+"""Numbers of rows."""
 
 HIDDEN = ("sigmoid", "tanh", "relu")
 OUTPUT_LOSSES = (

@@ -16,13 +16,12 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
-from kernels import variants as _folder
 from kernels.contract import PARAMETERS, REQUIRED, Epoch, Forward, Gradient, Loss, Supports
-from kernels.descent import build_epoch
+from kernels.epochs import build_epoch
 from kernels.errors import InputError, choices, unknown
 from kernels.network import Network
 
-LADDER = ("reference", "vectorized", "buffered", "jit", "tiled", "sparse")
+ORDER = ("reference", "vectorized", "buffered", "jit", "tiled", "sparse")
 """Order of display, plainest first; names that are not here follow in alphabetical order."""
 
 
@@ -46,7 +45,7 @@ class Variant:
     gradient: Gradient
     epoch: Epoch
     owns_epoch: bool
-    """Whether ``epoch`` is the module's own, not the one that ``descent.build_epoch`` made."""
+    """Whether ``epoch`` is the module's own, not the one that ``epochs.build_epoch`` made."""
     lacks: tuple[str, ...] = ()
     """Functions that the module does not have; calling one raises InputError."""
     supports: Supports = _any
@@ -65,7 +64,7 @@ class Registry:
     Parameters
     ----------
     package : whose modules are the variants
-    ladder : names in their order of display; others follow in alphabetical order
+    order : names in their order of display; others follow in alphabetical order
     required : the functions without which a module is refused
     missing : tells, by name and without importing the module, why it cannot be used here, or None if it can;
         without it, a module is imported as soon as someone asks
@@ -75,11 +74,11 @@ class Registry:
         self,
         package: ModuleType,
         *,
-        ladder: tuple[str, ...] = (),
+        order: tuple[str, ...] = (),
         required: tuple[str, ...] = REQUIRED,
         missing: Callable[[str], str | None] | None = None,
     ) -> None:
-        self.package, self.ladder, self.required, self._missing = package, ladder, required, missing
+        self.package, self.order, self.required, self._missing = package, order, required, missing
         self._found: dict[str, Variant | str] = {}
 
     @cached_property
@@ -87,8 +86,8 @@ class Registry:
         """Names of all modules, whether or not they can be used here."""
         modules = sorted(module.name for module in pkgutil.iter_modules(self.package.__path__))
         found = [name for name in modules if not name.startswith("_")]
-        last = len(self.ladder)
-        return tuple(sorted(found, key=lambda name: self.ladder.index(name) if name in self.ladder else last))
+        last = len(self.order)
+        return tuple(sorted(found, key=lambda name: self.order.index(name) if name in self.order else last))
 
     def available(self) -> tuple[str, ...]:
         """Names of those that can be used here; VariantError if one had to be imported and breaks the contract."""
@@ -136,8 +135,8 @@ class Registry:
         return as_variant(name, module, required=self.required)
 
 
-VARIANTS = Registry(_folder, ladder=LADDER)
-"""Those of ``kernels/variants/``; the functions below ask it."""
+VARIANTS = Registry(import_module("kernels.variants"), order=ORDER)
+"""Those of ``kernels/variants/``, named and not imported, since they import this folder; the functions below ask it."""
 
 
 def variants() -> tuple[str, ...]:

@@ -22,7 +22,7 @@ from playwright.sync_api import Browser, sync_playwright
 from threadpoolctl import threadpool_limits
 
 import kernels
-from gdbench.workers import allowed_cores
+from gdbench.processes.launch import allowed_cores
 from kernels.contract import Array
 from kernels.network import DTYPES, HIDDEN, OUTPUT_LOSSES
 
@@ -118,7 +118,7 @@ def make_problem(network: kernels.Network, *, n: int, seed: int = 0) -> Problem:
 
 
 def find_kink_distance(problem: Problem) -> float:
-    """Smallest distance of a relu's weighted sum from 0, where its derivative jumps; infinite without relu."""
+    """Smallest distance of a relu's pre-activation from 0, where its derivative jumps; infinite without relu."""
     distance, A = np.inf, problem.X
     layers = problem.network.unpack(problem.theta)
     for (W, b), name in zip(layers[:-1], problem.network.activations, strict=False):

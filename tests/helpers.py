@@ -27,9 +27,9 @@ WIDE = "300"
 LIMIT_SECONDS = 900
 """Far above what any of these commands takes on a busy machine, so that only a hanging one fails its test."""
 UNCOMPILED = {"reference", "vectorized", "buffered"}
-DROPS_SHORT_BATCH = '''"""Wrong: a short last batch is dropped. Only the ladder's trajectories have one."""
+DROPS_SHORT_BATCH = '''"""Wrong: a short last batch is dropped. Only the trajectories of verification have one."""
 
-from kernels.descent import batches
+from kernels.epochs import batches
 from kernels.variants.vectorized import forward, gradient, loss
 
 
@@ -39,7 +39,7 @@ def epoch(network, theta, X, Y, order, batch_size, learning_rate):
             theta = theta - float(learning_rate) * gradient(network, theta, X[rows], Y[rows])
     return theta
 '''
-"""A variant that only the ladder's trajectories catch: their batches of 7 leave a short last one."""
+"""A variant that only the trajectories of verification catch: their batches of 7 leave a short last one."""
 
 
 def in_turns(networks: Iterable[Network]) -> list[Any]:
@@ -119,8 +119,8 @@ def invoke(*arguments: str, cwd: Path, **variables: str) -> Any:
         redirect_stderr(err),
         mock.patch.dict(os.environ, variables),
         mock.patch.object(sys, "argv", ["gdbench", *arguments]),
-        mock.patch.object(console.console, "_width", int(WIDE)),
-        mock.patch.object(console.notes, "_width", int(WIDE)),
+        mock.patch.object(console.stdout, "_width", int(WIDE)),
+        mock.patch.object(console.stderr, "_width", int(WIDE)),
     ):
         os.environ.pop("FORCE_COLOR", None)  # until the patch ends
         try:

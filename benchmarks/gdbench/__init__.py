@@ -17,7 +17,7 @@ def check_kernels() -> None:
     """
     found = find_spec("kernels")
     places = [*(found.submodule_search_locations or [str(found.origin)])] if found else []
-    if not any(Path(place, "descent.py").exists() for place in places):
+    if not any(Path(place, "contract.py").exists() for place in places):
         raise ImportError(
             f"Python finds another package called kernels, {', '.join(places) or 'or none'}, instead of gdbench's "
             "own: uninstall it, or install gdbench in an environment of its own"

@@ -1,6 +1,6 @@
 """A scratch repository that asv can measure in seconds: this suite, cut to a few cases that need no compilation.
 
-The suite's classes, parameters and clock are its own; what is cut are the variants and the climb of the whole ladder
+The suite's classes, parameters and clock are its own; what is cut are the variants and full verification
 before every round, which takes longer than all of its timing (the quick certificate in each process stays).
 """
 
@@ -44,10 +44,10 @@ SUITE_EDITS = (
     ),
     Edit('os.environ.get("GDBENCH_PROFILE", "smoke")', f'"{PROFILE}"'),
     Edit(
-        "                    require_whole_ladder(variant, problem)\n",
+        "                    require_full_verification(variant, problem)\n",
         "                    require_certificate(variant, problem)\n",
     ),
-    Edit("require_certificate, require_whole_ladder\n", "require_certificate\n"),
+    Edit("require_certificate, require_full_verification\n", "require_certificate\n"),
 )
 
 

@@ -1,4 +1,4 @@
-"""Lets planted slowdowns climb the whole ladder: one that computes something else would prove nothing."""
+"""Takes planted slowdowns through full verification: one that computes something else would prove nothing."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from gdbench.certificates import contract_networks
-from gdbench.ladder import certify
+from gdbench.verify.certificates import contract_networks
+from gdbench.verify.stages import certify
 from kernels.network import DTYPES
 from selftest.tree import environment_for, python
 

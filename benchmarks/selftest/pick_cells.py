@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from functools import cached_property
 
-from gdbench import datasets
+from gdbench.experiments import datasets
 from gdbench.pick.blocks import Block, Curves
 from gdbench.pick.candidates import candidates
 from gdbench.pick.finding import REFERENCE, known_target, make_problem

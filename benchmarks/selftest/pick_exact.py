@@ -19,7 +19,7 @@ from scipy.optimize import minimize_scalar
 
 from selftest.pick_oracles import NULL, Gaussian, Oracle, Quadratic, Rows, Values
 
-MOST_STEPS = 10**8
+MAX_STEPS = 10**8
 """A goal not reached by then is never reached."""
 RATIO = 1.02
 """Of the steps between which the first crossing is looked for."""
@@ -29,7 +29,7 @@ LOG_RATE_TOLERANCE = 0.01
 """Of the best rate: costs less than three steps in ten thousand."""
 HALVINGS = 40
 """How far below the largest stable rate a rate is looked for."""
-LEAST_GAP = 1e-10
+MIN_GAP = 1e-10
 """Between two bases; nearer ones are moved apart, which changes a loss by about this share for each step."""
 
 
@@ -126,12 +126,12 @@ def best_rate(oracle: Oracle, batch_size: float, goal: float, *, near: float | N
     tuple
         Rate and steps; steps are infinite if no rate gets there.
     """
-    rates, found = _ladder(oracle, batch_size, goal, 2 * (near or oracle.rate_scale(batch_size)))
+    rates, found = _grid(oracle, batch_size, goal, 2 * (near or oracle.rate_scale(batch_size)))
     least = int(np.argmin(found))
     if not math.isfinite(found[least]):
         return math.nan, math.inf
     best = minimize_scalar(
-        lambda log_rate: min(exact_steps(oracle, batch_size, math.exp(log_rate), goal), 10.0 * MOST_STEPS),
+        lambda log_rate: min(exact_steps(oracle, batch_size, math.exp(log_rate), goal), 10.0 * MAX_STEPS),
         bounds=(math.log(rates[least]) - math.log(2), math.log(rates[least]) + math.log(2)),
         method="bounded",
         options={"xatol": LOG_RATE_TOLERANCE},
@@ -139,7 +139,7 @@ def best_rate(oracle: Oracle, batch_size: float, goal: float, *, near: float | N
     return (math.exp(best.x), float(best.fun)) if best.fun < found[least] else (rates[least], found[least])
 
 
-def _ladder(oracle: Oracle, batch_size: float, goal: float, top: float) -> tuple[list[float], list[float]]:
+def _grid(oracle: Oracle, batch_size: float, goal: float, top: float) -> tuple[list[float], list[float]]:
     """Rates from the top down by halves, and their steps, until these have risen; upwards first if need be."""
     rates = [top, top / 2]
     found = [exact_steps(oracle, batch_size, rate, goal) for rate in rates]
@@ -154,7 +154,7 @@ def _ladder(oracle: Oracle, batch_size: float, goal: float, top: float) -> tuple
 
 def _affine(bases: Values, weights: Values, start: Values, push: Values) -> Powers:
     """Sum of ``weights * y(t)`` with ``y <- bases * y + push``."""
-    gap = np.where(np.abs(1 - bases) < LEAST_GAP, LEAST_GAP, 1 - bases)
+    gap = np.where(np.abs(1 - bases) < MIN_GAP, MIN_GAP, 1 - bases)
     rest = push / gap
     return Powers(np.append(weights * (start - rest), weights @ rest), np.append(1 - gap, 1.0))
 
@@ -162,8 +162,8 @@ def _affine(bases: Values, weights: Values, start: Values, push: Values) -> Powe
 def _driven(curve: Powers, weights: Values, drive: Values, factors: Values) -> Powers:
     """Add to a curve of ``_affine`` what ``y <- bases * y + drive @ factors^t`` gains, by partial fractions."""
     bases = curve.bases[:-1]
-    near = np.abs(bases[:, None] - factors).min(axis=1) < LEAST_GAP
-    bases = bases + 2 * LEAST_GAP * near
+    near = np.abs(bases[:, None] - factors).min(axis=1) < MIN_GAP
+    bases = bases + 2 * MIN_GAP * near
     shares = weights[:, None] * drive / (bases[:, None] - factors)
     coefficients = np.concatenate([curve.coefficients, -shares.sum(axis=0)])
     coefficients[: len(bases)] += shares.sum(axis=1)
@@ -206,7 +206,7 @@ def _moments(oracle: Rows) -> _Moments:
 @lru_cache(maxsize=1)
 def _grids() -> tuple[npt.NDArray[np.int64], ...]:
     """Every step at first, then steps in ratio RATIO, in pieces."""
-    ratios = np.arange(math.log(MOST_STEPS / ALL_UNTIL) / math.log(RATIO) + 1)
+    ratios = np.arange(math.log(MAX_STEPS / ALL_UNTIL) / math.log(RATIO) + 1)
     rest = np.round(ALL_UNTIL * RATIO**ratios).astype(np.int64)
     return (np.arange(ALL_UNTIL), *np.array_split(rest, 20))
 

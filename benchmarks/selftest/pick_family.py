@@ -14,7 +14,7 @@ from functools import partial
 
 import numpy as np
 
-from gdbench import datasets
+from gdbench.experiments import datasets
 from selftest.pick_oracles import Gaussian, Oracle, Quadratic, Rows, Values
 
 LARGEST = 4096

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from gdbench.storage import replacing
+from gdbench.basics.storage import replacing
 from selftest.pick_family import FAMILY
 from selftest.pick_scores import CHEAP, costs, picks_of
 
 COLOURS = ("#1b7f4b", "#30679c", "#b3261e", "#8a8a8a", "#c77700")
 SIZE_INCHES = (11.0, 4.6)
 DOTS_PER_INCH = 120
-LEAST, MOST = 0.1, 1e5
+MIN_PERCENT, MAX_PERCENT = 0.1, 1e5
 """Ends of the axis of regrets, per cent; smaller and larger ones are drawn there."""
 
 
@@ -41,10 +41,12 @@ def _regrets(axes: Any, picks: Sequence[Mapping[str, Any]]) -> None:
     found = {"gdbench pick": [pick["regret"] for pick in picks]}
     found |= {name: [pick["rules"][name] for pick in picks] for name in picks[0]["rules"]}
     for colour, (name, values) in zip(COLOURS, found.items(), strict=True):
-        known = np.sort([100 * value if value is not None else MOST for value in values]).clip(LEAST, MOST)
+        known = np.sort([100 * value if value is not None else MAX_PERCENT for value in values]).clip(
+            MIN_PERCENT, MAX_PERCENT
+        )
         shares = 100 * np.arange(1, len(known) + 1) / len(known)
         axes.step(known, shares, where="post", color=colour, label=name, linewidth=2 if name == "gdbench pick" else 1)
-    axes.set(xscale="log", xlim=(LEAST, MOST), ylim=(0, 102), title="Regret")
+    axes.set(xscale="log", xlim=(MIN_PERCENT, MAX_PERCENT), ylim=(0, 102), title="Regret")
     axes.set(xlabel="longer than the best batch size, % (at most)", ylabel="% of picks")
     axes.xaxis.set_major_formatter("{x:g}")
     axes.legend(loc="lower right")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gdbench.storage import write_text
+from gdbench.basics.storage import write_text
 from selftest.journal import Journal
 from selftest.pick_exact_tables import exact_parts
 from selftest.pick_findings import ORACLES, REGRETS, TABLES, latest

@@ -28,7 +28,7 @@ COARSE, FINE, FINEST = 8, 4, 1
 """Steps on the grid: factors of the square root of 2, of its own, and one that a single run without noise deserves."""
 
 
-MOST_RATES = 30
+MAX_RATES = 30
 """Looked at in search of the best one, before it is given up."""
 
 
@@ -77,7 +77,7 @@ class Runs:
     def best(self, size: int, near: float, seeds: int, *, step: int, width: int = 1) -> Found:
         """Find the rate with the fewest steps on a grid of ``step / 16`` octaves: its neighbours are no better."""
         rate, seen = near, dict[float, Found]()
-        while len(seen) < MOST_RATES:
+        while len(seen) < MAX_RATES:
             seen |= self.at(size, [shifted(rate, step * side) for side in range(-width, width + 1)], seeds)
             least = min(seen.values(), key=lambda found: (found.steps, found.rate))
             if not math.isfinite(least.steps):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from gdbench.storage import replacing
+from gdbench.basics.storage import replacing
 from selftest.scoring import REGRESSED, UNCHANGED, Planted, Rate
 
 FOUND, MISSED, UNKNOWN = "#1b7f4b", "#b3261e", "#8a8a8a"

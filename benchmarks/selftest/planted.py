@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gdbench.cases import Case
-from gdbench.datasets import shape_of
+from gdbench.experiments.cases import Case
+from gdbench.experiments.datasets import shape_of
 from selftest.certified import refusals
 from selftest.context import Context, compare
 from selftest.mutants import EVERY, NATURAL, Mutant, mutants, shares
@@ -122,7 +122,7 @@ def _certify(context: Context) -> None:
         names = [name_of(mutant) for mutant in mutants() if mutant.variant == variant]
         if journal.has(TRUTH, key):
             continue
-        context.say(f"planted: {len(names)} mutants of {variant} climb the ladder")
+        context.say(f"planted: {len(names)} mutants of {variant} are verified")
         wrong = refusals(tree, names)
         if wrong:
             raise RuntimeError(f"planted slowdowns must compute the same: {json.dumps(wrong)}")

@@ -6,8 +6,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from gdbench.basics.storage import write_text
 from gdbench.compare.tiers import TIERS
-from gdbench.storage import write_text
 from selftest import documents, generated, histories, planted, rivals, unchanged
 from selftest.journal import Journal
 from selftest.pictures import draw

@@ -8,10 +8,10 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 import kernels
-from gdbench.cases import Axes, Case
-from gdbench.grid import networks
-from gdbench.measure import require_certificate
-from gdbench.tasks import TASKS, load_problem
+from gdbench.experiments.cases import Axes, Case
+from gdbench.experiments.grid import networks
+from gdbench.experiments.tasks import TASKS, load_problem
+from gdbench.verify.gate import require_certificate
 
 AXES = Axes(("gradient", "epoch"), ("vectorized", "buffered"), (1, 32), ("float64",), (1,))
 PAIRS = (("logistic", "breast_cancer"), ("deep", "wine"))

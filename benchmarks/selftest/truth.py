@@ -19,11 +19,11 @@ import numpy as np
 import psutil
 from scipy.stats import binom
 
-from gdbench.cases import Case
 from gdbench.compare.family import rows_of
-from gdbench.grid import networks
-from gdbench.tasks import TASKS, Call, load_problem
-from gdbench.variants import get
+from gdbench.experiments.cases import Case
+from gdbench.experiments.grid import networks
+from gdbench.experiments.tasks import TASKS, Call, load_problem
+from gdbench.experiments.variants import get
 from selftest.tree import environment_for, python
 
 QUADS = 12

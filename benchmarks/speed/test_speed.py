@@ -11,12 +11,12 @@ import pytest
 import scipy.linalg.cython_blas  # noqa: F401 - the BLAS that Numba calls: loaded here, so that the limit reaches it
 from threadpoolctl import threadpool_limits
 
-from gdbench.block_cases import test_speed  # noqa: F401 - the test of a block, once for each case below
-from gdbench.cases import Case
-from gdbench.grid import Filters, expand, profile
-from gdbench.measure import require_whole_ladder
-from gdbench.plan import Plan, make_plan
-from gdbench.tasks import load_problem
+from gdbench.experiments.cases import Case
+from gdbench.experiments.grid import Filters, expand, profile
+from gdbench.experiments.tasks import load_problem
+from gdbench.run.block_cases import test_speed  # noqa: F401 - the test of a block, once for each case below
+from gdbench.run.plan import Plan, make_plan
+from gdbench.verify.gate import require_full_verification
 from kernels import InputError
 
 try:
@@ -46,4 +46,4 @@ def one_thread() -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def certified(plan: Plan, network: str, dataset: str, dtype: str, variant: str) -> None:
     spec = plan.networks[network]
-    require_whole_ladder(variant, load_problem(spec.build(dataset), dataset, dtype, spec.learning_rate))
+    require_full_verification(variant, load_problem(spec.build(dataset), dataset, dtype, spec.learning_rate))

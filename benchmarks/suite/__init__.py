@@ -30,5 +30,5 @@ if "ASV_COMMIT" in os.environ:
         )
 
 # Since 0.3.0, asv_runner repeats a benchmark's setup before each single call and calibrates nothing: one call of a
-# few microseconds would be a sample. Kernels are pure (a rung of the ladder), so many calls may share one setup.
+# few microseconds would be a sample. Kernels are pure (a stage of verification), so many calls may share one setup.
 TimeBenchmark._setup_isolates_timed_calls = False

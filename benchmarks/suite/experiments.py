@@ -7,9 +7,9 @@ import os
 from functools import lru_cache
 
 import kernels
-from gdbench.grid import Filters, expand, networks, profile
-from gdbench.measure import NotCertified, require_certificate, require_whole_ladder
-from gdbench.tasks import TASKS, Call, Problem, load_problem
+from gdbench.experiments.grid import Filters, expand, networks, profile
+from gdbench.experiments.tasks import TASKS, Call, Problem, load_problem
+from gdbench.verify.gate import NotCertified, require_certificate, require_full_verification
 from suite import ROOT
 
 PROFILE = profile(os.environ.get("GDBENCH_PROFILE", "smoke"))
@@ -18,12 +18,12 @@ VARIANTS = tuple(sorted(path.stem for path in (ROOT / "kernels" / "variants").gl
 
 Sorted by name: asv asks for parameters by position, so the order of display of a commit's registry would mix them up.
 """
-LADDER_SECONDS = 3600
+VERIFICATION_SECONDS = 3600
 """asv's limit for ``setup_cache``: half a minute for the profile quick, many minutes for full."""
 
 
 def setup_cache() -> dict[tuple[str, str, str, str], str]:
-    """Let every variant climb the whole ladder; return why those that fell are refused.
+    """Verify every variant in full; return why those that failed are refused.
 
     asv calls this once in each round over a commit, and hands the answer to each ``setup``. It is no method, since asv
     tells caches apart by the line of their source: classes that inherit one would share that of the first.
@@ -39,7 +39,7 @@ def setup_cache() -> dict[tuple[str, str, str, str], str]:
             problem = _load(network, dataset, dtype)
             for variant in VARIANTS:
                 try:
-                    require_whole_ladder(variant, problem)
+                    require_full_verification(variant, problem)
                 except NotCertified as refusal:
                     refusals[network, dataset, dtype, variant] = str(refusal)
                 except kernels.InputError:  # not in this commit, or malformed: the setup of its cases says so
@@ -47,7 +47,7 @@ def setup_cache() -> dict[tuple[str, str, str, str], str]:
     return refusals
 
 
-setup_cache.timeout = LADDER_SECONDS
+setup_cache.timeout = VERIFICATION_SECONDS
 
 
 class _Experiment:

@@ -11,12 +11,20 @@ from kernels.validation import check_shapes
 from kernels.variants._compiled import inlined
 
 IDENTITY, SIGMOID, TANH, RELU, SOFTMAX = range(5)
-CODES = {"identity": IDENTITY, "sigmoid": SIGMOID, "tanh": TANH, "relu": RELU, "softmax": SOFTMAX}
+ACTIVATIONS = {"identity": IDENTITY, "sigmoid": SIGMOID, "tanh": TANH, "relu": RELU, "softmax": SOFTMAX}
+"""Codes by which compiled functions know an activation."""
+LOSSES = {
+    ("identity", "squared_error"): True,
+    ("sigmoid", "cross_entropy"): False,
+    ("sigmoid", "squared_error"): True,
+    ("softmax", "cross_entropy"): False,
+}
+"""Whether the loss is the squared error: compiled functions know the others by the output."""
 
 
 def codes(network: Network) -> tuple[int, int, bool]:
     """Hidden activation, output activation, and whether the loss is the squared error."""
-    return CODES[network.hidden], CODES[network.output], network.loss == "squared_error"
+    return ACTIVATIONS[network.hidden], ACTIVATIONS[network.output], LOSSES[network.output, network.loss]
 
 
 def arrays(network: Network, theta: Array, X: Array, *Y: Array) -> tuple[Any, ...]:

@@ -1,4 +1,4 @@
-"""What happens between the products, element by element: activations, their slopes, losses."""
+"""What happens between the products, element by element: activations, their derivatives, losses."""
 
 import numpy as np
 
@@ -12,7 +12,7 @@ TANH_LIMIT = 20.0
 
 @compiled
 def activate(code, A):
-    """Replace the weighted sums A, flat, by their activations; softmax and identity are left as they are."""
+    """Replace the pre-activations A, flat, by their activations; softmax and identity are left as they are."""
     if code == SIGMOID:
         for i in range(len(A)):
             A[i] = sigmoid(A[i])
@@ -43,7 +43,7 @@ def _tanh(z):
 
 
 @compiled
-def multiply_slope(code, A, delta):
+def multiply_derivative(code, A, delta):
     """Multiply delta, flat, by the derivative of a hidden activation, from its value A."""
     one, zero = A.dtype.type(1), A.dtype.type(0)
     if code == SIGMOID:
@@ -59,14 +59,14 @@ def multiply_slope(code, A, delta):
 
 @compiled
 def exponentials(z):
-    """Replace weighted sums, which are not above 0, by their exponentials; others give numbers that mean nothing."""
+    """Replace pre-activations, which are not above 0, by their exponentials; others give numbers that mean nothing."""
     for i in range(len(z)):
         z[i] = exp(z[i])
 
 
 @compiled
 def mean_loss(output, squared, Z, Y):
-    """Mean loss of the rows of Z (n, k), weighted sums, or activations for squared error, against Y (n, k)."""
+    """Mean loss of the rows of Z (n, k), pre-activations, or activations for squared error, against Y (n, k)."""
     total = Z.dtype.type(0)
     for i in range(len(Z)):
         total += _row_loss(output, squared, Z[i], Y[i])
@@ -75,7 +75,7 @@ def mean_loss(output, squared, Z, Y):
 
 @compiled
 def _row_loss(output, squared, z, y):
-    """Loss of one row, from its weighted sums, or from its activations for squared error."""
+    """Loss of one row, from its pre-activations, or from its activations for squared error."""
     zero, total, half = z.dtype.type(0), z.dtype.type(0), z.dtype.type(0.5)
     if output == SOFTMAX:
         top, normaliser = z[0], zero

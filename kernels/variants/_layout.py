@@ -17,7 +17,7 @@ import numpy.typing as npt
 from kernels.contract import Array
 from kernels.network import Network
 from kernels.variants._emitter import VECTOR_BYTES
-from kernels.variants._tiles import MOST_VECTORS
+from kernels.variants._tiles import MAX_VECTORS
 
 COLUMNS = 13
 (
@@ -38,7 +38,7 @@ COLUMNS = 13
 """Of a layer's row in the plan. Places are counted in elements: THETA in the parameters, the others in memory."""
 CHUNK_BYTES = 208 * 1024
 """Of data rows that are worked through at once: what a tenth of a second cache holds is still there for the update."""
-MOST_ROWS, FEWEST_ROWS = 126, 24
+MAX_ROWS, MIN_ROWS = 126, 24
 HUGE_PAGE_BYTES = 2 * 1024 * 1024
 PRIVATE = {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, "MAP_PRIVATE") else {}
 """Memory shared with other processes, the default of ``mmap``, gets no huge pages on most systems."""
@@ -46,7 +46,7 @@ PRIVATE = {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if hasattr(mmap, "MAP
 
 def chunk_rows(network: Network, itemsize: int, rows: int) -> int:
     """Rows that are worked through at once: all, or equal parts of them that stay in the cache."""
-    return equal_parts(max(rows, 1), min(max(CHUNK_BYTES // (network.n_inputs * itemsize), FEWEST_ROWS), MOST_ROWS))
+    return equal_parts(max(rows, 1), min(max(CHUNK_BYTES // (network.n_inputs * itemsize), MIN_ROWS), MAX_ROWS))
 
 
 def equal_parts(rows: int, most: int) -> int:
@@ -68,7 +68,7 @@ def plan(network: Network, itemsize: int, rows: int) -> tuple[npt.NDArray[np.int
     places[0, WEIGHTS] = used
     for layer, (fan_in, fan_out) in zip(places[1:], shapes, strict=True):
         vectors = -(-fan_out // lanes)
-        panels = -(-vectors // MOST_VECTORS)
+        panels = -(-vectors // MAX_VECTORS)
         vectors = 1 << (-(-vectors // panels) - 1).bit_length()  # 1, 2 or 4
         width = vectors * lanes
         layer[[FAN_IN, FAN_OUT, VECTORS, PANELS, WIDTH]] = fan_in, fan_out, vectors, panels, width

@@ -16,7 +16,7 @@ from kernels.variants._layout import BIAS, WEIGHTS
 from kernels.variants._parameters import load_parameters, store_parameters
 from kernels.variants._passes import add_steps
 
-FEWEST_ROWS = 64
+MIN_ROWS = 64
 """Of a thread's share: with fewer the two meetings of an update, some ten microseconds, cost more than they bring."""
 ASKED = "NUMBA_NUM_THREADS"
 
@@ -27,7 +27,7 @@ def threads_for(batch_size: int) -> int:
     Numba's own default is all cores. Others may be using them, so more than one is to be asked for.
     """
     threads = get_num_threads() if ASKED in environ else 1
-    return int(threads) if batch_size >= threads * FEWEST_ROWS else 1
+    return int(threads) if batch_size >= threads * MIN_ROWS else 1
 
 
 @parallel

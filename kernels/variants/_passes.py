@@ -1,11 +1,11 @@
-"""The passes over one chunk of rows, dense: weighted sums and activations forward, deltas and updates backward.
+"""The passes over one chunk of rows, dense: pre-activations and activations forward, deltas and updates backward.
 
 ``places`` is the plan of ``_layout``; ``capacity`` the rows that its panels have room for; ``m`` those in use.
 """
 
 from kernels.variants._arguments import SIGMOID, SOFTMAX
 from kernels.variants._compiled import inlined, part
-from kernels.variants._elementwise import activate, exponentials, multiply_slope
+from kernels.variants._elementwise import activate, exponentials, multiply_derivative
 from kernels.variants._layout import (
     BIAS,
     DELTAS,
@@ -43,7 +43,7 @@ def find_rows(X, order, start, m, rows):
 
 @part
 def weigh_data(places, capacity, m, memory, X, rows):
-    """Weighted sums of the first layer for the data rows that begin at those places of X."""
+    """Pre-activations of the first layer for the data rows that begin at those places of X."""
     row = places[1]
     bias_to_sums(places, 1, capacity, m, memory)
     for panel in range(row[PANELS]):
@@ -72,7 +72,7 @@ def gather_row(X, row, memory, to):
 
 @inlined
 def weighted_sums(places, layer, capacity, m, memory):
-    """Weighted sums of a layer for m rows of its input."""
+    """Pre-activations of a layer for m rows of its input."""
     row = places[layer]
     width = row[WIDTH]
     bias_to_sums(places, layer, capacity, m, memory)
@@ -87,7 +87,7 @@ def weighted_sums(places, layer, capacity, m, memory):
 
 @inlined
 def bias_to_sums(places, layer, capacity, m, memory):
-    """Start the weighted sums of m rows from the bias."""
+    """Start the pre-activations of m rows from the bias."""
     row = places[layer]
     width = row[WIDTH]
     for panel in range(row[PANELS]):
@@ -99,7 +99,7 @@ def bias_to_sums(places, layer, capacity, m, memory):
 
 @inlined
 def activate_layer(places, layer, code, capacity, m, memory):
-    """Replace the weighted sums of m rows by their activations, except for softmax."""
+    """Replace the pre-activations of m rows by their activations, except for softmax."""
     row = places[layer]
     for panel in range(row[PANELS]):
         sums = row[SUMS] + panel * capacity * row[WIDTH]
@@ -108,7 +108,7 @@ def activate_layer(places, layer, code, capacity, m, memory):
 
 @part
 def forward_pass(places, hidden, capacity, m, memory):
-    """Activations of the hidden layers and weighted sums of the last one, from the second layer's input on."""
+    """Activations of the hidden layers and pre-activations of the last one, from the second layer's input on."""
     for layer in range(2, len(places)):
         activate_layer(places, layer - 1, hidden, capacity, m, memory)
         weighted_sums(places, layer, capacity, m, memory)
@@ -116,7 +116,7 @@ def forward_pass(places, hidden, capacity, m, memory):
 
 @part
 def output_delta(places, output, squared, capacity, m, memory, Y, order, start, scale):
-    """Write the deltas of the last layer, times scale, from its weighted sums and the targets."""
+    """Write the deltas of the last layer, times scale, from its pre-activations and the targets."""
     row = places[-1]
     width = row[WIDTH]
     activate_output(places, output, capacity, m, memory)
@@ -135,7 +135,7 @@ def output_delta(places, output, squared, capacity, m, memory, Y, order, start, 
 
 @part
 def activate_output(places, output, capacity, m, memory):
-    """Replace the weighted sums of the last layer by the network's outputs."""
+    """Replace the pre-activations of the last layer by the network's outputs."""
     if output == SOFTMAX:
         _softmax(places, capacity, m, memory)
     else:
@@ -144,7 +144,7 @@ def activate_output(places, output, capacity, m, memory):
 
 @inlined
 def _softmax(places, capacity, m, memory):
-    """Replace the weighted sums of the last layer by their softmax; what the padding holds then means nothing."""
+    """Replace the pre-activations of the last layer by their softmax; what the padding holds then means nothing."""
     row = places[-1]
     width = row[WIDTH]
     for i in range(m):
@@ -158,7 +158,7 @@ def _softmax(places, capacity, m, memory):
 
 @inlined
 def _lower_to_top(places, capacity, i, memory):
-    """Take the largest weighted sum of a row from all of them."""
+    """Take the largest pre-activation of a row from all of them."""
     row = places[-1]
     width = row[WIDTH]
     top = memory[row[SUMS] + i * width]
@@ -228,7 +228,7 @@ def lower_delta(places, layer, hidden, capacity, m, memory):
             turned = row[TURNED] + (panel * row[PANELS] * width + first) * lower
             count = min(width, row[FAN_OUT] - first)
             product(below[VECTORS], m, memory, to, memory, row[DELTAS] + capacity * first, width, 1, turned, count)
-        multiply_slope(hidden, memory[sums : sums + m * lower], memory[to : to + m * lower])
+        multiply_derivative(hidden, memory[sums : sums + m * lower], memory[to : to + m * lower])
 
 
 @inlined
@@ -258,7 +258,7 @@ def update_bias(places, layer, capacity, m, memory, shift):
 
 @inlined
 def output_row(places, capacity, i, memory, found):
-    """Copy one row of the last layer, weighted sums or activations, out of its panels."""
+    """Copy one row of the last layer, pre-activations or activations, out of its panels."""
     row = places[-1]
     width = row[WIDTH]
     for j in range(row[FAN_OUT]):

@@ -1,7 +1,7 @@
-"""Networks of one weight for each input: a row's weighted sum and its update are vectors as long as the row.
+"""Networks of one weight for each input: a row's pre-activation and its update are vectors as long as the row.
 
 With one output the panels of ``_layout`` would be nearly all padding. Here LLVM's vectors run along the inputs, and a
-row of a batch is used for its weighted sum and for the step while it is in the first cache.
+row of a batch is used for its pre-activation and for the step while it is in the first cache.
 """
 
 import numpy as np

@@ -6,7 +6,7 @@ the first layer are kept twice, as they are and transposed, so that both directi
 """
 
 from kernels.variants._compiled import inlined, part
-from kernels.variants._elementwise import multiply_slope
+from kernels.variants._elementwise import multiply_derivative
 from kernels.variants._layout import (
     DELTAS,
     FAN_IN,
@@ -81,4 +81,4 @@ def _lower_delta(before, now, layer, hidden, memory):
         turned = row[TURNED] + panel * height * lower
         to, activations = below[DELTAS] + panel * lower, before[layer - 1, SUMS] + panel * lower
         sweep(below[VECTORS], memory, to, turned, before[layer, DELTAS], activations, row[DELTAS], row[FAN_OUT])
-    multiply_slope(hidden, memory[below[SUMS] : below[SUMS] + size], memory[below[DELTAS] : below[DELTAS] + size])
+    multiply_derivative(hidden, memory[below[SUMS] : below[SUMS] + size], memory[below[DELTAS] : below[DELTAS] + size])

@@ -18,7 +18,7 @@ from kernels.variants._emitter import VECTOR_BYTES, WIDE, WORD, emitted
 TILE_ROWS = {1: (12, 4, 1), 2: (12, 4, 1), 4: (6, 2, 1)} if WIDE else {1: (12, 4, 1), 2: (6, 2, 1)}
 """Rows of the tiles of so many vectors: with the operands the largest fill 32 registers (AVX-512) or 16 (AVX2)."""
 WIDTHS = tuple(TILE_ROWS)
-MOST_VECTORS = max(WIDTHS)
+MAX_VECTORS = max(WIDTHS)
 BLOCK_BYTES = 24 * 1024
 """Of the right operand: half a first cache of 32 or 48 KiB, so that the left one has room."""
 

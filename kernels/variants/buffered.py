@@ -4,12 +4,110 @@ Differs from ``vectorized`` in memory alone. Faster because an epoch asks the al
 space once instead of some twenty times an update, and large arrays stay warm in the cache.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
 from kernels.contract import Array, Order
-from kernels.descent import batches
+from kernels.epochs import batches
 from kernels.network import Network
 from kernels.validation import check_batch_size
+
+
+def _sigmoid(Z: Array) -> None:
+    np.negative(Z, out=Z)
+    np.minimum(Z, np.log(np.finfo(Z.dtype).max) - 1, out=Z)  # below the overflow of exp
+    np.exp(Z, out=Z)
+    Z += 1
+    np.reciprocal(Z, out=Z)
+
+
+def _softmax(Z: Array) -> None:
+    Z -= Z.max(axis=1, keepdims=True)
+    np.exp(Z, out=Z)
+    Z /= Z.sum(axis=1, keepdims=True)
+
+
+def _multiply_by_sigmoid_derivative(back: Array, A: Array) -> None:
+    back *= A
+    np.subtract(1, A, out=A)
+    back *= A
+
+
+def _multiply_by_tanh_derivative(back: Array, A: Array) -> None:
+    A *= A
+    np.subtract(1, A, out=A)
+    back *= A
+
+
+def _multiply_by_relu_derivative(back: Array, A: Array) -> None:
+    back *= A > 0
+
+
+def _squared_error(Z: Array, Y: Array) -> float:
+    np.subtract(Z, Y, out=Z)
+    return float(np.vdot(Z, Z) / (2 * len(Z)))
+
+
+def _squared_error_of_sigmoid(Z: Array, Y: Array) -> float:
+    _sigmoid(Z)
+    return _squared_error(Z, Y)
+
+
+def _binary_cross_entropy(Z: Array, Y: Array) -> float:
+    softplus = np.abs(Z)
+    np.exp(np.negative(softplus, out=softplus), out=softplus)
+    np.log1p(softplus, out=softplus)
+    softplus += np.maximum(Z, 0)
+    Z *= Y
+    return float(np.subtract(softplus, Z, out=Z).sum() / len(Z))
+
+
+def _cross_entropy(Z: Array, Y: Array) -> float:
+    Z -= Z.max(axis=1, keepdims=True)
+    normaliser = np.log(np.exp(Z).sum(axis=1, keepdims=True))
+    np.subtract(normaliser, Z, out=Z)
+    return float(np.vdot(Y, Z) / len(Z))
+
+
+def _subtract(A: Array, Y: Array) -> None:
+    A -= Y
+
+
+def _subtract_and_multiply(A: Array, Y: Array) -> None:
+    derivative = A * (1 - A)
+    A -= Y
+    A *= derivative
+
+
+ACTIVATIONS: dict[str, Callable[[Array], object]] = {
+    "identity": lambda Z: None,
+    "sigmoid": _sigmoid,
+    "tanh": lambda Z: np.tanh(Z, out=Z),
+    "relu": lambda Z: np.maximum(Z, 0, out=Z),
+    "softmax": _softmax,
+}
+"""Replace pre-activations Z by their activations."""
+DERIVATIVES: dict[str, Callable[[Array, Array], None]] = {
+    "sigmoid": _multiply_by_sigmoid_derivative,
+    "tanh": _multiply_by_tanh_derivative,
+    "relu": _multiply_by_relu_derivative,
+}
+"""Multiply what comes back by the derivative of a hidden activation, from its value A, which is used up."""
+LOSSES: dict[tuple[str, str], Callable[[Array, Array], float]] = {
+    ("identity", "squared_error"): _squared_error,
+    ("sigmoid", "cross_entropy"): _binary_cross_entropy,
+    ("sigmoid", "squared_error"): _squared_error_of_sigmoid,
+    ("softmax", "cross_entropy"): _cross_entropy,
+}
+"""Mean loss, from the pre-activations Z of the last layer, which are used up, and the targets Y."""
+OUTPUT_DELTAS: dict[tuple[str, str], Callable[[Array, Array], None]] = {
+    ("identity", "squared_error"): _subtract,
+    ("sigmoid", "cross_entropy"): _subtract,
+    ("sigmoid", "squared_error"): _subtract_and_multiply,
+    ("softmax", "cross_entropy"): _subtract,
+}
+"""Replace the outputs A by the derivative of the summed loss by the last pre-activations."""
 
 
 def forward(network: Network, theta: Array, X: Array) -> Array:
@@ -20,24 +118,10 @@ def forward(network: Network, theta: Array, X: Array) -> Array:
 
 
 def loss(network: Network, theta: Array, X: Array, Y: Array) -> float:
-    """Mean loss over the rows of X (n, d) and Y (n, k), computed from the last layer's weighted sums."""
+    """Mean loss over the rows of X (n, d) and Y (n, k), computed from the last layer's pre-activations."""
     activations = _buffers(network, theta, len(X))
     Z = _last_sums(network, network.unpack(theta), X, activations)
-    if network.loss == "squared_error":
-        _activate(network.output, Z)
-        np.subtract(Z, Y, out=Z)
-        return float(np.vdot(Z, Z) / (2 * len(X)))
-    if network.output == "softmax":
-        Z -= Z.max(axis=1, keepdims=True)
-        normaliser = np.log(np.exp(Z).sum(axis=1, keepdims=True))
-        np.subtract(normaliser, Z, out=Z)
-        return float(np.vdot(Y, Z) / len(X))
-    softplus = np.abs(Z)
-    np.exp(np.negative(softplus, out=softplus), out=softplus)
-    np.log1p(softplus, out=softplus)
-    softplus += np.maximum(Z, 0)
-    Z *= Y
-    return float(np.subtract(softplus, Z, out=Z).sum() / len(X))
+    return LOSSES[network.output, network.loss](Z, Y)
 
 
 def gradient(network: Network, theta: Array, X: Array, Y: Array) -> Array:
@@ -74,37 +158,19 @@ def _buffers(network: Network, theta: Array, rows: int) -> list[Array]:
 
 
 def _last_sums(network: Network, layers: tuple[tuple[Array, Array], ...], X: Array, activations: list[Array]) -> Array:
-    """Fill the hidden activations and return the weighted sums of the last layer."""
+    """Fill the hidden activations and return the pre-activations of the last layer."""
     previous = X
     for (W, b), A in zip(layers, activations, strict=True):
         np.matmul(previous, W, out=A)
         A += b
         if A is not activations[-1]:
-            _activate(network.hidden, A)
+            ACTIVATIONS[network.hidden](A)
         previous = A
     return previous
 
 
 def _forward(network: Network, layers: tuple[tuple[Array, Array], ...], X: Array, activations: list[Array]) -> None:
-    _activate(network.output, _last_sums(network, layers, X, activations))
-
-
-def _activate(name: str, Z: Array) -> None:
-    """Replace weighted sums by their activations."""
-    if name == "relu":
-        np.maximum(Z, 0, out=Z)
-    elif name == "tanh":
-        np.tanh(Z, out=Z)
-    elif name == "softmax":
-        Z -= Z.max(axis=1, keepdims=True)
-        np.exp(Z, out=Z)
-        Z /= Z.sum(axis=1, keepdims=True)
-    elif name == "sigmoid":  # 1 / (1 + exp(-z)), with -z held below the overflow of exp
-        np.negative(Z, out=Z)
-        np.minimum(Z, np.log(np.finfo(Z.dtype).max) - 1, out=Z)
-        np.exp(Z, out=Z)
-        Z += 1
-        np.reciprocal(Z, out=Z)
+    ACTIVATIONS[network.output](_last_sums(network, layers, X, activations))
 
 
 def _gradient(
@@ -118,12 +184,7 @@ def _gradient(
     """Write the gradient into slots; activations are overwritten by deltas on the way back."""
     _forward(network, layers, X, activations)
     delta = activations[-1]
-    if (network.output, network.loss) == ("sigmoid", "squared_error"):
-        slope = delta * (1 - delta)
-        delta -= Y
-        delta *= slope
-    else:
-        delta -= Y
+    OUTPUT_DELTAS[network.output, network.loss](delta, Y)
     delta /= len(X)
     for layer in reversed(range(network.n_layers)):
         previous = activations[layer - 1] if layer > 0 else X
@@ -134,19 +195,5 @@ def _gradient(
         np.sum(delta, axis=0, out=db)
         if layer > 0:
             back = delta @ layers[layer][0].T
-            _multiply_slope(network.hidden, previous, back)
+            DERIVATIVES[network.hidden](back, previous)
             delta = back
-
-
-def _multiply_slope(name: str, A: Array, back: Array) -> None:
-    """Multiply back by the derivative of a hidden activation, from its value A, which is used up."""
-    if name == "sigmoid":
-        back *= A
-        np.subtract(1, A, out=A)
-        back *= A
-    elif name == "tanh":
-        A *= A
-        np.subtract(1, A, out=A)
-        back *= A
-    else:
-        back *= A > 0

@@ -22,7 +22,7 @@ def forward(network: Network, theta: Array, X: Array) -> Array:
 
 
 def loss(network: Network, theta: Array, X: Array, Y: Array) -> float:
-    """Mean loss over the rows of X (n, d) and Y (n, k), computed from the last layer's weighted sums."""
+    """Mean loss over the rows of X (n, d) and Y (n, k), computed from the last layer's pre-activations."""
     return float(_run_loss(*_prepared(network, theta, X, Y)))
 
 
@@ -70,7 +70,7 @@ def _run_loss(sizes, hidden, output, squared, theta, X, Y):
 
 @njit(cache=True)
 def _row_loss(output, squared, z, y):
-    """Loss of one row, from its weighted sums, or from its activations for squared error."""
+    """Loss of one row, from its pre-activations, or from its activations for squared error."""
     zero, total, half = z.dtype.type(0), z.dtype.type(0), z.dtype.type(0.5)
     if output == SOFTMAX:
         top, normaliser = z[_argmax(z)], zero
@@ -89,7 +89,7 @@ def _row_loss(output, squared, z, y):
 
 @njit(cache=True)
 def _softmax(z):
-    """Replace the weighted sums of one row by their softmax."""
+    """Replace the pre-activations of one row by their softmax."""
     top, total = z[_argmax(z)], z.dtype.type(0)
     for j in range(len(z)):
         z[j] = np.exp(z[j] - top)
@@ -155,7 +155,7 @@ def _weights_of(theta, sizes, layer):
 
 @njit(cache=True)
 def _forward(sizes, hidden, theta, X, work):
-    """Fill the activations of the hidden layers and the weighted sums of the last one."""
+    """Fill the activations of the hidden layers and the pre-activations of the last one."""
     previous = X
     for layer in range(1, len(sizes)):
         W, b = _weights_of(theta, sizes, layer)
@@ -171,7 +171,7 @@ def _forward(sizes, hidden, theta, X, work):
 
 @njit(cache=True)
 def _activate(code, A):
-    """Replace weighted sums by their activations."""
+    """Replace pre-activations by their activations."""
     one, zero = A.dtype.type(1), A.dtype.type(0)
     if code == SOFTMAX:
         for i in range(len(A)):
@@ -211,12 +211,12 @@ def _gradient(sizes, hidden, output, squared, theta, X, Y, work, back, gradient)
         if layer > 1:
             lower = _layer_of(back, sizes, layer - 1, len(X))
             np.dot(delta, _weights_of(theta, sizes, layer)[0].T, lower)
-            _multiply_slope(hidden, previous, lower)
+            _multiply_derivative(hidden, previous, lower)
             delta = lower
 
 
 @njit(cache=True)
-def _multiply_slope(hidden, A, delta):
+def _multiply_derivative(hidden, A, delta):
     """Multiply delta by the derivative of a hidden activation, from its value A."""
     one, zero = A.dtype.type(1), A.dtype.type(0)
     for i in range(len(A)):

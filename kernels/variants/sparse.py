@@ -1,14 +1,14 @@
 """Sparse: the tiled variant, but the products of the first layer go over the data's nonzeros alone.
 
 Differs from ``tiled`` in the first layer of an epoch: each chunk of rows is first listed as its nonzeros, by row for
-the weighted sums and by column for the weights, so a pixel that is zero costs a comparison instead of two products for
-each unit. Faster where most of the data is zero; where a sample of rows says it is not, the epoch is that of ``tiled``.
+the pre-activations and by column for the weights, so a pixel that is zero costs a comparison instead of two products
+for each unit. Faster where most of the data is zero; where a sample of rows says otherwise, ``tiled`` makes the epoch.
 """
 
 import numpy as np
 
 from kernels.contract import Array, Order
-from kernels.density import MOST_DENSE, share_of_nonzeros
+from kernels.density import MAX_DENSITY, share_of_nonzeros
 from kernels.network import Network
 from kernels.validation import check_batch_size
 from kernels.variants import tiled
@@ -53,7 +53,7 @@ def epoch(
     """Parameters (p,) after one pass over the rows in the given order."""
     check_batch_size(batch_size, len(order))
     theta, X, Y = arrays(network, theta, X, Y)
-    if share_of_nonzeros(X) > MOST_DENSE:
+    if share_of_nonzeros(X) > MAX_DENSITY:
         return tiled.epoch(network, theta, X, Y, order, batch_size, learning_rate)
     capacity = equal_parts(batch_size, LISTED_ROWS)
     places, elements = plan(network, theta.itemsize, capacity)

@@ -14,7 +14,7 @@ import numpy as np
 from kernels.contract import Array, Order
 from kernels.network import Network
 from kernels.validation import check_batch_size
-from kernels.variants._arguments import CODES, arrays, check_order, codes
+from kernels.variants._arguments import arrays, check_order, codes
 from kernels.variants._compiled import compiled, inlined
 from kernels.variants._elementary import flush_subnormals, restore
 from kernels.variants._elementwise import mean_loss
@@ -44,11 +44,11 @@ def forward(network: Network, theta: Array, X: Array) -> Array:
 
 
 def loss(network: Network, theta: Array, X: Array, Y: Array) -> float:
-    """Mean loss over the rows of X (n, d) and Y (n, k), computed from the last layer's weighted sums."""
+    """Mean loss over the rows of X (n, d) and Y (n, k), computed from the last layer's pre-activations."""
     theta, X, Y = arrays(network, theta, X, Y)
-    squared = network.loss == "squared_error"
+    _, output, squared = codes(network)
     Z = _run_forward(*_prepared(network, theta, len(X)), theta, X, squared)
-    return float(mean_loss(CODES[network.output], squared, Z, Y))
+    return float(mean_loss(output, squared, Z, Y))
 
 
 def gradient(network: Network, theta: Array, X: Array, Y: Array) -> Array:

@@ -5,15 +5,21 @@ from __future__ import annotations
 import importlib
 import io
 import os
+import signal
 import sys
+import threading
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import click
 
 from gdbench import check_kernels
+from gdbench.basics.exit_codes import CRASHED, INTERRUPTED, OK, SIGNALLED, WRONG_USAGE
 
 COMMANDS = ("list", "check", "run", "train", "report", "compare", "calibrate", "regressions", "pick")
 """One module of this folder each; a module is imported only when its command is asked for."""
+ENDING = ("SIGTERM", "SIGHUP")
 
 
 class Commands(click.Group):
@@ -34,7 +40,8 @@ class Commands(click.Group):
 EXIT_CODES = """
 \b
 Exit codes: 0 fine, 1 a regression was proven, 2 wrong usage or unreadable input,
-3 not enough evidence, 4 a kernel is wrong or nothing was measured, 130 stopped by Ctrl-C.
+3 not enough evidence, 4 a kernel is wrong or nothing was measured, 130 stopped by Ctrl-C
+(129 by SIGHUP, 143 by SIGTERM).
 """
 
 
@@ -53,14 +60,48 @@ def gdbench(ctx: click.Context) -> None:
 
 
 def main() -> None:
-    """Run the command line; a user's error is one sentence and exit code 2."""
+    """Run the command line; SIGTERM and SIGHUP end it as Ctrl-C does, with exit code 128 + their number."""
+    with _signals_as_ctrl_c() as received:
+        try:
+            _run()
+        except SystemExit as end:
+            if received and end.code == INTERRUPTED:
+                sys.exit(SIGNALLED + received[0])
+            raise
+
+
+@contextmanager
+def _signals_as_ctrl_c() -> Iterator[list[int]]:
+    """Turn signals that ask to end into Ctrl-C, and note their numbers; what is ignored, as under nohup, stays so."""
+    received: list[int] = []
+
+    def stop(number: int, _frame: object) -> None:
+        received.append(number)
+        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # started in the background by a shell
+            raise KeyboardInterrupt
+        signal.raise_signal(signal.SIGINT)  # whoever has put Ctrl-C off puts this off too
+
+    main_thread = threading.current_thread() is threading.main_thread()  # no other hears signals
+    numbers = [getattr(signal, name) for name in ENDING if hasattr(signal, name)] if main_thread else []
+    heard = [number for number in numbers if signal.getsignal(number) is signal.SIG_DFL]
+    for number in heard:
+        signal.signal(number, stop)
+    try:
+        yield received
+    finally:
+        for number in heard:
+            signal.signal(number, signal.SIG_DFL)
+
+
+def _run() -> None:
+    """Run the command that was asked for; a user's error is one sentence and exit code 2."""
     try:
         check_kernels()
     except ImportError as error:  # before the imports below, which would fail for the same reason
         click.echo(f"gdbench: {error}", err=True)
-        sys.exit(2)
+        sys.exit(WRONG_USAGE)
 
-    from gdbench.cli.console import CRASHED, OK, fail  # noqa: PLC0415 - with the imports that can fail
+    from gdbench.cli.console import fail  # noqa: PLC0415 - with the imports that can fail
     from kernels import Diverged, InputError  # noqa: PLC0415
 
     _tolerate_terminals()
@@ -70,13 +111,13 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(OK)
     except click.Abort:
-        fail("stopped.", 130)
+        fail("stopped.", INTERRUPTED)
     except click.ClickException as error:
         context = getattr(error, "ctx", None)
         remedy = f" (see {context.command_path} --help)" if context else ""
-        fail(error.format_message().rstrip(".") + remedy, 2)
+        fail(error.format_message().rstrip(".") + remedy, WRONG_USAGE)
     except (InputError, Diverged) as error:
-        fail(str(error), 2)
+        fail(str(error), WRONG_USAGE)
     except Exception:  # a fault of ours keeps its traceback, and is not taken for exit code 1, a regression
         traceback.print_exc()
         sys.exit(CRASHED)

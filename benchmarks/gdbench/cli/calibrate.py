@@ -10,7 +10,8 @@ import click
 import numpy as np
 from rich.table import Table
 
-from gdbench.cli.console import INTERRUPTED, KERNEL_WRONG, OK, audience, fail, json_option, notes, write_json
+from gdbench.basics.exit_codes import INTERRUPTED, KERNEL_WRONG, OK
+from gdbench.cli.console import fail, human_output, json_option, stderr, write_json
 from gdbench.cli.filters import filter_options
 from gdbench.cli.steps import steps
 from gdbench.compare import calibration
@@ -19,8 +20,8 @@ from gdbench.compare.self_comparison import BLOCKS, calibrate
 from gdbench.compare.session import NothingMeasured
 from gdbench.compare.tables import percent
 from gdbench.compare.tiers import TIERS
-from gdbench.environment import one_line
-from gdbench.grid import Filters
+from gdbench.experiments.grid import Filters
+from gdbench.machine.environment import one_line
 from kernels.validation import check_seed
 
 EXAMPLES = """
@@ -57,11 +58,11 @@ def command(*, blocks: int, seed: int | None, json_path: str | None, **filters: 
     effects = {case: calibration.smallest_effects(stored, case) for case in stored.cases}
     finite = {case: {tier: _finite(value) for tier, value in found.items()} for case, found in effects.items()}
     write_json(json_path, {**asdict(stored), "smallest_effects": finite})
-    out = audience(json_path)
+    out = human_output(json_path)
     out.print(one_line(environment), style="dim", highlight=False, soft_wrap=True)
     out.print(_table(stored, effects), highlight=False)
     out.print(_summary(stored, former), highlight=False, soft_wrap=True)
-    notes.print(f"Stored in {path}", highlight=False, markup=False, soft_wrap=True)
+    stderr.print(f"Stored in {path}", highlight=False, markup=False, soft_wrap=True)
     return OK
 
 

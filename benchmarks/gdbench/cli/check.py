@@ -10,11 +10,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
 import kernels
-from gdbench import variants
-from gdbench.certificates import Job, able_on, all_certified, certify_all, contract_jobs, for_json, refusal
-from gdbench.cli.console import KERNEL_WRONG, OK, audience, json_option, notes, write_json
+from gdbench.basics.exit_codes import KERNEL_WRONG, OK
+from gdbench.cli.console import human_output, json_option, stderr, write_json
 from gdbench.cli.filters import filter_options
-from gdbench.grid import Filters, experiments, networks, select
+from gdbench.experiments import variants
+from gdbench.experiments.grid import Filters, experiments, networks, select
+from gdbench.verify.certificates import Job, able_on, all_certified, certify_all, contract_jobs, for_json, refusal
 from kernels.errors import choices, unknown
 from kernels.network import DTYPES
 
@@ -44,7 +45,7 @@ def command(*, with_peers: bool, json_path: str | None, **filters: Any) -> int:
     jobs = _jobs(Filters(**filters), variants.names() if with_peers else kernels.variants())
     rows = certify(jobs)
     write_json(json_path, {"certified": all_certified(rows), "certificates": for_json(rows)})
-    out = audience(json_path)
+    out = human_output(json_path)
     out.print(certificate_table(rows))
     wrong = [row for row in rows if not row["certified"]]
     for row in wrong:
@@ -64,7 +65,7 @@ def command(*, with_peers: bool, json_path: str | None, **filters: Any) -> int:
 def certify(jobs: list[Job]) -> list[dict[str, Any]]:
     """Certify with a progress bar on standard error."""
     columns = TextColumn("Certifying"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}")
-    with Progress(*columns, console=notes, transient=True) as progress:
+    with Progress(*columns, console=stderr, transient=True) as progress:
         bar = progress.add_task("", total=sum(len(job.variants) for job in jobs))
 
         def report(row: dict[str, Any]) -> None:

@@ -7,21 +7,21 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from gdbench import cold_start
-from gdbench.cli.console import notes
-from gdbench.cold_measure import Job, measure_left
-from gdbench.plan import Plan
-from gdbench.records import Run
+from gdbench.cli.console import stderr
+from gdbench.cold_start.measure import Job, measure_left
+from gdbench.report import cold_start
+from gdbench.run.folder import Run
+from gdbench.run.plan import Plan
 
 
 def measure(folder: Path, plan: Plan) -> None:
     """Measure the cold starts that a run is still to have, naming the one in progress."""
-    with notes.status("Cold starts") as status:
+    with stderr.status("Cold starts") as status:
 
         def report(job: Job) -> None:
             status.update(f"Cold start of {job.variant} in {job.dtype}")
 
-        measure_left(folder, plan, report)
+        measure_left(folder, plan.cases, plan.networks, report)
 
 
 def show(run: Run, out: Console) -> None:

@@ -8,17 +8,18 @@ from typing import Any
 
 import click
 
+from gdbench.basics.exit_codes import INTERRUPTED, KERNEL_WRONG
+from gdbench.basics.storage import check_writable
 from gdbench.cli import compare_show
-from gdbench.cli.console import INTERRUPTED, KERNEL_WRONG, audience, fail, json_option, notes, write_json
+from gdbench.cli.console import fail, human_output, json_option, stderr, write_json
 from gdbench.cli.filters import filter_options
 from gdbench.cli.steps import steps
 from gdbench.compare.comparison import compare
 from gdbench.compare.pair import SideError, SideLost
 from gdbench.compare.tiers import TIERS
 from gdbench.compare.views import write_views
-from gdbench.grid import Filters
-from gdbench.run import new_folder
-from gdbench.storage import check_writable
+from gdbench.experiments.grid import Filters
+from gdbench.run.execute import new_folder
 from kernels import InputError
 from kernels.validation import check_seed
 
@@ -102,15 +103,15 @@ def command(
         if not (folder / "comparison.json").exists():
             fail("stopped before anything was measured.", INTERRUPTED)
         record = write_views(folder, markdown)
-        compare_show.show(record, audience(json_path), every_case=every_case)
+        compare_show.show(record, human_output(json_path), every_case=every_case)
         write_json(json_path, record)
         fail(f"{record['progress']}; what it had measured until then is in {folder}", INTERRUPTED)
     except (SideError, SideLost) as error:
         fail(f"nothing was measured: {error}", KERNEL_WRONG)
     write_views(folder, markdown)
     write_json(json_path, record)
-    compare_show.show(record, audience(json_path), every_case=every_case)
-    notes.print(f"All of it: {folder / 'comparison.html'}", highlight=False, markup=False, soft_wrap=True)
+    compare_show.show(record, human_output(json_path), every_case=every_case)
+    stderr.print(f"All of it: {folder / 'comparison.html'}", highlight=False, markup=False, soft_wrap=True)
     return int(record["exit_code"])
 
 

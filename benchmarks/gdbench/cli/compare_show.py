@@ -11,16 +11,16 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from gdbench.basics.units import duration
 from gdbench.compare.headline import headline
 from gdbench.compare.markdown import side_name
 from gdbench.compare.sentences import details
 from gdbench.compare.tables import NOT_CLAIMABLE, ORDER, TRUSTED, Line, Record, Section, count, line, sections, share
 from gdbench.compare.verdicts import BROKEN, IMPROVED, INSUFFICIENT, MISSING, REGRESSED, UNCHANGED
-from gdbench.units import duration
 
 TABLE_WIDTH, WIDE = 96, 126
 """Columns of a terminal from which on a case has one row of a table, and from which on p has a column."""
-MOST_LISTED = 20
+MAX_LISTED = 20
 """Cases of a verdict that are listed unless all are asked for; what is broken or changed is listed always."""
 ALWAYS_LISTED = (BROKEN, REGRESSED, IMPROVED)
 STYLES = {
@@ -73,7 +73,7 @@ def _listed(section: Section, *, every_case: bool) -> list[Line]:
     found = []
     for entry in section.lines:
         seen[entry.verdict] += 1
-        listed = entry.verdict in ALWAYS_LISTED or seen[entry.verdict] <= MOST_LISTED
+        listed = entry.verdict in ALWAYS_LISTED or seen[entry.verdict] <= MAX_LISTED
         if listed and entry.verdict != UNCHANGED:
             found.append(entry)
     return found
@@ -85,7 +85,7 @@ def _rest(record: Record, section: Section, *, every_case: bool) -> Iterator[str
         return
     tally = Counter(entry.verdict for entry in section.lines)
     for verdict in ORDER:
-        more = tally[verdict] - MOST_LISTED
+        more = tally[verdict] - MAX_LISTED
         if verdict not in (*ALWAYS_LISTED, UNCHANGED) and more > 0:
             yield f"{verdict}: {count(more, 'case')} more, listed with --all"
     for sentence in section.unchanged:

@@ -12,16 +12,10 @@ from typing import Any, NoReturn, TypeVar
 import click
 from rich.console import Console
 
-from gdbench.storage import check_writable, write_text
+from gdbench.basics.storage import check_writable, write_text
 from kernels import InputError
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-
-OK, WRONG_USAGE, KERNEL_WRONG = 0, 2, 4
-CRASHED = 70
-"""A fault of this program itself (EX_SOFTWARE of sysexits)."""
-INTERRUPTED = 130
-"""Exit code after Ctrl-C, as shells have it: 128 + the number of SIGINT."""
 
 
 @contextmanager
@@ -42,15 +36,15 @@ class Terminal(Console):
         raise BrokenPipeError
 
 
-console = Terminal()
+stdout = Terminal()
 """For people: standard output."""
-notes = Terminal(stderr=True)
+stderr = Terminal(stderr=True)
 """For progress and remarks, so that ``--json -`` leaves standard output to the machine."""
 
 
 def fail(sentence: str, code: int) -> NoReturn:
     """Print one sentence on standard error and exit."""
-    notes.print(f"gdbench: {sentence}", style="red", highlight=False, markup=False, soft_wrap=True)
+    stderr.print(f"gdbench: {sentence}", style="red", highlight=False, markup=False, soft_wrap=True)
     sys.exit(code)
 
 
@@ -70,9 +64,9 @@ def _check_target(_context: click.Context, _option: click.Parameter, json_path: 
     return json_path
 
 
-def audience(json_path: str | None) -> Console:
+def human_output(json_path: str | None) -> Console:
     """Console for people: standard error when ``--json -`` gives standard output to a machine."""
-    return notes if json_path == "-" else console
+    return stderr if json_path == "-" else stdout
 
 
 def write_json(json_path: str | None, answer: Any) -> None:

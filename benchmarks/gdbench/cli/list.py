@@ -8,11 +8,12 @@ import click
 from rich.table import Table
 
 import kernels
-from gdbench import synthetic, variants
-from gdbench.cli.console import OK, audience, json_option, write_json
-from gdbench.datasets import REAL
-from gdbench.grid import expand, networks, profiles
-from gdbench.tasks import TASKS
+from gdbench.basics.exit_codes import OK
+from gdbench.cli.console import human_output, json_option, write_json
+from gdbench.experiments import synthetic, variants
+from gdbench.experiments.datasets import REAL
+from gdbench.experiments.grid import expand, networks, profiles
+from gdbench.experiments.tasks import TASKS
 
 
 @click.command("list", epilog="Example:\n\n\b\n  gdbench list --json -")
@@ -21,7 +22,7 @@ def command(json_path: str | None) -> int:
     """Show networks, variants, data sets, tasks and profiles; what is unavailable and why."""
     answer = inventory()
     write_json(json_path, answer)
-    out = audience(json_path)
+    out = human_output(json_path)
     for kind, rows in answer.items():
         table = Table(title=kind, title_justify="left", title_style="bold", box=None, show_header=False, pad_edge=False)
         table.add_column(min_width=14, style="cyan")

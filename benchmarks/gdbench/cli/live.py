@@ -11,10 +11,10 @@ from typing import Any
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.text import Text
 
-from gdbench.cli.console import notes
-from gdbench.plan import Plan, estimate_seconds
-from gdbench.run import Report, left
-from gdbench.units import duration
+from gdbench.basics.units import duration
+from gdbench.cli.console import stderr
+from gdbench.run.execute import Report, left
+from gdbench.run.plan import Plan, estimate_seconds
 
 
 class TimeLeft(ProgressColumn):
@@ -38,7 +38,7 @@ def watch(plan: Plan, folder: Path) -> Iterator[Report]:
         BarColumn(),
         TimeLeft(),
         TextColumn("{task.description}"),
-        console=notes,
+        console=stderr,
         transient=True,
     )
     with progress:
@@ -51,8 +51,8 @@ def watch(plan: Plan, folder: Path) -> Iterator[Report]:
             elif "block_end" in event:
                 state["spent"] += costs[event["block_end"]]
                 state["number"] += 1
-                if not notes.is_terminal:
-                    notes.print(f"block {state['number']} of {len(plan.blocks)} done", highlight=False)
+                if not stderr.is_terminal:
+                    stderr.print(f"block {state['number']} of {len(plan.blocks)} done", highlight=False)
             else:
                 state["cases"] += 1
             block = by_index[int(state["block"])]

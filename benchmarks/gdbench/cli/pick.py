@@ -13,19 +13,20 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from gdbench import datasets
+from gdbench.basics.exit_codes import KERNEL_WRONG
+from gdbench.basics.storage import check_writable
 from gdbench.cli import pick_show
-from gdbench.cli.console import KERNEL_WRONG, audience, enough_memory, fail, write_json
+from gdbench.cli.console import enough_memory, fail, human_output, write_json
 from gdbench.cli.pick_options import PAIRS, all_options, amounts_of, question_of
+from gdbench.experiments import datasets
 from gdbench.pick.journal import Journal, default_folder
 from gdbench.pick.progress import Clock
 from gdbench.pick.record import read_record
-from gdbench.pick.replan import CHANGEABLE, MOST_SECONDS, ask_again
+from gdbench.pick.replan import CHANGEABLE, MAX_SECONDS, ask_again
 from gdbench.pick.runners import Runner, cluster, processes
 from gdbench.pick.session import Session
 from gdbench.pick.views import write_views
-from gdbench.run import new_folder
-from gdbench.storage import check_writable
+from gdbench.run.execute import new_folder
 from kernels import InputError
 from kernels.errors import choices
 
@@ -68,10 +69,10 @@ def command(context: click.Context, /, *, json_path: str | None, output: str | N
             check_writable(folder)
         session = work(json_path, folder, options)
         record = session.record(shlex.join(["gdbench", *sys.argv[1:]]))
-        pick_show.show(record, audience(json_path))
+        pick_show.show(record, human_output(json_path))
         write_json(json_path, record)  # before the files: what took minutes is told even if their disk is full
         files = write_views(record, folder or _new_folder(session))
-    pick_show.show_files(files, audience(json_path))
+    pick_show.show_files(files, human_output(json_path))
     if session.fault:
         fail(session.fault, KERNEL_WRONG)
     return int(record["exit_code"])
@@ -81,7 +82,7 @@ def _search(json_path: str | None, folder: Path | None, options: dict[str, Any])
     open_runner = _runner(options["workers"], options["scheduler"])
     question = question_of(options)
     check_writable(folder or Path("picks"))
-    pick_show.announce(question, audience(json_path))
+    pick_show.announce(question, human_output(json_path))
     with pick_show.progress() as (listen, remark):
         session = Session(question, Clock(question.settings.most_seconds, listen, remark))
         session.search(open_runner, lambda key: None if question.settings.fresh else Journal(default_folder(), key))
@@ -102,8 +103,8 @@ def _replan(context: click.Context, json_path: str | None, folder: Path | None, 
     question, steps = ask_again(earlier, changes, file=options["file"])
     check_writable(folder or Path("picks"))
     with pick_show.progress() as (listen, remark):
-        session = Session(question, Clock(MOST_SECONDS, listen, remark))
-        session.plan_again(earlier, steps, most_seconds=MOST_SECONDS)
+        session = Session(question, Clock(MAX_SECONDS, listen, remark))
+        session.plan_again(earlier, steps, most_seconds=MAX_SECONDS)
     return session
 
 

@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 
 import click
 
-from gdbench.cases import PRESETS
 from gdbench.cli.console import json_option
+from gdbench.experiments.cases import PRESETS
 from gdbench.pick.files import KINDS
 from gdbench.pick.objectives import NAMES
 from gdbench.pick.quantities import read_bytes, read_seconds
@@ -17,9 +17,9 @@ from gdbench.pick.question import Question, ask, label_of
 from gdbench.pick.settings import Settings, check
 from gdbench.pick.source import Source, usual_kind
 from gdbench.pick.tiers import TIERS
-from gdbench.training_options import build_network, layer_sizes
+from gdbench.train.options import build_network, layer_sizes
 from kernels import InputError
-from kernels.choice import AUTO
+from kernels.auto import AUTO
 from kernels.errors import choices
 from kernels.network import DTYPES, HIDDEN, OUTPUT_LOSSES, SCHEMES
 

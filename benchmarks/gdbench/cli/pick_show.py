@@ -12,13 +12,14 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from gdbench.cli.console import INTERRUPTED, notes
+from gdbench.basics.exit_codes import INTERRUPTED
+from gdbench.basics.units import duration
+from gdbench.cli.console import stderr
 from gdbench.pick.amounts import counted
 from gdbench.pick.progress import Doing
 from gdbench.pick.question import Question
 from gdbench.pick.steps import BUDGET
 from gdbench.pick.tables import table
-from gdbench.units import duration
 from kernels.errors import choices
 
 PLAIN: dict[str, Any] = {"highlight": False, "markup": False, "soft_wrap": True}
@@ -59,16 +60,16 @@ def progress() -> Iterator[tuple[Callable[[Doing], None], Callable[[str], None]]
 
     def remark(sentence: str) -> None:
         if sentence:
-            notes.print(sentence, **PLAIN)
+            stderr.print(sentence, **PLAIN)
 
-    with Progress(*columns, console=notes, transient=True) as shown:
+    with Progress(*columns, console=stderr, transient=True) as shown:
         bar, said = shown.add_task("", total=1.0), [""]
 
         def listen(doing: Doing) -> None:
             left = f", at most {duration(doing.seconds_left)} left"
             detail = f" ({doing.detail})" if doing.detail else ""
             shown.update(bar, completed=doing.share, description=f"{doing.words}{detail}{left}")
-            if not notes.is_terminal and doing.words != said[0]:
+            if not stderr.is_terminal and doing.words != said[0]:
                 remark(f"{doing.words}{left}")
             said[0] = doing.words
 
@@ -88,7 +89,7 @@ def interrupts() -> Iterator[None]:
         count += 1
         if count > 1:
             sys.exit(INTERRUPTED)  # which nothing on the way takes for the first one
-        notes.print("stopping with the best answer so far; Ctrl-C again ends at once", **PLAIN)
+        stderr.print("stopping with the best answer so far; Ctrl-C again ends at once", **PLAIN)
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGINT, stop)

@@ -9,7 +9,9 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from gdbench.cli.console import INTERRUPTED, audience, fail, json_option, notes, write_json
+from gdbench.basics.exit_codes import INTERRUPTED
+from gdbench.basics.storage import check_writable, write_text
+from gdbench.cli.console import fail, human_output, json_option, stderr, write_json
 from gdbench.history import markdown, page
 from gdbench.history.asv_files import choose_machine, read_history, results_folder
 from gdbench.history.bisect import Confirmation
@@ -17,7 +19,6 @@ from gdbench.history.confirmation import confirm_all
 from gdbench.history.labels import ENVIRONMENT, IMPROVEMENT, REGRESSION
 from gdbench.history.record import make_record, proposals
 from gdbench.history.tables import HEAD, Record, headline, remarks, rows, subjects
-from gdbench.storage import check_writable, write_text
 
 EXAMPLES = """
 Examples:
@@ -82,7 +83,7 @@ def command(
             write_text(markdown_path, markdown.render(record))
         if output is not None:
             write_text(output / PAGE, page.render(history, record))
-        _show(record, audience(json_path))
+        _show(record, human_output(json_path))
         return record
 
     if confirmations is not None:
@@ -99,7 +100,7 @@ def _confirm(measure: Callable[[], None], finish: Callable[[], Record]) -> None:
 
 
 def _say(sentence: str) -> None:
-    notes.print(sentence, highlight=False, markup=False, soft_wrap=True)
+    stderr.print(sentence, highlight=False, markup=False, soft_wrap=True)
 
 
 def _show(record: Record, out: Console) -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
-from gdbench.cli.console import audience, json_option
+from gdbench.cli.console import human_output, json_option
 from gdbench.cli.show import exit_code, show, summary_json
-from gdbench.results import rebuild
+from gdbench.report.build import rebuild
 from kernels import InputError
 
 
@@ -19,7 +19,7 @@ def command(run: Path | None, json_path: str | None) -> int:
     """Rebuild tables, picture and pages of RUN (a folder; the newest below reports/ if not given)."""
     found = rebuild(run or _newest())
     summary_json(json_path, found)
-    show(found, audience(json_path))
+    show(found, human_output(json_path))
     return exit_code(found)
 
 

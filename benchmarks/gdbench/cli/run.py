@@ -11,22 +11,25 @@ from typing import Any
 
 import click
 
-from gdbench import cold_measure, left_out
-from gdbench.certificates import all_certified, for_json, jobs_of, refusal
+from gdbench.basics.exit_codes import INTERRUPTED, KERNEL_WRONG, OK
+from gdbench.basics.storage import check_writable, write_text
+from gdbench.basics.units import digits, duration
 from gdbench.cli import cold_start as cold_start_in_terminal
 from gdbench.cli.check import certificate_table, certify
-from gdbench.cli.console import INTERRUPTED, KERNEL_WRONG, OK, audience, fail, json_option, notes, write_json
+from gdbench.cli.console import fail, human_output, json_option, stderr, write_json
 from gdbench.cli.filters import filter_options
 from gdbench.cli.live import watch
 from gdbench.cli.show import exit_code, show, summary_json
-from gdbench.environment import check_same_machine, observe, one_line
-from gdbench.grid import Filters, expand, profile
-from gdbench.plan import Plan, estimate_seconds, fingerprint, make_plan, read_plan, write_plan
-from gdbench.results import rebuild
-from gdbench.run import BlockFailed, execute, left, new_folder, remember_failure, unfinished
-from gdbench.storage import check_writable, write_text
-from gdbench.units import digits, duration
-from gdbench.workers import check_threads
+from gdbench.cold_start import measure as cold_measure
+from gdbench.experiments.grid import Filters, expand, profile
+from gdbench.machine.environment import check_same_machine, observe, one_line
+from gdbench.machine.fingerprint import fingerprint
+from gdbench.processes.launch import check_threads
+from gdbench.report.build import rebuild
+from gdbench.run import left_out
+from gdbench.run.execute import BlockFailed, execute, left, new_folder, remember_failure, unfinished
+from gdbench.run.plan import Plan, estimate_seconds, make_plan, read_plan, write_plan
+from gdbench.verify.certificates import all_certified, for_json, jobs_of, refusal
 from kernels import InputError
 from kernels.errors import choices
 from kernels.validation import check_seed
@@ -78,21 +81,21 @@ def command(
         given = {"profile": profile_name, "seed": seed is not None, "cold_start": with_cold_start is not None}
         folder = _resumed(output, filters | given)
         plan = read_plan(folder)
-        cold = cold_measure.left(folder, plan)
+        cold = cold_measure.left(folder, plan.cases)
     else:
         plan = _planned(profile_name or DEFAULT_PROFILE, seed, filters)
         folder = output or new_folder(plan.profile)
         _check_free(folder)
         wanted = profile(plan.profile).cold_start if with_cold_start is None else with_cold_start
-        cold = cold_measure.jobs_of(plan) if wanted else []
+        cold = cold_measure.jobs_of(plan.cases) if wanted else []
     if dry_run:
         _show_plan(plan, folder, cold, json_path)
         return OK
     if not resume:
         _create(folder, plan, cold)
-    notes.print(_headline(plan, folder, cold), highlight=False, soft_wrap=True)
+    stderr.print(_headline(plan, folder, cold), highlight=False, soft_wrap=True)
     for remark in left_out.sentences(plan, filters.get("batch_size", ()), filters.get("variant", ())):
-        notes.print(remark, style="yellow", highlight=False, markup=False, soft_wrap=True)
+        stderr.print(remark, style="yellow", highlight=False, markup=False, soft_wrap=True)
     try:
         _certify(folder, plan)
         cold_start_in_terminal.measure(folder, plan)
@@ -104,8 +107,8 @@ def command(
         fail(f"a block failed before its first case, so the run stopped; {error}", KERNEL_WRONG)
     run = rebuild(folder)
     summary_json(json_path, run)
-    show(run, audience(json_path))
-    cold_start_in_terminal.show(run, audience(json_path))
+    show(run, human_output(json_path))
+    cold_start_in_terminal.show(run, human_output(json_path))
     return exit_code(run)
 
 
@@ -162,10 +165,10 @@ def _certify(folder: Path, plan: Plan) -> None:
         check_same_machine(json.loads(known.read_text(encoding="utf-8")), environment)
     else:
         write_text(known, json.dumps(environment, indent=1) + "\n")
-    notes.print(one_line(environment), highlight=False, style="dim", soft_wrap=True)
+    stderr.print(one_line(environment), highlight=False, style="dim", soft_wrap=True)
     rows = certify(jobs_of(plan.cases, plan.networks))
     write_text(folder / "certificates.json", json.dumps(for_json(rows), indent=1) + "\n")
-    notes.print(_verdict(rows), highlight=False)
+    stderr.print(_verdict(rows), highlight=False)
     wrong = {(r["variant"], r["network"], r["dataset"], r["dtype"]): refusal(r) for r in rows if not r["certified"]}
     for case in plan.cases:
         reason = wrong.get((case.variant, case.network, case.dataset, case.dtype))
@@ -204,7 +207,7 @@ def _headline(plan: Plan, folder: Path, cold: list[cold_measure.Job]) -> str:
 
 
 def _show_plan(plan: Plan, folder: Path, cold: list[cold_measure.Job], json_path: str | None) -> None:
-    out, blocks = audience(json_path), left(folder, plan)
+    out, blocks = human_output(json_path), left(folder, plan)
     groups: dict[str, list[float]] = {}
     for block in blocks:
         first, plural = plan.cases[block.cases[0]], "s" if block.threads > 1 else ""

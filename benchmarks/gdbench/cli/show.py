@@ -8,16 +8,17 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from gdbench import auto_check
-from gdbench.cli.console import KERNEL_WRONG, OK, write_json
-from gdbench.findings import CAUTION, sentences
-from gdbench.limit_table import limit_tables
-from gdbench.peers_table import peer_sentences, peer_tables
-from gdbench.records import Run
-from gdbench.roofline import limit_sentences
-from gdbench.summary import FAILED, MEASURED
-from gdbench.tables import BEST, speed_tables
-from gdbench.tables import Table as Text
+from gdbench.basics.exit_codes import KERNEL_WRONG, OK
+from gdbench.cli.console import write_json
+from gdbench.experiments.cases import FAILED, MEASURED
+from gdbench.machine.roofline import limit_sentences
+from gdbench.report import auto_check
+from gdbench.report.findings import CAUTION, sentences
+from gdbench.report.limit_table import limit_tables
+from gdbench.report.peers_table import peer_sentences, peer_tables
+from gdbench.report.tables import BEST, speed_tables
+from gdbench.report.tables import Table as Text
+from gdbench.run.folder import Run
 
 ONE_LINE_WIDTH = 120
 """Columns of a terminal from which on time and speed stand beside each other."""

@@ -7,23 +7,23 @@ from contextlib import contextmanager
 
 from rich.progress import BarColumn, Progress, TextColumn
 
-from gdbench.cli.console import notes
+from gdbench.basics.units import duration
+from gdbench.cli.console import stderr
 from gdbench.compare.session import Step
-from gdbench.units import duration
 
 
 @contextmanager
 def steps(title: str) -> Iterator[Callable[[Step], None]]:
     """Draw a bar on standard error; where it is no terminal, a line per stage."""
     columns = TextColumn(title), BarColumn(), TextColumn("{task.description}")
-    with Progress(*columns, console=notes, transient=True) as progress:
+    with Progress(*columns, console=stderr, transient=True) as progress:
         bar, said = progress.add_task("", total=1.0), [""]
 
         def report(step: Step) -> None:
             left = "" if step.seconds_left is None else f", about {duration(step.seconds_left)} left"
             progress.update(bar, completed=step.share, description=f"{step.words}{left}")
-            if not notes.is_terminal and step.words != said[0]:
-                notes.print(f"{step.words}{left}", highlight=False, soft_wrap=True)
+            if not stderr.is_terminal and step.words != said[0]:
+                stderr.print(f"{step.words}{left}", highlight=False, soft_wrap=True)
             said[0] = step.words
 
         yield report

@@ -15,14 +15,15 @@ import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from threadpoolctl import threadpool_limits
 
-from gdbench import datasets, synthetic
-from gdbench.cases import PRESETS
+from gdbench.basics.exit_codes import INTERRUPTED
+from gdbench.basics.storage import check_writable, replacing, write_text
 from gdbench.cli import train_proof, train_tables
-from gdbench.cli.console import INTERRUPTED, audience, enough_memory, fail, json_option, notes, write_json
+from gdbench.cli.console import enough_memory, fail, human_output, json_option, stderr, write_json
 from gdbench.cli.train_proof import Taken
-from gdbench.storage import check_writable, replacing, write_text
-from gdbench.training import History, Point, Training, answer, check, fit_descent, history_csv
-from gdbench.training_options import build_network, layer_sizes, read_batch_size, regimes
+from gdbench.experiments import datasets, synthetic
+from gdbench.experiments.cases import PRESETS
+from gdbench.train.options import build_network, layer_sizes, read_batch_size, regimes
+from gdbench.train.training import History, Point, Training, answer, check, fit_descent, history_csv
 from kernels import InputError, descent_name
 from kernels.errors import choices, unknown
 from kernels.network import DTYPES, HIDDEN, OUTPUT_LOSSES, SCHEMES
@@ -87,7 +88,7 @@ def command(*, output: str | None, json_path: str | None, **options: Any) -> Non
         _headline(training, batch_sizes, json_path)
         taken = train_proof.take(training, batch_sizes)
         for sentence in train_proof.sentences(training.variant, taken):
-            audience(json_path).print(sentence, highlight=False, markup=False, soft_wrap=True)
+            human_output(json_path).print(sentence, highlight=False, markup=False, soft_wrap=True)
         train_proof.say(taken)
         with threadpool_limits(1, user_api="blas"):
             histories = _fit(taken)
@@ -95,7 +96,7 @@ def command(*, output: str | None, json_path: str | None, **options: Any) -> Non
     histories = _worth_keeping(histories)
     names = choices(dict.fromkeys(history.variant for history in histories))
     files = _write(folder, replace(training, variant=names), histories)
-    show = audience(json_path)
+    show = human_output(json_path)
     show.print(*train_tables.tables(training, histories), sep="\n")
     show.print(*train_tables.curves(histories), sep="\n", highlight=False, markup=False, soft_wrap=True)
     show.print(f"written: {choices(files)}", highlight=False, markup=False, soft_wrap=True)
@@ -146,7 +147,7 @@ def _headline(training: Training, batch_sizes: Sequence[int], json_path: str | N
     data = training.dataset
     n, d, k = len(data.X), data.X.shape[1], data.Y.shape[1]
     descents = choices(f"{size:,} ({descent_name(size, n)})" for size in batch_sizes)
-    audience(json_path).print(
+    human_output(json_path).print(
         f"[bold]{training.network}[/] on {data.name} (n = {n:,}, d = {d:,}, k = {k:,})\n"
         f"{training.variant} {data.X.dtype}, rate {training.learning_rate:g}, B = {descents}",
         highlight=False,
@@ -159,7 +160,7 @@ def _fit(taken: Sequence[Taken]) -> list[History]:
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     # Refreshed by hand, between epochs: a thread that draws would take the processor from the fit.
     with Progress(
-        *columns, console=notes, transient=True, auto_refresh=False, disable=not notes.is_terminal
+        *columns, console=stderr, transient=True, auto_refresh=False, disable=not stderr.is_terminal
     ) as progress:
         for entry in taken:
             training, size = entry.training, entry.batch_size
@@ -199,9 +200,9 @@ def _worth_keeping(histories: Sequence[History]) -> list[History]:
 
 def _write(folder: Path, training: Training, histories: Sequence[History]) -> tuple[str, str]:
     """Write both files whole and return their paths."""
-    from gdbench import loss_pictures  # noqa: PLC0415 - matplotlib takes half a second, and --help needs none
+    from gdbench.train import pictures  # noqa: PLC0415 - matplotlib takes half a second, and --help needs none
 
-    picture = loss_pictures.picture(training, histories)
+    picture = pictures.picture(training, histories)
     try:
         write_text(folder / "history.csv", history_csv(histories))
         with replacing(folder / "loss.png") as temporary:

@@ -8,11 +8,12 @@ from typing import Any
 
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from gdbench.cli.console import KERNEL_WRONG, fail, notes
-from gdbench.ladder import DATA_ROWS, Certificate, certify
-from gdbench.training import Training, choice, warm_up
+from gdbench.basics.exit_codes import KERNEL_WRONG
+from gdbench.cli.console import fail, stderr
+from gdbench.train.training import Training, choice, warm_up
+from gdbench.verify.stages import DATA_ROWS, Certificate, certify
 from kernels import Choice
-from kernels.choice import AUTO
+from kernels.auto import AUTO
 from kernels.errors import choices
 
 
@@ -75,7 +76,7 @@ def _prove(training: Training) -> Proof:
     rows = data.X[:DATA_ROWS], data.Y[:DATA_ROWS]
     compile_seconds = warm_up(training)
     # The limit comes after the warm-up, which loads the libraries to be limited; the status is for terminals only.
-    with threadpool_limits(1, user_api="blas"), notes.status("Certifying"):
+    with threadpool_limits(1, user_api="blas"), stderr.status("Certifying"):
         certificate = certify(training.variant, training.network, data.X.dtype, data=rows)
         return Proof(certificate, compile_seconds, _blas_threads())
 
@@ -105,9 +106,9 @@ def say(taken: Sequence[Taken]) -> None:
             f"{who}certified: worst error {certificate.max_error:.1e}, tolerance {certificate.tolerance:.1e}",
             f"first call, mostly compilation: {proof.compile_seconds:.2f} s",
         )
-        notes.print(*lines, sep="\n", style="dim", highlight=False)
+        stderr.print(*lines, sep="\n", style="dim", highlight=False)
     threads = taken[0].proof.blas_threads or "unknown"
-    notes.print(f"BLAS threads: {threads}, kept at 1 so that seconds can be compared", style="dim", highlight=False)
+    stderr.print(f"BLAS threads: {threads}, kept at 1 so that seconds can be compared", style="dim", highlight=False)
 
 
 def answer(asked: str, taken: Sequence[Taken]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from rich.table import Table
 
-from gdbench.training import History, Point, Training
+from gdbench.train.training import History, Point, Training
 
 BARS = "▁▂▃▄▅▆▇█"
 CURVE_WIDTH = 48

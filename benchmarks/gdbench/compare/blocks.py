@@ -16,13 +16,13 @@ from typing import Any
 import numpy as np
 import psutil
 
-from gdbench.cases import Case
 from gdbench.compare.controls import CONTROLS, SPIKE
-from gdbench.compare.pair import MOST_PADDING_BYTES, Pair, SideError, SideLost
+from gdbench.compare.pair import MAX_PADDING_BYTES, Pair, SideError, SideLost
 from gdbench.compare.preparation import at_case, key_of, prepare
 from gdbench.compare.setting import Setting, State, note_lost
 from gdbench.compare.verdicts import block_datum
-from gdbench.workers import allowed_cores
+from gdbench.experiments.cases import Case
+from gdbench.processes.launch import allowed_cores
 
 DRIFT = 0.02
 """A log-ratio whose first and last third differ by more, beyond their own noise, is unsteady."""
@@ -49,7 +49,7 @@ def measure_block(
     """
     rng = np.random.default_rng([setting.seed, stage, index])
     begun, found = monotonic(), dict[str, Any]()
-    alike = {"hash_seed": int(rng.integers(2**32)), "padding_bytes": int(rng.integers(MOST_PADDING_BYTES))}
+    alike = {"hash_seed": int(rng.integers(2**32)), "padding_bytes": int(rng.integers(MAX_PADDING_BYTES))}
     todo = [cases[position] for position in rng.permutation(len(cases))]
     spiked, first, total, compiled = index // 2 % 2, int(rng.integers(2)), len(cases) + len(CONTROLS), False
     for number, threads in enumerate(sorted({case.threads for case in todo} or {1})):  # controls alone are a block too

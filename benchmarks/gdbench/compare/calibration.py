@@ -18,11 +18,11 @@ from typing import Any
 import numpy as np
 from platformdirs import user_state_path
 
+from gdbench.basics.storage import write_text
 from gdbench.compare.planning import Rule, smallest_effect
 from gdbench.compare.tiers import TIERS
-from gdbench.storage import write_text
 
-LEAST_MARGIN = 0.005
+MIN_MARGIN = 0.005
 """Relative difference that is always taken for memory layout."""
 BIAS_FACTOR = 2.0
 COMPILE_MARGIN = 0.05
@@ -31,7 +31,7 @@ NOISIER = 1.5
 """A comparison whose pairs spread more than so many times the stored spread is worth a warning."""
 DOUBTFUL_BIAS = 0.005
 """Spread of biases above which slowdowns of 2 % cannot be claimed here."""
-FEWEST_SHARED = 5
+MIN_SHARED = 5
 MACHINE = ("cpu", "logical_cores", "memory_bytes", "system", "python")
 
 
@@ -65,7 +65,7 @@ def bias_spread(medians: Sequence[float], sds: Sequence[float], blocks: int) -> 
 
 def margin_from(bias_sd: float) -> float:
     """Relative difference that a change must exceed on a machine whose builds differ so much by themselves."""
-    return max(LEAST_MARGIN, BIAS_FACTOR * bias_sd)
+    return max(MIN_MARGIN, BIAS_FACTOR * bias_sd)
 
 
 def smallest_effects(stored: Stored, case: str) -> dict[str, float]:
@@ -108,7 +108,7 @@ def read(environment: dict[str, Any]) -> Stored | None:
 
 def margin(stored: Stored | None) -> float:
     """Margin to use."""
-    return LEAST_MARGIN if stored is None else stored.margin
+    return MIN_MARGIN if stored is None else stored.margin
 
 
 def source(stored: Stored | None) -> str:
@@ -137,7 +137,7 @@ def warnings(stored: Stored | None, rows: Sequence[dict[str, Any]], *, case_seco
         for row in rows
         if row["metric"] == "time" and row["pair_sd"] and row["case"] in stored.cases
     ]
-    if len(pairs) >= FEWEST_SHARED and case_seconds == stored.case_seconds:
+    if len(pairs) >= MIN_SHARED and case_seconds == stored.case_seconds:
         growth = float(np.median([now / max(then, 1e-9) for now, then in pairs]))
         if growth > NOISIER:
             found.append(

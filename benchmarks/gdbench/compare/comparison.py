@@ -14,7 +14,7 @@ from gdbench.compare.session import Report, Session, open_session
 from gdbench.compare.stages import measure
 from gdbench.compare.tiers import TIERS
 from gdbench.compare.verdicts import REGRESSED, Rule
-from gdbench.grid import Filters
+from gdbench.experiments.grid import Filters
 
 
 def compare(

@@ -12,7 +12,7 @@ from gdbench.compare.family import certified_together, problem_key
 from gdbench.compare.pair import Pair
 from gdbench.compare.preparation import at_case, failed
 from gdbench.compare.setting import Setting, State
-from gdbench.ladder import QUICK_ROWS
+from gdbench.verify.stages import QUICK_ROWS
 
 
 def compile_pair(

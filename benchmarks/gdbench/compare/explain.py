@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from gdbench.cases import Case
+from gdbench.basics.storage import write_text
+from gdbench.basics.units import times
 from gdbench.compare import signed_rank
 from gdbench.compare.blocks import measure_block
 from gdbench.compare.family import rows_of
@@ -24,16 +25,15 @@ from gdbench.compare.record import table
 from gdbench.compare.session import Session, Step
 from gdbench.compare.setting import State
 from gdbench.compare.signed_rank import Floats
-from gdbench.storage import write_text
-from gdbench.tasks import TASKS
-from gdbench.units import times
+from gdbench.experiments.cases import Case
+from gdbench.experiments.tasks import TASKS
 
 STAGE = 2
 """After the screen and the confirmation, for the seeds of its blocks."""
 BLOCKS = 8
 SAME_WORK = 0.01
 """Instructions that differ by less, relatively, are called the same work."""
-MOST_OF_IT = 0.5
+MIN_EXPLAINED = 0.5
 """Share of a slowdown, on a log scale, from which on it is put down to instructions alone."""
 UPDATE = "update"
 IN_AN_EPOCH = 0.05
@@ -170,7 +170,7 @@ def _work(ratio: float, instructions: float) -> str:
     said = f"{times(instructions)} the instructions"
     if instructions < 1:
         return f"less work ({said}) that takes longer: {times(ratio)} the time"
-    if math.log(instructions) < MOST_OF_IT * math.log(ratio):
+    if math.log(instructions) < MIN_EXPLAINED * math.log(ratio):
         return f"more work ({said}), but that is the smaller part of {times(ratio)} the time"
     return f"more work: {said}"
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from gdbench.cases import Axes, Case, NetworkSpec
 from gdbench.compare.builds import Build
-from gdbench.grid import Filters, experiments, networks, profiles, select
-from gdbench.ladder import QUICK_ROWS
-from gdbench.tasks import Problem, load_problem
+from gdbench.experiments.cases import Axes, Case, NetworkSpec
+from gdbench.experiments.grid import Filters, experiments, networks, profiles, select
+from gdbench.experiments.tasks import Problem, load_problem
+from gdbench.verify.stages import QUICK_ROWS
 from kernels import InputError
 from kernels.errors import unknown
 
@@ -145,6 +145,6 @@ def store_problems(family: Family, folder: Path) -> dict[str, Stored]:
 def certified_together(cases: Iterable[Case]) -> dict[tuple[str, str], Case]:
     """One case for each variant and problem: certificates hold for all tasks and batch sizes."""
     found: dict[tuple[str, str], Case] = {}
-    for case in sorted(cases, key=problem_key):  # the truth of a problem is kept while its variants climb
+    for case in sorted(cases, key=problem_key):  # the truth of a problem is kept while its variants are verified
         found.setdefault((problem_key(case), case.variant), case)
     return found

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
+from gdbench.basics.exit_codes import NOT_ENOUGH_EVIDENCE
 from gdbench.compare.tables import (
     METRICS,
     Record,
@@ -21,7 +22,6 @@ from gdbench.compare.tables import (
 )
 from gdbench.compare.verdicts import BROKEN, IMPROVED, INSUFFICIENT, MISSING, REGRESSED, UNCHANGED
 
-NOT_ENOUGH_EVIDENCE = 3
 """Exit code of a comparison that resolved too few of its cases."""
 WORDS = {
     (BROKEN, "time"): ("is broken", "are broken"),
@@ -37,7 +37,7 @@ WORDS = {
 """What a verdict means for a metric, said of one case and of several."""
 UNTIMED = {"memory": "memory", "compile": "compile time"}
 """Metrics that are not measured in the blocks to which the controls belong, in words."""
-MOST_REASONS = 5
+MAX_REASONS = 5
 APART = re.compile(r"(?<=interval differs by )\d+\.\d+(?= percentage points)")
 """The number in what ``verdicts`` says of two intervals that disagree: no reason of its own."""
 
@@ -68,8 +68,8 @@ def reasons(rows: Sequence[Row]) -> list[str]:
     for row in rows:
         alike.setdefault(APART.sub("", _reason(row)), []).append(_reason(row))
     groups = sorted(alike.values(), key=len, reverse=True)
-    more = sum(map(len, groups[MOST_REASONS:]))
-    told = [f"{count(len(group), 'case')} ({_common(group).rstrip('.')})" for group in groups[:MOST_REASONS]]
+    more = sum(map(len, groups[MAX_REASONS:]))
+    told = [f"{count(len(group), 'case')} ({_common(group).rstrip('.')})" for group in groups[:MAX_REASONS]]
     return [*told, f"{count(more, 'case')} for other reasons"] if more else told
 
 

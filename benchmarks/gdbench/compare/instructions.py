@@ -21,11 +21,11 @@ from functools import cache
 from pathlib import Path
 from shutil import which
 
-from gdbench.cases import Case
 from gdbench.compare.builds import Build
 from gdbench.compare.family import Family, Stored, problem_key, rows_of
 from gdbench.compare.instructions_process import COUNTS, JOB, RESULT
-from gdbench.workers import PATIENCE_VARIABLE, cores_for, patience, start
+from gdbench.experiments.cases import Case
+from gdbench.processes.launch import PATIENCE_VARIABLE, cores_for, patience, start
 
 TOOL = ("valgrind", "-q", "--sigill-diagnostics=yes", "--tool=cachegrind", "--cache-sim=no")
 COUNT_SECONDS = 300

@@ -22,7 +22,7 @@ WARM_CALLS = 20
 """At most, before counting: CPython 3.11 and later rewrite what has run a few times."""
 INSTRUCTIONS = 1e8
 """Of all calls that are counted; about 2 s under valgrind."""
-MOST_CALLS = 1000
+MAX_CALLS = 1000
 
 
 def main(place: str, tool: list[str]) -> None:
@@ -33,7 +33,7 @@ def main(place: str, tool: list[str]) -> None:
     worker.add_problem(*job["problem"])
     worker.prepare(*job["call"])
     if tool:
-        os.execvp(tool[0], [*tool, sys.executable, "-P", "-m", "gdbench.worker", "-", sys.argv[0], place])
+        os.execvp(tool[0], [*tool, sys.executable, "-P", "-m", "gdbench.processes.entry", "-", sys.argv[0], place])
     (folder / RESULT).write_text(str(count(worker, job["call"][0], folder)), encoding="utf-8")
 
 
@@ -41,7 +41,7 @@ def count(worker: Worker, case: str, folder: Path) -> float:
     """Return the instructions per call of a case that the worker has prepared."""
     worker.begin()
     about = count_calls(worker, case, 1, folder)
-    calls = min(round(INSTRUCTIONS / about), MOST_CALLS)
+    calls = min(round(INSTRUCTIONS / about), MAX_CALLS)
     if calls <= 1:  # what goes on beside it is nothing to a call of this size, which takes up to a minute here
         return about
     worker.sample(case, min(calls, WARM_CALLS), 0)

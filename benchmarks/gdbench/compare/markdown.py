@@ -6,6 +6,7 @@ import re
 import shlex
 from collections.abc import Iterator, Sequence
 
+from gdbench.basics.units import duration
 from gdbench.compare.headline import capital, headline
 from gdbench.compare.sentences import details
 from gdbench.compare.tables import (
@@ -19,8 +20,7 @@ from gdbench.compare.tables import (
     share,
 )
 from gdbench.compare.verdicts import BROKEN, IMPROVED, REGRESSED, UNCHANGED
-from gdbench.environment import one_line
-from gdbench.units import duration
+from gdbench.machine.environment import one_line
 
 MARK = "<!-- gdbench compare -->"
 """Last line, invisible, by which a workflow finds the comment that it wrote before."""
@@ -30,7 +30,7 @@ CHANGED = (BROKEN, REGRESSED, IMPROVED)
 """Verdicts that stand in the open; all others are folded away."""
 LENGTHS = ((1000, 1000), (1000, 200), (300, 60), (100, 20), (30, 10), (10, 3))
 """Rows of a table of changes and of a folded table; the first that makes the text short enough is taken."""
-LONGEST_CELL, LONGEST_SENTENCE, MOST_SENTENCES = 120, 600, 12
+LONGEST_CELL, LONGEST_SENTENCE, MAX_SENTENCES = 120, 600, 12
 COMMIT_DIGITS = 12
 HEAD = ("verdict", "case", "base", "head", "ratio", "smallest visible effect", "remark")
 
@@ -78,8 +78,8 @@ def _render(record: Record, most: int, most_folded: int) -> str:
 
 
 def _bullets(sentences: Sequence[str]) -> Iterator[str]:
-    shown = [f"- {_text(_cut(sentence, LONGEST_SENTENCE))}" for sentence in sentences[:MOST_SENTENCES]]
-    more = len(sentences) - MOST_SENTENCES
+    shown = [f"- {_text(_cut(sentence, LONGEST_SENTENCE))}" for sentence in sentences[:MAX_SENTENCES]]
+    more = len(sentences) - MAX_SENTENCES
     if shown:
         yield "\n".join([*shown, *([f"- {more} more in comparison.html."] if more > 0 else [])])
 

@@ -9,6 +9,7 @@ import pandas as pd
 from markupsafe import Markup
 
 import gdbench
+from gdbench.basics.units import duration, times
 from gdbench.compare.headline import capital, headline
 from gdbench.compare.markdown import reproduce, side_name
 from gdbench.compare.sentences import details, meanings
@@ -25,8 +26,7 @@ from gdbench.compare.tables import (
     share,
     sort,
 )
-from gdbench.page import columns, environment_lines, packed_plotly, templates
-from gdbench.units import duration, times
+from gdbench.views.page import columns, environment_lines, packed_plotly, templates
 
 SHOWN = [
     *("case", "network", "dataset", "n_rows", "task", "variant", "batch_size", "dtype", "threads", "metric", "unit"),

@@ -7,10 +7,10 @@ from types import TracebackType
 from typing import Any
 
 from gdbench.compare.builds import Build
-from gdbench.live_process import AnswerError, LiveProcess, ProcessLost
-from gdbench.workers import allowed_cores
+from gdbench.processes.launch import allowed_cores
+from gdbench.processes.live import AnswerError, LiveProcess, ProcessLost
 
-MOST_PADDING_BYTES = 4096
+MAX_PADDING_BYTES = 4096
 
 SideError = AnswerError
 """A side raised: the message is its exception and first line; the process lives on."""

@@ -21,8 +21,8 @@ from typing import Any
 import numpy as np
 
 import kernels
-from gdbench.answers import serve
 from gdbench.compare import controls
+from gdbench.processes.answers import serve
 
 ALIGNMENT_BYTES = 64
 KERNELS = "kernels."
@@ -169,7 +169,7 @@ def _network(fields: dict[str, Any]) -> Any:
 
 
 def _aligned(values: Any) -> Any:
-    """Return a copy that begins at a cache line, as ``gdbench.tasks`` does; that module needs today's kernels."""
+    """Return a copy that begins at a cache line, as ``experiments.tasks`` does, which needs today's kernels."""
     memory = np.empty(values.nbytes + ALIGNMENT_BYTES, np.uint8)
     start = -memory.ctypes.data % ALIGNMENT_BYTES
     copy = memory[start : start + values.nbytes].view(values.dtype).reshape(values.shape)

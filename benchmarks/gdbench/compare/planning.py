@@ -22,7 +22,7 @@ RUNS = 2000
 """Simulated runs: the power that results is within about one percentage point of the one asked for."""
 SIMULATED_BLOCKS = 40
 """Beyond so many blocks the normal approximation is as good, and cheaper."""
-MOST_BLOCKS = 10_000
+MAX_BLOCKS = 10_000
 """Nobody waits for more."""
 PSEUDOMEDIAN_VARIANCE = math.pi / 3
 """n times the variance of the pseudomedian of many standard normal values (Lehmann 1975, Nonparametrics, 4.3)."""
@@ -89,7 +89,7 @@ def blocks_needed(sd: float, margin: float, *, family: int, rule: Rule) -> int |
     low, high = 0, 1
     while not enough(high):
         low, high = high, 2 * high
-        if high > MOST_BLOCKS:
+        if high > MAX_BLOCKS:
             return None
     while high - low > 1:
         middle = (low + high) // 2

@@ -7,13 +7,13 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from gdbench.cases import Case
 from gdbench.compare.family import Family, problem_key, rows_of
 from gdbench.compare.pair import Pair, SideError, SideLost
 from gdbench.compare.remote import variant_of
 from gdbench.compare.setting import Setting, State
-from gdbench.compare.tiers import FEWEST_QUADS, Tier
-from gdbench.ladder import QUICK_ROWS, Certificate, certify_quickly
+from gdbench.compare.tiers import MIN_QUADS, Tier
+from gdbench.experiments.cases import Case
+from gdbench.verify.stages import QUICK_ROWS, Certificate, certify_quickly
 from kernels import InputError
 
 WARM_BELOW_SECONDS = 1e-3
@@ -108,7 +108,7 @@ def schedule(call_seconds: float, tier: Tier) -> tuple[int, int, int]:
     sample_seconds = tier.case_seconds / (4 * tier.quads)
     calls = max(1, math.ceil(sample_seconds / call_seconds))
     quads = round(tier.case_seconds / (4 * calls * call_seconds))
-    return calls, int(call_seconds < WARM_BELOW_SECONDS), min(max(quads, FEWEST_QUADS), tier.quads)
+    return calls, int(call_seconds < WARM_BELOW_SECONDS), min(max(quads, MIN_QUADS), tier.quads)
 
 
 def refusal(proof: Certificate) -> str:

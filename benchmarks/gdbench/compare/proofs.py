@@ -1,6 +1,6 @@
-"""Certificates of both sides: every variant climbs today's whole ladder in the process of its side, before any timing.
+"""Certificates of both sides: every variant passes today's verification in the process of its side before any timing.
 
-A certificate is kept with the build, under the code of the instrument that granted it; so a commit climbs once.
+A certificate is kept with the build, under the code of the instrument that granted it; so a commit is verified once.
 Bytes that a call allocates are counted in the same pass, which is not timed.
 """
 
@@ -12,16 +12,16 @@ from contextlib import suppress
 from functools import cache
 from typing import Any
 
-from gdbench.cases import Case
+from gdbench.basics.storage import write_text
 from gdbench.compare.builds import Build
 from gdbench.compare.family import certified_together, problem_key
 from gdbench.compare.pair import Pair, SideLost
 from gdbench.compare.preparation import Lacking, at_case, failed, introduce, prepare_case, refusal
 from gdbench.compare.remote import variant_of
 from gdbench.compare.setting import Setting, State
-from gdbench.ladder import certify
-from gdbench.plan import fingerprint
-from gdbench.storage import write_text
+from gdbench.experiments.cases import Case
+from gdbench.machine.fingerprint import fingerprint
+from gdbench.verify.stages import certify
 
 Report = Callable[[float], None]
 
@@ -76,7 +76,7 @@ def _break_all(setting: Setting, state: State, job: Case, reason: str) -> None:
 
 
 def _climb(pair: Pair, setting: Setting, job: Case) -> str:
-    """Let the variant of each side climb, unless its build has a certificate; return why one is refused."""
+    """Verify the variant of each side, unless its build has a certificate; return why one is refused."""
     problem, threads = setting.family.problem(job), max(setting.family.threads())
     for number, (side, build) in enumerate(zip(pair.sides, setting.builds, strict=True)):
         variant = setting.family.variant(job, number)
@@ -89,7 +89,7 @@ def _climb(pair: Pair, setting: Setting, job: Case) -> str:
             raise SideLost(side.lost)
         if not proof.certified:
             return f"{side.name}: {refusal(proof)}"
-        with suppress(OSError):  # it will climb again
+        with suppress(OSError):  # it will be verified again
             text = json.dumps({"by": _fingerprint(), "granted": [*granted, key]}, indent=1)
             write_text(build.certificates, text + "\n")
     return ""

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from gdbench.cases import Case
+from gdbench.basics import exit_codes
+from gdbench.basics.storage import write_text
 from gdbench.compare.controls import CONTROLS
 from gdbench.compare.verdicts import (
     BROKEN,
@@ -27,7 +28,7 @@ from gdbench.compare.verdicts import (
     controls,
     judge,
 )
-from gdbench.storage import write_text
+from gdbench.experiments.cases import Case
 from kernels import InputError
 
 FILE = "comparison.json"
@@ -192,11 +193,12 @@ def exit_code(rows: Sequence[dict[str, Any]], status: str, *, effect: float, com
     timed = [row for row in rows if row["metric"] == "time"]
     measured = [row for row in timed if row["base"] is not None]
     if status == "invalid" or len(measured) == 0 or any(row["verdict"] == BROKEN for row in timed):
-        return 4
+        return exit_codes.KERNEL_WRONG
     if any(row["verdict"] == REGRESSED for row in rows):
-        return 1
+        return exit_codes.REGRESSED
     resolved = sum(row["verdict"] != INSUFFICIENT or rules_out(row, effect) for row in measured)
-    return 0 if complete and status == "valid" and resolved >= RESOLVED_SHARE * len(measured) else 3
+    enough = complete and status == "valid" and resolved >= RESOLVED_SHARE * len(measured)
+    return exit_codes.OK if enough else exit_codes.NOT_ENOUGH_EVIDENCE
 
 
 def rules_out(row: Mapping[str, Any], effect: float) -> bool:

@@ -1,6 +1,6 @@
-"""Certificates of a side: today's ladder climbs on kernels of another commit, in their own process.
+"""Certificates of a side: today's verification of kernels of another commit, in their own process.
 
-The ladder takes any ``Variant``; this one has functions that ask the process of a side.
+Verification takes any ``Variant``; this one has functions that ask the process of a side.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from gdbench.breaches import Fault
 from gdbench.compare.pair import SideError, SideProcess
+from gdbench.verify.violations import Fault
 from kernels import InputError, Network, Variant
 from kernels.contract import REQUIRED
 
@@ -38,7 +38,7 @@ def _function(side: SideProcess, variant: str, function: str) -> Callable[..., A
             raise Fault("returned memory of an input, or of the answer before")
         arrays = [value for value in arguments if isinstance(value, np.ndarray)]
         for here, there in zip(arrays, changed or arrays, strict=True):
-            here[...] = there  # the ladder sees that an input was changed
+            here[...] = there  # verification sees that an input was changed
         return answer
 
     return ask

@@ -15,11 +15,11 @@ from gdbench.compare.session import NothingMeasured, Report, Session, open_sessi
 from gdbench.compare.sides import here
 from gdbench.compare.stages import SCREEN, certify, stage
 from gdbench.compare.tiers import TIERS
-from gdbench.grid import Filters
+from gdbench.experiments.grid import Filters
 from kernels import InputError
 
 BLOCKS = 16
-FEWEST_BLOCKS = 6
+MIN_BLOCKS = 6
 SAMPLED_AS = "standard"
 """Tier whose length of samples is calibrated."""
 
@@ -36,8 +36,8 @@ def calibrate(
     NothingMeasured
         If every case is broken.
     """
-    if blocks < FEWEST_BLOCKS:
-        raise InputError(f"{blocks} blocks say nothing of spread: ask for at least {FEWEST_BLOCKS}")
+    if blocks < MIN_BLOCKS:
+        raise InputError(f"{blocks} blocks say nothing of spread: ask for at least {MIN_BLOCKS}")
     text, tier = here(), replace(TIERS[SAMPLED_AS], screen_blocks=blocks, confirm_blocks=0, compile_pairs=0)
     with (
         tempfile.TemporaryDirectory(prefix="gdbench-") as name,

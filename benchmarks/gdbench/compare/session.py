@@ -11,7 +11,6 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from gdbench.cases import Case
 from gdbench.compare.builds import Build, build_both
 from gdbench.compare.family import Family, make_family, store_problems
 from gdbench.compare.pair import Pair
@@ -22,9 +21,10 @@ from gdbench.compare.setting import Setting, State
 from gdbench.compare.sides import read_sides
 from gdbench.compare.tiers import Tier
 from gdbench.compare.verdicts import Rule
-from gdbench.environment import observe
-from gdbench.grid import Filters
-from gdbench.workers import check_threads
+from gdbench.experiments.cases import Case
+from gdbench.experiments.grid import Filters
+from gdbench.machine.environment import observe
+from gdbench.processes.launch import check_threads
 from kernels import InputError
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gdbench.cases import Case
+from gdbench.basics.storage import write_text
 from gdbench.compare.blocks import measure_block
 from gdbench.compare.compilation import compile_pair
 from gdbench.compare.controls import CONTROLS
@@ -16,7 +16,7 @@ from gdbench.compare.proofs import prove
 from gdbench.compare.record import table, unsteady
 from gdbench.compare.session import Session, Step
 from gdbench.compare.verdicts import confirm_blocks, needs_confirmation
-from gdbench.storage import write_text
+from gdbench.experiments.cases import Case
 
 LIKELY_CONFIRMED = 0.3
 """Share of the cases that goes on to confirmation, for the time left before the screen has told."""

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from gdbench.basics.units import digits, seconds, times
 from gdbench.compare.verdicts import BROKEN, IMPROVED, INSUFFICIENT, MISSING, REGRESSED, UNCHANGED
-from gdbench.units import digits, seconds, times
 
 Record = Mapping[str, Any]
 """What ``comparison.json`` holds."""
@@ -24,7 +24,7 @@ TIMED = "s"
 """Unit of the metrics that a clock measures; bytes are counted."""
 TRUSTED = {"status": "valid", "reason": ""}
 """Controls of the controls themselves: nothing stands behind them."""
-MOST_PLACED = 10
+MAX_PLACED = 10
 """Ratios from here on have three digits, whatever their interval."""
 BYTE_STEPS = ((2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"))
 
@@ -144,7 +144,7 @@ def ratio_text(row: Row) -> str:
         return "-"
     if low is None or high is None or low == high:
         return times(ratio)
-    if high >= MOST_PLACED:
+    if high >= MAX_PLACED:
         return f"{times(ratio)} ({digits(low)} to {digits(high)})"
     places = min(max(-math.floor(math.log10((high - low) / 2)), 2), 4)
     return f"{ratio:.{places}f}x ({low:.{places}f} to {high:.{places}f})"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from gdbench.compare.planning import Rule
 
-FEWEST_QUADS = 4
+MIN_QUADS = 4
 EQUIVALENCE = Rule().equivalence
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from gdbench.basics.storage import write_text
 from gdbench.compare import markdown as as_markdown
 from gdbench.compare import page
 from gdbench.compare.record import read_record
-from gdbench.storage import write_text
 
 
 def write_views(folder: Path, markdown: Path | None = None) -> dict[str, Any]:

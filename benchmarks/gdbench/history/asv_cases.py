@@ -6,9 +6,9 @@ import ast
 from collections.abc import Sequence
 from functools import cache
 
-from gdbench.cases import Case
-from gdbench.datasets import shape_of
-from gdbench.grid import experiments
+from gdbench.experiments.cases import Case
+from gdbench.experiments.datasets import shape_of
+from gdbench.experiments.grid import experiments
 
 MODULE, METHOD = "experiments", "time_task"
 AXES = ("task", "dtype", "variant", "batch_size")

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gdbench.cases import Case
 from gdbench.compare.pair import SideError, SideLost
-from gdbench.grid import Filters
+from gdbench.experiments.cases import Case
+from gdbench.experiments.grid import Filters
 from gdbench.history.bisect import OPEN, Confirmation, Measure, confirm
 from gdbench.history.labels import ENVIRONMENT, Proposal
 from gdbench.history.repository import first_parents

@@ -18,7 +18,7 @@ REGRESSION, IMPROVEMENT, ENVIRONMENT = "REGRESSION", "IMPROVEMENT", "ENVIRONMENT
 FINAL, PROVISIONAL = "final", "provisional"
 SHARED = 0.6
 """Share of the cases that must move at a commit for it to be the environment's doing."""
-FEWEST_CASES = 5
+MIN_CASES = 5
 """Cases that must have results on both sides before a share of them means anything."""
 CANARY = "canary"
 """In the name of a benchmark that runs none of the measured code."""
@@ -86,7 +86,7 @@ def _says_something(history: History, asked: list[str], answers: list[bool | Non
     """Whether a shared step can only be the environment's: several cases, and not all of one variant."""
     there = [case for case, answer in zip(asked, answers, strict=True) if answer is not None]
     variants = {history.cases[case].variant for case in there if case in history.cases}
-    return len(there) >= FEWEST_CASES and len(variants) != 1
+    return len(there) >= MIN_CASES and len(variants) != 1
 
 
 def changed_environment(history: History, step: Step) -> str:

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from gdbench.cases import Case
+from gdbench.experiments.cases import Case
 from gdbench.history.noise import Series
 from gdbench.history.series import History, Step
 from gdbench.history.steps import logs

@@ -14,7 +14,7 @@ from gdbench.history.noise import Series
 from gdbench.history.series import History
 from gdbench.history.steps import logs
 from gdbench.history.tables import HEAD, Record, headline, remarks, rows, subjects
-from gdbench.page import packed_plotly, templates
+from gdbench.views.page import packed_plotly, templates
 
 DIGITS = 4
 """Significant digits of the values in the page."""

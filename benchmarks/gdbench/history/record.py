@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from gdbench.basics.exit_codes import KERNEL_WRONG, NOT_ENOUGH_EVIDENCE, OK, REGRESSED
 from gdbench.history.bisect import CONFIRMED, OPEN, Confirmation
 from gdbench.history.labels import Proposal, label
 from gdbench.history.series import History
@@ -17,7 +18,6 @@ from gdbench.history.steps import find_steps
 from gdbench.history.vote import MIN_VALUES
 
 FORMAT = 1
-NOTHING_FOUND, PROVEN, NO_EVIDENCE, NOTHING_MEASURED = 0, 1, 3, 4
 
 
 def proposals(history: History) -> list[Proposal]:
@@ -62,11 +62,11 @@ def make_record(
 def exit_code(history: History, confirmations: Mapping[int, Confirmation] | None) -> int:
     """Return 4 when no case could be judged, and 1 or 3 only after measuring again: a proposal proves nothing."""
     if not judged(history):
-        return NOTHING_MEASURED
+        return KERNEL_WRONG
     statuses = {found.status for found in (confirmations or {}).values()}
     if CONFIRMED in statuses:
-        return PROVEN
-    return NO_EVIDENCE if OPEN in statuses else NOTHING_FOUND
+        return REGRESSED
+    return NOT_ENOUGH_EVIDENCE if OPEN in statuses else OK
 
 
 def _row(history: History, proposal: Proposal, confirmation: Confirmation | None) -> dict[str, Any]:

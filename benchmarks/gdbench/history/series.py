@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from gdbench.cases import Case
+from gdbench.experiments.cases import Case
 from gdbench.history.noise import Series
 
 

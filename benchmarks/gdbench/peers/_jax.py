@@ -5,6 +5,7 @@ JAX takes its threads from the cores that the process may use, so a worker is pi
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -24,8 +25,17 @@ put = partial(jax.device_put, may_alias=True)
 """Make an array JAX's, without a copy where its memory begins at a multiple of 64 bytes."""
 
 
-def weighted_sums(network: Network, layers: Layers, X: JaxArray) -> JaxArray:
-    """Weighted sums of the last layer, (n, k)."""
+LOSSES: dict[tuple[str, str], Callable[[JaxArray, JaxArray], JaxArray]] = {
+    ("identity", "squared_error"): lambda Z, Y: (Z - Y) ** 2 / 2,
+    ("sigmoid", "cross_entropy"): lambda Z, Y: jax.nn.softplus(Z) - Y * Z,
+    ("sigmoid", "squared_error"): lambda Z, Y: (jax.nn.sigmoid(Z) - Y) ** 2 / 2,
+    ("softmax", "cross_entropy"): lambda Z, Y: -Y * jax.nn.log_softmax(Z),
+}
+"""Terms of the loss from the pre-activations Z of the last layer and the targets Y."""
+
+
+def pre_activations(network: Network, layers: Layers, X: JaxArray) -> JaxArray:
+    """Pre-activations of the last layer, (n, k)."""
     A = X
     for (W, b), name in zip(layers[:-1], network.activations, strict=False):
         A = getattr(jax.nn, name)(A @ W + b)
@@ -34,15 +44,9 @@ def weighted_sums(network: Network, layers: Layers, X: JaxArray) -> JaxArray:
 
 
 def mean_loss(layers: Layers, network: Network, X: JaxArray, Y: JaxArray) -> JaxArray:
-    """Mean loss over the rows, computed from the last layer's weighted sums."""
-    Z = weighted_sums(network, layers, X)
-    if network.output == "softmax":
-        terms = -Y * jax.nn.log_softmax(Z)
-    elif network.loss == "cross_entropy":
-        terms = jax.nn.softplus(Z) - Y * Z
-    else:
-        terms = (getattr(jax.nn, network.output)(Z) - Y) ** 2 / 2
-    return terms.sum() / len(X)
+    """Mean loss over the rows, computed from the last layer's pre-activations."""
+    Z = pre_activations(network, layers, X)
+    return LOSSES[network.output, network.loss](Z, Y).sum() / len(X)
 
 
 def updated(network: Network, layers: Layers, X: JaxArray, Y: JaxArray, rows: JaxArray, rate: JaxArray) -> Layers:
@@ -74,7 +78,7 @@ def gradient(network: Network, theta: Array, X: Array, Y: Array) -> Array:
 
 @partial(jax.jit, static_argnames="network")
 def _forward(network: Network, theta: JaxArray, X: JaxArray) -> JaxArray:
-    Z = weighted_sums(network, network.unpack(theta), X)
+    Z = pre_activations(network, network.unpack(theta), X)
     return getattr(jax.nn, network.output)(Z)
 
 

@@ -6,11 +6,12 @@ PyTorch keeps as many threads as the environment of a worker says when this modu
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
 import torch
+from torch.nn.functional import binary_cross_entropy_with_logits
 
 from kernels import Network
 from kernels.contract import Array, Order
@@ -19,7 +20,35 @@ from kernels.validation import check_batch_size
 Tensor: TypeAlias = torch.Tensor
 Layers: TypeAlias = Sequence[tuple[Tensor, Tensor]]
 
-LEAST_BUFFERED, LEAST_BYTES = 32, 1 << 22
+MIN_BUFFERED, MIN_BYTES = 32, 1 << 22
+
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "identity": lambda Z: Z,
+    "sigmoid": torch.sigmoid,
+    "tanh": torch.tanh,
+    "relu": torch.relu,
+    "softmax": lambda Z: torch.softmax(Z, dim=1),
+}
+DERIVATIVES: dict[str, Callable[[Tensor], Tensor]] = {
+    "sigmoid": lambda A: A * (1 - A),
+    "tanh": lambda A: 1 - A * A,
+    "relu": lambda A: (A > 0).to(A.dtype),
+}
+"""Derivative of a hidden activation by its pre-activations, from its value A."""
+LOSSES: dict[tuple[str, str], Callable[[Tensor, Tensor], Tensor]] = {
+    ("identity", "squared_error"): lambda Z, Y: (Z - Y).square().sum() / 2,
+    ("sigmoid", "cross_entropy"): lambda Z, Y: binary_cross_entropy_with_logits(Z, Y, reduction="sum"),
+    ("sigmoid", "squared_error"): lambda Z, Y: (torch.sigmoid(Z) - Y).square().sum() / 2,
+    ("softmax", "cross_entropy"): lambda Z, Y: -(Y * torch.log_softmax(Z, dim=1)).sum(),
+}
+"""Summed loss from the pre-activations Z of the last layer and the targets Y."""
+OUTPUT_DELTAS: dict[tuple[str, str], Callable[[Tensor, Tensor], Tensor]] = {
+    ("identity", "squared_error"): lambda residual, A: residual,
+    ("sigmoid", "cross_entropy"): lambda residual, A: residual,
+    ("sigmoid", "squared_error"): lambda residual, A: residual * A * (1 - A),
+    ("softmax", "cross_entropy"): lambda residual, A: residual,
+}
+"""Derivative of the loss by the last pre-activations, from the residual A - Y."""
 
 if "OMP_NUM_THREADS" in os.environ:
     torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
@@ -50,7 +79,7 @@ def batches(X: Array, Y: Array, order: Order, batch_size: int) -> Iterator[tuple
 
 def _slices(X: Tensor, Y: Tensor, rows: Tensor, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
     sources = X, Y
-    if batch_size < LEAST_BUFFERED or X.nbytes < LEAST_BYTES:
+    if batch_size < MIN_BUFFERED or X.nbytes < MIN_BYTES:
         yield from zip(*(values.index_select(0, rows).split(batch_size) for values in sources), strict=True)
         return
     buffers = [torch.empty((batch_size, values.shape[1]), dtype=values.dtype) for values in sources]
@@ -67,59 +96,39 @@ def unpack(network: Network, flat: Tensor) -> Layers:
     return layers
 
 
-def activate(name: str, Z: Tensor) -> Tensor:
-    """Activation of weighted sums Z (n, k)."""
-    if name == "identity":
-        return Z
-    return torch.softmax(Z, dim=1) if name == "softmax" else getattr(torch, name)(Z)
-
-
-def weighted_sums(network: Network, layers: Layers, X: Tensor) -> Tensor:
-    """Weighted sums of the last layer, (n, k)."""
+def pre_activations(network: Network, layers: Layers, X: Tensor) -> Tensor:
+    """Pre-activations of the last layer, (n, k)."""
     A = X
     for (W, b), name in zip(layers[:-1], network.activations, strict=False):
-        A = activate(name, torch.addmm(b, A, W))
+        A = ACTIVATIONS[name](torch.addmm(b, A, W))
     W, b = layers[-1]
     return torch.addmm(b, A, W)
 
 
 def mean_loss(network: Network, layers: Layers, X: Tensor, Y: Tensor) -> Tensor:
     """Mean loss over the rows, a tensor without dimensions."""
-    Z = weighted_sums(network, layers, X)
-    if network.output == "softmax":
-        return -(Y * torch.log_softmax(Z, dim=1)).sum() / len(X)
-    if network.loss == "cross_entropy":
-        return torch.nn.functional.binary_cross_entropy_with_logits(Z, Y, reduction="sum") / len(X)
-    return (activate(network.output, Z) - Y).square().sum() / (2 * len(X))
+    Z = pre_activations(network, layers, X)
+    return LOSSES[network.output, network.loss](Z, Y) / len(X)
 
 
 def deltas(network: Network, layers: Layers, X: Tensor, Y: Tensor, scale: Any) -> tuple[list[Tensor], list[Tensor]]:
-    """Inputs of each layer, and ``scale`` times the derivative of the rows' summed loss by its weighted sums."""
+    """Inputs of each layer, and ``scale`` times the derivative of the rows' summed loss by its pre-activations."""
     inputs = [X]
     for (W, b), name in zip(layers, network.activations, strict=True):
-        inputs.append(activate(name, torch.addmm(b, inputs[-1], W)))
+        inputs.append(ACTIVATIONS[name](torch.addmm(b, inputs[-1], W)))
     A = inputs.pop()
-    delta = (A - Y) * scale
-    if (network.output, network.loss) == ("sigmoid", "squared_error"):
-        delta = delta * A * (1 - A)
+    delta = OUTPUT_DELTAS[network.output, network.loss]((A - Y) * scale, A)
     found = [delta]
     for (W, _), A in zip(reversed(layers[1:]), reversed(inputs), strict=False):
-        found.append(found[-1] @ W.T * slope(network.hidden, A))
+        found.append(found[-1] @ W.T * DERIVATIVES[network.hidden](A))
     return inputs, found[::-1]
-
-
-def slope(name: str, A: Tensor) -> Tensor:
-    """Derivative of a hidden activation by its weighted sums, from its value A."""
-    if name == "sigmoid":
-        return A * (1 - A)
-    return 1 - A * A if name == "tanh" else (A > 0).to(A.dtype)
 
 
 def forward(network: Network, theta: Array, X: Array) -> Array:
     """Outputs of the network, (n, k), for inputs X (n, d)."""
     with torch.inference_mode():
-        Z = weighted_sums(network, unpack(network, tensor(theta)), tensor(X))
-        return activate(network.output, Z).numpy()
+        Z = pre_activations(network, unpack(network, tensor(theta)), tensor(X))
+        return ACTIVATIONS[network.output](Z).numpy()
 
 
 def loss(network: Network, theta: Array, X: Array, Y: Array) -> float:

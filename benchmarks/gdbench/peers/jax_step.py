@@ -15,7 +15,7 @@ import numpy as np
 from gdbench.peers._jax import JaxArray, Layers, flat, forward, gradient, loss, put, updated
 from kernels import Network
 from kernels.contract import Array, Order
-from kernels.descent import batches
+from kernels.epochs import batches
 
 __all__ = ["epoch", "forward", "gradient", "loss"]
 COMPILES_SHAPES = True

@@ -17,12 +17,20 @@ from kernels.contract import Array, Order
 __all__ = ["epoch", "forward", "gradient", "loss"]
 
 _aten = torch.ops.aten
-SLOPES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+DERIVATIVES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "sigmoid": lambda delta, A: _aten.sigmoid_backward.grad_input(delta, A, grad_input=delta),
     "tanh": lambda delta, A: _aten.tanh_backward.grad_input(delta, A, grad_input=delta),
     "relu": lambda delta, A: _aten.threshold_backward.grad_input(delta, A, 0, grad_input=delta),
 }
 """Multiply delta, in place, by the derivative of an activation whose value is A."""
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "identity": lambda Z: Z,
+    "sigmoid": torch.sigmoid_,
+    "tanh": torch.tanh_,
+    "relu": torch.relu_,
+    "softmax": lambda Z: torch.softmax(Z, dim=1),
+}
+"""Activation in place, but for softmax, which has no such form."""
 
 
 FUSED_ROWS = 256
@@ -70,24 +78,17 @@ def epoch(
 def _update(network: Network, layers: Layers, x: Tensor, y: Tensor, space: Workspace, scale: float) -> None:
     A = x
     for (W, b), name, out in zip(layers, network.activations, space.A, strict=True):
-        A = _activate(name, torch.addmm(b, A, W, out=out))
+        A = ACTIVATIONS[name](torch.addmm(b, A, W, out=out))
     delta = A - y if network.loss == "squared_error" else A.sub_(y)
     if (network.output, network.loss) == ("sigmoid", "squared_error"):
-        SLOPES["sigmoid"](delta, A)
+        DERIVATIVES["sigmoid"](delta, A)
     for layer in reversed(range(network.n_layers)):
         (W, b), above = layers[layer], delta
         below = space.A[layer - 1] if layer > 0 else x
         if layer > 0:  # before W changes
-            delta = SLOPES[network.hidden](torch.mm(above, W.T, out=space.D[layer - 1]), below)
+            delta = DERIVATIVES[network.hidden](torch.mm(above, W.T, out=space.D[layer - 1]), below)
         if space.G:
             W.add_(torch.mm(below.T, above, out=space.G[layer]), alpha=scale)
         else:
             W.addmm_(below.T, above, alpha=scale)
         b.add_(torch.sum(above, dim=0, out=space.sums[layer]), alpha=scale)
-
-
-def _activate(name: str, Z: Tensor) -> Tensor:
-    """Activation in place, but for softmax, which has no such form."""
-    if name == "identity":
-        return Z
-    return torch.softmax(Z, dim=1) if name == "softmax" else getattr(torch, f"{name}_")(Z)

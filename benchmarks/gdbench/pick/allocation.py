@@ -10,7 +10,7 @@ import numpy.typing as npt
 SWEEP_RUNS = 9 * 10 * 1.8
 """Of an exhaustive sweep at one batch size: nine rates times ten seeds, each stopped at three times the steps of the
 best rate, after 1.8 times as many on average."""
-MOST_RUNS = 32
+MAX_RUNS = 32
 """Of one rate at one batch size and in one round."""
 QUIET = 8.0
 """Multiple of the critical batch size beyond which runs hardly differ, and more rows hardly save steps."""
@@ -25,7 +25,7 @@ def runs_worth(size: int, candidates: Sequence[int], *, critical: float, share: 
     """
     sweep = sum(critical + other for other in candidates)
     usual = share * SWEEP_RUNS * sweep / (critical * len(candidates))
-    return round(min(max(usual / (1 + size / critical), least), MOST_RUNS))
+    return round(min(max(usual / (1 + size / critical), least), MAX_RUNS))
 
 
 def sweep_rows(rows: npt.NDArray[np.float64]) -> float:

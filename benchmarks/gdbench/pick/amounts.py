@@ -5,15 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-from gdbench.units import digits
+from gdbench.basics.units import digits
 
 SCALES = ((3600.0, "h"), (60.0, "min"), (1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
-MOST_SECONDS = 120.0
+MAX_SECONDS = 120.0
 """Times are written in seconds up to here, then in minutes, and in hours from 120 minutes on."""
 WIDE = 3.0
 """Ratio of the ends of an interval from which each end is written by itself."""
 
-LEAST_PLAIN, MOST_PLAIN = 1e-5, 1e6
+MIN_PLAIN, MAX_PLAIN = 1e-5, 1e6
 """Learning rates that are written without an exponent."""
 HOPELESS = 1000.0
 """An end of an interval that is farther than this factor from the middle is not told."""
@@ -65,7 +65,7 @@ def plain_interval(value: float, low: float, high: float) -> str:
 
 def rate_text(rate: float) -> str:
     """Write a learning rate with three digits, tiny and huge ones with an exponent: ``0.310``, ``4.14e-17``."""
-    return digits(rate) if LEAST_PLAIN <= rate < MOST_PLAIN else f"{rate:.3g}"
+    return digits(rate) if MIN_PLAIN <= rate < MAX_PLAIN else f"{rate:.3g}"
 
 
 def rows(count: float) -> str:
@@ -99,9 +99,9 @@ def _apart(value: float, low: float, high: float, write: Callable[[float], str])
 
 def _scale(value: float) -> tuple[float, str]:
     """Return unit in seconds and its name."""
-    if value >= 60 * MOST_SECONDS:
+    if value >= 60 * MAX_SECONDS:
         return SCALES[0]
-    if value >= MOST_SECONDS:
+    if value >= MAX_SECONDS:
         return SCALES[1]
     return next((entry for entry in SCALES[2:] if value >= 0.9995 * entry[0]), SCALES[-1])
 

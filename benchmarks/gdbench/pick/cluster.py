@@ -15,7 +15,7 @@ from gdbench.pick.blocks import Block, Curves
 from gdbench.pick.fingerprint import fingerprint
 from gdbench.pick.problem import Problem
 from gdbench.pick.rounds import EngineRunner, run_limited
-from gdbench.workers import patience
+from gdbench.processes.launch import patience
 from kernels import InputError
 
 CONNECT_SECONDS = 5

@@ -10,9 +10,9 @@ from kernels import InputError
 
 Values = npt.NDArray[np.float64]
 
-MOST_CATEGORIES = 100
+MAX_CATEGORIES = 100
 """Of an input column of text; one with more is free text as a rule, and each makes an input of the network."""
-MOST_NAMES = 10
+MAX_NAMES = 10
 """Names listed in a message or a description."""
 
 NUMBERS = {"integer", "floating", "mixed-integer-float", "decimal"}
@@ -24,8 +24,8 @@ DATE = r"\s*(\d{4}([-/.])\d{1,2}\2\d{1,2}|\d{1,2}([-/.])\d{1,2}\3(\d{4}|\d\d))([
 def some(names: object) -> str:
     """Join the first ten names, each on one line, for a message: ``a, b, c and 5 more``."""
     shown = [" ".join(str(name).split()) for name in names]  # type: ignore[attr-defined]
-    more = len(shown) - MOST_NAMES
-    return ", ".join(shown[:MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
+    more = len(shown) - MAX_NAMES
+    return ", ".join(shown[:MAX_NAMES]) + (f" and {more} more" if more > 0 else "")
 
 
 def is_text(column: pd.Series) -> bool:
@@ -120,8 +120,8 @@ def _dates(name: str, file: str) -> InputError:
 
 def _indicators(column: pd.Series, file: str) -> Values:
     count, n = len(column.cat.categories), len(column)
-    if count > min(MOST_CATEGORIES, max(2, n // 2)):
-        most = MOST_CATEGORIES if count > MOST_CATEGORIES else "half of the rows"
+    if count > min(MAX_CATEGORIES, max(2, n // 2)):
+        most = MAX_CATEGORIES if count > MAX_CATEGORIES else "half of the rows"
         raise InputError(
             f"the column {column.name} of {file} is text with {count} different values in {n} rows, more than {most}: "
             "drop it, or turn it into numbers or into fewer categories"

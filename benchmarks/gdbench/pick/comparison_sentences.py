@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from gdbench.basics.units import duration
 from gdbench.pick.amounts import counted, number, plain, plain_interval, rate_text, rows, seconds
 from gdbench.pick.steps import EXTRAPOLATED, REACHED
-from gdbench.units import duration
 
 Record = dict[str, Any]
 

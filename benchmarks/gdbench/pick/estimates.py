@@ -18,7 +18,7 @@ Values = npt.NDArray[np.float64]
 
 Z90 = NormalDist().inv_cdf(0.95)
 """Standard deviations from the middle to either end of a 90 % interval."""
-MOST_LOG = 200.0
+MAX_LOG = 200.0
 """Logarithms are cut here, so that absurdly wide intervals overflow nowhere."""
 
 
@@ -124,8 +124,8 @@ def _root(covariance: Values) -> Values:
 
 def _interval(middle: float, variance: float) -> tuple[float, float]:
     reach = Z90 * math.sqrt(max(variance, 0.0))
-    return math.exp(max(middle - reach, -MOST_LOG)), math.exp(min(middle + reach, MOST_LOG))
+    return math.exp(max(middle - reach, -MAX_LOG)), math.exp(min(middle + reach, MAX_LOG))
 
 
 def _exp(logarithms: Values) -> Values:
-    return np.asarray(np.exp(np.clip(logarithms, -MOST_LOG, MOST_LOG)))
+    return np.asarray(np.exp(np.clip(logarithms, -MAX_LOG, MAX_LOG)))

@@ -9,7 +9,7 @@ from typing import IO
 import numpy as np
 import pandas as pd
 
-from gdbench.datasets import STANDARDISED, Dataset, sha256_of, standardised
+from gdbench.experiments.datasets import STANDARDISED, Dataset, sha256_of, standardised
 from gdbench.pick.array_files import read_npy, read_npz
 from gdbench.pick.columns import check_complete, encode_inputs, plain, some
 from gdbench.pick.outputs import encode_outputs

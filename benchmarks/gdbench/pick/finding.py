@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from gdbench.basics.units import duration
 from gdbench.pick.amounts import counted
 from gdbench.pick.measure_steps import OutOfTime, Progress, carry, measure_steps
 from gdbench.pick.optimum import Optimum, find_optimum
@@ -17,8 +18,7 @@ from gdbench.pick.runners import Runner
 from gdbench.pick.steps import Steps, Target
 from gdbench.pick.targets import given_target, near_optimum, passes_for, reference_target
 from gdbench.pick.tiers import get_tier
-from gdbench.units import duration
-from kernels.choice import AUTO
+from kernels.auto import AUTO
 
 OPERATIONS = {"quick": 1e12, "standard": 3e12, "thorough": 3e13}
 """Floating-point operations that a search may cost, by tier: a machine does 1e10 to 1e11 a second."""
@@ -26,7 +26,7 @@ OPERATIONS_PER_ROW = 6.0
 """And parameter: forward pass, backpropagation and weight gradient, two each."""
 REFERENCE = 32
 """Batch size of the descent that sets a target where no optimum is known."""
-MOST_PRODUCTS, LEAST_ROWS_SEEN = 2e8, 1000
+MAX_PRODUCTS, MIN_ROWS_SEEN = 2e8, 1000
 """Rows times parameters in one look at the loss, beyond which it is that of fewer rows; and the fewest of these."""
 FLOOR_DIGITS = 6
 """To which the least loss is rounded down, so that its last bits do not make another problem."""
@@ -49,7 +49,7 @@ def make_problem(question: Question) -> tuple[NetworkProblem, Optimum | None]:
 def _some_rows(question: Question) -> tuple[Values, Values] | tuple[None, None]:
     """Rows, drawn once, whose loss stands for that of all, where looking at all takes longer than training."""
     X, Y = question.rows
-    most = max(LEAST_ROWS_SEEN, round(MOST_PRODUCTS / question.network.n_parameters))
+    most = max(MIN_ROWS_SEEN, round(MAX_PRODUCTS / question.network.n_parameters))
     if len(X) <= most:
         return None, None
     rows = np.sort(np.random.default_rng(question.settings.seed).choice(len(X), most, replace=False))

@@ -8,8 +8,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from gdbench.live_process import AnswerError, LiveProcess, ProcessLost
-from gdbench.workers import cores_for
+from gdbench.processes.launch import cores_for
+from gdbench.processes.live import AnswerError, LiveProcess, ProcessLost
 from kernels import Network
 
 

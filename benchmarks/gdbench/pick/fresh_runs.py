@@ -11,7 +11,7 @@ import numpy as np
 from gdbench.pick.allocation import sweep_rows
 from gdbench.pick.blocks import Block, Curves, Values
 from gdbench.pick.curve import DEPARTURES, LENGTH_OCTAVES, Pooled, pool, smooth_variances
-from gdbench.pick.hitting import LEAST_SPREAD, Hit, hit
+from gdbench.pick.hitting import MIN_SPREAD, Hit, hit
 from gdbench.pick.race import FINEST, Plan
 from gdbench.pick.races import CAP_SLACK, STEPS_ERROR, Races
 
@@ -21,17 +21,17 @@ SLACK = 1.15
 """Multiple of the steps to the goal after which a run ends, so that the curve can be smoothed there."""
 LOWER = 1.25
 """Ratio of the two rates that are compared last."""
-LEAST_GAIN = 0.02
+MIN_GAIN = 0.02
 """In log K, of the higher of two rates over the lower one. At the best rate it is about 0.04."""
-MOST_GAIN = 0.3
+MAX_GAIN = 0.3
 """In log K, of the rate that got there over one that did not."""
-MOST_RETRIES = 3
+MAX_RETRIES = 3
 """How often the rate of a batch size that did not get there is lowered."""
-LEAST_STARTS = 6
+MIN_STARTS = 6
 """Runs of every batch size where their starts differ, which large batches do not average out."""
 START_SPREAD, START_COUNT = 0.15, 4.0
 """Usual standard deviation of log K between starts, and the runs that it counts for."""
-LEAST_PART = 0.3
+MIN_PART = 0.3
 """Of the usual number of runs, however much the races have cost."""
 
 Told = tuple[Hit, int]
@@ -96,7 +96,7 @@ class FreshRuns:
             return None
         sizes, logs, variances, counts = np.array(known, float).T
         smooth = smooth_variances(sizes, variances, counts, critical=self.races.critical())
-        errors = np.hypot(np.sqrt(smooth / counts), LEAST_SPREAD)
+        errors = np.hypot(np.sqrt(smooth / counts), MIN_SPREAD)
         n_rows = self.races.problem.n_rows
         fit = pool(sizes, logs, errors, np.array(wanted, float), n_rows=n_rows, departures=DEPARTURES)
         return replace(fit, covariance=fit.covariance + self._of_starts(sizes, variances, counts))
@@ -116,7 +116,7 @@ class FreshRuns:
 
     def _round(self, sizes: Sequence[int], number: int) -> Plan:
         yield from self._run(sizes, number)
-        for again in range(1, MOST_RETRIES + 1):
+        for again in range(1, MAX_RETRIES + 1):
             failed = [size for size in sizes if self.own(size) is None]
             if not failed:
                 return
@@ -144,7 +144,7 @@ class FreshRuns:
         near = min(self.races.bests(), key=lambda other: abs(math.log(other / size)))
         cap = CAP_SLACK * self.races.best_steps(near) * max(near / size, 1.0) + 1
         most = self.races.affordable_runs(size, cap / CAP_SLACK, rates=2)
-        least = 2 if self.races.alike else LEAST_STARTS
+        least = 2 if self.races.alike else MIN_STARTS
         runs = min(self.races.runs_worth(size, self.share, least), max(most, 2))
         seeds = tuple(range(first, first + runs))
         return Block(size, (rate,), seeds, self.races.goal, math.ceil(cap), SLACK)
@@ -162,7 +162,7 @@ class FreshRuns:
         lower = yield from self._results(rates, 0)
         gains = {size: _gain(self.told[size][0][0].steps, lower[size][0].steps) for size in sizes}
         for size in sizes:
-            if _averaged(gains, size) >= -LEAST_GAIN:  # asked of the higher, which would cost more if it is too high
+            if _averaged(gains, size) >= -MIN_GAIN:  # asked of the higher, which would cost more if it is too high
                 self.rates[size], self.told[size] = rates[size], [lower[size]]
 
     def _differs(self, size: int) -> bool:
@@ -178,7 +178,7 @@ class FreshRuns:
         ]
         cost = 2.0 * SLACK * float(usual @ rows)
         left = tier.share * sweep_rows(rows) - sum(race.rows for race in self.races.everything)
-        return tier.estimate_share * float(np.clip(left / cost, LEAST_PART, 1.0))
+        return tier.estimate_share * float(np.clip(left / cost, MIN_PART, 1.0))
 
     def _wanting(self) -> list[int]:
         """Batch sizes whose steps are not yet known well enough, if another round is within the tier's share."""
@@ -199,7 +199,7 @@ def _gain(higher: float, lower: float) -> float:
     """Log of the steps at the higher rate over those at the lower one, as far as either got there."""
     if math.isfinite(higher) and math.isfinite(lower):
         return math.log(max(higher, 1.0) / max(lower, 1.0))  # none where the start is below the goal
-    return MOST_GAIN if math.isinf(higher) else -MOST_GAIN
+    return MAX_GAIN if math.isinf(higher) else -MAX_GAIN
 
 
 def _averaged(gains: Mapping[int, float], size: int) -> float:

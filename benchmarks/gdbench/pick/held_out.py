@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gdbench.datasets import Dataset
+from gdbench.experiments.datasets import Dataset
 from kernels import InputError
 from kernels.contract import Array
 

@@ -16,11 +16,11 @@ import numpy.typing as npt
 Values = npt.NDArray[np.float64]
 WIDTH = 0.3
 """Half-width in log(steps) of the window over which a curve is smoothed."""
-LEAST_LOOKS = 4
+MIN_LOOKS = 4
 """In a window; with fewer, early on, the curve is taken as it is."""
-MOST_FAILURES = 0.1
+MAX_FAILURES = 0.1
 """Share of the runs of a rate that may diverge before the rate counts as diverged."""
-LEAST_SPREAD = 0.01
+MIN_SPREAD = 0.01
 """Standard deviation of log K that interpolation between looks leaves, whatever the runs agree on."""
 
 
@@ -61,7 +61,7 @@ def mean_losses(losses: Values) -> Values:
     finite = np.isfinite(losses)
     count = finite.sum(axis=-1)
     sums = np.where(finite, losses, 0.0).sum(axis=-1)
-    enough = losses.shape[-1] - count <= MOST_FAILURES * losses.shape[-1]
+    enough = losses.shape[-1] - count <= MAX_FAILURES * losses.shape[-1]
     return np.where(enough, sums / np.maximum(count, 1), np.inf)
 
 
@@ -79,7 +79,7 @@ def mean_curve(steps: Values, losses: Values, *, floor: float) -> Values:
     for place in range(1, len(x)):
         weights = _weights(x, place)
         near = weights > 0
-        if near.sum() >= LEAST_LOOKS:
+        if near.sum() >= MIN_LOOKS:
             found[place] = floor + math.exp(_fitted(x[near] - x[place], y[near], weights[near]))
     return found
 
@@ -120,12 +120,12 @@ def _spread(steps: Values, losses: Values, smooth: Values, crossing: float) -> f
     right = min(int(np.searchsorted(steps, crossing)), len(steps) - 1)
     runs = losses[:, np.isfinite(losses[-1])]
     if runs.shape[1] < 2 or right == 0:
-        return LEAST_SPREAD
+        return MIN_SPREAD
     weights = _weights(np.log(np.maximum(steps, 0.5)), right)
     weights = weights / weights.sum() if weights.sum() > 0 else np.eye(len(steps))[right]
     error = (weights @ runs).std(ddof=1) / math.sqrt(runs.shape[1])
     slope = _slope(steps, smooth, right)
-    return math.hypot(float(error) / slope, LEAST_SPREAD) if slope > 0 else math.inf
+    return math.hypot(float(error) / slope, MIN_SPREAD) if slope > 0 else math.inf
 
 
 def _slope(steps: Values, means: Values, right: int) -> float:

@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from gdbench.datasets import cache_folder
+from gdbench.basics.storage import replacing
+from gdbench.experiments.datasets import cache_folder
 from gdbench.pick.blocks import Block, Curves
 from gdbench.pick.fingerprint import fingerprint
 from gdbench.pick.problem import Problem
 from gdbench.pick.runners import OnDone, Runner
-from gdbench.storage import replacing
 
 KEPT_DAYS = 30
 

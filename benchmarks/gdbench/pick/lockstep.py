@@ -6,6 +6,8 @@ S seeds, and the rows of a seed are shared by all its rates. The fixed cost of a
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 from scipy.special import expit
@@ -25,7 +27,7 @@ def gradients(network: Network, thetas: Values, X: Values, Y: Values) -> Values:
     layers = _layers(network, thetas)
     activations = [X[None]]
     for (W, b), name in zip(layers, network.activations, strict=True):
-        activations.append(activate(name, np.matmul(activations[-1], W) + b[..., None, :]))
+        activations.append(ACTIVATIONS[name](np.matmul(activations[-1], W) + b[..., None, :]))
     delta = output_delta(network, activations[-1], Y[None]) / X.shape[1]
     found = np.empty_like(thetas)
     for number in reversed(range(network.n_layers)):
@@ -37,7 +39,7 @@ def gradients(network: Network, thetas: Values, X: Values, Y: Values) -> Values:
             np.matmul(np.swapaxes(below, -1, -2), delta, out=dW)
         delta.sum(axis=-2, out=db)
         if number:
-            delta = np.matmul(delta, np.swapaxes(layers[number][0], -1, -2)) * slope(network.hidden, below)
+            delta = np.matmul(delta, np.swapaxes(layers[number][0], -1, -2)) * DERIVATIVES[network.hidden](below)
     return found
 
 
@@ -57,9 +59,9 @@ def _loss_sums(network: Network, thetas: Values, X: Values, Y: Values) -> Values
     layers = _layers(network, thetas)
     A = X[None]
     for (W, b), name in zip(layers[:-1], network.activations[:-1], strict=True):
-        A = activate(name, np.matmul(A, W) + b[:, None, :])
+        A = ACTIVATIONS[name](np.matmul(A, W) + b[:, None, :])
     W, b = layers[-1]
-    return _losses_of_sums(network, np.matmul(A, W) + b[:, None, :], Y)
+    return LOSSES[network.output, network.loss](np.matmul(A, W) + b[:, None, :], Y)
 
 
 def _layers(network: Network, thetas: Values) -> list[tuple[Values, Values]]:
@@ -73,39 +75,59 @@ def _layers(network: Network, thetas: Values) -> list[tuple[Values, Values]]:
     return layers
 
 
-def activate(name: str, Z: Values) -> Values:
-    """Activation of that name at weighted sums Z (..., k), of every row by itself."""
-    if name == "sigmoid":
-        return np.asarray(expit(Z))
-    if name == "tanh":
-        return np.tanh(Z)
-    if name == "relu":
-        return np.maximum(Z, 0.0)
-    if name == "softmax":
-        E = np.exp(Z - Z.max(axis=-1, keepdims=True))
-        return np.asarray(E / E.sum(axis=-1, keepdims=True))
-    return Z
-
-
-def slope(name: str, A: Values) -> Values:
-    """Derivative of a hidden activation by its weighted sum, from its value A (any shape)."""
-    if name == "sigmoid":
-        return A * (1.0 - A)
-    return 1.0 - A * A if name == "tanh" else np.asarray(A > 0, float)
-
-
 def output_delta(network: Network, A: Values, Y: Values) -> Values:
-    """Derivative of a row's loss by the last weighted sums, from the outputs A (..., k) and the targets Y (..., k)."""
-    delta = A - Y
-    return delta * A * (1.0 - A) if (network.output, network.loss) == ("sigmoid", "squared_error") else delta
+    """Derivative of a row's loss by the last pre-activations, from the outputs A (..., k) and targets Y (..., k)."""
+    return OUTPUT_DELTAS[network.output, network.loss](A - Y, A)
 
 
-def _losses_of_sums(network: Network, Z: Values, Y: Values) -> Values:
-    """Sum over rows and outputs, stably from the weighted sums Z (R, rows, k)."""
-    if network.loss == "squared_error":
-        return np.asarray(0.5 * np.square(activate(network.output, Z) - Y).sum(axis=(1, 2)))
-    if network.output == "softmax":
-        top = Z.max(axis=-1, keepdims=True)
-        spread = np.log(np.exp(Z - top).sum(axis=-1)) + top[..., 0]
-        return np.asarray((spread - (Z * Y).sum(axis=-1)).sum(axis=1))
+def _softmax(Z: Values) -> Values:
+    E = np.exp(Z - Z.max(axis=-1, keepdims=True))
+    return np.asarray(E / E.sum(axis=-1, keepdims=True))
+
+
+def _sigmoid(Z: Values) -> Values:
+    return np.asarray(expit(Z))
+
+
+def _squared_error(A: Values, Y: Values) -> Values:
+    return np.asarray(0.5 * np.square(A - Y).sum(axis=(1, 2)))
+
+
+def _binary_cross_entropy(Z: Values, Y: Values) -> Values:
     return np.asarray((np.logaddexp(0.0, Z) - Y * Z).sum(axis=(1, 2)))
+
+
+def _cross_entropy(Z: Values, Y: Values) -> Values:
+    top = Z.max(axis=-1, keepdims=True)
+    spread = np.log(np.exp(Z - top).sum(axis=-1)) + top[..., 0]
+    return np.asarray((spread - (Z * Y).sum(axis=-1)).sum(axis=1))
+
+
+ACTIVATIONS: dict[str, Callable[[Values], Values]] = {
+    "identity": lambda Z: Z,
+    "sigmoid": _sigmoid,
+    "tanh": np.tanh,
+    "relu": lambda Z: np.maximum(Z, 0.0),
+    "softmax": _softmax,
+}
+"""Activation at pre-activations Z (..., k), of every row by itself."""
+DERIVATIVES: dict[str, Callable[[Values], Values]] = {
+    "sigmoid": lambda A: A * (1.0 - A),
+    "tanh": lambda A: 1.0 - A * A,
+    "relu": lambda A: np.asarray(A > 0, float),
+}
+"""Derivative of a hidden activation by its pre-activation, from its value A (any shape)."""
+LOSSES: dict[tuple[str, str], Callable[[Values, Values], Values]] = {
+    ("identity", "squared_error"): _squared_error,
+    ("sigmoid", "cross_entropy"): _binary_cross_entropy,
+    ("sigmoid", "squared_error"): lambda Z, Y: _squared_error(_sigmoid(Z), Y),
+    ("softmax", "cross_entropy"): _cross_entropy,
+}
+"""Sum over rows and outputs, stably from the pre-activations Z (R, rows, k) and the targets Y."""
+OUTPUT_DELTAS: dict[tuple[str, str], Callable[[Values, Values], Values]] = {
+    ("identity", "squared_error"): lambda residual, A: residual,
+    ("sigmoid", "cross_entropy"): lambda residual, A: residual,
+    ("sigmoid", "squared_error"): lambda residual, A: residual * A * (1.0 - A),
+    ("softmax", "cross_entropy"): lambda residual, A: residual,
+}
+"""Derivative of a row's loss by the last pre-activations, from the residual A - Y."""

@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from gdbench.environment import commit, one_line
+from gdbench.basics.units import duration
+from gdbench.machine.environment import commit, one_line
 from gdbench.pick.amounts import counted, seconds
 from gdbench.pick.tables import cells
-from gdbench.units import duration
 
 Record = dict[str, Any]
 

@@ -39,7 +39,7 @@ def row_gradients(network: Network, theta: Values, X: Values, Y: Values) -> tupl
     """Return the squared norms (n,) of the gradients of single rows, and their mean (p,), without the gradients.
 
     The gradient of one row by a layer's weights is the outer product of the layer's inputs a and of the derivatives
-    δ by its weighted sums, and δ by its bias, so its squared norm is the sum over layers of ``|δ|² (|a|² + 1)``.
+    δ by its pre-activations, and δ by its bias, so its squared norm is the sum over layers of ``|δ|² (|a|² + 1)``.
     """
     chunk = max(CHUNK_VALUES // sum(network.sizes), 1)
     squares, total = np.zeros(len(X)), np.zeros(network.n_parameters)
@@ -79,12 +79,12 @@ def _add_rows(network: Network, theta: Values, X: Values, Y: Values, squares: Va
         dW += A.T @ delta
         db += delta.sum(axis=0)
         if layer > 0:
-            delta = delta @ layers[layer][0].T * lockstep.slope(network.hidden, A)
+            delta = delta @ layers[layer][0].T * lockstep.DERIVATIVES[network.hidden](A)
 
 
 def forward(network: Network, theta: Values, X: Values) -> list[Values]:
     """Inputs X (n, d) and the activations of each layer."""
     activations = [X]
     for (W, b), name in zip(network.unpack(theta), network.activations, strict=True):
-        activations.append(lockstep.activate(name, activations[-1] @ W + b))
+        activations.append(lockstep.ACTIVATIONS[name](activations[-1] @ W + b))
     return activations

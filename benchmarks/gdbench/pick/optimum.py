@@ -1,4 +1,4 @@
-"""The least training loss of a convex network: no hidden layer, and a loss that is convex in the weighted sums."""
+"""The least training loss of a convex network: no hidden layer, and a loss that is convex in the pre-activations."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ COARSE, FINE = 1e-4, 1e-7
 """Where the two passes of the descent end: largest partial derivative, relative to that of zero parameters."""
 VERIFIED = 1e-6
 """Norm of the gradient that is taken for zero, relative to that of zero parameters; a little above ``FINE``."""
-MOST_MOVEMENT = 1.0
-"""Change of a weighted sum between the two passes, above which parameters are on their way to infinity. There
+MAX_MOVEMENT = 1.0
+"""Change of a pre-activation between the two passes, above which parameters are on their way to infinity. There
 the gradient falls as exp(-z), so z grows by ln(COARSE / FINE) = 6.9; at a minimum it hardly changes."""
-MOST_PRODUCTS = 1e10
+MAX_PRODUCTS = 1e10
 """Products n * p of all evaluations of one pass: a few seconds."""
-LEAST_EVALUATIONS, MOST_EVALUATIONS = 100, 5_000
+MIN_EVALUATIONS, MAX_EVALUATIONS = 100, 5_000
 PAIRS = 20
 """Pairs of steps and changes of the gradient that L-BFGS keeps."""
 
@@ -101,7 +101,7 @@ def _descend(network: Network, X: Values, Y: Values) -> tuple[Values, bool]:
     coarse = _minimise(network, zero, X, Y, COARSE * steepest)
     fine = _minimise(network, coarse, X, Y, FINE * steepest)
     ((W, b),) = network.unpack(fine - coarse)
-    return fine, bool(np.abs(X @ W + b).max() < MOST_MOVEMENT)
+    return fine, bool(np.abs(X @ W + b).max() < MAX_MOVEMENT)
 
 
 def _minimise(network: Network, start: Values, X: Values, Y: Values, steepest: float) -> Values:
@@ -110,7 +110,7 @@ def _minimise(network: Network, start: Values, X: Values, Y: Values, steepest: f
     def evaluate(theta: Values) -> tuple[float, Values]:
         return kernel.loss(network, theta, X, Y), kernel.gradient(network, theta, X, Y)
 
-    evaluations = int(np.clip(MOST_PRODUCTS / (len(X) * start.size), LEAST_EVALUATIONS, MOST_EVALUATIONS))
+    evaluations = int(np.clip(MAX_PRODUCTS / (len(X) * start.size), MIN_EVALUATIONS, MAX_EVALUATIONS))
     limits = {"maxiter": evaluations, "maxfun": evaluations, "gtol": steepest, "ftol": 0.0, "maxcor": PAIRS}
     # A line search that rounding defeats and spent evaluations are no errors: the gradient is looked at afterwards.
     found = optimize.minimize(evaluate, start, jac=True, method="L-BFGS-B", options=limits)

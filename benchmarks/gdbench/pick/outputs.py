@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from gdbench.datasets import one_hot
+from gdbench.experiments.datasets import one_hot
 from gdbench.pick.columns import Values, is_text, some
 from kernels import InputError
 
-MOST_CLASSES = 1000
+MAX_CLASSES = 1000
 
 
 @dataclass(frozen=True)
@@ -72,8 +72,8 @@ def _check_count(names: pd.Index, column: pd.Series, file: str) -> None:
             f"all {n} rows of {file} are of one class, {column.name}={names[0]}, so there is nothing to learn: "
             "add rows of another class, or name another target"
         )
-    if count > min(MOST_CLASSES, max(2, n // 2)):
-        most = f"{MOST_CLASSES:,}" if count > MOST_CLASSES else "half of the rows"
+    if count > min(MAX_CLASSES, max(2, n // 2)):
+        most = f"{MAX_CLASSES:,}" if count > MAX_CLASSES else "half of the rows"
         raise InputError(
             f"the target {column.name} of {file} has {count:,} classes in {n:,} rows, more than {most}: "
             "name another target or, if its values are quantities, ask for a regression"

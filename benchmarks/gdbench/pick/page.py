@@ -10,14 +10,14 @@ from typing import Any
 from markupsafe import Markup
 
 import gdbench
-from gdbench.environment import one_line
-from gdbench.page import environment_lines, packed_plotly, templates
+from gdbench.basics.storage import write_text
+from gdbench.basics.units import duration
+from gdbench.machine.environment import one_line
 from gdbench.pick.amounts import number, plain, plain_interval, rate_text, seconds, seconds_interval, share
 from gdbench.pick.objectives import NEEDS_NO_STEPS
 from gdbench.pick.panels import Panel, answer, mark_names, panels, target_of
 from gdbench.pick.points import Estimate, Point, Record, curve_of, points
-from gdbench.storage import write_text
-from gdbench.units import duration
+from gdbench.views.page import environment_lines, packed_plotly, templates
 
 DASH = "-"
 FILE = "pick.html"

@@ -26,7 +26,7 @@ Estimates = tuple[tuple[int, Estimate], ...]
 """By batch size, ascending."""
 LONGEST_BAR = 5.0
 """Bars that go further than this factor from their estimate reach out of the picture, or they would flatten it."""
-MARGIN, LEAST_REACH = 1.15, 5.0
+MARGIN, MIN_REACH = 1.15, 5.0
 """Factors: room beyond the points, and the least ratio of an axis's ends."""
 ROOM_FOR_LOST = 0.3
 """Part of the axis's length that is added below the points for the names of what gave no number."""
@@ -65,7 +65,7 @@ class Panel:
             return None
         low = min(values + [max(found.low, found.value / LONGEST_BAR) for _, found in self.estimates]) / MARGIN
         high = max(values + [min(found.high, found.value * LONGEST_BAR) for _, found in self.estimates]) * MARGIN
-        wider = max(1.0, math.sqrt(LEAST_REACH * low / high))
+        wider = max(1.0, math.sqrt(MIN_REACH * low / high))
         low, high = low / wider, high * wider
         return low / (high / low) ** (ROOM_FOR_LOST if self.lost else 0), high
 

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import EngFormatter, FuncFormatter, LogLocator, NullLocator
 
-from gdbench.environment import one_line
+from gdbench.machine.environment import one_line
 from gdbench.pick.panels import Panel, answer, mark_names, panels, target_of
 from gdbench.pick.points import Point, Record, points
 
@@ -27,11 +27,11 @@ HEADLINE_POINTS, TITLE_POINTS, LABEL_POINTS, SMALL_POINTS = 12.0, 10.0, 9.0, 8.0
 HEADLINE_INCHES, LINE_INCHES = 0.36, 0.19
 """Room of the title's first line and of each other."""
 TITLE_CHARACTERS = 130
-MOST_LABELS, LABEL_RATIO = 8, 1.9
+MAX_LABELS, LABEL_RATIO = 8, 1.9
 """Batch sizes written at the axis of a panel: how many, and the least ratio of two of them."""
 ONE_ROW = 7
 """Entries of the legend that fit into a row."""
-MOST_FINE_TICKS = 1000.0
+MAX_FINE_TICKS = 1000.0
 """Ratio of an axis's ends up to which 2 and 5 are written beside powers of ten."""
 MARKS: dict[str, dict[str, Any]] = {
     "chosen": {"marker": "D", "ms": 8, "mfc": CHOSEN_COLOUR, "mec": "white", "zorder": 4},
@@ -160,7 +160,7 @@ def _apart(sizes: Sequence[int]) -> list[int]:
     """Leave out batch sizes whose labels would run into the next one; both ends always stay."""
     if not sizes:
         return []
-    least = max(LABEL_RATIO, (sizes[-1] / sizes[0]) ** (1 / MOST_LABELS))
+    least = max(LABEL_RATIO, (sizes[-1] / sizes[0]) ** (1 / MAX_LABELS))
     kept = [sizes[0]]
     for size in sizes[1:]:
         if size >= least * kept[-1] and (size == sizes[-1] or sizes[-1] >= least * size):
@@ -177,7 +177,7 @@ def _values_axis(axes: Axes, panel: Panel) -> None:
         return
     low, high = panel.reach
     axes.set_ylim(low, high)
-    axes.yaxis.set_major_locator(LogLocator(subs=(1,) if high > MOST_FINE_TICKS * low else (1, 2, 5)))
+    axes.yaxis.set_major_locator(LogLocator(subs=(1,) if high > MAX_FINE_TICKS * low else (1, 2, 5)))
     count = FuncFormatter(lambda steps, _: f"{steps:,.15g}")
     axes.yaxis.set_major_formatter(count if panel.unit == "steps" else EngFormatter(unit="s", sep=" "))
 

@@ -16,11 +16,11 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from gdbench.basics.storage import replacing
 from gdbench.pick.blocks import Block, Curves
 from gdbench.pick.problem import Problem
 from gdbench.pick.rounds import EngineRunner, run_limited
-from gdbench.storage import replacing
-from gdbench.workers import allowed_cores, thread_environment
+from gdbench.processes.launch import allowed_cores, thread_environment
 
 
 @contextmanager

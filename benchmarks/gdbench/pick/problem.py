@@ -17,9 +17,9 @@ from gdbench.pick.smoothness import rate_scale
 from kernels import Network
 
 Values = npt.NDArray[np.float64]
-MOST_INDICES = 1 << 16
+MAX_INDICES = 1 << 16
 """Row numbers drawn in advance for one run, so that an update at B = 1 costs no call of the generator."""
-MOST_PASSES = 1000
+MAX_PASSES = 1000
 """Permutations drawn in advance, each of which costs a call: of few rows they would be many."""
 
 MEMORY_ROWS, CACHED_PARAMETERS = 16.0, 50_000
@@ -151,7 +151,7 @@ class NetworkProblem:
 def _rows(n: int, rng: np.random.Generator, batch_size: int) -> Iterator[npt.NDArray[np.int64]]:
     """Yield row numbers of an endless stream of permutations, in pieces whose length is a multiple of the batch's."""
     left = np.empty(0, np.int64)
-    wanted = max(min(MOST_INDICES, MOST_PASSES * n) // batch_size, 1) * batch_size
+    wanted = max(min(MAX_INDICES, MAX_PASSES * n) // batch_size, 1) * batch_size
     while True:
         parts, length = [left], len(left)
         while length < wanted:

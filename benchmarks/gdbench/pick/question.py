@@ -10,16 +10,16 @@ from typing import Any
 import numpy as np
 
 import kernels
-from gdbench.datasets import Dataset
+from gdbench.experiments.datasets import Dataset
+from gdbench.experiments.variants import supports
 from gdbench.pick import source as sources
 from gdbench.pick.candidates import candidates
 from gdbench.pick.held_out import hold_out
 from gdbench.pick.objectives import training_bytes
 from gdbench.pick.settings import Settings, check
 from gdbench.pick.source import Source
-from gdbench.variants import supports
 from kernels import InputError, Network
-from kernels.choice import AUTO
+from kernels.auto import AUTO
 from kernels.contract import Array
 from kernels.validation import check_problem
 

@@ -28,10 +28,10 @@ UNLIKE = 0.5
 """Share of a cost above the least by which it may depart from the parabola."""
 NOISY = 0.05
 """Standard error of log K beyond which rates nearer to each other than ``STEP`` cannot be told apart."""
-LEAST_RATE_ERROR = 0.03
+MIN_RATE_ERROR = 0.03
 STEEP = 0.04
 """In log K between neighbouring rates: less need not be resolved."""
-MOST_EXTENSIONS = 8
+MAX_EXTENSIONS = 8
 """How often a race may look beyond its lowest or highest rate."""
 SLACK = 1.35
 """Multiple of the steps of the best after which the other rates are stopped."""
@@ -68,14 +68,14 @@ class Race:
         """Whether every rate diverged."""
         return bool(self.hits) and all(found.failed * 10 > len(self.seeds) for found in self.hits.values())
 
-    def run(self, ladder: Sequence[float], *, step: float = STEP, finest: float = FINEST) -> Plan:
-        """Race the rates of a ladder (any order), then go on until rates to both sides of the best are near enough.
+    def run(self, grid: Sequence[float], *, step: float = STEP, finest: float = FINEST) -> Plan:
+        """Race the rates of a grid (any order), then go on until rates to both sides of the best are near enough.
 
         ``step`` is the ratio at which the sides are looked for at first; it is halved, in log(rate), to ``finest``,
         unless the sides are hardly worse than the best.
         """
-        yield from self._try(ladder)
-        for _ in range(MOST_EXTENSIONS):
+        yield from self._try(grid)
+        for _ in range(MAX_EXTENSIONS):
             wanted = self._wanted(step)
             last = self._last_step(finest)
             while not wanted and step > 1.01 * last and self._steep():
@@ -107,7 +107,7 @@ class Race:
         low, high = x[max(place - 1, 0)], 0.0 if self._cliff(self.best) else x[min(place + 1, len(x) - 1)]
         vertex = float(np.clip(-0.5 * slope / curvature, 0.5 * low, 0.5 * high))
         spread = min(max(self.hits[self.best].spread, self.usual), WORSE)
-        error = math.hypot(LEAST_RATE_ERROR, spread / (2.0 * curvature * max(np.ptp(x) / 2.0, 0.1)))
+        error = math.hypot(MIN_RATE_ERROR, spread / (2.0 * curvature * max(np.ptp(x) / 2.0, 0.1)))
         return self.best * math.exp(vertex), min(error, 0.5)
 
     def _cost(self, rate: float, *, doubt: float = 1.0) -> float:

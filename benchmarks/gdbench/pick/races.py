@@ -9,7 +9,7 @@ from functools import cached_property
 
 import numpy as np
 
-from gdbench.pick.allocation import MOST_RUNS, QUIET, runs_worth
+from gdbench.pick.allocation import MAX_RUNS, QUIET, runs_worth
 from gdbench.pick.blocks import Values
 from gdbench.pick.curve import USUAL_SPREAD, Pooled, pool
 from gdbench.pick.problem import Problem
@@ -19,13 +19,13 @@ from gdbench.pick.tiers import Tier
 
 REFERENCE = 32
 """Batch size of the first race, or the largest candidate below and below a quarter of the rows."""
-LADDER = tuple(2.0**power for power in (1, 0, -1, -2, -3, -4))
+GRID = tuple(2.0**power for power in (1, 0, -1, -2, -3, -4))
 """Rates of the first race, in units of the problem's own scale; it goes on beyond either end if it must."""
 PILOTS = (0, 1)
 """Numbers of the runs that find where rates work at all."""
 CAPS = (300, 1000, 3000, 10_000, 30_000, 100_000)
 """Steps after which these runs end, one after the other until a rate reaches the goal."""
-LEAST_CAP_STEPS, CAP_EPOCHS = 20_000, 1000
+MIN_CAP_STEPS, CAP_EPOCHS = 20_000, 1000
 """The last of them: so many steps or passes over the rows, whichever is more."""
 ENDLESS_ROWS = 10_000
 """Taken for the rows of a problem that has no end of them."""
@@ -39,7 +39,7 @@ PAIRED = 0.7
 """Spread of the difference between two rates on the same rows, over that of either."""
 RATE_DEPARTURES = (0.05, 0.1, 0.2)
 """Standard deviations of log(rate) about the law, of which the most likely is taken."""
-LEAST_NOISY = 3
+MIN_NOISY = 3
 """Runs of a rate at batch sizes below the critical one, where two would often be lucky together."""
 STEPS_ERROR = 0.1
 """Standard error of log K in a race, for a first guess at the curve of steps."""
@@ -152,11 +152,11 @@ class Races:
     def affordable_runs(self, size: int, steps: float, *, rates: int) -> int:
         """Runs of so many steps and rates that a batch size may take of all rows, two at least."""
         work = rates * steps * (size + self.problem.step_rows)
-        return int(max(min(DEAR * self.most_rows / work, MOST_RUNS), 2.0))
+        return int(max(min(DEAR * self.most_rows / work, MAX_RUNS), 2.0))
 
     def _race(self, size: int, cap: float) -> Race:
         critical = self.critical()
-        least = 1 if size > QUIET * critical else 2 if size > critical else LEAST_NOISY
+        least = 1 if size > QUIET * critical else 2 if size > critical else MIN_NOISY
         runs = self.runs_worth(size, self.tier.race_share, least)
         runs = min(runs, self.affordable_runs(size, cap / CAP_SLACK, rates=RATES))
         usual = PAIRED * USUAL_SPREAD / math.sqrt(runs * (1 + size / critical))
@@ -168,16 +168,16 @@ class Races:
     def _run_pilots(self) -> Plan:
         """Find where rates work at all; those that never get there are not run for long before one does."""
         scale = self.problem.rate_scale(self.reference)
-        ladder = [scale * part for part in LADDER]
+        grid = [scale * part for part in GRID]
         rows = self.problem.n_rows or ENDLESS_ROWS
-        last = math.ceil(max(LEAST_CAP_STEPS, CAP_EPOCHS * rows / self.reference))
+        last = math.ceil(max(MIN_CAP_STEPS, CAP_EPOCHS * rows / self.reference))
         for cap in [*(cap for cap in CAPS if cap < last), last]:
             pilot = Race(self.reference, PILOTS, self.goal, self.problem.floor, cap)
             self.pilots.append(pilot)
-            yield from pilot.run(ladder, step=2.0, finest=2.0)
+            yield from pilot.run(grid, step=2.0, finest=2.0)
             if pilot.best is not None or pilot.diverged:
                 return
-            ladder = sorted(pilot.hits)
+            grid = sorted(pilot.hits)
 
     def _race_reference(self) -> Plan:
         pilot = self.pilots[-1]

@@ -12,17 +12,17 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from gdbench.basics.exit_codes import INTERRUPTED, NOT_ENOUGH_EVIDENCE, OK
+from gdbench.basics.storage import write_text
 from gdbench.pick.choice import Choice, NoChoice
 from gdbench.pick.limits import limits
 from gdbench.pick.sentences import sentences
 from gdbench.pick.steps import Curve, RateLaw, Steps, StepsRow, Target
 from gdbench.pick.times import Knee, TimeModel, Times, TimesRow
-from gdbench.storage import write_text
 from kernels import InputError
 
 FILE = "pick.json"
 FORMAT = 1
-ANSWERED, NO_ANSWER, INTERRUPTED = 0, 3, 130
 """Exit codes."""
 
 Record = dict[str, Any]
@@ -209,7 +209,7 @@ def _status(steps: Steps | None, choice: Choice | NoChoice | None) -> tuple[str,
 def _exit_code(choice: Choice | None, interrupted: str) -> int:
     if interrupted:
         return INTERRUPTED
-    return ANSWERED if choice is not None else NO_ANSWER
+    return OK if choice is not None else NOT_ENOUGH_EVIDENCE
 
 
 def _earlier(record: Mapping[str, Any] | None) -> dict[str, Any] | None:

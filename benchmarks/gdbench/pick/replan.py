@@ -15,7 +15,7 @@ from kernels import InputError, Network
 
 CHANGEABLE = ("objective", "variant", "threads", "dtype", "current", "memory_bytes", "time_weight")
 """Settings on which the steps to a target do not depend."""
-MOST_SECONDS = 6.0
+MAX_SECONDS = 6.0
 """Of timing, so that the whole command takes ten as a rule."""
 
 

@@ -17,7 +17,7 @@ from kernels import InputError
 
 OnDone = Callable[[int, Curves], None]
 """Hears the place of a block in its round and what came of it, as soon as it is finished."""
-MOST_RERUNS = 3
+MAX_RERUNS = 3
 """Times that the blocks in flight are run again in one round after workers were lost."""
 
 
@@ -51,7 +51,7 @@ class EngineRunner:
         Raises
         ------
         InputError
-            If workers are lost more often than ``MOST_RERUNS`` times.
+            If workers are lost more often than ``MAX_RERUNS`` times.
         """
         done: dict[int, Curves] = {}
 
@@ -60,7 +60,7 @@ class EngineRunner:
                 on_done(place, curves)
             done[place] = curves
 
-        for _ in range(1 + MOST_RERUNS):
+        for _ in range(1 + MAX_RERUNS):
             try:
                 _collect(self.engine, problem, {i: b for i, b in enumerate(blocks) if i not in done}, keep)
             except self.engine.lost:

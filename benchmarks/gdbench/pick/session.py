@@ -10,7 +10,8 @@ from typing import Any
 
 from threadpoolctl import threadpool_limits
 
-from gdbench.environment import observe
+from gdbench.basics.exit_codes import KERNEL_WRONG
+from gdbench.machine.environment import observe
 from gdbench.pick.amounts import counted
 from gdbench.pick.choice import NOT_MEASURED, Choice, NoChoice
 from gdbench.pick.choose import choose
@@ -37,8 +38,6 @@ VIEWS_SECONDS = 2.0
 """Left of the budget for joining the halves and drawing them."""
 STOPPED = "stopped by Ctrl-C"
 """Also the reason that ``measure_steps`` gives for a search that was stopped so."""
-KERNEL_WRONG = 4
-"""Exit code where a variant is wrong or nothing could be timed."""
 
 
 @dataclass

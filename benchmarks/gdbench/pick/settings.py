@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from gdbench import variants
+from gdbench.experiments import variants
 from gdbench.pick.objectives import NEEDS_NO_STEPS, objective_of
 from gdbench.pick.tiers import get_tier
-from gdbench.workers import check_threads
+from gdbench.processes.launch import check_threads
 from kernels import InputError
-from kernels.choice import AUTO
+from kernels.auto import AUTO
 from kernels.errors import unknown
 from kernels.network import DTYPES, SCHEMES
 from kernels.validation import check_seed

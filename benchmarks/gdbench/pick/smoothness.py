@@ -4,7 +4,7 @@ Expected smoothness (Gower et al. 2019, SGD: General Analysis and Improved Rates
 n rows drawn without replacement: with the smoothness ``L`` of the mean loss and the largest ``L_max`` of one row's,
 ``L(B) = [n (B - 1) L + (n - B) L_max] / [B (n - 1)]``, which is L_max at B = 1 and L at B = n.
 
-A row's loss has the Gauss-Newton matrix ``Jᵀ C J``, with the derivatives J of its weighted sums by the parameters and
+A row's loss has the Gauss-Newton matrix ``Jᵀ C J``, with the derivatives J of its pre-activations by the parameters and
 the curvature C of the loss by the sums, whose eigenvalues are at most kappa. With no hidden layer J does not depend on
 theta, its eigenvalues are those of ``x xᵀ`` with 1 appended to x, and ``kappa x xᵀ`` bounds the curvature everywhere.
 With hidden layers it is the curvature at one theta: a start for a search, no bound.
@@ -25,22 +25,22 @@ from gdbench.pick.noise_scale import forward, row_gradients
 from kernels import InputError, Network
 
 Values = npt.NDArray[np.float64]
-KAPPA = {
+CURVATURES = {
     ("identity", "squared_error"): 1.0,
     ("sigmoid", "cross_entropy"): 1 / 4,
     ("softmax", "cross_entropy"): 1 / 2,
     ("sigmoid", "squared_error"): 0.0770,
 }
-"""Largest second derivative of a row's loss by its weighted sums: of a²/2; of -ln a, a (1 - a); largest eigenvalue of
+"""Largest second derivative of a row's loss by its pre-activations: of a²/2; of -ln a, a (1 - a); largest eigenvalue of
 diag(a) - a aᵀ; for y of 0 or 1 largest a² (1 - a) (2 - 3a), at a = 0.39."""
-LEAST_SHARE = 1 / 16
+MIN_SHARE = 1 / 16
 """Of kappa, that the curvature at the mean targets is taken for at least: a rare class has nearly none there."""
 PROBED_ROWS = 1_000
 """Rows whose curvature is probed where there are hidden layers, at most."""
 START_SEED = 1901_09401
 """Of the power iteration, and no small number: theta may be drawn from one, and a vector of the same stream can be all
 but orthogonal to the eigenvector that is sought."""
-LEAST_ITERATIONS, MOST_ITERATIONS = 20, 200
+MIN_ITERATIONS, MAX_ITERATIONS = 20, 200
 """Of the power iteration, products with the matrix: with fewer it may rest at the second eigenvalue for a while."""
 EXACT, ROUGH = 1e-5, 1e-2
 """Relative change of the eigenvalue at which it ends: with no hidden layer, and where products take longer."""
@@ -77,12 +77,12 @@ def rate_scale(network: Network, X: Values, Y: Values, batch_size: int, *, theta
 
 
 def output_curvature(network: Network, Y: Values) -> float:
-    """Curvature of a row's loss by its weighted sums: kappa, its bound, where there is no hidden layer.
+    """Curvature of a row's loss by its pre-activations: kappa, its bound, where there is no hidden layer.
 
     Else that of outputs equal to the mean of the targets, since the output biases are what descent learns first
     and the bound is far above it: with ten classes of a tenth each, 0.09 instead of 1/4, 0.1 instead of 1/2.
     """
-    kappa = KAPPA[network.output, network.loss]
+    kappa = CURVATURES[network.output, network.loss]
     if network.n_layers == 1 or network.output == "identity":
         return kappa
     a = np.clip(Y.mean(axis=0), 0, 1)
@@ -90,7 +90,7 @@ def output_curvature(network: Network, Y: Values) -> float:
         found = float(np.linalg.eigvalsh(np.diag(a) - np.outer(a, a))[-1])
     else:
         found = float((a * (1 - a)).max()) ** (2 if network.loss == "squared_error" else 1)
-    return max(found, LEAST_SHARE * kappa)
+    return max(found, MIN_SHARE * kappa)
 
 
 def mean_curvature(network: Network, theta: Values, X: Values) -> float:
@@ -117,7 +117,7 @@ def largest_curvature(network: Network, theta: Values, X: Values, Y: Values) -> 
 
 
 def _linear(network: Network) -> Network:
-    """Return the network whose outputs are the weighted sums; its loss has the derivative a - y by them."""
+    """Return the network whose outputs are the pre-activations; its loss has the derivative a - y by them."""
     return replace(network, output="identity", loss="squared_error")
 
 
@@ -132,18 +132,18 @@ def _jacobian_product(network: Network, theta: Values, X: Values, v: Values) -> 
     A, along = X, np.zeros_like(X)
     for (W, b), (dW, db), name in zip(network.unpack(theta), network.unpack(v), network.activations, strict=True):
         along = along @ W + A @ dW + db
-        A = lockstep.activate(name, A @ W + b)
-        along = along if name == "identity" else along * lockstep.slope(name, A)
+        A = lockstep.ACTIVATIONS[name](A @ W + b)
+        along = along if name == "identity" else along * lockstep.DERIVATIVES[name](A)
     return kernels.get("vectorized").gradient(network, theta, X, A - along)
 
 
 def _top_eigenvalue(product: Callable[[Values], Values], size: int, tolerance: float) -> float:
     """Largest eigenvalue of a positive semidefinite matrix of that size, by power iteration from a fixed start."""
     v, found = np.random.default_rng(START_SEED).normal(size=size), 0.0
-    for iteration in range(MOST_ITERATIONS):
+    for iteration in range(MAX_ITERATIONS):
         v = product(v / np.linalg.norm(v))
         before, found = found, float(np.linalg.norm(v))
         still_rises = found - before > tolerance * found  # false where it is no number
-        if iteration >= LEAST_ITERATIONS and not still_rises:
+        if iteration >= MIN_ITERATIONS and not still_rises:
             break
     return found

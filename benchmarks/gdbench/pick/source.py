@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from gdbench import datasets
-from gdbench.datasets import Dataset
+from gdbench.experiments import datasets
+from gdbench.experiments.datasets import Dataset
 from gdbench.pick.files import read_file
 from kernels import InputError
 

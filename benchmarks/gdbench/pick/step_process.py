@@ -28,11 +28,11 @@ from typing import Any
 
 import numpy as np
 
-from gdbench.answers import serve
-from gdbench.ladder import certify, certify_quickly
-from gdbench.measure import first_call_seconds
-from gdbench.tasks import aligned
-from gdbench.variants import get
+from gdbench.experiments.tasks import aligned
+from gdbench.experiments.variants import get
+from gdbench.processes.answers import serve
+from gdbench.verify.gate import first_call_seconds
+from gdbench.verify.stages import certify, certify_quickly
 from kernels import Network
 from kernels.contract import Array, Order
 
@@ -117,8 +117,8 @@ class Worker:
     def prove(self, whole: list[str], quick: list[str]) -> dict[str, dict[str, Any]]:
         """Compile variants and return their certificates by name.
 
-        Those of ``whole`` climb the whole ladder, on rows spread over the data; those of ``quick``, which climb it
-        elsewhere, show that this process computes the same.
+        Those of ``whole`` pass full verification, on rows spread over the data; those of ``quick``, which pass
+        it elsewhere, show that this process computes the same.
         """
         found, rows = {}, slice(None, None, -(-len(self.X) // CERTIFIED_ROWS))
         for name in (*whole, *quick):

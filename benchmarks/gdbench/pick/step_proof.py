@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from itertools import groupby
 
-from gdbench.certificates import refusal
 from gdbench.pick.fleet import Fleet, NotTimed
+from gdbench.verify.certificates import refusal
 from kernels import Choice
 from kernels.errors import choices
 
@@ -14,8 +14,8 @@ from kernels.errors import choices
 def certified(fleet: Fleet, preferences: Mapping[int, Choice]) -> tuple[dict[int, str], dict[str, str]]:
     """Certify in order of preference for each batch size, before any clock starts.
 
-    Every variant climbs the whole ladder in one process, several at a time, while all others show that they compute
-    the same; a process that dies on the way up refuses its variant, and is replaced.
+    Every variant passes full verification in one process, several at a time, while all others show that they compute
+    the same; a process that dies meanwhile refuses its variant, and is replaced.
 
     Returns
     -------
@@ -52,15 +52,15 @@ def reason(preferences: Mapping[int, Choice], taken: Mapping[int, str], refused:
     return "; ".join([*parts, *(f"{name} is not certified here ({where})" for name, where in refused.items())])
 
 
-def _prove(fleet: Fleet, climbing: list[str], everything: list[str]) -> dict[str, str]:
-    """Let each of some variants climb in a process of its own, and all be confirmed in all; return where any failed."""
+def _prove(fleet: Fleet, variants: list[str], everything: list[str]) -> dict[str, str]:
+    """Verify each of some variants in a process of its own, and confirm all in all; return where any failed."""
     numbers = sorted(fleet.alive)
-    climbs = dict(zip(numbers, ([name] for name in climbing), strict=False))
-    jobs = [(climbs.get(number, []), _without(everything, climbs.get(number, []))) for number in numbers]
+    whole = dict(zip(numbers, ([name] for name in variants), strict=False))
+    jobs = [(whole.get(number, []), _without(everything, whole.get(number, []))) for number in numbers]
     wrong: dict[str, str] = {}
     for number, answer in fleet.ask_each(numbers, "prove", jobs).items():
-        if isinstance(answer, Exception):  # a process that dies though it does not climb is no proof against anyone
-            wrong |= dict.fromkeys(climbs.get(number, []), str(answer))
+        if isinstance(answer, Exception):  # a process that dies though it verifies none is no proof against anyone
+            wrong |= dict.fromkeys(whole.get(number, []), str(answer))
         else:
             wrong |= {name: refusal(proof) for name, proof in answer.items() if not proof["certified"]}
     return wrong

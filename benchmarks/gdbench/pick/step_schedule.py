@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from gdbench.live_process import AnswerError, ProcessLost
 from gdbench.pick.fleet import Fleet
 from gdbench.pick.step_statistics import Values
+from gdbench.processes.live import AnswerError, ProcessLost
 
-MOST_DRIFT = 0.03
+MAX_DRIFT = 0.03
 """Change of the first batch size's time between start and end beyond which it is timed once more."""
 CLOSING_SECONDS = 1.0
 """By which the last visits may go over the seconds that were given."""
@@ -58,7 +58,7 @@ class Schedule:
     def drift(self) -> float:
         """Time the first batch size again; return its relative change, after a second look if that is large."""
         found = self._change()
-        return found if abs(found) <= MOST_DRIFT else self._change()
+        return found if abs(found) <= MAX_DRIFT else self._change()
 
     def _turns(self, sizes: list[int], progress: Callable[[], None] = lambda: None) -> bool:
         """Let each process visit the sizes in an order of its own; return whether there was any time for it."""

@@ -15,7 +15,7 @@ Values = Mapping[int, list[float]]
 
 PRECISION = 0.02
 """Half-width of the interval of the processes' medians at which a batch size has samples enough."""
-FEWEST_SAMPLES = 30
+MIN_SAMPLES = 30
 """Of a batch size, over all processes, where the seconds allow."""
 CONFIDENCE = 0.9
 COMMON_FREEDOM = 4
@@ -38,7 +38,7 @@ def precision(values: Values) -> float:
 
 def enough(values: Values) -> bool:
     """Whether a batch size has samples enough."""
-    return sum(map(len, values.values())) >= FEWEST_SAMPLES and precision(values) <= PRECISION
+    return sum(map(len, values.values())) >= MIN_SAMPLES and precision(values) <= PRECISION
 
 
 def rows(samples: Mapping[int, Values], variants: Mapping[int, str]) -> tuple[TimesRow, ...]:

@@ -18,22 +18,22 @@ from time import monotonic
 import numpy as np
 
 import kernels
+from gdbench.experiments.variants import supports
 from gdbench.pick.fleet import Fleet, NotTimed
 from gdbench.pick.step_proof import certified, reason
-from gdbench.pick.step_schedule import MOST_DRIFT, Schedule
+from gdbench.pick.step_schedule import MAX_DRIFT, Schedule
 from gdbench.pick.step_statistics import enough, rows
 from gdbench.pick.time_model import fit_time_model
 from gdbench.pick.times import Times
-from gdbench.variants import supports
-from gdbench.workers import check_threads
+from gdbench.processes.launch import check_threads
 from kernels import Choice, InputError, Network
-from kernels.choice import AUTO
+from kernels.auto import AUTO
 from kernels.contract import Array
 from kernels.validation import check_batch_size, check_problem
 
 SAMPLING_SHARE = 0.4
 """Of the seconds that are given: left for samples, however long the start and the certificates took."""
-LEAST_SHARE = 0.9
+MIN_SHARE = 0.9
 """Of the time for which a process has its cores on a machine that is as good as idle."""
 LARGEST_RATE = 0.01
 """Default learning rate, less for long rows: small, so that parameters stay ordinary however many steps are made."""
@@ -159,13 +159,13 @@ def _rates(X: Array, sizes: Mapping[int, str], given: float | Mapping[int, float
 def _warnings(schedule: Schedule, losses: tuple[str, ...], drift: float, *, processes: int) -> tuple[str, ...]:
     found = [f"{loss}; its samples so far are kept." for loss in losses]
     found += [f"B = {size:,} was not timed: the variant raised {how}." for size, how in schedule.failed.items()]
-    if abs(drift) > MOST_DRIFT:
+    if abs(drift) > MAX_DRIFT:
         found.append(
             f"The machine's speed changed: the first batch size takes {100 * abs(drift):.0f} % "
             f"{'more' if drift > 0 else 'less'} at the end than at the start; measure again on a quieter machine."
         )
     share = float(np.median(schedule.shares))
-    if share < LEAST_SHARE:
+    if share < MIN_SHARE:
         found.append(
             f"Other programs were busy: these processes had their cores for {100 * share:.0f} % of the time; the "
             "seconds are those of an idle machine, so a fit takes longer while that goes on."

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from gdbench.basics.units import digits
 from gdbench.pick.curve import Pooled, log_form, scarcity
 from gdbench.pick.rate_law import fit_rate_law
 from gdbench.pick.search import Search
@@ -23,7 +24,6 @@ from gdbench.pick.steps import (
     StepsRow,
     Target,
 )
-from gdbench.units import digits
 
 NORMAL_90 = 1.645
 """Standard deviations to either side that hold 90 % of a normal distribution."""

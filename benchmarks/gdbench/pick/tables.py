@@ -27,7 +27,7 @@ NARROW_DROPS = (
     ("steps",),
 )
 """Columns that go, group by group, until the table fits its terminal."""
-GAP, LEAST_REMARK = 3, 20
+GAP, MIN_REMARK = 3, 20
 """Characters between two columns, and of a remark before it wraps."""
 CHOSEN, TIED, BEST = "chosen", "tied", "best"
 
@@ -95,7 +95,7 @@ def _narrowed(found: Cells, width: int | None) -> Cells:
 def _width(found: Cells) -> int:
     """Characters of a line; remarks may wrap."""
     widest = [max(map(len, column)) for column in zip(found.head, *found.rows, strict=True)]
-    widest[-1] = min(widest[-1], LEAST_REMARK)
+    widest[-1] = min(widest[-1], MIN_REMARK)
     return sum(widest) + GAP * len(widest)
 
 

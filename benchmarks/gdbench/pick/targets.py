@@ -7,20 +7,20 @@ from collections.abc import Generator, Sequence
 
 import numpy as np
 
+from gdbench.basics.units import digits
 from gdbench.pick.blocks import Block, Curves
 from gdbench.pick.hitting import mean_losses
 from gdbench.pick.optimum import Optimum
 from gdbench.pick.problem import Problem
 from gdbench.pick.steps import Target
-from gdbench.units import digits
 
 SHARE = 0.01
 """Of the loss to gain, what may be left at the target of a convex problem."""
-MOST_PASSES, LEAST_PASSES, LEAST_STEPS = 10, 3, 300
+MAX_PASSES, MIN_PASSES, MIN_STEPS = 10, 3, 300
 """Of the reference descent over the rows; or that many steps, if they are more."""
 RUN_OPERATIONS = 4e9
 """Of one reference descent, beyond which it makes fewer passes."""
-LADDER = tuple(2.0**power for power in (1, 0, -1, -2, -3, -4))
+GRID = tuple(2.0**power for power in (1, 0, -1, -2, -3, -4))
 """Rates of the reference descent, in units of the problem's own scale."""
 SCOUTS, JUDGES = (9000, 9001), tuple(range(9100, 9110))
 """Numbers of the runs that choose the reference rate, and of the fresh ones that set the target."""
@@ -52,15 +52,15 @@ def passes_for(n_rows: int, n_parameters: int) -> int:
     (10, 3)
     """
     wanted = RUN_OPERATIONS / (6 * n_rows * n_parameters)
-    return round(min(max(wanted, LEAST_PASSES), MOST_PASSES))
+    return round(min(max(wanted, MIN_PASSES), MAX_PASSES))
 
 
 def reference_target(
-    problem: Problem, batch_size: int, *, metric: str, passes: int = MOST_PASSES, optimum: Optimum | None = None
+    problem: Problem, batch_size: int, *, metric: str, passes: int = MAX_PASSES, optimum: Optimum | None = None
 ) -> Generator[list[Block], list[Curves], Target]:
     """Find the loss that most runs of a reference descent reach: a plan, see ``race``."""
     rows = problem.n_rows or 1
-    steps = max(math.ceil(passes * rows / batch_size), LEAST_STEPS)
+    steps = max(math.ceil(passes * rows / batch_size), MIN_STEPS)
     rate = yield from _best_rate(problem, batch_size, steps)
     curves = yield [Block(batch_size, (rate,), (judge,), NEVER, steps) for judge in JUDGES]
     lowest = [each.losses[:, 0, 0].min() for each in curves]
@@ -78,7 +78,7 @@ def _best_rate(problem: Problem, batch_size: int, steps: int) -> Generator[list[
     """Rate with the lowest mean loss on the way: by factors of 2, then by the square root of 2."""
     scale = problem.rate_scale(batch_size)
     found: dict[float, float] = {}
-    wanted: Sequence[float] = [scale * part for part in LADDER]
+    wanted: Sequence[float] = [scale * part for part in GRID]
     for _ in range(4):
         curves = yield [Block(batch_size, (rate,), SCOUTS, NEVER, steps) for rate in wanted]  # at the same time
         found |= {rate: _lowest(each) for rate, each in zip(wanted, curves, strict=True)}

@@ -18,7 +18,7 @@ POINTS_FOR_KNEES = (2, 5, 7)
 """Fewest batch sizes for a line without, with one and with two knees: more than it has parts."""
 ROUNDING = 1e-9
 """Relative error of a batch size that is computed."""
-LEAST_GAIN, LEAST_ERROR = 0.25, 0.005
+MIN_GAIN, MIN_ERROR = 0.25, 0.005
 """A knee more must take this share off the leave-one-out error, and leave no less than that to be gained."""
 
 
@@ -44,9 +44,9 @@ def fit_time_model(batch_sizes: Sequence[int], seconds: Sequence[float]) -> Time
         return TimeModel(float(t[0]), 0.0, (), float(B[0]), 0.0)
     best = _best(B, t, 0)
     for number in (1, 2):
-        if len(B) >= POINTS_FOR_KNEES[number] and best[0] > LEAST_ERROR:
+        if len(B) >= POINTS_FOR_KNEES[number] and best[0] > MIN_ERROR:
             more = _best(B, t, number)
-            best = more if more[0] < (1 - LEAST_GAIN) * best[0] else best
+            best = more if more[0] < (1 - MIN_GAIN) * best[0] else best
     _, places = best
     fixed, slopes = _fit(B, t, places)
     knees = tuple(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from gdbench.basics.storage import replacing, write_text
 from gdbench.pick.markdown import render
 from gdbench.pick.record import FILE, Record, write_record
-from gdbench.storage import replacing, write_text
 from kernels import InputError
 
 

@@ -1,0 +1,1 @@
+"""What every package may use: files written whole, numbers for people, intervals for medians."""

@@ -1,0 +1,17 @@
+"""Exit codes of the command, which records of answers keep too."""
+
+import signal
+
+OK = 0
+REGRESSED = 1
+"""A regression was proven."""
+WRONG_USAGE = 2
+NOT_ENOUGH_EVIDENCE = 3
+KERNEL_WRONG = 4
+"""A kernel is wrong, or nothing was measured that can be believed."""
+CRASHED = 70
+"""A fault of this program itself (EX_SOFTWARE of sysexits)."""
+SIGNALLED = 128
+"""Ended by a signal, less its number, as shells have it."""
+INTERRUPTED = SIGNALLED + signal.SIGINT
+"""Stopped by Ctrl-C."""

@@ -1,0 +1,1 @@
+"""What a variant costs before its first useful epoch, and when it has paid for that."""

@@ -1,0 +1,105 @@
+"""What one timed call is: a builder does the set-up and returns a callable without arguments.
+
+Everything that is not the task (loading, casting, slicing, shuffling) happens in the builder, so it is
+outside the clock by construction. To add a task, add a function here and a paragraph in METHODOLOGY.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
+
+import numpy as np
+
+from gdbench.experiments.datasets import load
+from kernels import Network, Variant
+from kernels.contract import Array, Order
+
+Call = Callable[[], object]
+ALIGNMENT_BYTES = 64
+"""Of the rows: a cache line, and what JAX asks of an array that it is to use without a copy."""
+SEED = 0
+"""Of the starting parameters and of the order of rows: the same numbers in every process."""
+
+
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """Arguments of the kernels for one network on one data set in one dtype."""
+
+    network: Network
+    theta: Array
+    X: Array
+    Y: Array
+    order: Order
+    learning_rate: float
+
+    def head(self, rows: int) -> Problem:
+        """Return the same problem on its first rows."""
+        rows = min(rows, len(self.X))
+        return replace(self, X=aligned(self.X[:rows]), Y=aligned(self.Y[:rows]), order=np.arange(rows))
+
+
+def aligned(values: Array) -> Array:
+    """Return a C-contiguous copy that begins at a multiple of 64 bytes.
+
+    NumPy aligns to 16 bytes only, by chance to more. A variant would then read rows that straddle cache lines in some
+    processes and not in others, and JAX, which takes over an array of 64 bytes' alignment as it is, would copy it.
+    """
+    memory = np.empty(values.nbytes + ALIGNMENT_BYTES, np.uint8)
+    start = -memory.ctypes.data % ALIGNMENT_BYTES
+    copy: Array = memory[start : start + values.nbytes].view(values.dtype).reshape(values.shape)
+    copy[...] = values
+    return copy
+
+
+@lru_cache(maxsize=2)
+def load_problem(network: Network, dataset: str, dtype: str, learning_rate: float) -> Problem:
+    """Load the data in a random order of rows (some sets are sorted by class), and start the parameters."""
+    data = load(dataset, dtype)
+    rng = np.random.default_rng(SEED)
+    mixed = rng.permutation(data.n_rows)
+    return Problem(
+        network=network,
+        theta=network.init(rng, dtype),
+        X=aligned(data.X[mixed]),
+        Y=aligned(data.Y[mixed]),
+        order=rng.permutation(data.n_rows),
+        learning_rate=learning_rate,
+    )
+
+
+def forward(kernel: Variant, problem: Problem, batch_size: int) -> Call:
+    """Outputs for one batch."""
+    return partial(kernel.forward, problem.network, problem.theta, aligned(problem.X[:batch_size]))
+
+
+def loss(kernel: Variant, problem: Problem, batch_size: int) -> Call:
+    """Loss of one batch, forward pass included."""
+    batch = aligned(problem.X[:batch_size]), aligned(problem.Y[:batch_size])
+    return partial(kernel.loss, problem.network, problem.theta, *batch)
+
+
+def gradient(kernel: Variant, problem: Problem, batch_size: int) -> Call:
+    """Gradient of one batch, forward pass included; no update."""
+    batch = aligned(problem.X[:batch_size]), aligned(problem.Y[:batch_size])
+    return partial(kernel.gradient, problem.network, problem.theta, *batch)
+
+
+def epoch(kernel: Variant, problem: Problem, batch_size: int) -> Call:
+    """One pass over all rows in a fixed random order: gather, gradient, update, for every batch."""
+    return partial(
+        kernel.epoch,
+        problem.network,
+        problem.theta,
+        problem.X,
+        problem.Y,
+        problem.order,
+        batch_size,
+        problem.learning_rate,
+    )
+
+
+TASKS: dict[str, Callable[[Variant, Problem, int], Call]] = {
+    builder.__name__: builder for builder in (forward, loss, gradient, epoch)
+}

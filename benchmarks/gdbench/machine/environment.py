@@ -1,0 +1,148 @@
+"""Describes the machine as a worker finds it: effective threads, not those that were asked for."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import sys
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import threadpoolctl
+
+from gdbench.experiments.variants import PEER_PACKAGES, unavailable
+from gdbench.processes.launch import allowed_cores, start
+from kernels import InputError
+
+PACKAGES = ("gdbench", "numpy", "numba", "llvmlite", "scipy", "pandas", "pytest", "pytest-benchmark", *PEER_PACKAGES)
+
+
+def observe(threads: int = 1) -> dict[str, Any]:
+    """Return the description that a fresh worker with so many threads gives."""
+    process = start(
+        "gdbench.machine.environment", threads=threads, cores=allowed_cores()[:threads], stdout=subprocess.PIPE
+    )
+    output, _ = process.communicate()
+    described: dict[str, Any] = json.loads(output)
+    return described
+
+
+def describe() -> dict[str, Any]:
+    """Describe this process: machine, threads in effect, BLAS, versions, commit, load."""
+    import numba  # noqa: PLC0415 - after the process is pinned, since it counts cores
+    import scipy.linalg  # noqa: F401, PLC0415 - Numba's matrix products go through SciPy's BLAS
+
+    pools = threadpoolctl.threadpool_info()
+    np.dot(np.ones((2, 2)), np.ones((2, 2)))
+    return {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "cpu": _cpu_model(),
+        "cores": psutil.cpu_count(logical=False) or os.cpu_count(),
+        "logical_cores": os.cpu_count(),
+        "pinned": bool(allowed_cores()),
+        "caches": caches(),
+        "memory_bytes": psutil.virtual_memory().total,
+        "transparent_huge_pages": _read("/sys/kernel/mm/transparent_hugepage/enabled"),
+        "governor": _read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
+        "load_1_minute": round(psutil.getloadavg()[0], 2),
+        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
+        "python": f"{platform.python_implementation()} {platform.python_version()}",
+        "blas": [
+            {
+                key: pool.get(key)
+                for key in ("internal_api", "version", "architecture", "num_threads", "threading_layer")
+            }
+            for pool in sorted(pools, key=str)  # they come in any order
+        ],
+        "blas_threads": max((pool["num_threads"] for pool in pools), default=1),
+        "numba_threads": numba.get_num_threads(),
+        "numba_threading_layer": f"none in use (setting: {vars(numba.config)['THREADING_LAYER']})",
+        "versions": {name: _version(name) for name in PACKAGES},
+        "unavailable": unavailable(),
+        "commit": _git("rev-parse", "HEAD"),
+        "dirty": bool(_git("status", "--porcelain", "--", "kernels", "benchmarks")),
+    }
+
+
+def check_same_machine(stored: dict[str, Any], found: dict[str, Any]) -> None:
+    """Raise InputError when a run would go on elsewhere than where it began: no table mixes machines or versions."""
+    for key in ("cpu", "logical_cores", "python", "blas", "blas_threads", "numba_threads", "versions"):
+        if stored.get(key) != found.get(key):
+            raise InputError(
+                f"{key} was {stored.get(key)} when this run began and is {found.get(key)} now: start a new run"
+            )
+
+
+def one_line(environment: dict[str, Any]) -> str:
+    """Describe the machine in a line for the heads of reports."""
+    found = {f"{pool['internal_api']} {pool['version']}" for pool in environment["blas"] if pool["version"]}
+    blas = ", ".join(sorted(found)) or "BLAS unknown"  # pools of OpenMP have no version
+    versions = environment["versions"]
+    return (
+        f"{environment['cpu']}, {environment['logical_cores']} logical cores, {environment['system']}, "
+        f"{environment['python']}, NumPy {versions['numpy']}, Numba {versions['numba']}, {blas} "
+        f"on {environment['blas_threads']} thread{'s' if environment['blas_threads'] > 1 else ''}"
+    )
+
+
+def commit(environment: dict[str, Any]) -> str:
+    """Name the commit that was measured, and whether the checkout had changes."""
+    if not environment.get("commit"):
+        return f"gdbench {environment['versions']['gdbench']}"
+    return f"commit {environment['commit'][:12]}{' with changes' if environment['dirty'] else ''}"
+
+
+def _cpu_model() -> str:
+    for line in (_read("/proc/cpuinfo") or "").splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def caches() -> dict[str, str]:
+    """Return the sizes of one core's caches as Linux tells them, such as ``{"L1 Data": "48K"}``; empty elsewhere."""
+    found = {}
+    for index in sorted(Path("/sys/devices/system/cpu/cpu0/cache").glob("index*")):
+        level, kind, size = (_read(index / name) for name in ("level", "type", "size"))
+        found[f"L{level} {kind}"] = size or "unknown"
+    return found
+
+
+def _read(path: str | Path) -> str | None:
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except OSError:
+        return None
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+
+
+def _checkout() -> Path | None:
+    """Root of the checkout that this package lies in; None for an installed wheel, whatever repository it is in."""
+    root = Path(__file__).parents[3]
+    return root if (root / "benchmarks" / "grid.toml").exists() else None
+
+
+def _git(*arguments: str) -> str | None:
+    """Answer of git about our checkout, None outside one."""
+    root = _checkout()
+    try:
+        found = subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, check=False)
+    except OSError:
+        return None
+    return found.stdout.strip() if root and found.returncode == 0 else None
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(describe()))

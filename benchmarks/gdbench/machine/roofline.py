@@ -1,0 +1,90 @@
+"""How far each case is from the machine's limit, and what the limits of a run are."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from gdbench.basics.units import digits
+from gdbench.experiments.cases import Case, NetworkSpec
+from gdbench.machine.work import BEYOND, Limits, limit_seconds, work_of
+from kernels.errors import choices
+
+PARTS = ("flops_per_second", "read_bytes_per_second", "update_bytes_per_second")
+GIGA = 1e9
+
+
+def limits_of(blocks: Sequence[tuple[int, Mapping[str, Any]]]) -> dict[int, Limits]:
+    """Return the limits by number of threads, from the threads and the stored limits of each block.
+
+    Each is the median over blocks: the same statistic as that of the times, so that what slows the machine in half
+    of the blocks slows both sides of the fraction. The best would hold usual times against the machine's best moment.
+    """
+    threads = sorted({count for count, _ in blocks})
+    return {count: _median([stored for other, stored in blocks if other == count]) for count in threads}
+
+
+def _median(stored: list[Mapping[str, Any]]) -> Limits:
+    parts = {part: {name: [block[part][name] for block in stored] for name in stored[0][part]} for part in PARTS}
+    medians = {part: {name: float(np.median(found)) for name, found in of.items()} for part, of in parts.items()}
+    return Limits(cache_bytes=dict(stored[0]["cache_bytes"]), **medians)
+
+
+def add_limit_columns(
+    summary: pd.DataFrame, cases: Sequence[Case], networks: Mapping[str, NetworkSpec], limits: Mapping[int, Limits]
+) -> pd.DataFrame:
+    """Fill in operations, bytes, least time and the fraction of it; without limits the last two stay empty.
+
+    The rows of the summary are those of the cases.
+    """
+    work = [work_of(networks[case.network].build(case.dataset), case) for case in cases]
+    least = [
+        limit_seconds(needed, limits[case.threads], case.dtype) if case.threads in limits else math.nan
+        for case, needed in zip(cases, work, strict=True)
+    ]
+    return summary.assign(
+        flops=[needed.flops for needed in work],
+        bytes=[needed.moved for needed in work],
+        limit_seconds=least,
+        fraction_of_limit=np.asarray(least) / summary["seconds"].to_numpy(float),
+    )
+
+
+def roofs(limits: Limits, dtype: str, intensities: Sequence[float]) -> dict[str, list[float]]:
+    """Return FLOP/s that are left at arithmetic intensities (FLOP per byte) if all bytes are updates, by level."""
+    peak = limits.flops_per_second[dtype]
+    return {
+        level: np.minimum(peak, speed * np.asarray(intensities)).tolist()
+        for level, speed in limits.update_bytes_per_second.items()
+    }
+
+
+def limit_sentences(limits: Mapping[int, Limits]) -> list[str]:
+    """Say what the machine's limits are, a sentence per number of threads."""
+    return [_sentence(threads, found) for threads, found in limits.items()]
+
+
+def _sentence(threads: int, found: Limits) -> str:
+    products = [f"{digits(speed / GIGA)} GFLOP/s in {dtype}" for dtype, speed in found.flops_per_second.items()]
+    return (
+        f"Limits on {threads} thread{'s' if threads > 1 else ''}, medians over processes: matrix products "
+        f"{choices(products)}; updates in place {_speeds(found.update_bytes_per_second)}; "
+        f"reading {_speeds(found.read_bytes_per_second)}."
+    )
+
+
+def _speeds(speeds: Mapping[str, float]) -> str:
+    return choices(f"{digits(speed / GIGA)} GB/s {_place(level)}" for level, speed in speeds.items())
+
+
+def _place(level: str) -> str:
+    return level if level == BEYOND else f"in {level}"
+
+
+def share(fraction: float) -> str:
+    """Write a fraction of the limit as ``61.2 %``; a dash where there is none."""
+    return f"{digits(100 * fraction)} %" if math.isfinite(fraction) else "-"

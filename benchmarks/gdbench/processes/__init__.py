@@ -1,0 +1,1 @@
+"""Child processes: started, pinned, asked, waited for with patience, ended."""

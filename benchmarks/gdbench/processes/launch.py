@@ -1,0 +1,123 @@
+"""Starts the processes that measure and certify: threads fixed before NumPy is imported, pinned to cores."""
+
+from __future__ import annotations
+
+import math
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+import gdbench
+import kernels
+from kernels import InputError
+
+PATIENCE_VARIABLE = "GDBENCH_PATIENCE_SECONDS"
+THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "BLIS_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+    "NUMBA_NUM_THREADS",
+)
+
+
+def allowed_cores() -> list[int]:
+    """Cores that this process may use; empty where the system cannot pin (macOS)."""
+    try:
+        return list(psutil.Process().cpu_affinity())
+    except AttributeError:
+        return []
+
+
+def cores_for(threads: int, turn: int) -> list[int]:
+    """Cores for a process of so many threads: the turn decides where in the list of allowed cores it starts."""
+    cores = allowed_cores()
+    if len(cores) <= threads:
+        return cores
+    return [cores[(turn * threads + offset) % len(cores)] for offset in range(threads)]
+
+
+def thread_environment(threads: int) -> dict[str, str]:
+    """Environment of a worker: ours, with the number of threads fixed and no settings for pytest."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
+    fixed = dict.fromkeys(THREAD_VARIABLES, str(threads))
+    return {
+        **kept,
+        **fixed,
+        "PYTHONPATH": os.pathsep.join(filter(None, [*_roots(), os.environ.get("PYTHONPATH")])),
+        "PYTHONWARNINGS": "ignore",
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+    }
+
+
+def check_threads(threads: int) -> None:
+    """Raise InputError if more threads are asked for than there are cores to pin them to."""
+    cores = len(allowed_cores()) or os.cpu_count() or 1
+    if threads > cores:
+        raise InputError(f"{threads} threads are asked for but {cores} cores may be used: add --threads {cores}")
+
+
+def _roots() -> list[str]:
+    """Where this process found the kernels and the instrument: a worker must find the same ones, wherever it starts."""
+    return [str(Path(package.__path__[0]).parent) for package in (kernels, gdbench)]
+
+
+def patience(usual_seconds: float) -> float:
+    """Seconds without a sign of life after which a worker has hung; GDBENCH_PATIENCE_SECONDS replaces the usual."""
+    text = os.environ.get(PATIENCE_VARIABLE, str(usual_seconds))
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not (math.isfinite(seconds) and seconds > 0):
+        raise InputError(f"{PATIENCE_VARIABLE} must be a positive number of seconds, got {text!r}: correct or unset it")
+    return seconds
+
+
+def start(
+    module: str,
+    *arguments: str,
+    threads: int,
+    cores: list[int],
+    variables: dict[str, str] | None = None,
+    **options: Any,
+) -> subprocess.Popen[str]:
+    """Start ``python -m gdbench.processes.entry CORES MODULE ARGUMENTS`` in a session of its own.
+
+    ``variables`` of its environment come before ours; ``options`` are those of ``subprocess.Popen``.
+    A session of its own keeps Ctrl-C in the terminal from reaching the worker before its parent has decided.
+    """
+    places = ",".join(map(str, cores)) or "-"
+    command = [sys.executable, "-P", "-m", "gdbench.processes.entry", places, module, *arguments]
+    with _interrupts_put_off() as interrupts:
+        environment = thread_environment(threads) | (variables or {})
+        process = subprocess.Popen(command, env=environment, text=True, start_new_session=True, **options)
+    if interrupts:
+        process.kill()
+        process.wait()
+        raise KeyboardInterrupt
+    return process
+
+
+@contextmanager
+def _interrupts_put_off() -> Iterator[list[int]]:
+    """Collect Ctrl-C meanwhile: in the midst of a start it would leave a process that nobody knows, so nobody ends."""
+    found: list[int] = []
+    elsewhere = threading.current_thread() is not threading.main_thread()  # others never see signals
+    if elsewhere or signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # nor does what runs under nohup
+        yield found
+        return
+    handler = signal.signal(signal.SIGINT, lambda number, _frame: found.append(number))
+    try:
+        yield found
+    finally:
+        signal.signal(signal.SIGINT, handler)

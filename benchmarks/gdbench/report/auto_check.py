@@ -1,0 +1,88 @@
+"""Whether ``variant="auto"`` takes the right one: its choice against the measured best, in every cell of a run."""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from typing import Any
+
+import pandas as pd
+
+import kernels
+from gdbench.basics.units import times
+from gdbench.experiments import datasets
+from gdbench.experiments.cases import FAILED, MEASURED, NetworkSpec
+from gdbench.experiments.variants import is_peer
+from gdbench.run.folder import Run
+from gdbench.run.peer_speed import CELL
+from kernels import Choice
+
+TASK = "epoch"
+"""The task that a fit repeats."""
+MAX_SLOWDOWN = 1.1
+"""Time relative to the best variant up to which auto's is as good: 10 % slower."""
+COLUMNS = [*CELL, "auto", "best", "slowdown", "within"]
+
+
+def auto_table(summary: pd.DataFrame, networks: dict[str, NetworkSpec]) -> pd.DataFrame:
+    """Return a row per cell: auto's variant, the best of ours, seconds of the first over those of the second.
+
+    Parameters
+    ----------
+    summary : a row per case, as in ``summary.csv``
+    networks : those of the run's plan, by name
+
+    Returns
+    -------
+    DataFrame
+        Columns ``network, dataset, task, batch_size, dtype, threads, auto, best, slowdown, within``; ``slowdown`` is
+        NaN, and ``within`` false, where the run did not measure auto's variant.
+    """
+    epochs = summary[(summary["task"] == TASK) & ~summary["variant"].map(is_peer).astype(bool)]
+    loaded = {str(name): datasets.load(str(name)).X for name in epochs["dataset"].unique()}
+    rows = []
+    for (dataset, dtype), part in epochs.groupby(["dataset", "dtype"], sort=False):
+        X = loaded[str(dataset)].astype(str(dtype))
+        for key, cell in part.groupby(CELL, sort=False):
+            identity: dict[str, Any] = dict(zip(CELL, key, strict=True))
+            network = networks[identity["network"]].build(str(dataset))
+            choice = kernels.choose(network, X, int(identity["batch_size"]))
+            rows.append({**identity, **_judge(cell, choice)})
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def sentences(run: Run) -> list[str]:
+    """Return how often auto is within 10 % of our best in a run, and the worst cell; nothing without epochs of ours."""
+    return list(_found(run))
+
+
+@lru_cache(maxsize=1)
+def _found(run: Run) -> tuple[str, ...]:
+    """Return the sentences of a run, which the terminal, the page and the Markdown ask for: data are loaded once."""
+    return tuple(in_words(auto_table(run.summary, run.plan.networks)))
+
+
+def in_words(table: pd.DataFrame) -> list[str]:
+    """Say what a table of ``auto_table`` shows; cells in which auto's variant was not measured are counted apart."""
+    judged = table[table["slowdown"].notna()]
+    unjudged = len(table) - len(judged)
+    found = [f"In {unjudged} of {len(table)} cells the variant that auto takes was not measured."] if unjudged else []
+    if judged.empty:
+        return found
+    worst = judged.sort_values("slowdown", kind="stable").iloc[-1]
+    return [
+        f"auto takes a variant within 10 % of the best of ours in {judged['within'].sum()} of {len(judged)} cells "
+        f"(worst: {worst['auto']} takes {times(worst['slowdown'])} the time of {worst['best']}, {worst['network']} on "
+        f"{worst['dataset']} in {worst['dtype']} at batch size {worst['batch_size']}, threads {worst['threads']}).",
+        *found,
+    ]
+
+
+def _judge(cell: pd.DataFrame, choice: Choice) -> dict[str, Any]:
+    """Compare the first choice that is not refused with the fastest; both are empty where nothing was measured."""
+    refused = set(cell["variant"][cell["status"] == FAILED])
+    auto = next((name for name in choice.names if name not in refused), "")
+    measured = cell[cell["status"] == MEASURED].set_index("variant")["seconds"]
+    best = "" if measured.empty else str(measured.idxmin())
+    slowdown = float(measured[auto] / measured[best]) if auto in measured else math.nan
+    return {"auto": auto, "best": best, "slowdown": slowdown, "within": slowdown <= MAX_SLOWDOWN}

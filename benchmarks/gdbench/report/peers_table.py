@@ -1,0 +1,116 @@
+"""The fastest of our variants against the fastest peer, in every cell of a run and on the whole."""
+
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+
+from gdbench.basics.units import digits, seconds, times
+from gdbench.cold_start.payback import BASELINE
+from gdbench.experiments.cases import MEASURED
+from gdbench.experiments.datasets import describe_zeros
+from gdbench.experiments.variants import is_peer
+from gdbench.machine.roofline import share
+from gdbench.report.findings import experiments, headline_task
+from gdbench.report.tables import Table, column_title, table_title
+from gdbench.run.folder import Run
+from gdbench.run.peer_speed import CELL
+
+ROWS = ("our fastest", "of the limit", "fastest peer", "speed, peer = 1x")
+
+
+def peer_tables(run: Run) -> list[Table]:
+    """Return a table per network, data set and number of threads, a column per batch size; for the headline task.
+
+    Each dtype has our fastest variant with its time per row and its fraction of the machine's limit, the fastest peer,
+    and the ratio of their speeds with its interval. Without peers the last two rows are left out.
+    """
+    return [
+        _table(f"{network} on {dataset} ({describe_zeros(dataset)})", part)
+        for (network, dataset), table in experiments(run.summary)
+        for _, part in table[table["task"] == headline_task(table)].groupby("threads", sort=False)
+        if (part["status"] == MEASURED).any()
+    ]
+
+
+def peer_sentences(run: Run) -> list[str]:
+    """Return the geometric mean of the ratios over all cells, and which peers were not measured and why."""
+    parts = [table[table["task"] == headline_task(table)] for _, table in experiments(run.summary)]
+    found = pd.concat([our_fastest(part) for part in parts])
+    return [*_mean(found[found["speedup_vs_best_peer"].notna()]), *_against_baseline(run, found), *_left_out(run)]
+
+
+def our_fastest(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the row of the fastest of our own variants in each cell of one task."""
+    ours = table[(table["status"] == MEASURED) & ~table["variant"].map(is_peer).astype(bool)]
+    return ours.sort_values("seconds", kind="stable").drop_duplicates(CELL)
+
+
+def geometric_mean(ratios: pd.Series) -> float:
+    """Return the geometric mean: the mean of ratios that does not depend on which side is called 1."""
+    return math.exp(ratios.map(math.log).mean())
+
+
+def _table(name: str, table: pd.DataFrame) -> Table:
+    sizes = sorted(table["batch_size"].unique())
+    peers = table.set_index(["variant", "dtype", "batch_size"])["seconds_per_row"]
+    cells = {(row["dtype"], row["batch_size"]): _cells(row, peers) for _, row in our_fastest(table).iterrows()}
+    rows = []
+    for dtype in sorted(table["dtype"].unique()):
+        columns = [cells.get((dtype, size), ("-",) * len(ROWS)) for size in sizes]
+        lines = zip(ROWS, zip(*columns, strict=True), strict=True)
+        rows += [(what, str(dtype), *line) for what, line in lines if set(line) != {"-"}]
+    head = ("", "dtype", *(column_title(table, size) for size in sizes))
+    return Table(f"{table_title(name, table)}: the fastest by batch size", head, tuple(rows), best=None)
+
+
+def _cells(row: pd.Series, peers: pd.Series) -> tuple[str, ...]:
+    ours = f"{row['variant']}\n{seconds(row['seconds_per_row'])}"
+    if pd.isna(row["speedup_vs_best_peer"]):
+        return ours, share(row["fraction_of_limit"]), "-", "-"
+    low, high = row["speedup_vs_best_peer_low"], row["speedup_vs_best_peer_high"]
+    return (
+        ours,
+        share(row["fraction_of_limit"]),
+        f"{row['best_peer']}\n{seconds(peers[row['best_peer'], row['dtype'], row['batch_size']])}",
+        f"{times(row['speedup_vs_best_peer'])}\n({digits(low)} to {times(high)})",
+    )
+
+
+def _mean(found: pd.DataFrame) -> list[str]:
+    if found.empty:
+        return []
+    worst = found.sort_values("speedup_vs_best_peer").iloc[0]
+    cells = f"{len(found)} cells of network, data set, dtype and batch size" if len(found) > 1 else "the one cell"
+    return [
+        f"Over {cells} our fastest variant has {times(geometric_mean(found['speedup_vs_best_peer']))} the speed of the "
+        f"fastest peer (geometric mean); the least is {times(worst['speedup_vs_best_peer'])}, {_named(worst)}."
+    ]
+
+
+def _against_baseline(run: Run, found: pd.DataFrame) -> list[str]:
+    """Return the speed of our fastest variants relative to what a NumPy tutorial teaches."""
+    plain = run.summary[(run.summary["variant"] == BASELINE) & (run.summary["status"] == MEASURED)]
+    both = found.merge(plain[[*CELL, "seconds"]], on=CELL, suffixes=("", "_plain"))
+    if both.empty:
+        return []
+    ratios = both["seconds_plain"] / both["seconds"]
+    most, least = both.iloc[int(ratios.argmax())], both.iloc[int(ratios.argmin())]
+    return [
+        f"Relative to {BASELINE} it has {times(geometric_mean(ratios))} the speed (geometric mean); the most is "
+        f"{times(ratios.max())}, {_named(most)}, the least {times(ratios.min())}, {_named(least)}."
+    ]
+
+
+def _named(cell: pd.Series) -> str:
+    return f"{cell['network']} on {cell['dataset']} in {cell['dtype']} at batch size {cell['batch_size']}"
+
+
+def _left_out(run: Run) -> list[str]:
+    """Say what was not compared with: nothing is left out in silence."""
+    missing = {name: reason for name, reason in run.environment.get("unavailable", {}).items() if is_peer(name)}
+    reasons = [f"{name} was not measured: {reason}." for name, reason in missing.items()]
+    if run.summary["variant"].map(is_peer).any():
+        return reasons
+    return [*reasons, "No peer was measured in this run: take --profile peers, or name peers by --variant."]

@@ -1,0 +1,122 @@
+"""What a run is going to measure, in which blocks and in which order; written before anything is measured.
+
+A block is one fresh process that measures every case of one network on one data set. Each profile asks for
+several rounds of blocks; within a round the blocks, and within a block the cases, are in a new random order.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gdbench.basics.storage import write_text
+from gdbench.experiments.cases import Case, NetworkSpec
+from gdbench.experiments.grid import networks
+from gdbench.experiments.variants import is_peer
+from gdbench.machine.fingerprint import fingerprint
+from kernels import InputError
+
+START_SECONDS = 1.7
+"""Start of a block's process: interpreter, imports, the machine's limits, data, compiled kernels from their cache."""
+
+IMPORT_SECONDS = {"jax": 0.5, "sklearn": 0.6, "torch": 3.0}
+"""Import of a peer's library, by the first word of the peer's name; two thirds of torch's is its compiler's."""
+
+PEER_CASE_SECONDS = 0.4
+"""Compilation for the shapes of one case."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """One process: the cases (positions in the plan) in the order in which it measures them."""
+
+    index: int
+    threads: int
+    turn: int
+    """Which core the process is pinned to: every experiment takes turns over the cores from round to round."""
+    cases: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A run before it is measured; everything that a block's process needs to know."""
+
+    profile: str
+    command: str
+    seed: int
+    case_seconds: float
+    fingerprint: str
+    """Of the code that is measured and of the code that measures, so that a resumed run mixes no versions."""
+    networks: dict[str, NetworkSpec]
+    cases: tuple[Case, ...]
+    blocks: tuple[Block, ...] = field(repr=False)
+
+
+def make_plan(cases: list[Case], *, profile: str, command: str, rounds: int, case_seconds: float, seed: int) -> Plan:
+    """Divide cases into blocks, in orders that the seed decides."""
+    rng = np.random.default_rng(seed)
+    groups: dict[tuple[str, str, int], list[int]] = {}
+    for position, case in enumerate(cases):
+        groups.setdefault((case.network, case.dataset, case.threads), []).append(position)
+    blocks: list[Block] = []
+    for turn in range(rounds):
+        for key in rng.permutation(len(groups)):
+            (_, _, threads), members = list(groups.items())[key]
+            order = tuple(int(position) for position in rng.permutation(members))
+            blocks.append(Block(index=len(blocks), threads=threads, turn=turn + int(key), cases=order))
+    used = {case.network for case in cases}
+    return Plan(
+        profile=profile,
+        command=command,
+        seed=seed,
+        case_seconds=case_seconds,
+        fingerprint=fingerprint(),
+        networks={name: spec for name, spec in networks().items() if name in used},
+        cases=tuple(cases),
+        blocks=tuple(blocks),
+    )
+
+
+def write_plan(folder: Path, plan: Plan) -> None:
+    """Write ``plan.json`` into a run's folder."""
+    write_text(folder / "plan.json", json.dumps(asdict(plan)) + "\n")
+
+
+def read_plan(folder: Path) -> Plan:
+    """Read the plan of a run's folder, or raise InputError when it holds no run."""
+    path = folder / "plan.json"
+    try:
+        table: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        specs = {
+            name: NetworkSpec(**{**spec, "hidden": tuple(spec["hidden"])}) for name, spec in table["networks"].items()
+        }
+        cases = tuple(Case(**case) for case in table["cases"])
+        blocks = tuple(Block(b["index"], b["threads"], b["turn"], tuple(b["cases"])) for b in table["blocks"])
+        return Plan(**{**table, "networks": specs, "cases": cases, "blocks": blocks})
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{folder} holds no run of gdbench: name a folder that gdbench run made") from error
+
+
+def estimate_seconds(plan: Plan, block: Block) -> float:
+    """Roughly how long a block will take; good to a factor of two, for a plan that was never measured.
+
+    Each case samples for ``case_seconds`` unless one call takes longer, and is called on few rows before.
+    """
+    cases = [plan.cases[position] for position in block.cases]
+    libraries = {case.variant.partition("_")[0] for case in cases if is_peer(case.variant)}
+    imports = sum(IMPORT_SECONDS.get(library, 0.0) for library in libraries)
+    return START_SECONDS + imports + sum(_case_seconds(plan, case) for case in cases)
+
+
+def _case_seconds(plan: Plan, case: Case) -> float:
+    p = plan.networks[case.network].build(case.dataset).n_parameters
+    row_by_row = case.variant == "reference"
+    rows = case.rows_per_call
+    updates = rows if row_by_row else -(-rows // case.batch_size)
+    call = updates * (30e-6 + p * 1.0e-9) + rows * p * (0 if row_by_row else 0.15e-9)
+    extra = PEER_CASE_SECONDS if is_peer(case.variant) else 0.003
+    return extra + max(plan.case_seconds, call) + 64 / max(rows, 64) * call

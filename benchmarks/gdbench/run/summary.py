@@ -1,0 +1,113 @@
+"""Makes the row of each case of a run: time with its interval, speed, distance from the limit, certificate, status."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pandas as pd
+
+from gdbench.basics.statistics import median_interval
+from gdbench.experiments.cases import CASE_COLUMNS, FAILED, MEASURED, MISSING, Case, NetworkSpec
+from gdbench.machine.roofline import add_limit_columns
+from gdbench.machine.work import Limits
+from gdbench.run.peer_speed import PEER_COLUMNS, Seconds, Times, add_peer_columns, shared_ratio
+from gdbench.verify.certificates import refusal
+
+PROVEN = ("variant", "network", "dataset", "dtype")
+"""What a certificate is for."""
+SUMMARY_COLUMNS = [
+    *("network", "sizes", "dataset", "n_rows", "task", "variant", "descent", "batch_size", "dtype", "threads"),
+    *("seconds", "seconds_low", "seconds_high", "interval_coverage", "blocks"),
+    *("seconds_per_row", "rows_per_second", "speedup_vs_reference", "speedup_low", "speedup_high"),
+    *PEER_COLUMNS,
+    *("flops", "bytes", "limit_seconds", "fraction_of_limit"),
+    *("first_call_seconds", "max_error", "tolerance", "certified", "status", "reason"),
+]
+
+
+def summarise(
+    cases: tuple[Case, ...],
+    samples: pd.DataFrame,
+    certificates: pd.DataFrame,
+    failures: dict[str, str],
+    *,
+    networks: Mapping[str, NetworkSpec],
+    limits: Mapping[int, Limits],
+) -> pd.DataFrame:
+    """Make a row per case; ``limits`` are those of the machine by number of threads, empty where not measured.
+
+    A block has one sample of a case.
+    """
+    groups = samples.groupby(CASE_COLUMNS, sort=False)
+    by_case = {
+        tuple(key): dict(zip(group["block"].tolist(), group["seconds"].tolist(), strict=True)) for key, group in groups
+    }
+    first_calls = groups["first_call_seconds"].median().to_dict()
+    proofs = {tuple(row[name] for name in PROVEN): row for row in certificates.to_dict("records")}
+    proof_of = {case: proofs.get(tuple(getattr(case, name) for name in PROVEN), {}) for case in cases}
+    statuses = {case: _status(case, by_case.get(_key(case)), proof_of[case], failures) for case in cases}
+    times: Times = {_key(case): by_case[_key(case)] for case in cases if statuses[case]["status"] == MEASURED}
+    rows = [
+        {
+            **case.to_dict(),
+            "descent": case.descent,
+            **_times(case, times.get(_key(case))),
+            **_speedup(times.get(_key(case)), times.get(_key(replace(case, variant="reference")))),
+            "first_call_seconds": first_calls.get(_key(case), math.nan),
+            **_certificate(proof_of[case]),
+            **statuses[case],
+        }
+        for case in cases
+    ]
+    table = add_peer_columns(pd.DataFrame(rows, columns=SUMMARY_COLUMNS), times, CASE_COLUMNS)
+    return add_limit_columns(table, cases, networks, limits)
+
+
+def _key(case: Case) -> tuple[object, ...]:
+    return tuple(getattr(case, name) for name in CASE_COLUMNS)
+
+
+def _certificate(proof: dict[Any, Any]) -> dict[str, Any]:
+    return {
+        "sizes": proof.get("sizes", ""),
+        "max_error": proof.get("max_error", math.nan),
+        "tolerance": proof.get("tolerance", math.nan),
+        "certified": bool(proof.get("certified", False)),
+    }
+
+
+def _times(case: Case, seconds: Seconds | None) -> dict[str, float]:
+    if seconds is None:
+        return {"blocks": 0}
+    interval = median_interval([*seconds.values()])
+    return {
+        "seconds": interval.median,
+        "seconds_low": interval.low,
+        "seconds_high": interval.high,
+        "interval_coverage": interval.coverage,
+        "blocks": len(seconds),
+        "seconds_per_row": interval.median / case.rows_per_call,
+        "rows_per_second": case.rows_per_call / interval.median,
+    }
+
+
+def _speedup(seconds: Seconds | None, reference: Seconds | None) -> dict[str, float]:
+    """Speed relative to the reference, from the blocks in which both were measured."""
+    ratio = shared_ratio(seconds, reference)
+    if ratio is None:
+        return {}
+    return {"speedup_vs_reference": ratio.median, "speedup_low": ratio.low, "speedup_high": ratio.high}
+
+
+def _status(case: Case, seconds: Seconds | None, proof: dict[Any, Any], failures: dict[str, str]) -> dict[str, str]:
+    """Failed when a certificate or a process says so; times of a failed case are never shown."""
+    if case.id in failures:
+        return {"status": FAILED, "reason": failures[case.id]}
+    if proof and not proof["certified"]:
+        return {"status": FAILED, "reason": refusal(proof)}
+    if seconds is None:
+        return {"status": MISSING, "reason": "not measured yet"}
+    return {"status": MEASURED, "reason": ""}

@@ -1,0 +1,1 @@
+"""A training: its options, the descent, pictures of its loss."""

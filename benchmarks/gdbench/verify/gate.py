@@ -1,0 +1,80 @@
+"""The gate before a clock: a variant is certified in the very process that will time it, or it is not timed."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from functools import lru_cache
+from time import perf_counter
+
+import numpy as np
+
+from gdbench.experiments.tasks import TASKS, Problem
+from gdbench.experiments.variants import get
+from gdbench.verify.inputs import random_situation, with_labels
+from gdbench.verify.stages import QUICK_ROWS, UPDATE_RATE, Certificate, certify, certify_quickly
+from kernels import Network
+
+
+class NotCertified(Exception):
+    """The variant disagreed with the reference in this process; nothing was timed."""
+
+
+def require_certificate(variant: str, problem: Problem) -> float:
+    """Certify a variant on a few rows of a problem, once per process; return ``first_call_seconds``.
+
+    This is what a block does whose variants have passed full verification elsewhere.
+
+    Raises
+    ------
+    NotCertified
+        If the variant does not agree with the reference.
+    """
+    proof, seconds = _prove(variant, problem)
+    if not proof.certified:
+        raise NotCertified(_refusal(proof))
+    return seconds
+
+
+def require_full_verification(variant: str, problem: Problem) -> None:
+    """Verify a variant in full, all rows included, once per process; for harnesses without a run's start.
+
+    Raises
+    ------
+    NotCertified
+        If the variant does not agree with the reference.
+    """
+    proof = _certify(variant, problem)
+    if not proof.certified:
+        raise NotCertified(_refusal(proof))
+
+
+@lru_cache(maxsize=64)
+def _certify(variant: str, problem: Problem) -> Certificate:
+    return certify(variant, problem.network, problem.X.dtype, data=(problem.X, problem.Y))
+
+
+def _refusal(proof: Certificate) -> str:
+    return f"{proof.variant}: {proof.where}: error {proof.max_error:.1e}, tolerance {proof.tolerance:.1e}"
+
+
+def first_call_seconds(variant: str, network: Network, dtype: str) -> float:
+    """Seconds of the first calls of all four functions of a variant in this process, on a few random rows.
+
+    A compiled variant compiles in them, or loads what Numba's cache has.
+    """
+    situation = random_situation(network, dtype, rows=QUICK_ROWS, seed=0)
+    kernel, order = get(variant), np.arange(QUICK_ROWS)
+    situation = with_labels(network, situation) if kernel.labels_only else situation
+    problem = Problem(network, situation.theta, situation.X, situation.Y, order, UPDATE_RATE)
+    begin = perf_counter()
+    for name, build in TASKS.items():
+        if name not in kernel.lacks:
+            with suppress(Exception):  # the certificate says what is wrong
+                build(kernel, problem, QUICK_ROWS)()
+    return perf_counter() - begin
+
+
+@lru_cache(maxsize=64)
+def _prove(variant: str, problem: Problem) -> tuple[Certificate, float]:
+    seconds = first_call_seconds(variant, problem.network, problem.X.dtype.name)
+    return certify_quickly(variant, problem.network, problem.X, problem.Y), seconds

@@ -1,0 +1,1 @@
+"""What the pages of runs, comparisons, histories and picks are made with."""

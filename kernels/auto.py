@@ -1,0 +1,77 @@
+"""Which variant ``variant="auto"`` takes: a rule over network, batch size and density of the data.
+
+The rule is written down in ``kernels/README.md``; ``gdbench.report.auto_check`` checks it against measured times.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kernels.contract import Array
+from kernels.density import MAX_DENSITY, share_of_nonzeros
+from kernels.network import Network
+from kernels.registry import variants
+from kernels.validation import check_batch_size, check_inputs
+
+AUTO = "auto"
+"""The word that asks for a choice, where the name of a variant is taken."""
+DENSE = ("tiled", "jit", "buffered", "vectorized", "reference")
+"""Preferences from the fastest on; the last three need no compiler."""
+SKIPPING = ("sparse", *DENSE)
+"""The same where zeros are worth skipping."""
+MIN_OUTPUTS = 128
+"""Of the first layer, to list the zeros of a batch: a nonzero is listed twice, which only many products pay back."""
+LISTING = "listing the nonzeros of a batch may cost more than it saves"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Variants in order of preference, all of them in ``kernels.variants()``, and the sentence that says why."""
+
+    names: tuple[str, ...]
+    reason: str
+
+
+def choose(network: Network, X: Array, batch_size: int) -> Choice:
+    """Say which variants suit a network, its data and a batch size; the first is what ``variant="auto"`` takes.
+
+    Parameters
+    ----------
+    network : what is computed
+    X : (n, d) float32 or float64; at most 64 of its rows are read, for the share of values that are not zero
+    batch_size : rows per update, 1 to n
+
+    Raises
+    ------
+    InputError
+        If X does not fit the network, or the batch size does not fit X.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> choose(Network.softmax(4, 3), np.ones((10, 4)), 5).names[0]
+    'tiled'
+    """
+    check_inputs(network, X)
+    check_batch_size(batch_size, len(X))
+    wanted, reason = _rule(network, X, batch_size)
+    there = variants()
+    names = tuple(name for name in wanted if name in there)
+    return Choice(names, reason if names[0] == wanted[0] else f"{reason}; {wanted[0]} is unavailable here")
+
+
+def _rule(network: Network, X: Array, batch_size: int) -> tuple[tuple[str, ...], str]:
+    """Return the preferences, whether or not they are available, and the reason."""
+    if network.n_layers == 1 and network.n_outputs == 1:
+        return DENSE, "one layer with one output: tiled has a loop for it that reads each row once"
+    share, outputs = share_of_nonzeros(X), network.sizes[1]
+    seen = f"{share:.0%} of X is not zero"
+    if share > MAX_DENSITY:
+        return DENSE, f"{seen}, more than {MAX_DENSITY:.0%}: dense products are faster than skipping zeros"
+    seen += f", at most {MAX_DENSITY:.0%}"
+    if batch_size == 1:
+        return SKIPPING, f"{seen}, and the batch size is 1: zeros are skipped row by row"
+    if outputs < MIN_OUTPUTS:
+        return DENSE, f"{seen}, but the first layer has {outputs} outputs, fewer than {MIN_OUTPUTS}: {LISTING}"
+    wide = f"the first layer has {outputs} outputs, at least {MIN_OUTPUTS}"
+    return SKIPPING, f"{seen}, and {wide}: skipping zeros pays"

@@ -1,0 +1,76 @@
+"""SIGTERM and SIGHUP end a command as Ctrl-C does: what was finished is kept, and nothing goes on running."""
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from textwrap import indent
+
+import psutil
+import pytest
+
+from ..helpers import copy_sources, finish, have_ended, start, wait_for
+
+HOLD = """
+import time
+from pathlib import Path
+Path("certifying").touch()
+while Path("certifying").exists():  # until the test has seen the end
+    time.sleep(0.01)
+"""
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Sources whose certifying processes say that they are at it, and never end by themselves."""
+    folder = copy_sources(tmp_path_factory.mktemp("sources"))
+    path = folder / "benchmarks" / "gdbench" / "verify" / "certificates.py"
+    text = path.read_text(encoding="utf-8")
+    entry = 'if __name__ == "__main__":\n'
+    path.write_text(text.replace(entry, entry + indent(HOLD.lstrip(), "    ")), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def certifying(tmp_path: Path) -> Iterator[Path]:
+    """File that a held process writes; without it the process goes on."""
+    path = tmp_path / "certifying"
+    yield path
+    path.unlink(missing_ok=True)
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP", "SIGINT"])
+def test_a_signal_ends_certifying_processes_and_has_its_exit_code(name: str, sources: Path, certifying: Path) -> None:
+    number = signal.Signals[name]
+    process = start(
+        "check", "--network", "logistic", "--dataset", "breast_cancer", cwd=certifying.parent, sources=sources
+    )
+    wait_for(certifying.exists, process)
+    children = psutil.Process(process.pid).children(recursive=True)
+    process.send_signal(number)
+    ended = finish(process)
+    assert (ended.returncode, ended.stderr.strip()) == (128 + number, "gdbench: stopped.")
+    assert children
+    assert have_ended(children)
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_a_stopped_run_says_how_to_go_on(name: str, sources: Path, certifying: Path) -> None:
+    number = signal.Signals[name]
+    arguments = (
+        "run",
+        "--profile",
+        "smoke",
+        "--network",
+        "logistic",
+        "--variant",
+        "vectorized",
+        "--output",
+        "out/mine",
+    )
+    process = start(*arguments, cwd=certifying.parent, sources=sources)
+    wait_for(certifying.exists, process)
+    process.send_signal(number)
+    ended = finish(process)
+    assert ended.returncode == 128 + number
+    assert ended.stderr.rstrip().endswith("gdbench run --resume --output out/mine")
+    assert (certifying.parent / "out" / "mine" / "plan.json").exists()

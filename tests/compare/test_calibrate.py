@@ -1,0 +1,176 @@
+"""``gdbench calibrate`` stores this machine's noise, and comparisons use what it stored."""
+
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gdbench.compare import calibration
+from gdbench.compare.calibration import Stored, bias_spread, margin_from, smallest_effects
+from gdbench.compare.conclusion import conclude
+from gdbench.compare.record import read_record
+from gdbench.compare.session import Session
+from gdbench.compare.tiers import QUICK, STANDARD, TIERS, Tier
+
+from ..helpers import invoke
+
+PART = ("--network", "linear", "--task", "gradient", "--batch-size", "1,n", "--variant", "vectorized,buffered")
+SHORT = replace(STANDARD, case_seconds=0.004)
+FEW = replace(QUICK, screen_blocks=1, confirm_blocks=0, case_seconds=0.004, least_margin=0.0)
+
+
+@pytest.fixture(scope="module")
+def calibrated(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A calibration in a folder without git: of the tree that runs."""
+    cwd = tmp_path_factory.mktemp("calibrated")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(TIERS, "standard", SHORT)
+        answer = run(cwd, "calibrate", *PART, "--blocks", "6", "--json", "out.json")
+    assert answer.returncode == 0, answer.stderr
+    return cwd, answer
+
+
+def run(cwd: Path, *arguments: str) -> Any:
+    return invoke(*arguments, cwd=cwd, XDG_CACHE_HOME=str(cwd / "cache"), XDG_STATE_HOME=str(cwd / "state"))
+
+
+@pytest.fixture(scope="module")
+def stored(calibrated: Any) -> dict[str, Any]:
+    (path,) = (calibrated[0] / "state" / "gdbench").iterdir()
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+@pytest.mark.slow
+def test_every_case_has_its_spread_and_bias(stored: dict[str, Any]) -> None:
+    assert len(stored["cases"]) == 4
+    assert all(entry["pair_sd"] > 0 and math.isfinite(entry["bias"]) for entry in stored["cases"].values())
+    assert stored["blocks"] == 6
+
+
+@pytest.mark.slow
+def test_the_margin_follows_from_the_spread_of_the_biases(stored: dict[str, Any]) -> None:
+    assert stored["margin"] == max(0.005, 2 * stored["bias_sd"])
+
+
+@pytest.mark.slow
+def test_the_answer_says_what_each_tier_can_see(calibrated: Any) -> None:
+    cwd, answer = calibrated
+    found = json.loads((cwd / "out.json").read_text(encoding="utf-8"))
+    for case, effects in found.pop("smallest_effects").items():
+        assert effects == pytest.approx(smallest_effects(Stored(**found), case))
+    for word in ("pair sd", "largest bias", "quick", "standard", "deep", "A change must exceed"):
+        assert word in answer.stdout
+
+
+@pytest.mark.slow
+def test_a_comparison_uses_what_was_stored(
+    calibrated: Any, stored: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cwd, _ = calibrated
+    monkeypatch.setitem(TIERS, "quick", FEW)
+    monkeypatch.setattr("gdbench.compare.stages.confirm_blocks", lambda *_: 0)
+    monkeypatch.setattr("gdbench.compare.stages.SPARE_BLOCKS", 0)
+    answer = run(cwd, "compare", "buffered", "vectorized", "--quick", *PART[:-2], "--output", "out")
+    record = read_record(cwd / "out")
+    assert answer.returncode == record["exit_code"]
+    assert record["settings"]["margin"] == stored["margin"]
+    assert record["settings"]["margin_source"] == f"calibration of {stored['date'][:10]}"
+
+
+def test_too_few_blocks_are_refused(tmp_path: Path) -> None:
+    answer = run(tmp_path, "calibrate", "--blocks", "5")
+    assert answer.returncode == 2
+    assert "ask for at least 6" in answer.stderr
+
+
+def some(**changes: Any) -> Stored:
+    cases = {f"case {number}": {"pair_sd": 0.01, "bias": 0.0} for number in range(10)}
+    stored = Stored("2026-01-31T00:00:00", None, {}, 16, 0.1, 0.0, 0.001, 0.005, cases)
+    return replace(stored, **changes)
+
+
+def rows(spread: float) -> list[dict[str, Any]]:
+    return [{"case": f"case {number}", "metric": "time", "pair_sd": spread} for number in range(10)]
+
+
+def margin_of_a_comparison(tier: Tier, folder: Path) -> tuple[float, str]:
+    """The margin, and where it is from, with which a comparison ends that has measured nothing."""
+    sides = [SimpleNamespace(side=SimpleNamespace(kind="variant", for_json=dict))] * 2
+    family = SimpleNamespace(cases=(), note="")
+    setting: Any = SimpleNamespace(builds=sides, family=family, tier=tier, seed=0)
+    session = Session(setting, folder, lambda step: None, environment={})
+    settings = conclude(session, complete=False)["settings"]
+    return settings["margin"], settings["margin_source"]
+
+
+def test_the_margin_of_a_comparison_is_the_stored_one_where_the_tier_has_no_larger(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    assert margin_of_a_comparison(STANDARD, tmp_path) == (0.005, "default")
+    calibration.write(some(margin=0.02), {})
+    assert margin_of_a_comparison(STANDARD, tmp_path) == (0.02, "calibration of 2026-01-31")
+    assert margin_of_a_comparison(QUICK, tmp_path) == (QUICK.least_margin, "tier quick")
+
+
+def test_a_machine_that_has_become_noisier_is_told() -> None:
+    assert calibration.warnings(some(), rows(0.014), case_seconds=0.1) == []
+    (sentence,) = calibration.warnings(some(), rows(0.03), case_seconds=0.1)
+    assert sentence.startswith("Pairs spread 3.0 times as much as when this machine was calibrated (2026-01-31)")
+
+
+def test_a_tier_that_samples_otherwise_is_not_called_noisier() -> None:
+    assert calibration.warnings(some(), rows(0.03), case_seconds=0.05) == []
+
+
+def test_a_calibration_of_a_part_keeps_the_rest() -> None:
+    part = some(cases={"case 0": {"pair_sd": 0.01, "bias": 0.1}, "new": {"pair_sd": 0.01, "bias": 0.0}}, blocks=8)
+    both = calibration.merged(some(), part)
+    assert len(both.cases) == 11
+    assert both.cases["case 0"]["bias"] == 0.1
+    assert both.margin == margin_from(both.bias_sd) > some().margin
+    assert both.blocks == 8
+
+
+def test_a_machine_whose_builds_differ_by_themselves_is_told() -> None:
+    (sentence,) = calibration.warnings(some(bias_sd=0.008, margin=0.016), rows(0.01), case_seconds=0.1)
+    assert "nothing below 1.6 % is claimed" in sentence
+
+
+def test_noise_alone_is_no_bias_and_bias_is_found_in_noise() -> None:
+    rng = np.random.default_rng(0)
+    noise = rng.normal(scale=0.01, size=(16, 400))
+    sds = list(noise.std(axis=0, ddof=1))
+    assert bias_spread(list(np.median(noise, axis=0)), sds, 16) < 0.001
+    biased = noise + rng.normal(scale=0.006, size=400)
+    assert math.isclose(bias_spread(list(np.median(biased, axis=0)), sds, 16), 0.006, rel_tol=0.1)
+
+
+def test_the_margin_is_never_below_half_a_per_cent() -> None:
+    assert margin_from(0.0) == 0.005
+    assert margin_from(0.01) == 0.02
+
+
+@pytest.mark.parametrize("sd", [0.001, 0.01, 0.03, 0.1, 0.5, 2.0])
+def test_a_longer_tier_finds_smaller_slowdowns(sd: float) -> None:
+    found = smallest_effects(some(cases={"case 0": {"pair_sd": sd, "bias": 0.0}}, blocks=6), "case 0")
+    assert found["deep"] <= 1.02 * found["standard"] <= 1.05 * found["quick"]  # where 2 % bounds them, alike
+    assert sd < 0.1 or found["deep"] < 0.7 * found["quick"]
+
+
+def test_a_noisier_case_hides_larger_slowdowns() -> None:
+    quiet, loud = some(), some(cases={"case 0": {"pair_sd": 0.04, "bias": 0.0}})
+    assert smallest_effects(loud, "case 0")["standard"] > 1.5 * smallest_effects(quiet, "case 0")["standard"]
+
+
+def test_a_damaged_file_is_no_calibration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    path = calibration.write(some(), {})
+    assert calibration.read({}) == some()
+    path.write_text("{", encoding="utf-8")
+    assert calibration.read({}) is None

@@ -1,0 +1,106 @@
+"""A proposed commit is confirmed, refuted or left open by measuring pairs; a culprit beside it is found."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+
+from gdbench.compare.verdicts import INSUFFICIENT, REGRESSED, UNCHANGED, Finding, Rule, needs_confirmation
+from gdbench.history.bisect import CONFIRMED, OPEN, REFUTED, confirm
+
+from ..compare.simulated_pairs import verdicts_of
+
+COMMITS = [f"{i:040x}" for i in range(60)]
+SCREEN, BLOCKS = 8, 24
+
+
+@dataclass
+class Machine:
+    """Compares commits as ``gdbench compare`` does, on simulated pairs of times; counts the blocks."""
+
+    steps: Mapping[int, float]
+    pair_sd: float = 0.02
+    rng: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0))
+    blocks: int = 0
+
+    def measure(self, base: str, head: str, case: str) -> Finding:
+        first, last = COMMITS.index(base), COMMITS.index(head)
+        assert first < last
+        true = sum(math.log1p(size) for at, size in self.steps.items() if first < at <= last)
+        screened = true + self.rng.normal(0, self.pair_sd, (SCREEN, 1))
+        confirmed = true + self.rng.normal(0, self.pair_sd, (BLOCKS, 1))
+        self.blocks += SCREEN
+        if not needs_confirmation(screened, Rule())[0]:
+            confirmed[:] = math.nan
+        else:
+            self.blocks += BLOCKS
+        (finding,) = verdicts_of(screened, confirmed, margins=np.full(1, 0.005))
+        return finding
+
+
+def _confirm(machine: Machine, at: int, **bounds: int):
+    return confirm(COMMITS, at, "case", machine.measure, **bounds)
+
+
+@pytest.mark.parametrize("off", [0, 1, -1, 3, -3, 7, 12, -11])
+def test_the_culprit_is_found_though_the_proposal_is_beside_it(off: int) -> None:
+    found = _confirm(Machine({30: 0.10}), 30 + off)
+    assert (found.status, found.commit) == (CONFIRMED, COMMITS[30])
+    assert found.low < 1.10 < found.high
+
+
+def test_the_right_proposal_takes_one_comparison() -> None:
+    assert _confirm(Machine({30: 0.10}), 30).comparisons == 1
+
+
+def test_a_proposal_without_a_step_is_refuted() -> None:
+    machine = Machine({10: 0.1, 50: 0.1})
+    found = _confirm(machine, 30)
+    assert (found.status, found.commit, found.comparisons) == (REFUTED, None, 2)
+    assert UNCHANGED in found.reason
+
+
+def test_what_noise_hides_is_left_open_and_never_refuted() -> None:
+    found = _confirm(Machine({30: 0.05}, pair_sd=0.3), 30)
+    assert found.status == OPEN
+    assert INSUFFICIENT in found.reason
+
+
+def test_the_search_stays_between_the_other_steps_of_the_case() -> None:
+    machine = Machine({24: 0.3, 30: 0.1, 36: 0.3})
+    found = _confirm(machine, 32, first=24, last=35)
+    assert (found.status, found.commit) == (CONFIRMED, COMMITS[30])
+
+
+def test_a_slowdown_that_creeps_is_left_open() -> None:
+    found = _confirm(Machine(dict.fromkeys(range(20, 41), 0.004), pair_sd=0.01), 30)
+    assert (found.status, found.commit) == (OPEN, None)
+    assert "by no single commit" in found.reason
+
+
+def test_ends_of_the_history_are_no_error() -> None:
+    assert _confirm(Machine({1: 0.2}), 4).commit == COMMITS[1]
+    assert _confirm(Machine({59: 0.2}), 55).commit == COMMITS[59]
+
+
+@pytest.mark.parametrize(("size", "pair_sd", "least"), [(0.05, 0.01, 0.98), (0.05, 0.02, 0.95), (0.10, 0.02, 0.98)])
+def test_exact_commits_within_the_budget(size: float, pair_sd: float, least: float) -> None:
+    """Proposals are off as those of the offline vote are; each alarm may cost 250 paired blocks."""
+    rng = np.random.default_rng(21)
+    exact, blocks, alarms = 0, 0, 60
+    for _ in range(alarms):
+        machine = Machine({30: size}, pair_sd, rng)
+        found = _confirm(machine, 30 + int(rng.choice([0, 0, 0, -2, -1, 1, 2, 3])))
+        exact += found.commit == COMMITS[30]
+        blocks += machine.blocks
+    assert exact >= least * alarms
+    assert blocks <= 250 * alarms
+
+
+def test_false_proposals_are_hardly_ever_confirmed() -> None:
+    rng = np.random.default_rng(22)
+    found = [_confirm(Machine({}, 0.03, rng), 30) for _ in range(100)]
+    assert sum(each.status == CONFIRMED for each in found) <= 3
+    assert REGRESSED not in {each.reason for each in found}

@@ -1,0 +1,56 @@
+"""Every table by the name of an activation, or by a pair of output and loss, has the same names: none falls through."""
+
+from importlib import import_module
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from kernels.network import HIDDEN, OUTPUT_LOSSES
+
+from ..helpers import ROOT
+
+NAMES: dict[str, set[Any]] = {
+    "ACTIVATIONS": {*HIDDEN, *(output for output, _ in OUTPUT_LOSSES)},
+    "DERIVATIVES": {*HIDDEN},
+    "LOSSES": {*OUTPUT_LOSSES},
+    "OUTPUT_DELTAS": {*OUTPUT_LOSSES},
+    "TARGETS": {*OUTPUT_LOSSES},
+    "CURVATURES": {*OUTPUT_LOSSES},
+}
+KNOWN = ("kernels/variants/reference", "benchmarks/gdbench/verify/bounds", "benchmarks/gdbench/pick/lockstep")
+PARTS = {("benchmarks/gdbench/peers/sklearn_partial_fit.py", "ACTIVATIONS"): {*HIDDEN}}
+"""It has words for the activations of hidden layers alone."""
+
+
+def _files() -> list[str]:
+    """Files of ours that have such a table; the others are not imported."""
+    starts = tuple(f"{name}{sign}" for name in NAMES for sign in (": dict", " = {"))
+    return [
+        path.relative_to(ROOT).as_posix()
+        for folder in (ROOT / "kernels", ROOT / "benchmarks" / "gdbench")
+        for path in sorted(folder.rglob("*.py"))
+        if any(line.startswith(starts) for line in path.read_text(encoding="utf-8").splitlines())
+    ]
+
+
+def _imported(file: str) -> ModuleType:
+    return import_module(file.removeprefix("benchmarks/").removesuffix(".py").replace("/", "."))
+
+
+MODULES = {file: _imported(file) for file in _files()}
+TABLES = [(file, name) for file, module in MODULES.items() for name in NAMES if name in vars(module)]
+
+
+def test_the_reference_its_bounds_and_the_search_have_tables() -> None:
+    assert {f"{place}.py" for place in KNOWN} <= set(MODULES)
+
+
+@pytest.mark.parametrize(("file", "name"), TABLES)
+def test_a_table_has_every_name_and_no_other(file: str, name: str) -> None:
+    assert set(getattr(MODULES[file], name)) == PARTS.get((file, name), NAMES[name])
+
+
+@pytest.mark.parametrize("file", MODULES)
+def test_contributing_names_every_file_with_a_table(file: str) -> None:
+    assert f"`{file}`" in (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")

@@ -1,0 +1,133 @@
+"""A pick that is killed or stopped goes on where it was, tells what it knows, and leaves no process behind."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from gdbench.cli import pick as cli_pick
+from gdbench.machine.environment import describe
+from gdbench.pick import runners, session
+
+from ..helpers import finish, have_ended, invoke, wait_for
+from .pick_records import make_times
+from .test_command import NEAR, close_to
+
+PICK = """
+import sys, threading
+from functools import partial
+from gdbench.machine import environment
+from gdbench.cli import main
+from gdbench.pick import session
+from gdbench.pick.journal import Journal
+
+few, times, store, stored = int(sys.argv.pop(1)), sys.argv.pop(1) == "times", Journal.store, []
+
+def hold(self, block, curves):
+    store(self, block, curves)
+    stored.append(block)
+    if len(stored) == few:
+        threading.Event().wait()
+
+Journal.store = hold
+session.observe = lambda threads: environment.describe()
+session.measure_step_time = partial(session.measure_step_time, processes=1)
+session.TIMES_SECONDS.update(quick=1e-3, thorough=1e-3)
+if not times:
+    session.Session.measure_times = lambda *arguments: None
+main()
+"""
+"""The command, which waits for ever once it has stored a few blocks, and is quick about what belongs to the machine."""
+COMMON = ("pick", "--variant", "vectorized", "--budget", "9h")
+SMALL = (*COMMON, "--dataset", "diabetes", "--network", "linear", "--tier", "quick", *NEAR)
+LONG = (*COMMON, "--dataset", "digits", "--network", "softmax", "--tier", "thorough")
+FEW = 3
+"""Blocks after which a search is killed: some of them."""
+
+
+def begin(*options: str, folder: Path, few: int = 0, times: str = "no times", **streams: Any) -> subprocess.Popen[str]:
+    command = [sys.executable, "-c", PICK, str(few), times, *options]
+    temporary = folder / "temporary"  # where a killed search leaves its problem
+    temporary.mkdir()
+    environment = {**os.environ, "GDBENCH_CACHE": str(folder / "cache"), "TMPDIR": str(temporary)}
+    streams |= {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "encoding": "utf-8"}
+    return subprocess.Popen(command, cwd=folder, env=environment, **streams)
+
+
+def stored(cache: Path) -> list[Path]:
+    return list((cache / "picks").glob("*.npz"))
+
+
+def children(process: subprocess.Popen[str]) -> list[psutil.Process]:
+    return psutil.Process(process.pid).children(recursive=True)
+
+
+def test_a_killed_search_goes_on_to_the_same_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    process = begin(*SMALL, "--output", "killed", "--workers", "2", folder=tmp_path, few=FEW)
+    wait_for(lambda: len(stored(tmp_path / "cache")) == FEW, process)
+    workers = children(process)
+    process.kill()
+    process.communicate()
+    assert workers
+    assert have_ended(workers)
+    assert not (tmp_path / "killed").exists()
+
+    monkeypatch.setattr(cli_pick, "processes", lambda workers: runners.serial())
+    monkeypatch.setattr(session, "observe", lambda threads: describe())
+    monkeypatch.setattr(session, "measure_step_time", lambda network, X, Y, sizes, **options: make_times(sizes))
+    again, whole = (
+        invoke(*SMALL, "--output", folder, "--json", "-", cwd=tmp_path, GDBENCH_CACHE=str(tmp_path / folder))
+        for folder in ("cache", "undisturbed")
+    )
+    assert (again.returncode, whole.returncode) == (0, 0), (again.stderr, whole.stderr)
+    record = json.loads(again.stdout)
+    assert record["steps"] == close_to(json.loads(whole.stdout)["steps"])
+    assert f"going on where an earlier search ended: {FEW} blocks are known already" in again.stderr
+    assert "known already" not in whole.stderr
+    assert f"{FEW} of them known before" in record["progress"]
+    assert len(stored(tmp_path / "cache")) == len(stored(tmp_path / "undisturbed")) > FEW
+
+
+def stop(folder: Path, *more: str, **options: Any) -> tuple[subprocess.Popen[str], list[psutil.Process]]:
+    """Send Ctrl-C to a search that takes long, as soon as it has finished a block."""
+    process = begin(*LONG, "--output", "out", "--workers", "1", *more, folder=folder, **options)
+    wait_for(lambda: stored(folder / "cache"), process)
+    workers = children(process)
+    assert workers
+    process.send_signal(signal.SIGINT)
+    return process, workers
+
+
+def test_ctrl_c_leaves_an_answer_or_a_status_and_no_process(tmp_path: Path) -> None:
+    process, workers = stop(tmp_path, times="times")
+    done = finish(process)
+    assert done.returncode == 130, done.stderr
+    assert "Traceback" not in done.stderr
+    assert "Ctrl-C again ends at once" in done.stderr
+    assert have_ended(workers)
+    found = json.loads((tmp_path / "out" / "pick.json").read_text(encoding="utf-8"))
+    assert (found["complete"], found["exit_code"]) == (False, 130)
+    assert found["progress"].startswith("stopped by Ctrl-C; last stage: ")
+    assert found["sentences"][0 if found["choice"] is None else 1].startswith("Stopped")
+    assert found["sentences"][0] in done.stdout
+    assert found["times"]["rows"]  # these come first: whatever is known of the steps can be joined to them
+
+
+def test_a_second_ctrl_c_ends_at_once(tmp_path: Path) -> None:
+    process, workers = stop(tmp_path, "--json", "-", pipesize=4096)  # too small for an answer that nobody reads
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "Ctrl-C again" in line:
+            break
+    process.send_signal(signal.SIGINT)
+    done = finish(process)
+    assert done.returncode == 130, done.stderr
+    assert "Traceback" not in done.stderr
+    assert have_ended(workers)
+    assert not (tmp_path / "out" / "pick.html").exists()

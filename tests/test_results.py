@@ -1,0 +1,184 @@
+"""All results load into one table, and unlike machines, threads or BLAS are never judged against each other."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from gdbench.compare.family import ARROW
+from gdbench.experiments.cases import Case
+from gdbench.results import (
+    ASV,
+    COLUMNS,
+    COMPARISON,
+    PYTEST_BENCHMARK,
+    RUN,
+    collect,
+    require_comparable,
+)
+from gdbench.run.folder import read_run
+from kernels import InputError
+
+from .history.asv_results import CASES, times, write_result
+
+KEPT = Path(__file__).parents[1] / "reports" / "limits"
+"""A run that is kept with the sources."""
+CASE = Case("deep", "wine", 178, "gradient", "jit", 32, "float64")
+ENVIRONMENT = {
+    "cpu": "A CPU",
+    "logical_cores": 2,
+    "blas": [{"internal_api": "openblas", "version": "0.3.30"}],
+    "commit": "c" * 40,
+    "date": "2026-01-31T12:00:00+00:00",
+}
+
+
+def _comparison(
+    folder: Path, *, threads: int = 1, variants: tuple[str, str] | None = None, **environment: object
+) -> Path:
+    case = {"case": CASE.id, **CASE.to_dict(), "threads": threads}
+    if variants is not None:
+        case["variant"] = ARROW.join(variants)
+    base, head = variants or (None, None)
+    rows = [
+        {**case, "metric": "time", "unit": "s", "base": 1e-3, "head": 1.1e-3},
+        {**case, "metric": "memory", "unit": "B", "base": 10, "head": 20},
+        {**case, "metric": "time", "unit": "s", "base": None, "head": None},
+    ]
+    record = {
+        "format": 1,
+        "base": {"commit": "a" * 40, "variant": base},
+        "head": {"commit": "b" * 40, "variant": head},
+        "environment": ENVIRONMENT | environment,
+        "cases": rows,
+    }
+    folder.mkdir(parents=True)
+    (folder / "comparison.json").write_text(json.dumps(record), encoding="utf-8")
+    return folder
+
+
+def _pytest_benchmark(path: Path, threads: int = 1) -> Path:
+    entries = [
+        {"params": {**CASE.to_dict(), "threads": threads}, "stats": {"median": 2e-3}},
+        {"params": {"size": 3}, "stats": {"median": 1.0}},
+        {"params": None, "stats": {"median": 1.0}},
+    ]
+    content = {
+        "machine_info": {"cpu": {"brand_raw": "A CPU", "count": 2}},
+        "commit_info": {"id": "d" * 40},
+        "datetime": "2026-02-01T00:00:00",
+        "benchmarks": entries,
+    }
+    path.write_text(json.dumps(content), encoding="utf-8")
+    return path
+
+
+def _asv(folder: Path) -> Path:
+    write_result(folder, "e" * 40, [None, *times(0, step_at=9, slow={})[1:]])
+    return folder
+
+
+def test_a_run_has_its_times_with_intervals_and_its_origin() -> None:
+    table = collect([KEPT])
+    run = read_run(KEPT)
+    measured = run.summary[run.summary["status"] == "measured"]
+    assert list(table.columns) == COLUMNS
+    assert len(table) == len(measured)
+    assert table["seconds"].tolist() == measured["seconds"].tolist()
+    assert (table["seconds_low"] <= table["seconds"]).all()
+    assert set(table["source"]) == {RUN}
+    assert set(table["commit"]) == {run.environment["commit"]}
+    assert table["comparable"].nunique() == measured["threads"].nunique()
+
+
+def test_a_block_of_a_run_is_alike_with_the_run() -> None:
+    table = collect([KEPT, KEPT / "raw" / "block-000.json"])
+    assert set(table["source"]) == {RUN, PYTEST_BENCHMARK}
+    one_thread = table[table["threads"] == 1]
+    require_comparable(one_thread)
+    assert one_thread["comparable"].nunique() == 1
+
+
+def test_all_kinds_of_results_are_in_one_table(tmp_path: Path) -> None:
+    compared, results = _comparison(tmp_path / "compared"), _asv(tmp_path / "results")
+    benchmarked = _pytest_benchmark(tmp_path / "speed.json")
+    table = collect([compared, results, benchmarked])
+    counts = table["source"].value_counts().to_dict()
+    assert counts == {COMPARISON: 2, ASV: len(CASES) - 1, PYTEST_BENCHMARK: 1}
+    comparison = table[table["source"] == COMPARISON]
+    assert dict(zip(comparison["commit"].str[0], comparison["seconds"], strict=True)) == {"a": 1e-3, "b": 1.1e-3}
+    asv = table[table["source"] == ASV]
+    assert set(asv["commit"]) == {"e" * 40}
+    assert asv["date"].str.startswith("2023-11-14T").all()
+    assert set(asv["network"] + "@" + asv["dataset"]) == {"deep@wine"}
+    (row,) = table[table["source"] == PYTEST_BENCHMARK].to_dict("records")
+    assert (row["seconds"], row["commit"], row["variant"]) == (2e-3, "d" * 40, "jit")
+
+
+def test_a_file_is_read_like_the_folder_that_holds_it(tmp_path: Path) -> None:
+    compared, results = _comparison(tmp_path / "compared"), _asv(tmp_path / "results")
+    (file,) = (path for path in results.glob("here/*.json") if path.name != "machine.json")
+    for whole, part in ((compared, compared / "comparison.json"), (results, file), (results, results / "here")):
+        pd.testing.assert_frame_equal(collect([whole]), collect([part]))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"cpu": "Another CPU"},
+        {"logical_cores": 4},
+        {"threads": 2},
+        {"blas": [{"internal_api": "mkl", "version": "0.3.30"}]},
+        {"blas": [{"internal_api": "openblas", "version": "0.3.31"}]},
+    ],
+    ids=str,
+)
+def test_unlike_rows_are_shown_and_refused_to_be_judged(tmp_path: Path, change: dict[str, object]) -> None:
+    paths = [_comparison(tmp_path / "one"), _comparison(tmp_path / "other", **change)]
+    table = collect(paths)
+    assert len(table) == 4
+    assert table["comparable"].nunique() == 2
+    with pytest.raises(InputError, match="never judged against each other"):
+        require_comparable(table)
+    require_comparable(collect([paths[0], _comparison(tmp_path / "same", commit="f" * 40)]))
+
+
+def test_times_of_a_comparison_are_unlike_those_of_a_run_on_the_same_machine(tmp_path: Path) -> None:
+    environment = read_run(KEPT).environment
+    compared = _comparison(tmp_path / "compared", **environment)
+    table = collect([KEPT, compared])
+    table = table[table["threads"] == 1]
+    assert table["machine"].nunique() == 1
+    assert table.groupby("comparable")["source"].agg(set).tolist() == [{RUN}, {COMPARISON}]
+    with pytest.raises(InputError, match=rf"\({RUN} on .*; {COMPARISON} on .*\)"):
+        require_comparable(table)
+
+
+def test_where_variants_were_compared_each_side_has_its_own(tmp_path: Path) -> None:
+    table = collect([_comparison(tmp_path / "compared", variants=("jit", "tiled"))])
+    assert dict(zip(table["variant"], table["seconds"], strict=True)) == {"jit": 1e-3, "tiled": 1.1e-3}
+    require_comparable(table)
+
+
+def test_what_is_not_recorded_is_unlike_what_is_known_and_what_another_tool_did_not_record(tmp_path: Path) -> None:
+    paths = [_comparison(tmp_path / "c"), _asv(tmp_path / "results"), _pytest_benchmark(tmp_path / "speed.json")]
+    assert collect(paths)["comparable"].nunique() == 3
+
+
+def test_no_paths_are_an_empty_table_of_the_same_columns() -> None:
+    assert list(collect([]).columns) == COLUMNS
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"benchmarks": [{}], "machine_info": {}}', '{"some": "thing"}'])
+def test_what_holds_no_results_is_refused_in_a_sentence(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "other.json"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match=r"other\.json"):
+        collect([path])
+
+
+def test_what_is_not_there_is_refused(tmp_path: Path) -> None:
+    for path in (tmp_path, tmp_path / "nothing"):
+        with pytest.raises(InputError, match="holds no results"):
+            collect([path])
