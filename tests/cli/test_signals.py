@@ -1,6 +1,11 @@
 """SIGTERM and SIGHUP end a command as Ctrl-C does: what was finished is kept, and nothing goes on running."""
 
+import os
+import pty
 import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from textwrap import indent
@@ -8,7 +13,7 @@ from textwrap import indent
 import psutil
 import pytest
 
-from ..helpers import copy_sources, finish, have_ended, start, wait_for
+from ..helpers import LIMIT_SECONDS, copy_sources, finish, have_ended, start, wait_for
 
 HOLD = """
 import time
@@ -74,3 +79,33 @@ def test_a_stopped_run_says_how_to_go_on(name: str, sources: Path, certifying: P
     assert ended.returncode == 128 + number
     assert ended.stderr.rstrip().endswith("gdbench run --resume --output out/mine")
     assert (certifying.parent / "out" / "mine" / "plan.json").exists()
+
+
+def test_a_signal_before_a_command_has_begun_has_its_exit_code_too(tmp_path: Path) -> None:
+    text = """
+import os, signal
+from gdbench import cli
+cli._run = lambda: os.kill(os.getpid(), signal.SIGTERM) or signal.pause()
+cli.main()
+"""
+    done = subprocess.run([sys.executable, "-c", text], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (128 + signal.SIGTERM, "gdbench: stopped.\n")
+
+
+def test_a_terminal_that_is_closed_is_no_error_of_its_own(sources: Path, certifying: Path) -> None:
+    ours, theirs = pty.openpty()
+    places = os.pathsep.join([str(sources), str(sources / "benchmarks"), os.environ.get("PYTHONPATH", "")])
+    process = subprocess.Popen(
+        [sys.executable, "-m", "gdbench", "check", "--network", "logistic", "--dataset", "breast_cancer"],
+        cwd=certifying.parent,
+        env=os.environ | {"PYTHONPATH": places},
+        **dict.fromkeys(("stdin", "stdout", "stderr"), theirs),
+    )
+    os.close(theirs)
+    end = time.monotonic() + LIMIT_SECONDS
+    while not certifying.exists() and time.monotonic() < end:
+        assert process.poll() is None
+        time.sleep(0.01)
+    os.close(ours)
+    process.send_signal(signal.SIGHUP)
+    assert process.wait(LIMIT_SECONDS) == 128 + signal.SIGHUP

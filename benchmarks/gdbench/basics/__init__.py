@@ -1,1 +1,1 @@
-"""What every package may use: files written whole, numbers for people, intervals for medians."""
+"""What every package may use: files written whole, numbers for people, intervals for medians, exit codes."""

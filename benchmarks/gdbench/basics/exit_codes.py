@@ -12,6 +12,6 @@ KERNEL_WRONG = 4
 CRASHED = 70
 """A fault of this program itself (EX_SOFTWARE of sysexits)."""
 SIGNALLED = 128
-"""Ended by a signal, less its number, as shells have it."""
+"""Added to the number of the signal that ended a command, as shells have it."""
 INTERRUPTED = SIGNALLED + signal.SIGINT
 """Stopped by Ctrl-C."""

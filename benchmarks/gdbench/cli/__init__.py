@@ -6,11 +6,12 @@ import importlib
 import io
 import os
 import signal
+import stat
 import sys
 import threading
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import click
 
@@ -68,6 +69,10 @@ def main() -> None:
             if received and end.code == INTERRUPTED:
                 sys.exit(SIGNALLED + received[0])
             raise
+        except KeyboardInterrupt:  # during imports, or a second one while the first is being answered
+            with suppress(OSError):
+                click.echo("gdbench: stopped.", err=True)
+            sys.exit(SIGNALLED + received[0] if received else INTERRUPTED)
 
 
 @contextmanager
@@ -77,6 +82,8 @@ def _signals_as_ctrl_c() -> Iterator[list[int]]:
 
     def stop(number: int, _frame: object) -> None:
         received.append(number)
+        if number == getattr(signal, "SIGHUP", None):
+            _leave_terminal()
         if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # started in the background by a shell
             raise KeyboardInterrupt
         signal.raise_signal(signal.SIGINT)  # whoever has put Ctrl-C off puts this off too
@@ -91,6 +98,14 @@ def _signals_as_ctrl_c() -> Iterator[list[int]]:
     finally:
         for number in heard:
             signal.signal(number, signal.SIG_DFL)
+
+
+def _leave_terminal() -> None:
+    """Write to nowhere from now on where a terminal was: it is gone, and writing to it would be an error of its own."""
+    for stream in (1, 2):
+        with suppress(OSError):
+            if stat.S_ISCHR(os.fstat(stream).st_mode):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
 
 
 def _run() -> None:

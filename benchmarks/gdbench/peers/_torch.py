@@ -36,12 +36,12 @@ DERIVATIVES: dict[str, Callable[[Tensor], Tensor]] = {
 }
 """Derivative of a hidden activation by its pre-activations, from its value A."""
 LOSSES: dict[tuple[str, str], Callable[[Tensor, Tensor], Tensor]] = {
-    ("identity", "squared_error"): lambda Z, Y: (Z - Y).square().sum() / 2,
-    ("sigmoid", "cross_entropy"): lambda Z, Y: binary_cross_entropy_with_logits(Z, Y, reduction="sum"),
-    ("sigmoid", "squared_error"): lambda Z, Y: (torch.sigmoid(Z) - Y).square().sum() / 2,
-    ("softmax", "cross_entropy"): lambda Z, Y: -(Y * torch.log_softmax(Z, dim=1)).sum(),
+    ("identity", "squared_error"): lambda Z, Y: (Z - Y).square().sum() / (2 * len(Z)),
+    ("sigmoid", "cross_entropy"): lambda Z, Y: binary_cross_entropy_with_logits(Z, Y, reduction="sum") / len(Z),
+    ("sigmoid", "squared_error"): lambda Z, Y: (torch.sigmoid(Z) - Y).square().sum() / (2 * len(Z)),
+    ("softmax", "cross_entropy"): lambda Z, Y: -(Y * torch.log_softmax(Z, dim=1)).sum() / len(Z),
 }
-"""Summed loss from the pre-activations Z of the last layer and the targets Y."""
+"""Mean loss from the pre-activations Z of the last layer and the targets Y."""
 OUTPUT_DELTAS: dict[tuple[str, str], Callable[[Tensor, Tensor], Tensor]] = {
     ("identity", "squared_error"): lambda residual, A: residual,
     ("sigmoid", "cross_entropy"): lambda residual, A: residual,
@@ -108,7 +108,7 @@ def pre_activations(network: Network, layers: Layers, X: Tensor) -> Tensor:
 def mean_loss(network: Network, layers: Layers, X: Tensor, Y: Tensor) -> Tensor:
     """Mean loss over the rows, a tensor without dimensions."""
     Z = pre_activations(network, layers, X)
-    return LOSSES[network.output, network.loss](Z, Y) / len(X)
+    return LOSSES[network.output, network.loss](Z, Y)
 
 
 def deltas(network: Network, layers: Layers, X: Tensor, Y: Tensor, scale: Any) -> tuple[list[Tensor], list[Tensor]]:

@@ -39,7 +39,7 @@ class Children:
 
     def end(self) -> None:
         """Kill those that still run; whoever waits for one sees it end."""
+        self._ended = True  # before a thread that holds the lock lets go of it
         with self._lock:
-            self._ended = True
             for process in self._started:
                 process.kill()

@@ -30,6 +30,9 @@ THREAD_VARIABLES = (
 )
 
 
+PUT_OFF = ("SIGINT", "SIGTERM", "SIGHUP")
+
+
 def allowed_cores() -> list[int]:
     """Cores that this process may use; empty where the system cannot pin (macOS)."""
     try:
@@ -104,20 +107,21 @@ def start(
     if interrupts:
         process.kill()
         process.wait()
+        signal.raise_signal(interrupts[0])  # for whoever would have heard it
         raise KeyboardInterrupt
     return process
 
 
 @contextmanager
 def _interrupts_put_off() -> Iterator[list[int]]:
-    """Collect Ctrl-C meanwhile: in the midst of a start it would leave a process that nobody knows, so nobody ends."""
+    """Collect Ctrl-C, and signals that end as it does: in the midst of a start one would leave a process unknown."""
     found: list[int] = []
-    elsewhere = threading.current_thread() is not threading.main_thread()  # others never see signals
-    if elsewhere or signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # nor does what runs under nohup
-        yield found
-        return
-    handler = signal.signal(signal.SIGINT, lambda number, _frame: found.append(number))
+    main_thread = threading.current_thread() is threading.main_thread()  # others never see signals
+    numbers = [getattr(signal, name) for name in PUT_OFF if hasattr(signal, name)] if main_thread else []
+    heard = [number for number in numbers if callable(signal.getsignal(number))]  # neither ignored nor the system's
+    handlers = {number: signal.signal(number, lambda number, _frame: found.append(number)) for number in heard}
     try:
         yield found
     finally:
-        signal.signal(signal.SIGINT, handler)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)

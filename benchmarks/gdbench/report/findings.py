@@ -95,7 +95,7 @@ def _ties(ties: pd.DataFrame) -> str:
         f"{_name(row['variant'])} at {row['batch_size']} in {row['dtype']}" for _, row in ties.head(MAX_TIES).iterrows()
     ]
     more = f" and {len(ties) - MAX_TIES} more" if len(ties) > MAX_TIES else ""
-    return f"Tied with it: {', '.join(names)}{more}."
+    return f"Tied with the fastest: {', '.join(names)}{more}."
 
 
 def _failures(run: Run) -> list[str]:

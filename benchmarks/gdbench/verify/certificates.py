@@ -92,8 +92,10 @@ def certify_all(jobs: list[Job], report: Callable[[dict[str, Any]], None] | None
                 if report is not None:
                     report(row)
     finally:  # after Ctrl-C the threads would wait for processes that nobody wants any more
-        children.end()
-        pool.shutdown(cancel_futures=True)
+        try:
+            children.end()
+        finally:
+            pool.shutdown(cancel_futures=True)
     return rows
 
 

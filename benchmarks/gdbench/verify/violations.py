@@ -1,4 +1,4 @@
-"""Breaches of a variant's contract that are no matter of rounding: each is a fault with a sentence of its own."""
+"""Violations of a variant's contract that are no matter of rounding: each is a fault with a sentence of its own."""
 
 from __future__ import annotations
 
