@@ -7,8 +7,8 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable
-from contextlib import chdir, redirect_stderr, redirect_stdout
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from unittest import mock
 
 import psutil
 import pytest
+from playwright.sync_api import Browser, Page
 
 from gdbench.cli import console, main
 from kernels import Network
@@ -154,6 +155,24 @@ def _runs(process: psutil.Process) -> bool:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return False
+
+
+@contextmanager
+def quiet_page(browser: Browser, path: Path, drawn: str, **options: Any) -> Iterator[Page]:
+    """A page that is open, and drawn as far as a selector says; it must complain of nothing and ask for nothing."""
+    complaints: list[str] = []
+    requests: list[str] = []
+    tab = browser.new_page(**options)
+    tab.set_default_timeout(1000 * LIMIT_SECONDS)
+    tab.on("console", lambda message: complaints.append(message.text))
+    tab.on("pageerror", lambda error: complaints.append(str(error)))
+    tab.on("request", lambda request: requests.append(request.url))
+    tab.goto(path.as_uri())
+    tab.wait_for_selector(drawn)
+    yield tab
+    tab.close()
+    assert complaints == []
+    assert [url for url in requests if not url.startswith(("file:", "blob:", "data:"))] == []
 
 
 def read_table(path: Path) -> list[dict[str, str]]:

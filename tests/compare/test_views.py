@@ -19,13 +19,12 @@ from gdbench.compare.sentences import details
 from gdbench.compare.tables import NOT_CLAIMABLE, ORDER, case_name, percent, ratio_text, sections
 from gdbench.compare.verdicts import BROKEN, IMPROVED, INSUFFICIENT, MISSING, REGRESSED, UNCHANGED
 
+from ..helpers import quiet_page
 from ..report.test_page import Elements
 from .comparison_records import BASE_BYTES, cases, explained, make, with_compile, with_memory
 
 HOSTILE = "</script><b id=broken>@someone |`*_x_*`\n# title"
 READING = "more work: 1.25x the instructions; of <b>the</b> tasks gradient became slowest"
-PATIENCE_MS = 300_000
-"""With the browser, on however busy a machine."""
 SLOWER, MUCH_SLOWER, FASTER, LOST, WRONG, ABSENT = 10, 3, 20, 50, 70, 71
 
 
@@ -348,18 +347,8 @@ def opened(browser: Browser, mixed: dict[str, Any], tmp_path_factory) -> Iterato
     """The page with its picture drawn, for tests that leave it as it is; it must complain and ask for nothing."""
     path = tmp_path_factory.mktemp("page") / "comparison.html"
     path.write_text(page.render(mixed), encoding="utf-8")
-    complaints, requests = [], []
-    tab = browser.new_page()
-    tab.set_default_timeout(PATIENCE_MS)
-    tab.on("console", lambda message: complaints.append(message.text))
-    tab.on("pageerror", lambda error: complaints.append(str(error)))
-    tab.on("request", lambda request: requests.append(request.url))
-    tab.goto(path.as_uri())
-    tab.wait_for_selector("#chart-ratios .scatterlayer .trace")
-    yield tab
-    tab.close()
-    assert complaints == []
-    assert [url for url in requests if not url.startswith(("file:", "blob:", "data:"))] == []
+    with quiet_page(browser, path, "#chart-ratios .scatterlayer .trace") as tab:
+        yield tab
 
 
 def drawn(tab: Page) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from gdbench.pick.points import points
 from gdbench.pick.steps import BUDGET, CAPPED, DIVERGED, EXTRAPOLATED, MET, UNRELIABLE
 from gdbench.pick.times import Knee, TimeModel
 
-from ..helpers import LIMIT_SECONDS
+from ..helpers import quiet_page
 from ..report.test_page import Elements
 from .pick_records import CRITICAL, FIXED, FLOOR, N_ROWS, PER_ROW, SIZES, make_record, make_steps, make_times, unreached
 
@@ -237,18 +237,8 @@ def opened(browser: Browser, record: dict[str, Any], tmp_path, **options: Any) -
     """The page with its charts drawn; it must complain of nothing and ask for nothing."""
     path = tmp_path / page.FILE
     page.write_page(record, path)
-    complaints, requests = [], []
-    tab = browser.new_page(**options)
-    tab.set_default_timeout(1000 * LIMIT_SECONDS)
-    tab.on("console", lambda message: complaints.append(message.text))
-    tab.on("pageerror", lambda error: complaints.append(str(error)))
-    tab.on("request", lambda request: requests.append(request.url))
-    tab.goto(path.as_uri())
-    tab.wait_for_selector("#chart-total .scatterlayer .trace")
-    yield tab
-    tab.close()
-    assert complaints == []
-    assert [url for url in requests if not url.startswith(("file:", "blob:", "data:"))] == []
+    with quiet_page(browser, path, "#chart-total .scatterlayer .trace", **options) as tab:
+        yield tab
 
 
 def drawn(tab: Page, key: str) -> tuple[dict[str, Any], dict[str, Any]]:

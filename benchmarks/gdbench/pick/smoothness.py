@@ -5,7 +5,7 @@ n rows drawn without replacement: with the smoothness ``L`` of the mean loss and
 ``L(B) = [n (B - 1) L + (n - B) L_max] / [B (n - 1)]``, which is L_max at B = 1 and L at B = n.
 
 A row's loss has the Gauss-Newton matrix ``Jᵀ C J``, with the derivatives J of its pre-activations by the parameters and
-the curvature C of the loss by the sums, whose eigenvalues are at most kappa. With no hidden layer J does not depend on
+the curvature C of the loss by them, whose eigenvalues are at most kappa. With no hidden layer J does not depend on
 theta, its eigenvalues are those of ``x xᵀ`` with 1 appended to x, and ``kappa x xᵀ`` bounds the curvature everywhere.
 With hidden layers it is the curvature at one theta: a start for a search, no bound.
 """
