@@ -1,0 +1,50 @@
+"""Records come back from their files as they were; a damaged file is named in one sentence."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from gdbench.basics import records
+from kernels import InputError
+
+
+@dataclass(frozen=True)
+class Inner:
+    name: str
+    error: float | None
+
+
+@dataclass(frozen=True)
+class Outer:
+    sizes: tuple[int, ...]
+    inner: dict[str, Inner]
+
+
+RECORD = Outer((3, 2), {"ä": Inner("jit", None)})
+
+
+def test_a_record_comes_back_as_it_was(tmp_path: Path) -> None:
+    records.write(tmp_path / "a.json", RECORD)
+    assert records.read(tmp_path / "a.json", Outer, remedy="measure again") == RECORD
+    assert records.parse(records.plain(RECORD), Outer) == RECORD
+
+
+def test_what_is_no_number_becomes_none() -> None:
+    assert records.plain([Inner("a", math.inf), Inner("b", math.nan)]) == [
+        {"name": "a", "error": None},
+        {"name": "b", "error": None},
+    ]
+
+
+@pytest.mark.parametrize("text", ["", "{", '{"sizes": ["3"], "inner": {}}', '{"inner": {}}', "\xff"])
+def test_a_damaged_file_is_named_with_the_remedy(tmp_path: Path, text: str) -> None:
+    (tmp_path / "a.json").write_bytes(text.encode("latin-1"))
+    with pytest.raises(InputError, match=r"a\.json.*: measure again$"):
+        records.read(tmp_path / "a.json", Outer, remedy="measure again")
+
+
+def test_a_missing_file_is_named_with_the_remedy(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"a\.json does not exist: measure again$"):
+        records.read(tmp_path / "a.json", Outer, remedy="measure again")
