@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from gdbench.basics import records
@@ -36,6 +37,11 @@ def test_what_is_no_number_becomes_none() -> None:
         {"name": "a", "error": None},
         {"name": "b", "error": None},
     ]
+
+
+def test_numbers_and_arrays_of_numpy_are_written_as_those_of_python() -> None:
+    found = records.plain([np.float32(0.5), np.int64(3), np.bool_(True), np.array([1.0, math.nan])])
+    assert found == [0.5, 3, True, [1.0, None]]
 
 
 @pytest.mark.parametrize("text", ["", "{", '{"sizes": ["3"], "inner": {}}', '{"inner": {}}', "\xff"])

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -283,10 +284,49 @@ def test_a_terminal_without_a_micro_sign_is_no_error(tmp_path: Path, monkeypatch
     assert b" ?s" in terminal.buffer.getvalue()
 
 
-def test_a_reader_that_has_seen_enough_is_no_error(tmp_path: Path) -> None:
+@pytest.fixture
+def no_reader() -> Iterator[int]:
+    """Give a pipe whose reader is gone before the first line; head may or may not be, as time will have it."""
     reader, writer = os.pipe()
-    os.close(reader)  # before the first line, which head reads or does not, as time will have it
-    command = [sys.executable, "-m", "gdbench", "list"]
-    done = subprocess.run(command, cwd=tmp_path, stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(reader)
+    yield writer
     os.close(writer)
-    assert (done.returncode, done.stderr) == (0, "")
+
+
+FIT = "train --dataset diabetes --network linear --epochs 2 --output fit --json -"
+
+
+@pytest.mark.parametrize(("line", "code", "written"), [("list", 0, []), (FIT, 0, ["fit"]), ("report nowhere", 2, [])])
+def test_a_reader_that_goes_away_costs_output_alone(
+    line: str, code: int, written: list[str], tmp_path: Path, no_reader: int
+) -> None:
+    """Work is finished, and the exit code is that of the answer."""
+    command = [sys.executable, "-m", "gdbench", *line.split()]
+    both = {"stdout": no_reader, "stderr": no_reader}
+    done = subprocess.run(command, cwd=tmp_path, **both, check=False)
+    assert (done.returncode, [path.name for path in tmp_path.iterdir()]) == (code, written)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a file that is always full")
+@pytest.mark.parametrize("line", ["list", "list --json -"])
+def test_output_into_a_full_disk_is_one_sentence(line: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "gdbench", *line.split()]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.strip() == (
+        "gdbench: cannot write, since the system says 'No space left on device': make room there, or write to "
+        "another disk"
+    )
+
+
+def test_an_error_that_cannot_be_told_keeps_its_exit_code(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "gdbench", "report", "nowhere"]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, cwd=tmp_path, stderr=full, check=False)
+    assert done.returncode == 2
+
+
+def test_closed_streams_are_no_error(tmp_path: Path) -> None:
+    done = subprocess.run(["/bin/sh", "-c", f"{sys.executable} -m gdbench list >&- 2>&-"], cwd=tmp_path, check=False)
+    assert done.returncode == 0

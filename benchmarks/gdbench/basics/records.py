@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
+import numpy as np
 
 from gdbench.basics.storage import write_text
 from kernels import InputError
@@ -16,7 +17,14 @@ Record = TypeVar("Record")
 
 def plain(record: object) -> Any:
     """Return a record as the dicts, lists, texts and numbers of JSON; NaN and infinity become None."""
-    return json.loads(msgspec.json.encode(record))
+    return json.loads(msgspec.json.encode(record, enc_hook=_of_python))
+
+
+def _of_python(value: object) -> object:
+    """Return a number or an array of NumPy as Python's own."""
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    raise TypeError(f"{type(value).__name__} has no form in JSON")
 
 
 def parse(value: object, kind: type[Record]) -> Record:

@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
-import io
-import os
 import signal
-import stat
 import sys
 import threading
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import NoReturn
 
 import click
 
 from gdbench import check_kernels
 from gdbench.basics.exit_codes import CRASHED, INTERRUPTED, OK, SIGNALLED, WRONG_USAGE
+from gdbench.cli.streams import outliving_readers
 
 COMMANDS = ("list", "check", "run", "train", "report", "compare", "calibrate", "regressions", "pick")
 """One module of this folder each; a module is imported only when its command is asked for."""
 ENDING = ("SIGTERM", "SIGHUP")
+REFUSALS = {
+    errno.ENOSPC: "make room there, or write to another disk",
+    errno.EDQUOT: "make room in your quota, or write to another disk",
+    errno.EROFS: "write to another folder",
+    errno.EACCES: "use files and folders that are yours to read and write",
+    errno.EPERM: "use files and folders that are yours to read and write",
+    errno.EMFILE: "allow more open files (ulimit -n)",
+    errno.ENAMETOOLONG: "use a shorter name",
+}
+"""Remedies for what the system may refuse anywhere; other errors of it are faults of ours."""
 
 
 class Commands(click.Group):
@@ -62,7 +72,7 @@ def gdbench(ctx: click.Context) -> None:
 
 def main() -> None:
     """Run the command line; SIGTERM and SIGHUP end it as Ctrl-C does, with exit code 128 + their number."""
-    with _signals_as_ctrl_c() as received:
+    with outliving_readers(), _signals_as_ctrl_c() as received:
         try:
             _run()
         except SystemExit as end:
@@ -82,8 +92,6 @@ def _signals_as_ctrl_c() -> Iterator[list[int]]:
 
     def stop(number: int, _frame: object) -> None:
         received.append(number)
-        if number == getattr(signal, "SIGHUP", None):
-            _leave_terminal()
         if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # started in the background by a shell
             raise KeyboardInterrupt
         signal.raise_signal(signal.SIGINT)  # whoever has put Ctrl-C off puts this off too
@@ -100,14 +108,6 @@ def _signals_as_ctrl_c() -> Iterator[list[int]]:
             signal.signal(number, signal.SIG_DFL)
 
 
-def _leave_terminal() -> None:
-    """Write to nowhere from now on where a terminal was: it is gone, and writing to it would be an error of its own."""
-    for stream in (1, 2):
-        with suppress(OSError):
-            if stat.S_ISCHR(os.fstat(stream).st_mode):
-                os.dup2(os.open(os.devnull, os.O_WRONLY), stream)
-
-
 def _run() -> None:
     """Run the command that was asked for; a user's error is one sentence and exit code 2."""
     try:
@@ -119,12 +119,10 @@ def _run() -> None:
     from gdbench.cli.console import fail  # noqa: PLC0415 - with the imports that can fail
     from kernels import Diverged, InputError  # noqa: PLC0415
 
-    _tolerate_terminals()
     try:
-        sys.exit(gdbench.main(standalone_mode=False) or 0)
-    except BrokenPipeError:  # the reader, such as head, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(OK)
+        code = gdbench.main(standalone_mode=False) or OK
+        sys.stdout.flush()  # a full disk is told below, not at the interpreter's end
+        sys.exit(code)
     except click.Abort:
         fail("stopped.", INTERRUPTED)
     except click.ClickException as error:
@@ -133,13 +131,20 @@ def _run() -> None:
         fail(error.format_message().rstrip(".") + remedy, WRONG_USAGE)
     except (InputError, Diverged) as error:
         fail(str(error), WRONG_USAGE)
+    except OSError as error:
+        if error.errno not in REFUSALS:
+            _crash()
+        fail(_refused(error), WRONG_USAGE)
     except Exception:  # a fault of ours keeps its traceback, and is not taken for exit code 1, a regression
-        traceback.print_exc()
-        sys.exit(CRASHED)
+        _crash()
 
 
-def _tolerate_terminals() -> None:
-    """Let a terminal that has no micro sign show a question mark, instead of ending in an error."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")
+def _crash() -> NoReturn:
+    traceback.print_exc()
+    sys.exit(CRASHED)
+
+
+def _refused(error: OSError) -> str:
+    """Say what the system refused, and the remedy."""
+    what = f"cannot use {error.filename}" if error.filename else "cannot write"
+    return f"{what}, since the system says {error.strerror!r}: {REFUSALS[error.errno or 0]}"

@@ -12,6 +12,7 @@ from typing import Any, NoReturn, TypeVar
 import click
 from rich.console import Console
 
+from gdbench.basics.records import plain
 from gdbench.basics.storage import check_writable, write_text
 from kernels import InputError
 
@@ -28,23 +29,20 @@ def enough_memory(remedy: str) -> Iterator[None]:
         raise InputError(f"memory does not suffice{reason}: {remedy}") from error
 
 
-class Terminal(Console):
-    """A console whose reader, such as head, may go when it has seen enough."""
-
-    def on_broken_pipe(self) -> None:
-        """Let ``main`` end the program; rich would end it with exit code 1."""
-        raise BrokenPipeError
+def _console(*, stderr: bool) -> Console:
+    """Console that prints every text as it is: brackets in names of files, columns and classes are no markup."""
+    return Console(stderr=stderr, markup=False, emoji=False, highlight=False)
 
 
-stdout = Terminal()
+stdout = _console(stderr=False)
 """For people: standard output."""
-stderr = Terminal(stderr=True)
+stderr = _console(stderr=True)
 """For progress and remarks, so that ``--json -`` leaves standard output to the machine."""
 
 
 def fail(sentence: str, code: int) -> NoReturn:
     """Print one sentence on standard error and exit."""
-    stderr.print(f"gdbench: {sentence}", style="red", highlight=False, markup=False, soft_wrap=True)
+    stderr.print(f"gdbench: {sentence}", style="red", soft_wrap=True)
     sys.exit(code)
 
 
@@ -69,11 +67,11 @@ def human_output(json_path: str | None) -> Console:
     return stderr if json_path == "-" else stdout
 
 
-def write_json(json_path: str | None, answer: Any) -> None:
+def write_json(json_path: str | None, answer: object) -> None:
     """Write an answer where ``--json`` says, if it says anything."""
     if json_path is None:
         return
-    text = json.dumps(answer, indent=2, allow_nan=False) + "\n"
+    text = json.dumps(plain(answer), indent=2) + "\n"
     if json_path == "-":
         click.echo(text, nl=False)
         return

@@ -6,29 +6,33 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
-from itertools import count
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
 import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.text import Text
 from threadpoolctl import threadpool_limits
 
-from gdbench.basics.exit_codes import INTERRUPTED
-from gdbench.basics.storage import check_writable, replacing, write_text
-from gdbench.cli import train_proof, train_tables
+from gdbench.basics.exit_codes import INTERRUPTED, KERNEL_WRONG
+from gdbench.basics.storage import check_writable, make_folder, replacing, write_text
+from gdbench.cli import train_tables
 from gdbench.cli.console import enough_memory, fail, human_output, json_option, stderr, write_json
-from gdbench.cli.train_proof import Taken
 from gdbench.experiments import datasets, synthetic
 from gdbench.experiments.cases import PRESETS
+from gdbench.train import proof
 from gdbench.train.options import build_network, layer_sizes, read_batch_size, regimes
-from gdbench.train.training import History, Point, Training, answer, check, fit_descent, history_csv
+from gdbench.train.proof import Refused, Taken
+from gdbench.train.record import answer
+from gdbench.train.training import History, Point, Training, check, fit_descent, history_csv
 from kernels import InputError, descent_name
 from kernels.errors import choices, unknown
 from kernels.network import DTYPES, HIDDEN, OUTPUT_LOSSES, SCHEMES
 
 REFRESH_SECONDS = 0.1
+TRAINING_FOLDER = "training"
+"""New folders of fits are made in it, where the command is run."""
 PAIRS = choices(" + ".join(pair) for pair in OUTPUT_LOSSES)
 
 
@@ -81,36 +85,35 @@ PAIRS = choices(" + ".join(pair) for pair in OUTPUT_LOSSES)
 @json_option
 def command(*, output: str | None, json_path: str | None, **options: Any) -> None:
     """Check everything, fit, write, print; a wrong input ends it before anything is written."""
-    folder = Path(output) if output else _new_folder(options["dataset_name"], options["preset"])
-    check_writable(folder)
+    check_writable(Path(output or TRAINING_FOLDER))
     with enough_memory("choose a data set with fewer rows or columns, or a smaller network"):
         training, batch_sizes = _plan(options)
         _headline(training, batch_sizes, json_path)
-        taken = train_proof.take(training, batch_sizes)
-        for sentence in train_proof.sentences(training.variant, taken):
-            human_output(json_path).print(sentence, highlight=False, markup=False, soft_wrap=True)
-        train_proof.say(taken)
+        taken = _take(training, batch_sizes)
+        for sentence in proof.sentences(training.variant, taken):
+            human_output(json_path).print(sentence, soft_wrap=True)
+        stderr.print(*proof.remarks(taken), sep="\n", style="dim")
         with threadpool_limits(1, user_api="blas"):
             histories = _fit(taken)
     interrupted = any(history.interrupted for history in histories)
     histories = _worth_keeping(histories)
     names = choices(dict.fromkeys(history.variant for history in histories))
+    folder = Path(output) if output else _new_folder(options["dataset_name"], options["preset"])
     files = _write(folder, replace(training, variant=names), histories)
     show = human_output(json_path)
     show.print(*train_tables.tables(training, histories), sep="\n")
-    show.print(*train_tables.curves(histories), sep="\n", highlight=False, markup=False, soft_wrap=True)
-    show.print(f"written: {choices(files)}", highlight=False, markup=False, soft_wrap=True)
-    proof = train_proof.answer(training.variant, taken)
-    write_json(json_path, answer(training, histories) | proof | {"interrupted": interrupted, "files": files})
+    show.print(*train_tables.curves(histories), sep="\n", soft_wrap=True)
+    show.print(f"written: {choices(files)}", soft_wrap=True)
+    proven = proof.proof_of(training.variant, taken)
+    write_json(json_path, answer(training, histories, proven, interrupted=interrupted, files=files))
     if interrupted:
         fail("stopped: the files hold the epochs completed until then.", INTERRUPTED)
 
 
 def _new_folder(dataset_name: str, preset: str) -> Path:
-    """Name a folder that does not exist yet; datasets are named without their options."""
+    """Make a new dated folder; data sets are named in it without their options."""
     name = f"{datetime.now():%Y-%m-%d-%H%M%S}-{dataset_name.split(':')[0]}-{preset}"
-    names = (name if i == 1 else f"{name}-{i}" for i in count(1))
-    return next(folder for folder in (Path("training") / name for name in names) if not folder.exists())
+    return make_folder(Path(TRAINING_FOLDER, name))
 
 
 def _plan(options: dict[str, Any]) -> tuple[Training, tuple[int, ...]]:
@@ -148,16 +151,27 @@ def _headline(training: Training, batch_sizes: Sequence[int], json_path: str | N
     n, d, k = len(data.X), data.X.shape[1], data.Y.shape[1]
     descents = choices(f"{size:,} ({descent_name(size, n)})" for size in batch_sizes)
     human_output(json_path).print(
-        f"[bold]{training.network}[/] on {data.name} (n = {n:,}, d = {d:,}, k = {k:,})\n"
-        f"{training.variant} {data.X.dtype}, rate {training.learning_rate:g}, B = {descents}",
-        highlight=False,
+        Text.assemble(
+            (str(training.network), "bold"),
+            f" on {data.name} (n = {n:,}, d = {d:,}, k = {k:,})\n",
+            f"{training.variant} {data.X.dtype}, learning rate {training.learning_rate:g}, B = {descents}",
+        )
     )
+
+
+def _take(training: Training, batch_sizes: Sequence[int]) -> list[Taken]:
+    """Certify what computes, or exit."""
+    try:
+        with stderr.status("Certifying"):  # on terminals only
+            return proof.take(training, batch_sizes)
+    except Refused as error:
+        fail(str(error), KERNEL_WRONG)
 
 
 def _fit(taken: Sequence[Taken]) -> list[History]:
     """Fit each regime under a progress bar; Ctrl-C ends the list early."""
     histories: list[History] = []
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    columns = TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     # Refreshed by hand, between epochs: a thread that draws would take the processor from the fit.
     with Progress(
         *columns, console=stderr, transient=True, auto_refresh=False, disable=not stderr.is_terminal

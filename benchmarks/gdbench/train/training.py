@@ -40,7 +40,7 @@ class Training:
     epochs: int
     seed: int = 0
     scheme: str = "normal"
-    """Of the starting parameters: normal, zeros, glorot or he."""
+    """How the starting parameters are drawn: normal, zeros, glorot or he."""
 
     @property
     def score_name(self) -> str:
@@ -132,9 +132,17 @@ def fit_descent(training: Training, *, batch_size: int, on_epoch: Callable[[Poin
 
     Parameters
     ----------
-    training : what to fit
-    batch_size : rows per update, 1 to n
-    on_epoch : called with each Point, outside the seconds
+    training : Training
+        What to fit.
+    batch_size : int
+        Rows per update, 1 to n.
+    on_epoch : callable, optional
+        Called with each Point, outside the seconds.
+
+    Returns
+    -------
+    History
+        Points of all epochs that were completed.
     """
     points: list[Point] = []
     diverged, interrupted = None, False
@@ -213,26 +221,3 @@ def history_csv(histories: Sequence[History]) -> str:
     writer.writerow(("epoch", "seconds", "loss", "score", "descent"))
     writer.writerows((*asdict(point).values(), history.descent) for history in histories for point in history.points)
     return text.getvalue()
-
-
-def answer(training: Training, histories: Sequence[History]) -> dict[str, Any]:
-    """Return settings and histories in the form of JSON; seconds are cumulative."""
-    data = training.dataset
-    settings = {name: getattr(training, name) for name in ("variant", "learning_rate", "epochs", "seed")}
-    about = {"dataset": data.name, "network": str(training.network), "n_rows": data.n_rows, **settings}
-    fits = [
-        {
-            "descent": history.descent,
-            "batch_size": history.batch_size,
-            "variant": history.variant,
-            "diverged": str(history.diverged) if history.diverged else None,
-            "history": [asdict(point) for point in history.points],
-        }
-        for history in histories
-    ]
-    return about | {
-        "init": training.scheme,
-        "dtype": data.X.dtype.name,
-        "score": training.score_name,
-        "fits": fits,
-    }

@@ -1,15 +1,13 @@
-"""Which variant ``gdbench train`` fits with, the first certified one of those that suit, and the proof of it."""
+"""What a fit is computed with: for each batch size the first certified one of the variants that suit, and its proof."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from gdbench.basics.exit_codes import KERNEL_WRONG
-from gdbench.cli.console import fail, stderr
+from gdbench.train import record
 from gdbench.train.training import Training, choice, warm_up
 from gdbench.verify.stages import DATA_ROWS, Certificate, certify
 from kernels import Choice
@@ -17,8 +15,12 @@ from kernels.auto import AUTO
 from kernels.errors import choices
 
 
+class Refused(Exception):
+    """No variant that may compute agrees with the reference; the message is a sentence for the user."""
+
+
 @dataclass(frozen=True)
-class Proof:
+class Trial:
     """Certificate of a variant, and what its first call took."""
 
     certificate: Certificate
@@ -40,16 +42,22 @@ class Taken:
     choice: Choice
     refused: tuple[str, ...]
     """Preferred to the one taken, but not certified."""
-    proof: Proof
+    proof: Trial
 
 
 def take(training: Training, batch_sizes: Sequence[int]) -> list[Taken]:
-    """Certify in order of preference for each batch size, or exit: nothing is timed that is wrong."""
-    known: dict[str, Proof] = {}
+    """Certify in order of preference for each batch size.
+
+    Raises
+    ------
+    Refused
+        If none is certified for one of them: nothing is timed that is wrong.
+    """
+    known: dict[str, Trial] = {}
     return [_take(training, size, known) for size in batch_sizes]
 
 
-def _take(training: Training, batch_size: int, known: dict[str, Proof]) -> Taken:
+def _take(training: Training, batch_size: int, known: dict[str, Trial]) -> Taken:
     preferred = choice(training, batch_size)
     for position, name in enumerate(preferred.names):
         candidate = replace(training, variant=name)
@@ -59,26 +67,23 @@ def _take(training: Training, batch_size: int, known: dict[str, Proof]) -> Taken
             return Taken(candidate, batch_size, preferred, preferred.names[:position], known[name])
     where = known[preferred.names[0]].certificate.where
     if training.variant == AUTO:
-        fail(
+        raise Refused(
             f"none of {choices(preferred.names)} agrees with the reference on {training.network} "
-            f"({preferred.names[0]}: {where}), so nothing is timed: see gdbench check",
-            KERNEL_WRONG,
+            f"({preferred.names[0]}: {where}), so nothing is timed: see gdbench check"
         )
-    fail(
+    raise Refused(
         f"variant {training.variant!r} disagrees with the reference on {training.network} ({where}), "
-        "so it is not timed: choose another --variant, or see gdbench check",
-        KERNEL_WRONG,
+        "so it is not timed: choose another --variant, or see gdbench check"
     )
 
 
-def _prove(training: Training) -> Proof:
+def _prove(training: Training) -> Trial:
     data = training.dataset
     rows = data.X[:DATA_ROWS], data.Y[:DATA_ROWS]
     compile_seconds = warm_up(training)
-    # The limit comes after the warm-up, which loads the libraries to be limited; the status is for terminals only.
-    with threadpool_limits(1, user_api="blas"), stderr.status("Certifying"):
+    with threadpool_limits(1, user_api="blas"):  # after the warm-up, which loads the libraries to be limited
         certificate = certify(training.variant, training.network, data.X.dtype, data=rows)
-        return Proof(certificate, compile_seconds, _blas_threads())
+        return Trial(certificate, compile_seconds, _blas_threads())
 
 
 def _blas_threads() -> int | None:
@@ -97,46 +102,37 @@ def sentences(asked: str, taken: Iterable[Taken]) -> list[str]:
     ]
 
 
-def say(taken: Sequence[Taken]) -> None:
-    """Print the certificates, and what stands outside the seconds."""
+def remarks(taken: Sequence[Taken]) -> list[str]:
+    """Return the certificates, and what stands outside the seconds."""
+    lines = []
     for name, proof in _by_name(taken).items():
         who = f"{name} " if len(_by_name(taken)) > 1 else ""
         certificate = proof.certificate
-        lines = (
+        lines += [
             f"{who}certified: worst error {certificate.max_error:.1e}, tolerance {certificate.tolerance:.1e}",
             f"first call, mostly compilation: {proof.compile_seconds:.2f} s",
-        )
-        stderr.print(*lines, sep="\n", style="dim", highlight=False)
+        ]
     threads = taken[0].proof.blas_threads or "unknown"
-    stderr.print(f"BLAS threads: {threads}, kept at 1 so that seconds can be compared", style="dim", highlight=False)
+    return [*lines, f"BLAS threads: {threads}, kept at 1 so that seconds can be compared"]
 
 
-def answer(asked: str, taken: Sequence[Taken]) -> dict[str, Any]:
-    """Return the proof in the form of JSON: of several variants that nearest its tolerance, and all their first calls.
-
-    ``auto`` has an entry for each batch size, and is empty where the user named a variant.
-    """
+def proof_of(asked: str, taken: Sequence[Taken]) -> record.Proof:
+    """Return the proof as the answer has it, for the variant that was asked for."""
     proofs = _by_name(taken).values()
     worst = max(proofs, key=lambda proof: proof.strain)
-    return {
-        "certified": True,
-        "max_error": worst.certificate.max_error,
-        "tolerance": worst.certificate.tolerance,
-        "compile_seconds": sum(proof.compile_seconds for proof in proofs),
-        "blas_threads": worst.blas_threads,
-        "auto": [_choice(entry) for entry in taken] if asked == AUTO else [],
-    }
+    return record.Proof(
+        max_error=worst.certificate.max_error,
+        tolerance=worst.certificate.tolerance,
+        compile_seconds=sum(proof.compile_seconds for proof in proofs),
+        blas_threads=worst.blas_threads,
+        auto=tuple(map(_auto_choice, taken)) if asked == AUTO else (),
+    )
 
 
-def _choice(entry: Taken) -> dict[str, Any]:
-    return {
-        "batch_size": entry.batch_size,
-        "variant": entry.training.variant,
-        "reason": entry.choice.reason,
-        "preferences": list(entry.choice.names),
-        "not_certified": list(entry.refused),
-    }
+def _auto_choice(entry: Taken) -> record.AutoChoice:
+    chosen = entry.choice
+    return record.AutoChoice(entry.batch_size, entry.training.variant, chosen.reason, chosen.names, entry.refused)
 
 
-def _by_name(taken: Iterable[Taken]) -> dict[str, Proof]:
+def _by_name(taken: Iterable[Taken]) -> dict[str, Trial]:
     return {entry.training.variant: entry.proof for entry in taken}
