@@ -12,8 +12,8 @@ import numpy as np
 from kernels.contract import Array, Order
 from kernels.network import Network
 from kernels.validation import check_batch_size
-from kernels.variants._arguments import RELU, SIGMOID, SOFTMAX, TANH, arrays, check_order, codes
 from kernels.variants._numba import njit
+from kernels.variants._numba.arguments import RELU, SIGMOID, SOFTMAX, TANH, arrays, check_order, codes
 
 
 def forward(network: Network, theta: Array, X: Array) -> Array:

@@ -5,6 +5,8 @@ the pre-activations and by column for the weights, so a pixel that is zero costs
 for each unit. Faster where most of the data is zero; where a sample of rows says otherwise, ``tiled`` makes the epoch.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
 from kernels.contract import Array, Order
@@ -12,33 +14,16 @@ from kernels.density import MAX_DENSITY, share_of_nonzeros
 from kernels.network import Network
 from kernels.validation import check_batch_size
 from kernels.variants import tiled
-from kernels.variants._arguments import arrays, check_order, codes
-from kernels.variants._compiled import compiled, inlined
-from kernels.variants._elementary import flush_subnormals, restore
-from kernels.variants._emitter import VECTOR_BYTES, WIDE
-from kernels.variants._layout import (
-    BIAS,
-    DELTAS,
-    FAN_IN,
-    PANELS,
-    SUMS,
-    VECTORS,
-    WEIGHTS,
-    WIDTH,
-    equal_parts,
-    memory,
-    plan,
-)
-from kernels.variants._parameters import load_parameters, store_parameters, take_steps
-from kernels.variants._passes import (
-    backward,
-    bias_to_sums,
-    forward_pass,
-    output_delta,
-    update_bias,
-)
-from kernels.variants._single_rows import alternate, deltas_of_row, start_rows, weigh_row
-from kernels.variants._tiles import list_block, multiply_chosen, update_chosen
+from kernels.variants._numba.arguments import Codes, arrays, check_order, codes
+from kernels.variants._numba.compiled import compiled, inlined
+from kernels.variants._tiled.elementary import flush_subnormals, restore
+from kernels.variants._tiled.emitter import VECTOR_BYTES, WIDE
+from kernels.variants._tiled.layout import Plan, equal_parts, plan
+from kernels.variants._tiled.memory import memory
+from kernels.variants._tiled.parameters import load_parameters, store_parameters, take_steps
+from kernels.variants._tiled.passes import Chunk, backward, forward_pass, output_delta, start_from_bias, update_bias
+from kernels.variants._tiled.single_rows import backward_row, forward_row, start_rows, two_plans
+from kernels.variants._tiled.tiles import Nonzeros, gather_dot, list_block, scatter_axpy
 
 LISTED_ROWS = 252
 """Rows whose nonzeros are listed at once: the more, the longer is the list of a column."""
@@ -55,144 +40,166 @@ def epoch(
     theta, X, Y = arrays(network, theta, X, Y)
     if share_of_nonzeros(X) > MAX_DENSITY:
         return tiled.epoch(network, theta, X, Y, order, batch_size, learning_rate)
-    capacity = equal_parts(batch_size, LISTED_ROWS)
-    places, elements = plan(network, theta.itemsize, capacity)
-    listed = capacity * network.n_inputs
-    work = memory(elements + listed, theta.dtype)
-    index = np.empty((2, listed), np.int32)
-    rate = theta.dtype.type(learning_rate)
-    order = np.ascontiguousarray(order)
-    return _run_epoch(
-        places, capacity, *codes(network), work, elements, index, theta, X, Y, order, int(batch_size), rate
-    )
+    planned = plan(network, theta.itemsize, equal_parts(batch_size, LISTED_ROWS))
+    listed = planned.capacity * network.n_inputs
+    lists = planned.elements, np.empty((2, listed), np.int32)
+    work = memory(planned.elements + listed, theta.dtype)
+    rows, descent = (X, Y, np.ascontiguousarray(order)), (int(batch_size), theta.dtype.type(learning_rate))
+    return _run_epoch((tuple(planned), codes(network), lists), work, theta, rows, descent)
+
+
+class Lists(NamedTuple):
+    """The nonzeros of a chunk of m data rows, listed by row and by column.
+
+    Those of row i begin at ``plan.data + i * d`` in memory, those of column j at ``values + j * capacity``; the numbers
+    that belong to them, of columns or of rows, as far behind the front of theirs.
+    """
+
+    values: int
+    """Index in memory of the values by column."""
+    columns: Array
+    """(capacity * d,) int32 column numbers of the values by row."""
+    rows: Array
+    """(d * capacity,) int32 row numbers of the values by column."""
+    in_row: Array
+    """(capacity,) counts of each row."""
+    in_column: Array
+    """(d,) counts of each column."""
 
 
 @compiled
-def _run_epoch(
-    places, capacity, hidden, output, squared, memory, by_column, index, theta, X, Y, order, batch_size, rate
-):
+def _run_epoch(network, memory, theta, rows, descent):
+    """Parameters after an epoch; network (plan, codes, lists), rows (X, Y, order), descent (B, learning rate)."""
+    (planned, codes, (values, numbers)), (X, _, order) = network, rows
+    plan, codes = Plan(*planned), Codes(*codes)
+    in_row, in_column = np.zeros(plan.capacity, np.int64), np.zeros(X.shape[1], np.int64)
+    lists = Lists(values, numbers[0], numbers[1], in_row, in_column)
     check_order(order, X)
     found = np.empty_like(theta)
     before = flush_subnormals()
-    load_parameters(places, theta, memory)
-    if batch_size == 1:
-        _row_by_row(places, hidden, output, squared, memory, index, X, Y, order, rate)
+    load_parameters(plan, theta, memory)
+    if descent[0] == 1:
+        _row_by_row(plan, codes, memory, lists, rows, descent[1])
     else:
-        _batch_by_batch(
-            places, capacity, hidden, output, squared, memory, by_column, index, X, Y, order, batch_size, rate
-        )
-    store_parameters(places, memory, 0, found)
+        _batch_by_batch(plan, codes, memory, lists, rows, descent)
+    store_parameters(plan, memory, 0, found)
     restore(before)
     return found
 
 
 @inlined
-def _batch_by_batch(places, capacity, hidden, output, squared, memory, by_column, index, X, Y, order, batch_size, rate):
-    in_row, in_column = np.zeros(capacity, np.int64), np.zeros(X.shape[1], np.int64)
+def _batch_by_batch(plan, codes, memory, lists, rows, descent):
+    (X, Y, order), (batch_size, learning_rate) = rows, descent
     for first in range(0, len(order), batch_size):
-        rows = min(batch_size, len(order) - first)
-        scale = -rate / memory.dtype.type(rows)
-        shift = places[0, BIAS] if rows > capacity else 0
-        for start in range(first, first + rows, capacity):
-            m = min(capacity, first + rows - start)
-            _list_rows(places, X, order, start, m, memory, index[0], in_row)
-            _weighted_sums(places, capacity, m, memory, index[0], in_row)
-            forward_pass(places, hidden, capacity, m, memory)
-            output_delta(places, output, squared, capacity, m, memory, Y, order, start, scale)
-            backward(places, hidden, capacity, m, memory, shift)
-            _list_columns(places, capacity, m, memory, by_column, index, in_row, in_column)
-            _update_by_column(places, capacity, memory, by_column, index[1], in_column, shift)
-            update_bias(places, 1, capacity, m, memory, shift)
+        end = min(first + batch_size, len(order))
+        scale = -learning_rate / memory.dtype.type(end - first)
+        shift = plan.size if end - first > plan.capacity else 0
+        for start in range(first, end, plan.capacity):
+            chunk = Chunk(X, Y, order, start, min(plan.capacity, end - start), scale)
+            _list_rows(plan, memory, lists, chunk)
+            _first_forward(plan, memory, lists, chunk.m)
+            forward_pass(plan, codes, memory, chunk.m)
+            output_delta(plan, codes, memory, chunk)
+            backward(plan, codes, memory, chunk.m, shift)
+            _list_columns(plan, memory, lists, chunk.m)
+            _first_update(plan, memory, lists, shift)
+            update_bias(plan, plan.layers[0], memory, chunk.m, shift)
         if shift > 0:
-            take_steps(places, memory)
+            take_steps(plan, memory)
 
 
 @inlined
-def _row_by_row(places, hidden, output, squared, memory, index, X, Y, order, rate):
-    now, before, in_row = alternate(places), places.copy(), np.zeros(1, np.int64)
+def _row_by_row(plan, codes, memory, lists, rows, learning_rate):
+    X, Y, order = rows
+    before, now = two_plans(plan)
     start_rows(before, now, memory)
     for t in range(len(order)):
-        _list_rows(now, X, order, t, 1, memory, index[0], in_row)
-        _weighted_sums(now, 1, 1, memory, index[0], in_row)
-        weigh_row(before, now, 2, hidden, memory)
-        deltas_of_row(before, now, hidden, output, squared, memory, Y, order, t, rate)
-        _update_by_row(now, memory, index[0], in_row[0])
+        chunk = Chunk(X, Y, order, t, 1, -learning_rate)
+        _list_rows(now, memory, lists, chunk)
+        _first_forward(now, memory, lists, 1)
+        forward_row(before, now, codes, memory, 1)
+        backward_row(before, now, codes, memory, chunk)
+        _first_update_by_row(now, memory, lists)
         before, now = now, before
-    weigh_row(before, now, 2, hidden, memory)  # for the last update; what it weighs is not used
+    forward_row(before, now, codes, memory, 1)  # for the last update; its pre-activations are not used
 
 
 @inlined
-def _list_rows(places, X, order, start, m, memory, index, in_row):
-    """List the nonzeros of m rows, those of row i from i times the number of columns on."""
-    d = X.shape[1]
-    for i in range(m):
-        in_row[i] = _list_row(X, order[start + i], memory, places[0, DELTAS] + i * d, index, i * d)
+def _list_rows(plan, memory, lists, chunk):
+    """List the nonzeros of the data rows of a chunk by row."""
+    d = chunk.X.shape[1]
+    for i in range(chunk.m):
+        nonzeros = Nonzeros(plan.data + i * d, lists.columns, i * d, 0)
+        lists.in_row[i] = _list_row(chunk.X, chunk.order[chunk.start + i], memory, nonzeros)
 
 
 @inlined
-def _list_row(X, row, memory, to, index, first):
-    """List the nonzeros of a data row, values in memory and columns in index; return how many there are."""
+def _list_row(X, row, memory, nonzeros):
+    """List the nonzeros of a data row, values in memory and column numbers; return how many there are."""
     found, j, d = 0, 0, X.shape[1]
+    to, numbers, first, _ = nonzeros
     if WIDE:
         lanes = VECTOR_BYTES // memory.itemsize
         while d - j >= lanes:
-            found += list_block(X, row * d + j, memory, to + found, index, first + found, j)
+            found += list_block(memory, X, row * d + j, j, Nonzeros(to + found, numbers, first + found, 0))
             j += lanes
     while j < d:
         x = X[row, j]
         memory[to + found] = x
-        index[first + found] = j
+        numbers[first + found] = j
         found += x != 0
         j += 1
     return found
 
 
 @inlined
-def _weighted_sums(places, capacity, m, memory, index, in_row):
-    row, data = places[1], places[0, DELTAS]
-    width, d = row[WIDTH], row[FAN_IN]
-    bias_to_sums(places, 1, capacity, m, memory)
-    for panel in range(row[PANELS]):
-        weights = row[WEIGHTS] + panel * d * width
+def _first_forward(plan, memory, lists, m):
+    """Pre-activations of the first layer from the nonzeros of each row."""
+    layer = plan.layers[0]
+    width, d = layer.width, layer.fan_in
+    start_from_bias(plan, layer, memory, m)
+    for panel in range(layer.panels):
+        weights = layer.weights + panel * d * width
         for i in range(m):
-            sums = row[SUMS] + (panel * capacity + i) * width
-            multiply_chosen(row[VECTORS], memory, sums, data + i * d, index, i * d, weights, in_row[i])
+            result = layer.activations + (panel * plan.capacity + i) * width
+            nonzeros = Nonzeros(plan.data + i * d, lists.columns, i * d, lists.in_row[i])
+            gather_dot(memory, layer.vectors, nonzeros, weights, result)
 
 
 @inlined
-def _update_by_row(places, memory, index, count):
+def _first_update_by_row(plan, memory, lists):
     """Update the weights of the columns in which a single row is not zero."""
-    row = places[1]
-    for panel in range(row[PANELS]):
-        weights = row[WEIGHTS] + panel * row[FAN_IN] * row[WIDTH]
-        deltas = row[DELTAS] + panel * row[WIDTH]
-        update_chosen(row[VECTORS], memory, weights, index, 0, places[0, DELTAS], deltas, count)
+    layer = plan.layers[0]
+    nonzeros = Nonzeros(plan.data, lists.columns, 0, lists.in_row[0])
+    for panel in range(layer.panels):
+        weights = layer.weights + panel * layer.fan_in * layer.width
+        scatter_axpy(memory, layer.vectors, nonzeros, layer.deltas + panel * layer.width, weights)
 
 
 @inlined
-def _list_columns(places, capacity, m, memory, by_column, index, in_row, in_column):
-    """List the nonzeros of a chunk by column: column j's from j * capacity on."""
-    data, d = places[0, DELTAS], places[1, FAN_IN]
+def _list_columns(plan, memory, lists, m):
+    """List the nonzeros of a chunk by column, from their list by row."""
+    d, in_column = plan.layers[0].fan_in, lists.in_column
     in_column[:] = 0
     for i in range(m):
-        for k in range(i * d, i * d + in_row[i]):
-            j = index[0, k]
-            to = j * capacity + in_column[j]
-            memory[by_column + to] = memory[data + k]
-            index[1, to] = i
+        for k in range(i * d, i * d + lists.in_row[i]):
+            j = lists.columns[k]
+            to = j * plan.capacity + in_column[j]
+            memory[lists.values + to] = memory[plan.data + k]
+            lists.rows[to] = i
             in_column[j] += 1
 
 
 @inlined
-def _update_by_column(places, capacity, memory, by_column, index, in_column, shift):
-    """Update the weights of a column of the data by all rows in which it is not zero."""
-    row = places[1]
-    width = row[WIDTH]
-    for panel in range(row[PANELS]):
-        weights = row[WEIGHTS] + panel * row[FAN_IN] * width + shift
-        deltas = row[DELTAS] + panel * capacity * width
-        for j in range(row[FAN_IN]):
-            if in_column[j] > 0:
-                first = j * capacity
-                target = weights + j * width
-                multiply_chosen(row[VECTORS], memory, target, by_column + first, index, first, deltas, in_column[j])
+def _first_update(plan, memory, lists, shift):
+    """Update the weights of each column of the data by all rows in which it is not zero."""
+    layer = plan.layers[0]
+    width = layer.width
+    for panel in range(layer.panels):
+        weights = layer.weights + panel * layer.fan_in * width + shift
+        deltas = layer.deltas + panel * plan.capacity * width
+        for j in range(layer.fan_in):
+            if lists.in_column[j] > 0:
+                first = j * plan.capacity
+                nonzeros = Nonzeros(lists.values + first, lists.rows, first, lists.in_column[j])
+                gather_dot(memory, layer.vectors, nonzeros, deltas, weights + j * width)

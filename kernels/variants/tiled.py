@@ -14,23 +14,25 @@ import numpy as np
 from kernels.contract import Array, Order
 from kernels.network import Network
 from kernels.validation import check_batch_size
-from kernels.variants._arguments import arrays, check_order, codes
-from kernels.variants._compiled import compiled, inlined
-from kernels.variants._elementary import flush_subnormals, restore
-from kernels.variants._elementwise import mean_loss
-from kernels.variants._layout import BIAS, DELTAS, FAN_OUT, HUGE_PAGE_BYTES, chunk_rows, memory, plan
-from kernels.variants._parallel import epoch_in_parallel, threads_for
-from kernels.variants._parameters import load_parameters, store_parameters, take_steps
-from kernels.variants._passes import (
+from kernels.variants._numba.arguments import SQUARED_ERROR, Codes, arrays, check_order, codes
+from kernels.variants._numba.compiled import compiled, inlined
+from kernels.variants._tiled.elementary import flush_subnormals, restore
+from kernels.variants._tiled.elementwise import mean_loss
+from kernels.variants._tiled.layout import Plan, chunk_rows, plan
+from kernels.variants._tiled.memory import HUGE_PAGE_BYTES, memory
+from kernels.variants._tiled.parallel import epoch_in_parallel, threads_for
+from kernels.variants._tiled.parameters import load_parameters, store_parameters, take_steps
+from kernels.variants._tiled.passes import (
+    Chunk,
     activate_output,
     add_steps,
+    first_forward,
     forward_pass,
     gather_row,
     output_row,
-    weigh_data,
 )
-from kernels.variants._single import epoch_of_single
-from kernels.variants._single_rows import alternate, deltas_of_row, start_rows, weigh_row
+from kernels.variants._tiled.single_output import OUTPUTS, epoch_of_single
+from kernels.variants._tiled.single_rows import backward_row, forward_row, start_rows, two_plans
 
 FALLS_BACK = "one layer with one output: plain loops that LLVM vectorizes along the inputs"
 _threads_are_free = threading.Lock()
@@ -46,16 +48,16 @@ def forward(network: Network, theta: Array, X: Array) -> Array:
 def loss(network: Network, theta: Array, X: Array, Y: Array) -> float:
     """Mean loss over the rows of X (n, d) and Y (n, k), computed from the last layer's pre-activations."""
     theta, X, Y = arrays(network, theta, X, Y)
-    _, output, squared = codes(network)
-    Z = _run_forward(*_prepared(network, theta, len(X)), theta, X, squared)
-    return float(mean_loss(output, squared, Z, Y))
+    code = Codes(*codes(network)).loss
+    Z = _run_forward(*_prepared(network, theta, len(X)), theta, X, code == SQUARED_ERROR)
+    return float(mean_loss(code, Z, Y))
 
 
 def gradient(network: Network, theta: Array, X: Array, Y: Array) -> Array:
     """Gradient of ``loss`` by theta, (p,)."""
     theta, X, Y = arrays(network, theta, X, Y)
-    rate, order = theta.dtype.type(-1), np.arange(len(X))
-    return _run_epoch(*_prepared(network, theta, len(X)), theta, X, Y, order, len(X), rate, True)
+    rows, descent = (X, Y, np.arange(len(X))), (len(X), theta.dtype.type(-1), True)
+    return _run_epoch(*_prepared(network, theta, len(X)), theta, rows, descent)
 
 
 def epoch(
@@ -64,86 +66,92 @@ def epoch(
     """Parameters (p,) after one pass over the rows in the given order."""
     check_batch_size(batch_size, len(order))
     theta, X, Y = arrays(network, theta, X, Y)
-    rate, order = theta.dtype.type(learning_rate), np.ascontiguousarray(order)
-    if network.n_layers == 1 and network.n_outputs == 1 and network.output != "softmax":
-        _, output, squared = codes(network)
-        return epoch_of_single(output, squared, theta, X, Y, order, int(batch_size), rate)
-    threads = threads_for(int(batch_size))
+    rows, batch_size, learning_rate = (
+        (X, Y, np.ascontiguousarray(order)),
+        int(batch_size),
+        theta.dtype.type(learning_rate),
+    )
+    if network.n_layers == 1 and network.n_outputs == 1 and network.output in OUTPUTS:
+        return epoch_of_single(codes(network), theta, rows, batch_size, learning_rate)
+    threads = threads_for(batch_size)
     if threads > 1:
         with _threads_are_free:
             arguments = _prepared_for(threads, network, theta, batch_size)
-            return epoch_in_parallel(*arguments, theta, X, Y, order, int(batch_size), rate)
-    return _run_epoch(*_prepared(network, theta, batch_size), theta, X, Y, order, int(batch_size), rate, False)
+            return epoch_in_parallel(*arguments, theta, rows, (batch_size, learning_rate))
+    return _run_epoch(*_prepared(network, theta, batch_size), theta, rows, (batch_size, learning_rate, False))
 
 
 def _prepared(network: Network, theta: Array, rows: int) -> tuple[Any, ...]:
-    """Plan, rows of a chunk, codes of the network, and memory for batches of so many rows."""
-    capacity = chunk_rows(network, theta.itemsize, rows)
-    places, elements = plan(network, theta.itemsize, capacity)
-    return places, capacity, *codes(network), memory(elements, theta.dtype)
+    """Plan, codes of the network, and memory, for batches of so many rows."""
+    planned = plan(network, theta.itemsize, chunk_rows(network, theta.itemsize, rows))
+    return tuple(planned), codes(network), memory(planned.elements, theta.dtype)
 
 
 def _prepared_for(threads: int, network: Network, theta: Array, rows: int) -> tuple[Any, ...]:
     """Return the same for shares of such batches, with memory for each thread."""
-    capacity = chunk_rows(network, theta.itemsize, -(-rows // threads))
-    places, elements = plan(network, theta.itemsize, capacity)
-    apart = -(-elements * theta.itemsize // HUGE_PAGE_BYTES) * HUGE_PAGE_BYTES // theta.itemsize
-    return places, capacity, *codes(network), memory(threads * apart, theta.dtype).reshape(threads, apart)
+    planned = plan(network, theta.itemsize, chunk_rows(network, theta.itemsize, -(-rows // threads)))
+    apart = -(-planned.elements * theta.itemsize // HUGE_PAGE_BYTES) * HUGE_PAGE_BYTES // theta.itemsize
+    return tuple(planned), codes(network), memory(threads * apart, theta.dtype).reshape(threads, apart)
 
 
 @compiled
-def _run_forward(places, capacity, hidden, output, squared, memory, theta, X, activated):
-    found, data_rows = np.empty((len(X), places[-1, FAN_OUT]), X.dtype), np.empty(capacity, np.int64)
-    load_parameters(places, theta, memory)
-    for start in range(0, len(X), capacity):
-        m = min(capacity, len(X) - start)
+def _run_forward(plan, codes, memory, theta, X, activates):
+    plan, codes = Plan(*plan), Codes(*codes)
+    found, row_starts = np.empty((len(X), plan.layers[-1].fan_out), X.dtype), np.empty(plan.capacity, np.int64)
+    load_parameters(plan, theta, memory)
+    for start in range(0, len(X), plan.capacity):
+        m = min(plan.capacity, len(X) - start)
         for i in range(m):
-            data_rows[i] = (start + i) * X.shape[1]
-        weigh_data(places, capacity, m, memory, X, data_rows)
-        forward_pass(places, hidden, capacity, m, memory)
-        if activated:
-            activate_output(places, output, capacity, m, memory)
+            row_starts[i] = (start + i) * X.shape[1]
+        first_forward(plan, memory, X, row_starts[:m])
+        forward_pass(plan, codes, memory, m)
+        if activates:
+            activate_output(plan, codes, memory, m)
         for i in range(m):
-            output_row(places, capacity, i, memory, found[start + i])
+            output_row(plan, memory, i, found[start + i])
     return found
 
 
 @compiled
-def _run_epoch(places, capacity, hidden, output, squared, memory, theta, X, Y, order, batch_size, rate, steps):
+def _run_epoch(plan, codes, memory, theta, rows, descent):
+    """Parameters after an epoch, or the sum of its steps; rows (X, Y, order), descent (B, learning rate, sum alone)."""
+    plan, codes, (X, _, order), (batch_size, learning_rate, steps) = Plan(*plan), Codes(*codes), rows, descent
     check_order(order, X)
     found = np.empty_like(theta)
     before = flush_subnormals()
-    load_parameters(places, theta, memory)
+    load_parameters(plan, theta, memory)
     if batch_size == 1 and not steps:
-        _row_by_row(places, hidden, output, squared, memory, X, Y, order, rate)
+        _row_by_row(plan, codes, memory, rows, learning_rate)
     else:
-        _batch_by_batch(places, capacity, hidden, output, squared, memory, X, Y, order, batch_size, rate, steps)
-    store_parameters(places, memory, places[0, BIAS] if steps else 0, found)
+        _batch_by_batch(plan, codes, memory, rows, descent)
+    store_parameters(plan, memory, plan.size if steps else 0, found)
     restore(before)
     return found
 
 
 @inlined
-def _batch_by_batch(places, capacity, hidden, output, squared, memory, X, Y, order, batch_size, rate, steps):
-    data_rows = np.empty(capacity, np.int64)
+def _batch_by_batch(plan, codes, memory, rows, descent):
+    (X, Y, order), (batch_size, learning_rate, steps) = rows, descent
+    row_starts = np.empty(plan.capacity, np.int64)
     for first in range(0, len(order), batch_size):
-        rows = min(batch_size, len(order) - first)
-        scale = -rate / memory.dtype.type(rows)
-        shift = places[0, BIAS] if rows > capacity or steps else 0
-        for start in range(first, first + rows, capacity):
-            m = min(capacity, first + rows - start)
-            add_steps(places, capacity, hidden, output, squared, memory, X, Y, order, start, m, scale, shift, data_rows)
+        end = min(first + batch_size, len(order))
+        scale = -learning_rate / memory.dtype.type(end - first)
+        shift = plan.size if end - first > plan.capacity or steps else 0
+        for start in range(first, end, plan.capacity):
+            chunk = Chunk(X, Y, order, start, min(plan.capacity, end - start), scale)
+            add_steps(plan, codes, memory, chunk, row_starts, shift)
         if shift > 0 and not steps:
-            take_steps(places, memory)
+            take_steps(plan, memory)
 
 
 @inlined
-def _row_by_row(places, hidden, output, squared, memory, X, Y, order, rate):
-    now, before = alternate(places), places.copy()
+def _row_by_row(plan, codes, memory, rows, learning_rate):
+    X, Y, order = rows
+    before, now = two_plans(plan)
     start_rows(before, now, memory)
     for t in range(len(order)):
-        gather_row(X, order[t], memory, now[0, DELTAS])
-        weigh_row(before, now, 1, hidden, memory)
-        deltas_of_row(before, now, hidden, output, squared, memory, Y, order, t, rate)
+        gather_row(X, order[t], memory, now.data)
+        forward_row(before, now, codes, memory, 0)
+        backward_row(before, now, codes, memory, Chunk(X, Y, order, t, 1, -learning_rate))
         before, now = now, before
-    weigh_row(before, now, 1, hidden, memory)  # for the last update; what it weighs is not used
+    forward_row(before, now, codes, memory, 0)  # for the last update; its pre-activations are not used

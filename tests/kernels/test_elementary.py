@@ -10,9 +10,9 @@ import pytest
 from numba import njit
 
 import kernels
-from kernels.variants import _elementary
-from kernels.variants._arguments import SIGMOID, TANH
-from kernels.variants._elementwise import TANH_LIMIT, activate, exponentials
+from kernels.variants._numba.arguments import SIGMOID, TANH
+from kernels.variants._tiled import elementary
+from kernels.variants._tiled.elementwise import TANH_LIMIT, activate, exponentials
 
 SAMPLES = 1 << 17
 HIGHEST_EXPM1 = 60.0
@@ -24,23 +24,23 @@ COMPILED = ("tiled", "sparse")
 @njit
 def _expm1(x):
     for i in range(len(x)):
-        x[i] = _elementary.expm1(x[i])
+        x[i] = elementary.expm1(x[i])
 
 
 @njit
 def _count_of_subnormals_seen(values):
     """What a loop sees of subnormal numbers while they are flushed, and the control register before and after."""
-    before, seen = _elementary.flush_subnormals(), 0
+    before, seen = elementary.flush_subnormals(), 0
     for i in range(len(values)):
         seen += values[i] * 2 != 0
-    _elementary.restore(before)
-    after = _elementary.flush_subnormals()
-    _elementary.restore(after)
+    elementary.restore(before)
+    after = elementary.flush_subnormals()
+    elementary.restore(after)
     return seen, before, after
 
 
 def _lowest(dtype: type) -> float:
-    return dtype(_elementary.LOWEST[np.dtype(dtype).itemsize * 8])
+    return dtype(elementary.LOWEST[np.dtype(dtype).itemsize * 8])
 
 
 def _negatives(dtype: type) -> np.ndarray:
@@ -103,18 +103,18 @@ def test_sigmoid_and_tanh_reach_their_limits_and_go_no_further(dtype: type) -> N
 
 
 @pytest.mark.parametrize("code", [SIGMOID, TANH], ids=["sigmoid", "tanh"])
-def test_a_weighted_sum_that_is_no_number_is_not_made_one(dtype: type, code: int) -> None:
+def test_a_pre_activation_that_is_no_number_is_not_made_one(dtype: type, code: int) -> None:
     assert np.isnan(_applied(activate, np.array([np.nan, 1], dtype), code)).tolist() == [True, False]
     assert np.isnan(_applied(exponentials, np.array([np.nan], dtype))).all()
 
 
-@pytest.mark.skipif(not _elementary.X86, reason="subnormal numbers are flushed on x86 alone: run this test there")
+@pytest.mark.skipif(not elementary.X86, reason="subnormal numbers are flushed on x86 alone: run this test there")
 def test_subnormal_numbers_are_flushed_in_between_and_the_mode_is_as_before_afterwards(dtype: type) -> None:
     values = np.full(40, np.finfo(dtype).smallest_subnormal)
     seen, before, after = _count_of_subnormals_seen(values)
     assert seen == 0
     assert before == after
-    assert before & _elementary.FLUSH_BITS == 0
+    assert before & elementary.FLUSH_BITS == 0
 
 
 def _assert_subnormals_work() -> None:

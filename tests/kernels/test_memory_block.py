@@ -10,7 +10,7 @@ import pytest
 from numba.core.runtime import _nrt_python, rtsys
 
 from kernels import Network, get
-from kernels.variants import _layout
+from kernels.variants._tiled import memory
 
 COMPILED = ("tiled", "sparse")
 NETWORKS = {
@@ -58,8 +58,8 @@ def _results(name: str, network: Network, dtype: type, batch_size: int) -> list[
 
 def _poison(dtype: type) -> None:
     """Fill all memory that this thread keeps with NaN."""
-    _layout.memory(1, dtype)
-    _layout._kept.bytes.view(dtype)[:] = np.nan
+    memory.memory(1, dtype)
+    memory._kept.bytes.view(dtype)[:] = np.nan
 
 
 @pytest.mark.parametrize("batch_size", [1, 5, N])
@@ -102,10 +102,10 @@ def test_two_threads_at_once_get_what_one_gets(name: str, dtype: type, batch_siz
 
 def test_each_thread_has_a_block_of_its_own() -> None:
     found: list[np.ndarray] = []
-    thread = threading.Thread(target=lambda: found.append(_layout.memory(100, np.float64)))
+    thread = threading.Thread(target=lambda: found.append(memory.memory(100, np.float64)))
     thread.start()
     thread.join()
-    assert not np.shares_memory(found[0], _layout.memory(100, np.float64))
+    assert not np.shares_memory(found[0], memory.memory(100, np.float64))
 
 
 @pytest.mark.parametrize("batch_size", [1, 7])
@@ -125,12 +125,12 @@ def test_the_loop_over_batches_allocates_nothing(
 
 @pytest.mark.parametrize("elements", [1, 1000, 3 * 1024 * 1024])
 def test_the_block_is_aligned_kept_and_large_enough(dtype: type, elements: int) -> None:
-    found = _layout.memory(elements, dtype)
+    found = memory.memory(elements, dtype)
     assert found.dtype == dtype
     assert len(found) >= elements
-    assert found.ctypes.data % _layout.HUGE_PAGE_BYTES == 0
+    assert found.ctypes.data % memory.HUGE_PAGE_BYTES == 0
     found[:] = 1  # to its end
-    again = _layout.memory(elements, dtype)
+    again = memory.memory(elements, dtype)
     assert again.ctypes.data == found.ctypes.data
 
 
@@ -150,7 +150,7 @@ def _flags(address: int) -> list[str]:
 @pytest.mark.skipif(not HUGE_PAGES.exists(), reason=f"{sys.platform} has no huge pages to ask for: {HUGE_PAGES}")
 def test_the_block_asks_for_huge_pages_from_its_first_byte_to_its_last() -> None:
     """Whether it gets them depends on the memory that is free at the moment."""
-    block = _layout.huge_pages(4 * _layout.HUGE_PAGE_BYTES)
+    block = memory.huge_pages(4 * memory.HUGE_PAGE_BYTES)
     for place in (0, -1):
         flags = _flags(block[place:].ctypes.data)
         assert "hg" in flags

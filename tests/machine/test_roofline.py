@@ -12,8 +12,8 @@ from gdbench.machine.limits import PRODUCTS, _bytes, _mapping, cache_bytes, meas
 from gdbench.machine.roofline import limit_sentences, limits_of, roofs, share
 from gdbench.machine.work import BEYOND, Limits, limit_seconds, work_of
 from kernels import Network
-from kernels.variants._emitter import VECTOR_BYTES
-from kernels.variants._tiles import MAX_VECTORS
+from kernels.variants._tiled.emitter import VECTOR_BYTES
+from kernels.variants._tiled.tiles import MAX_VECTORS
 
 TINY = Network((3, 4, 2))
 """W of 12 and 8 values, b of 4 and 2: 26 parameters; 5 values of input and target in a row."""

@@ -24,9 +24,9 @@ from scipy.linalg import blas
 from gdbench.machine.environment import caches
 from gdbench.machine.work import BEYOND, Limits
 from kernels.contract import Array
-from kernels.variants._emitter import VECTOR_BYTES
-from kernels.variants._layout import huge_pages
-from kernels.variants._tiles import MAX_VECTORS, product
+from kernels.variants._tiled.emitter import VECTOR_BYTES
+from kernels.variants._tiled.memory import huge_pages
+from kernels.variants._tiled.tiles import MAX_VECTORS, plain_product
 
 PRODUCTS = ((640, 640, 640), (256, 784, 128), (784, 256, 128))
 """(m, k, n): a square large enough for the peak, and the products of a 784-128-10 network at 256 rows."""
@@ -132,9 +132,9 @@ def _tiled(values: Array, m: int, k: int, n: int) -> None:
     width = MAX_VECTORS * VECTOR_BYTES // values.itemsize
     panels = -(-n // width)
     for panel in range(panels):
-        b = m * k + panel * k * width
-        c = m * k + (panels * k + panel * m) * width
-        product(MAX_VECTORS, m, values, c, values, 0, k, 1, b, k)
+        right = m * k + panel * k * width
+        result = m * k + (panels * k + panel * m) * width
+        plain_product(values, m, k, right, result)
 
 
 def _matrices(values: Array, shapes: tuple[tuple[int, int], ...]) -> list[Array]:

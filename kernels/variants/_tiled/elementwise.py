@@ -2,9 +2,18 @@
 
 import numpy as np
 
-from kernels.variants._arguments import RELU, SIGMOID, SOFTMAX, TANH
-from kernels.variants._compiled import compiled
-from kernels.variants._elementary import exp, expm1
+from kernels.variants._numba.arguments import (
+    BINARY_CROSS_ENTROPY,
+    CROSS_ENTROPY,
+    IDENTITY,
+    RELU,
+    SIGMOID,
+    SOFTMAX,
+    SQUARED_ERROR,
+    TANH,
+)
+from kernels.variants._numba.compiled import compiled
+from kernels.variants._tiled.elementary import exp, expm1
 
 TANH_LIMIT = 20.0
 """From here on tanh is 1 in float64, and in float32."""
@@ -23,6 +32,8 @@ def activate(code, A):
         zero = A.dtype.type(0)
         for i in range(len(A)):
             A[i] = zero if A[i] <= zero else A[i]  # so that what is no number stays none
+    elif code != IDENTITY and code != SOFTMAX:
+        raise ValueError("activate has no loop for this activation: add it")
 
 
 @compiled
@@ -52,9 +63,11 @@ def multiply_derivative(code, A, delta):
     elif code == TANH:
         for i in range(len(A)):
             delta[i] *= one - A[i] * A[i]
-    else:
+    elif code == RELU:
         for i in range(len(A)):
             delta[i] = zero if A[i] <= zero else delta[i]
+    else:
+        raise ValueError("multiply_derivative has no loop for this activation: add it")
 
 
 @compiled
@@ -65,31 +78,40 @@ def exponentials(z):
 
 
 @compiled
-def mean_loss(output, squared, Z, Y):
+def mean_loss(loss, Z, Y):
     """Mean loss of the rows of Z (n, k), pre-activations, or activations for squared error, against Y (n, k)."""
     total = Z.dtype.type(0)
     for i in range(len(Z)):
-        total += _row_loss(output, squared, Z[i], Y[i])
+        total += _row_loss(loss, Z[i], Y[i])
     return total / Z.dtype.type(len(Z))
 
 
 @compiled
-def _row_loss(output, squared, z, y):
+def _row_loss(loss, z, y):
     """Loss of one row, from its pre-activations, or from its activations for squared error."""
     zero, total, half = z.dtype.type(0), z.dtype.type(0), z.dtype.type(0.5)
-    if output == SOFTMAX:
-        top, normaliser = z[0], zero
-        for j in range(1, len(z)):
-            top = max(top, z[j])
+    if loss == CROSS_ENTROPY:
+        total = _cross_entropy(z, y)
+    elif loss == SQUARED_ERROR:
         for j in range(len(z)):
-            normaliser += exp(z[j] - top)
-        log_normaliser = np.log(normaliser)
-        for j in range(len(z)):
-            total += y[j] * (log_normaliser - (z[j] - top))
-        return total
-    for j in range(len(z)):
-        if squared:
             total += half * (z[j] - y[j]) * (z[j] - y[j])
-        else:
+    elif loss == BINARY_CROSS_ENTROPY:
+        for j in range(len(z)):
             total += max(z[j], zero) - y[j] * z[j] + np.log1p(exp(-abs(z[j])))
+    else:
+        raise ValueError("_row_loss has no loop for this loss: add it")
+    return total
+
+
+@compiled
+def _cross_entropy(z, y):
+    """Loss of one row whose outputs are a softmax."""
+    top, normaliser, total = z[0], z.dtype.type(0), z.dtype.type(0)
+    for j in range(1, len(z)):
+        top = max(top, z[j])
+    for j in range(len(z)):
+        normaliser += exp(z[j] - top)
+    log_normaliser = np.log(normaliser)
+    for j in range(len(z)):
+        total += y[j] * (log_normaliser - (z[j] - top))
     return total

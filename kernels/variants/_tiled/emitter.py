@@ -1,4 +1,4 @@
-"""Writes LLVM code for operations on whole vectors: what the intrinsics of ``_tiles`` are made of.
+"""Writes LLVM code for operations on whole vectors: what the intrinsics of ``tiles`` are made of.
 
 Numba has no vectors of its own, and leaves it to LLVM to find them in loops; here they are written down, with the loops
 that hold sums in registers. A vector is as wide as the processor's registers.
@@ -24,31 +24,31 @@ VECTOR_BYTES = 64 if WIDE else 32
 LATENCY_SUMS = 8
 """Independent sums that keep two units busy whose multiply-add takes four cycles."""
 WORD = ir.IntType(64)
+NAMED: Any = types.BaseNamedTuple
+KEPT = (types.Array, NAMED)
+"""Types that arguments of intrinsics keep; all others are made words."""
 Body = Callable[[Any, list[Any]], list[Any]]
 
 
 def emitted(kinds: Sequence[Any], write: Callable[..., Any], returns: Any = types.void) -> tuple[Any, Any]:
     """Return what an intrinsic returns: the signature, and the code that ``write(emitter, *values)`` writes.
 
-    Values are data pointers for arrays, words for integers; the vectors have the type of the first float array.
+    Values are data pointers for arrays, words for integers, and NamedTuples of these; the vectors have the type of the
+    first argument, an array.
     """
-    kept = (types.Array, types.NoneType, types.Omitted)
-    signature = returns(*(kind if isinstance(kind, kept) else types.int64 for kind in kinds))
+    signature = returns(*(kind if isinstance(kind, KEPT) else types.int64 for kind in kinds))
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        floats = (kind.dtype for kind in kinds if isinstance(kind, types.Array) and isinstance(kind.dtype, types.Float))
-        emit = Emitter(context, builder, next(floats))
-        pairs = zip(signature.args, arguments, strict=True)
-        found = write(
-            emit, *(emit.pointer(kind, value) if isinstance(kind, types.Array) else value for kind, value in pairs)
-        )
+        emit = Emitter(context, builder, signature.args[0].dtype)
+        values = (emit.value(kind, value) for kind, value in zip(signature.args, arguments, strict=True))
+        found = write(emit, *values)
         return context.get_dummy_value() if found is None else found
 
     return signature, code
 
 
 class Emitter:
-    """Writes operations on vectors; all arrays are flat, all places are counted in elements."""
+    """Writes operations on vectors; all arrays are flat, all indices are counted in elements."""
 
     def __init__(self, context: Any, builder: Any, kind: Any) -> None:
         self.context, self.builder, self.kind = context, builder, kind
@@ -61,26 +61,31 @@ class Emitter:
             f"llvm.fma.v{self.lanes}f{self.element.intrinsic_name[1:]}",
         )
 
-    def pointer(self, kind: Any, value: Any) -> Any:
-        """Pointer to the data of an array."""
-        return self.context.make_array(kind)(self.context, self.builder, value).data
+    def value(self, kind: Any, value: Any) -> Any:
+        """Pointer to the data of an array, the same for each field of a NamedTuple; other values as they are."""
+        if isinstance(kind, types.Array):
+            return self.context.make_array(kind)(self.context, self.builder, value).data
+        if isinstance(kind, NAMED):
+            fields = cgutils.unpack_tuple(self.builder, value, len(kind))
+            return kind.instance_class(*map(self.value, kind, fields))
+        return value
 
-    def at(self, data: Any, place: Any) -> Any:
+    def at(self, data: Any, index: Any) -> Any:
         """Pointer to an element."""
-        return self.builder.gep(data, [place])
+        return self.builder.gep(data, [index])
 
-    def load(self, data: Any, place: Any, vector: int = 0) -> Any:
-        """Vector that begins so many vectors behind a place."""
-        pointer = self._vector_pointer(data, place, vector)
+    def load(self, data: Any, index: Any, vector: int = 0) -> Any:
+        """Vector that begins so many vectors behind an index."""
+        pointer = self._vector_pointer(data, index, vector)
         return self.builder.load(pointer, align=self.kind.bitwidth // 8)
 
-    def store(self, value: Any, data: Any, place: Any, vector: int = 0) -> None:
-        """Store a vector so many vectors behind a place."""
-        self.builder.store(value, self._vector_pointer(data, place, vector), align=self.kind.bitwidth // 8)
+    def store(self, value: Any, data: Any, index: Any, vector: int = 0) -> None:
+        """Store a vector so many vectors behind an index."""
+        self.builder.store(value, self._vector_pointer(data, index, vector), align=self.kind.bitwidth // 8)
 
-    def splat(self, data: Any, place: Any) -> Any:
-        """Vector whose lanes are all the element at a place."""
-        scalar = self.builder.load(self.at(data, place))
+    def splat(self, data: Any, index: Any) -> Any:
+        """Vector whose lanes are all the element at an index."""
+        scalar = self.builder.load(self.at(data, index))
         single = self.builder.insert_element(
             ir.Constant(self.vector, ir.Undefined), scalar, ir.Constant(ir.IntType(32), 0)
         )
@@ -91,9 +96,9 @@ class Emitter:
         """``a b + c``, rounded once."""
         return self.builder.call(self.fma, [a, b, c])
 
-    def shuffle(self, a: Any, b: Any, places: list[int]) -> Any:
-        """Vector of chosen elements of two."""
-        return self.builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(ir.IntType(32), self.lanes), places))
+    def shuffle(self, a: Any, b: Any, elements: list[int]) -> Any:
+        """Vector of those elements of two, which are numbered one behind the other."""
+        return self.builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(ir.IntType(32), self.lanes), elements))
 
     def add(self, a: Any, b: Any) -> Any:
         """``a + b``."""
@@ -103,23 +108,23 @@ class Emitter:
         """Vector of zeros."""
         return ir.Constant(self.vector, [ir.Constant(self.element, 0.0)] * self.lanes)
 
-    def element_at(self, data: Any, place: Any) -> Any:
+    def element_at(self, data: Any, index: Any) -> Any:
         """Load one element."""
-        return self.builder.load(self.at(data, place))
+        return self.builder.load(self.at(data, index))
 
-    def chosen_row(self, index: Any, place: Any, start: Any, vectors: int) -> Any:
-        """Place of the row of a panel whose number is at a place of an index of 32 bits."""
-        number = self.builder.sext(self.element_at(index, place), WORD)
-        return self.builder.add(start, self.builder.mul(number, ir.Constant(WORD, vectors * self.lanes)))
+    def numbered_row(self, numbers: Any, index: Any, panel: Any, vectors: int) -> Any:
+        """Index of the row of a panel whose number, of 32 bits, stands at an index of an array of numbers."""
+        number = self.builder.sext(self.element_at(numbers, index), WORD)
+        return self.builder.add(panel, self.builder.mul(number, ir.Constant(WORD, vectors * self.lanes)))
 
-    def add_to(self, sums: list[Any], data: Any, place: Any) -> None:
-        """Add vectors to those that lie side by side from a place on."""
+    def add_to(self, sums: list[Any], data: Any, index: Any) -> None:
+        """Add vectors to those that lie side by side from an index on."""
         for v, total in enumerate(sums):
-            self.store(self.add(self.load(data, place, v), total), data, place, v)
+            self.store(self.add(self.load(data, index, v), total), data, index, v)
 
-    def _vector_pointer(self, data: Any, place: Any, vector: int) -> Any:
-        place = self.builder.add(place, ir.Constant(WORD, vector * self.lanes))
-        return self.builder.bitcast(self.at(data, place), self.vector.as_pointer())
+    def _vector_pointer(self, data: Any, index: Any, vector: int) -> Any:
+        index = self.builder.add(index, ir.Constant(WORD, vector * self.lanes))
+        return self.builder.bitcast(self.at(data, index), self.vector.as_pointer())
 
     def for_vectors(self, vectors: Any, numbers: Sequence[int], write: Callable[[int], None]) -> None:
         """Write the code for each number of vectors, of which the value at run time chooses one."""
@@ -129,19 +134,19 @@ class Emitter:
 
     def strips(self, rows: Any, sizes: Sequence[int], write: Callable[[Any, int], None]) -> None:
         """Divide rows into strips of the first size, what is left into strips of the next, and so on."""
-        builder, place = self.builder, cgutils.alloca_once_value(self.builder, ir.Constant(WORD, 0))
+        builder, position = self.builder, cgutils.alloca_once_value(self.builder, ir.Constant(WORD, 0))
         for size in sizes:
             head, inside, after = (
                 builder.append_basic_block(name) for name in ("strip.head", "strip.body", "strip.end")
             )
             builder.branch(head)
             builder.position_at_end(head)
-            done = builder.load(place)
+            done = builder.load(position)
             fits = builder.icmp_signed(">=", builder.sub(rows, done), ir.Constant(WORD, size))
             builder.cbranch(fits, inside, after)
             builder.position_at_end(inside)
             write(done, size)
-            builder.store(builder.add(done, ir.Constant(WORD, size)), place)
+            builder.store(builder.add(done, ir.Constant(WORD, size)), position)
             builder.branch(head)
             builder.position_at_end(after)
 
@@ -180,8 +185,8 @@ class Emitter:
             first = builder.mul(k, ir.Constant(WORD, chains))
             found = []
             for chain in range(chains):
-                place = builder.add(first, ir.Constant(WORD, chain))
-                found += body(place, sums[chain * size : (chain + 1) * size])
+                number = builder.add(first, ir.Constant(WORD, chain))
+                found += body(number, sums[chain * size : (chain + 1) * size])
             return found
 
         parts = self.loop(full, sums + [self.zero()] * (size * (chains - 1)), several)

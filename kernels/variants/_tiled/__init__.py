@@ -1,0 +1,1 @@
+"""What the variants ``tiled`` and ``sparse`` share: memory layout, passes over rows, register tiles, LLVM."""

@@ -1,0 +1,271 @@
+"""Passes over one chunk of rows, dense: pre-activations and activations forward, deltas and updates backward.
+
+In all of them ``plan`` says where the arrays lie in ``memory``, and m is the number of rows of the chunk. The gradient
+is added to the parameters themselves, or to what lies ``shift`` elements behind them.
+"""
+
+from typing import NamedTuple
+
+from kernels.network import Array, Order
+from kernels.variants._numba.arguments import SOFTMAX, multiplies_derivative
+from kernels.variants._numba.compiled import inlined, part
+from kernels.variants._tiled.elementwise import activate, exponentials, multiply_derivative
+from kernels.variants._tiled.layout import ONE
+from kernels.variants._tiled.tiles import Left, Panels, product, transpose_block
+
+
+class Chunk(NamedTuple):
+    """Rows that are worked through at once: ``order[start : start + m]`` of X (n, d) and Y (n, k)."""
+
+    X: Array
+    Y: Array
+    order: Order
+    start: int
+    m: int
+    scale: float
+    """Factor of the gradient: minus the learning rate over the rows of the batch."""
+
+
+@inlined
+def add_steps(plan, codes, memory, chunk, row_starts, shift):
+    """Add the gradient of a chunk of rows, times its scale; ``row_starts`` (capacity,) is work space."""
+    starts = row_starts[: chunk.m]
+    find_rows(chunk, starts)
+    first_forward(plan, memory, chunk.X, starts)
+    forward_pass(plan, codes, memory, chunk.m)
+    output_delta(plan, codes, memory, chunk)
+    backward(plan, codes, memory, chunk.m, shift)
+    first_update(plan, memory, chunk.X, starts, shift)
+
+
+@inlined
+def find_rows(chunk, starts):
+    """Write where the rows of a chunk begin in X."""
+    for i in range(len(starts)):
+        starts[i] = chunk.order[chunk.start + i] * chunk.X.shape[1]
+
+
+@part
+def first_forward(plan, memory, X, starts):
+    """Pre-activations of the first layer for the data rows that begin at those indices of X."""
+    layer, m = plan.layers[0], len(starts)
+    start_from_bias(plan, layer, memory, m)
+    for panel in range(layer.panels):
+        result = layer.activations + panel * plan.capacity * layer.width
+        weights = layer.weights + panel * layer.fan_in * layer.width
+        product(memory, Left(X, 0, starts, None), Panels(layer.vectors, weights, layer.fan_in, result, m))
+
+
+@part
+def first_update(plan, memory, X, starts, shift):
+    """Update the first layer by the data rows that begin at those indices of X."""
+    layer, m = plan.layers[0], len(starts)
+    for panel in range(layer.panels):
+        deltas = layer.deltas + panel * plan.capacity * layer.width
+        weights = layer.weights + panel * layer.fan_in * layer.width + shift
+        product(memory, Left(X, 0, None, starts), Panels(layer.vectors, deltas, m, weights, layer.fan_in))
+    update_bias(plan, layer, memory, m, shift)
+
+
+@inlined
+def gather_row(X, row, memory, to):
+    """Copy one data row into memory; element by element, which LLVM makes twice as fast as a slice."""
+    for j in range(X.shape[1]):
+        memory[to + j] = X[row, j]
+
+
+@inlined
+def forward_layer(plan, layer, memory, m):
+    """Pre-activations of a layer above the first."""
+    width = layer.width
+    start_from_bias(plan, layer, memory, m)
+    for panel in range(layer.panels):
+        result = layer.activations + panel * plan.capacity * width
+        weights = layer.weights + panel * layer.fan_in * width
+        for first in range(0, layer.fan_in, layer.input_width):
+            count = min(layer.input_width, layer.fan_in - first)
+            left = Left(memory, layer.input + plan.capacity * first, layer.input_width, None)
+            product(memory, left, Panels(layer.vectors, weights + first * width, count, result, m))
+
+
+@inlined
+def start_from_bias(plan, layer, memory, m):
+    """Start the pre-activations of a layer from its bias."""
+    width = layer.width
+    for panel in range(layer.panels):
+        to, bias = layer.activations + panel * plan.capacity * width, layer.bias + panel * width
+        for i in range(m):
+            for j in range(width):
+                memory[to + i * width + j] = memory[bias + j]
+
+
+@inlined
+def activate_layer(plan, layer, code, memory, m):
+    """Replace the pre-activations of a layer by its activations, except for softmax."""
+    for panel in range(layer.panels):
+        start = layer.activations + panel * plan.capacity * layer.width
+        activate(code, memory[start : start + m * layer.width])
+
+
+@part
+def forward_pass(plan, codes, memory, m):
+    """Activations of the hidden layers and pre-activations of the last one, from the second layer's input on."""
+    for number in range(1, len(plan.layers)):
+        activate_layer(plan, plan.layers[number - 1], codes.hidden, memory, m)
+        forward_layer(plan, plan.layers[number], memory, m)
+
+
+@part
+def output_delta(plan, codes, memory, chunk):
+    """Write the deltas of the last layer, times the chunk's scale, from its pre-activations and the targets."""
+    layer, m = plan.layers[-1], chunk.m
+    width = layer.width
+    activate_output(plan, codes, memory, m)
+    one, multiplies = memory.dtype.type(1), multiplies_derivative(codes.delta)
+    for panel in range(layer.panels):
+        first = panel * plan.capacity * width
+        outputs, deltas = layer.activations + first, layer.deltas + first
+        columns = min(width, layer.fan_out - panel * width)
+        memory[deltas : deltas + m * width] = 0  # the padding too
+        for i in range(m):
+            target = chunk.order[chunk.start + i]
+            for j in range(columns):
+                a = memory[outputs + i * width + j]
+                derivative = a * (one - a) if multiplies else one
+                memory[deltas + i * width + j] = (a - chunk.Y[target, panel * width + j]) * derivative * chunk.scale
+
+
+@part
+def activate_output(plan, codes, memory, m):
+    """Replace the pre-activations of the last layer by the network's outputs."""
+    if codes.output == SOFTMAX:
+        _softmax(plan, memory, m)
+    else:
+        activate_layer(plan, plan.layers[-1], codes.output, memory, m)
+
+
+@inlined
+def _softmax(plan, memory, m):
+    """Replace the pre-activations of the last layer by their softmax; what the padding holds then means nothing."""
+    layer = plan.layers[-1]
+    for i in range(m):
+        _subtract_max(plan, layer, memory, i)
+    for panel in range(layer.panels):
+        start = layer.activations + panel * plan.capacity * layer.width
+        exponentials(memory[start : start + m * layer.width])
+    for i in range(m):
+        _normalise(plan, layer, memory, i)
+
+
+@inlined
+def _subtract_max(plan, layer, memory, i):
+    """Subtract the largest pre-activation of a row from all of them."""
+    width = layer.width
+    top = memory[layer.activations + i * width]
+    for panel in range(layer.panels):
+        row = layer.activations + (panel * plan.capacity + i) * width
+        for j in range(min(width, layer.fan_out - panel * width)):
+            top = max(top, memory[row + j])
+    for panel in range(layer.panels):
+        row = layer.activations + (panel * plan.capacity + i) * width
+        for j in range(width):
+            memory[row + j] -= top
+
+
+@inlined
+def _normalise(plan, layer, memory, i):
+    """Divide the exponentials of a row by their sum."""
+    width, total = layer.width, memory.dtype.type(0)
+    for panel in range(layer.panels):
+        row = layer.activations + (panel * plan.capacity + i) * width
+        for j in range(min(width, layer.fan_out - panel * width)):
+            total += memory[row + j]
+    share = memory.dtype.type(1) / total
+    for panel in range(layer.panels):
+        row = layer.activations + (panel * plan.capacity + i) * width
+        for j in range(width):
+            memory[row + j] *= share
+
+
+@part
+def backward(plan, codes, memory, m, shift):
+    """Deltas of the layers below the last, and the updates of those above the first."""
+    for number in range(len(plan.layers) - 1, 0, -1):
+        layer, below = plan.layers[number], plan.layers[number - 1]
+        transpose(layer, below, memory)
+        lower_delta(plan, layer, below, memory, m)
+        derive_layer(plan, below, codes.hidden, memory, m)
+        update(plan, layer, memory, m, shift)
+
+
+@inlined
+def transpose(layer, below, memory):
+    """Write the transposed weights of a layer, in panels as wide as those of the layer below, its padding as zeros."""
+    width, lower, fan_in = layer.width, below.width, layer.fan_in
+    lanes, height = width // layer.vectors, layer.panels * width
+    for first in range(0, below.panels * lower, lanes):
+        target = layer.transposed + (first // lower) * height * lower + first % lower
+        for j in range(0, height, lanes):
+            source = layer.weights + ((j // width) * fan_in + first) * width + j % width
+            if first + lanes <= fan_in:
+                transpose_block(memory, target + j * lower, lower, source, width)
+                continue
+            for i in range(lanes):
+                for r in range(lanes):
+                    known = first + i < fan_in
+                    memory[target + (j + r) * lower + i] = memory[source + i * width + r] if known else 0
+
+
+@inlined
+def lower_delta(plan, layer, below, memory, m):
+    """Products of a layer's deltas and its transposed weights, written as the deltas of the layer below."""
+    width, lower = layer.width, below.width
+    for panel in range(below.panels):
+        result = below.deltas + panel * plan.capacity * lower
+        memory[result : result + m * lower] = 0
+        for first in range(0, layer.fan_out, width):
+            transposed = layer.transposed + (panel * layer.panels * width + first) * lower
+            count = min(width, layer.fan_out - first)
+            left = Left(memory, layer.deltas + plan.capacity * first, width, None)
+            product(memory, left, Panels(below.vectors, transposed, count, result, m))
+
+
+@inlined
+def derive_layer(plan, layer, code, memory, m):
+    """Multiply the deltas of a hidden layer by the derivative of its activation."""
+    for panel in range(layer.panels):
+        first, size = panel * plan.capacity * layer.width, m * layer.width
+        activations, deltas = layer.activations + first, layer.deltas + first
+        multiply_derivative(code, memory[activations : activations + size], memory[deltas : deltas + size])
+
+
+@inlined
+def update(plan, layer, memory, m, shift):
+    """Add the products of inputs and deltas to a layer's weights, and the deltas to its bias."""
+    width, inputs = layer.width, layer.input_width
+    for panel in range(layer.panels):
+        deltas = layer.deltas + panel * plan.capacity * width
+        weights = layer.weights + panel * layer.fan_in * width + shift
+        for first in range(0, layer.fan_in, inputs):
+            rows = min(inputs, layer.fan_in - first)
+            left = Left(memory, layer.input + plan.capacity * first, None, inputs)
+            product(memory, left, Panels(layer.vectors, deltas, m, weights + first * width, rows))
+    update_bias(plan, layer, memory, m, shift)
+
+
+@inlined
+def update_bias(plan, layer, memory, m, shift):
+    """Add the deltas of m rows to a layer's bias: the product of a row of ones, all of them the same 1, and them."""
+    for panel in range(layer.panels):
+        deltas = layer.deltas + panel * plan.capacity * layer.width
+        bias = layer.bias + panel * layer.width + shift
+        product(memory, Left(memory, ONE, None, 0), Panels(layer.vectors, deltas, m, bias, 1))
+
+
+@inlined
+def output_row(plan, memory, i, found):
+    """Copy one row of the last layer, pre-activations or activations, out of its panels."""
+    layer = plan.layers[-1]
+    width = layer.width
+    for j in range(layer.fan_out):
+        found[j] = memory[layer.activations + ((j // width) * plan.capacity + i) * width + j % width]

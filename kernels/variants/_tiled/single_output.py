@@ -1,0 +1,55 @@
+"""Networks of one weight for each input: a row's pre-activation and its update are vectors as long as the row.
+
+With one output the panels of ``layout`` would be nearly all padding. Here LLVM's vectors run along the inputs, and a
+row of a batch is used for its pre-activation and for the step while it is in the first cache.
+"""
+
+import numpy as np
+
+from kernels.variants._numba.arguments import IDENTITY, SIGMOID, Codes, check_order, multiplies_derivative
+from kernels.variants._numba.compiled import inlined, reordered
+from kernels.variants._tiled.elementary import flush_subnormals, restore
+from kernels.variants._tiled.elementwise import sigmoid
+
+OUTPUTS = ("identity", "sigmoid")
+"""Output activations that this is written for."""
+
+
+@reordered
+def epoch_of_single(codes, theta, rows, batch_size, learning_rate):
+    """Parameters (d + 1,) after one pass over rows (X, Y, order)."""
+    codes, (X, Y, order) = Codes(*codes), rows
+    check_order(order, X)
+    if codes.output != SIGMOID and codes.output != IDENTITY:
+        raise ValueError("epoch_of_single has no line for this activation: add it")
+    before = flush_subnormals()
+    theta = theta.copy()
+    step = np.zeros_like(theta)
+    for first in range(0, len(order), batch_size):
+        m = min(batch_size, len(order) - first)
+        scale = -learning_rate / theta.dtype.type(m)
+        if batch_size == 1:
+            _add_row(codes, theta, X[order[first]], Y[order[first], 0], scale, theta)
+            continue
+        for i in range(first, first + m):
+            _add_row(codes, theta, X[order[i]], Y[order[i], 0], scale, step)
+        for j in range(len(theta)):
+            theta[j] += step[j]
+            step[j] = 0
+    restore(before)
+    return theta
+
+
+@inlined
+def _add_row(codes, theta, x, y, scale, target):
+    """Add the gradient of one row, times scale, to the target."""
+    d = len(x)
+    z, one = theta[d], theta.dtype.type(1)
+    for j in range(d):
+        z += x[j] * theta[j]
+    a = sigmoid(z) if codes.output == SIGMOID else z
+    derivative = a * (one - a) if multiplies_derivative(codes.delta) else one
+    delta = (a - y) * derivative * scale
+    for j in range(d):
+        target[j] += delta * x[j]
+    target[d] += delta

@@ -1,0 +1,270 @@
+"""Register tiles: the innermost loops of matrix products, as Numba intrinsics that keep their sums in registers.
+
+LLVM's vectorizer keeps one row of sums in memory and reloads it for every product; a tile of rows x vectors
+holds all its sums in registers and reads each operand once (Goto and van de Geijn 2008, Anatomy of
+High-Performance Matrix Multiplication). ``memory`` is the block that ``layout`` plans; a panel in it is ``vectors``
+wide, 1, 2 or 4; arrays are flat, indices and steps are counted in elements.
+"""
+
+from typing import Any, NamedTuple
+
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.extending import intrinsic
+
+from kernels.contract import Array
+from kernels.variants._numba.compiled import compiled, part
+from kernels.variants._tiled.emitter import VECTOR_BYTES, WIDE, WORD, Emitter, emitted
+
+TILE_ROWS = {1: (12, 4, 1), 2: (12, 4, 1), 4: (6, 2, 1)} if WIDE else {1: (12, 4, 1), 2: (6, 2, 1)}
+"""Rows of the tiles of so many vectors: with the operands the largest fill 32 registers (AVX-512) or 16 (AVX2)."""
+WIDTHS = tuple(TILE_ROWS)
+MAX_VECTORS = max(WIDTHS)
+BLOCK_BYTES = 24 * 1024
+"""Size of the right operand's rows that are used at once: half a first cache of 32 or 48 KiB, the rest for the left."""
+
+
+class Left(NamedTuple):
+    """Left operand A of a product: ``A[r, k]`` is ``values[start + way of r + way of k]``.
+
+    A way is an integer, the step from one to the next; None, a step of 1; or an array of int64, the way to each: so
+    data rows are used where they lie.
+    """
+
+    values: Array
+    start: int
+    rows: Any
+    columns: Any
+
+
+class Panels(NamedTuple):
+    """The two other matrices of a product: right operand B (inner, width) and result C (rows, width)."""
+
+    vectors: int
+    right: int
+    """Index of B in memory."""
+    inner: int
+    result: int
+    """Index of C in memory."""
+    rows: int
+
+
+class Nonzeros(NamedTuple):
+    """Values that lie side by side in memory, and the number of the panel's row that each belongs to."""
+
+    values: int
+    """Index of the first in memory."""
+    numbers: Array
+    """Row numbers (int32) of several such lists."""
+    first: int
+    """Index of the first in ``numbers``."""
+    n: int
+
+
+class Sweep(NamedTuple):
+    """A panel W (rows, width) of weights, and the rows of the data that pass over it: indices in memory."""
+
+    vectors: int
+    weights: int
+    rows: int
+    input_before: int
+    """(rows,) a."""
+    deltas_before: int
+    """(width,) d."""
+    input: int
+    """(rows,) x."""
+    result: int
+    """(width,) c."""
+
+
+@compiled
+def plain_product(memory, rows, inner, right, result):
+    """Add the product of A (rows, inner), row by row from the front of memory, and one of the widest panels."""
+    product(memory, Left(memory, 0, inner, None), Panels(MAX_VECTORS, right, inner, result, rows))
+
+
+@part
+def product(memory, left, panels):
+    """Add the product of A and B to C: ``C[r, v] += sum over k of A[r, k] B[k, v]``.
+
+    The rows of B that are used at once stay in the first cache.
+    """
+    block = max(1, BLOCK_BYTES // (panels.vectors * VECTOR_BYTES))
+    for k in range(0, panels.inner, block):
+        multiply(memory, left, panels, k, min(block, panels.inner - k))
+
+
+@intrinsic
+def multiply(typing, memory, left, panels, start, count):
+    """Add a product as ``product`` does, for ``count`` k from ``start`` on.
+
+    The sum over k is added to C as a whole: added one by one, small products would be rounded to the size of C each.
+    """
+    kinds = dict(zip(Left._fields, left, strict=True))
+
+    def write(emit, memory, left, panels, start, count):
+        builder = emit.builder
+
+        def tile(first: Any, R: int, V: int) -> None:
+            width = ir.Constant(WORD, V * emit.lanes)
+            numbers = [builder.add(first, ir.Constant(WORD, r)) for r in range(R)]
+            rows_of_c = [builder.add(panels.result, builder.mul(number, width)) for number in numbers]
+            rows_of_a = [builder.add(left.start, _way(emit, kinds["rows"], left.rows, r)) for r in numbers]
+            right = builder.add(panels.right, builder.mul(start, width))
+
+            def body(k: Any, sums: list[Any]) -> list[Any]:
+                row = builder.add(right, builder.mul(k, width))
+                operands = [emit.load(memory, row, v) for v in range(V)]
+                way = _way(emit, kinds["columns"], left.columns, builder.add(start, k))
+                found = []
+                for r in range(R):
+                    scalar = emit.splat(left.values, builder.add(rows_of_a[r], way))
+                    found += [emit.multiply_add(scalar, operands[v], sums[r * V + v]) for v in range(V)]
+                return found
+
+            sums = emit.chained_loop(count, [emit.zero()] * (R * V), body)
+            for r in range(R):
+                emit.add_to(sums[r * V : (r + 1) * V], memory, rows_of_c[r])
+
+        def strips(V: int) -> None:
+            emit.strips(panels.rows, TILE_ROWS[V], lambda r, R: tile(r, R, V))
+
+        emit.for_vectors(panels.vectors, WIDTHS, strips)
+
+    return emitted((memory, left, panels, start, count), write)
+
+
+def _way(emit: Emitter, kind: Any, way: Any, number: Any) -> Any:
+    """Distance of the row or column of that number from the first, as ``Left`` says."""
+    if isinstance(kind, types.Array):
+        return emit.element_at(way, number)
+    return number if isinstance(kind, types.NoneType) else emit.builder.mul(number, way)
+
+
+@intrinsic
+def gather_dot(typing, memory, vectors, nonzeros, panel, result):
+    """Add a product with the panel's rows of those numbers: ``C[v] += sum over k of values[k] B[numbers[k], v]``."""
+
+    def write(emit, memory, vectors, nonzeros, panel, result):
+        builder = emit.builder
+
+        def one(V: int) -> None:
+            def body(k: Any, sums: list[Any]) -> list[Any]:
+                row = emit.numbered_row(nonzeros.numbers, builder.add(nonzeros.first, k), panel, V)
+                scalar = emit.splat(memory, builder.add(nonzeros.values, k))
+                return [emit.multiply_add(scalar, emit.load(memory, row, v), sums[v]) for v in range(V)]
+
+            emit.add_to(emit.chained_loop(nonzeros.n, [emit.zero()] * V, body), memory, result)
+
+        emit.for_vectors(vectors, WIDTHS, one)
+
+    return emitted((memory, vectors, nonzeros, panel, result), write)
+
+
+@intrinsic
+def scatter_axpy(typing, memory, vectors, nonzeros, row, panel):
+    """Add a row to the panel's rows of those numbers, none twice: ``C[numbers[k], v] += values[k] B[v]``."""
+
+    def write(emit, memory, vectors, nonzeros, row, panel):
+        builder = emit.builder
+
+        def one(V: int) -> None:
+            operands = [emit.load(memory, row, v) for v in range(V)]
+
+            def body(k: Any, _: list[Any]) -> list[Any]:
+                to = emit.numbered_row(nonzeros.numbers, builder.add(nonzeros.first, k), panel, V)
+                scalar = emit.splat(memory, builder.add(nonzeros.values, k))
+                for v in range(V):
+                    emit.store(emit.multiply_add(scalar, operands[v], emit.load(memory, to, v)), memory, to, v)
+                return []
+
+            emit.loop(nonzeros.n, [], body)
+
+        emit.for_vectors(vectors, WIDTHS, one)
+
+    return emitted((memory, vectors, nonzeros, row, panel), write)
+
+
+@intrinsic
+def sweep(typing, memory, panel):
+    """Update a panel of weights and multiply by it in one pass over memory, row by row.
+
+    ``W[k, v] += a[k] d[v]``, then ``c[v] += x[k] W[k, v]``, for k below ``rows``.
+    """
+
+    def write(emit, memory, panel):
+        builder = emit.builder
+
+        def one(V: int) -> None:
+            width = ir.Constant(WORD, V * emit.lanes)
+            operands = [emit.load(memory, panel.deltas_before, v) for v in range(V)]
+
+            def body(k: Any, sums: list[Any]) -> list[Any]:
+                row = builder.add(panel.weights, builder.mul(k, width))
+                step = emit.splat(memory, builder.add(panel.input_before, k))
+                scalar = emit.splat(memory, builder.add(panel.input, k))
+                found = []
+                for v in range(V):
+                    weights = emit.multiply_add(step, operands[v], emit.load(memory, row, v))
+                    emit.store(weights, memory, row, v)
+                    found.append(emit.multiply_add(scalar, weights, sums[v]))
+                return found
+
+            emit.add_to(emit.chained_loop(panel.rows, [emit.zero()] * V, body), memory, panel.result)
+
+        emit.for_vectors(panel.vectors, WIDTHS, one)
+
+    return emitted((memory, panel), write)
+
+
+@intrinsic
+def transpose_block(typing, memory, to, to_step, source, source_step):
+    """Transpose a square of as many rows as a vector has elements; the steps lead from row to row."""
+
+    def write(emit, memory, to, to_step, source, source_step):
+        builder, size, distance = emit.builder, emit.lanes, 1
+        numbers = [ir.Constant(WORD, r) for r in range(size)]
+        rows = [emit.load(memory, builder.add(source, builder.mul(r, source_step))) for r in numbers]
+        while distance < size:  # swap the off-diagonal quarters of all squares of twice the distance
+            for r in (r for r in range(size) if not r & distance):
+                upper, lower = rows[r], rows[r + distance]
+                left = [j if not j & distance else size + j - distance for j in range(size)]
+                right = [j + distance if not j & distance else size + j for j in range(size)]
+                rows[r], rows[r + distance] = emit.shuffle(upper, lower, left), emit.shuffle(upper, lower, right)
+            distance *= 2
+        for r, row in zip(numbers, rows, strict=True):
+            emit.store(row, memory, builder.add(to, builder.mul(r, to_step)))
+
+    return emitted((memory, to, to_step, source, source_step), write)
+
+
+@intrinsic
+def list_block(typing, memory, X, start, column, nonzeros):
+    """List the nonzeros among as many elements of X as a vector has; return how many there are.
+
+    They begin at ``start`` of X, in the column ``column``. Their values and columns are written where ``nonzeros``
+    says, a whole vector of both. For processors with AVX-512, which can compress a vector.
+    """
+
+    def write(emit, memory, X, start, column, nonzeros):
+        builder, lanes, narrow = emit.builder, emit.lanes, ir.IntType(32)
+        values = emit.load(X, start)
+        mask = builder.fcmp_unordered("!=", values, emit.zero())
+        emit.store(_compress(builder, values, mask, emit.element.intrinsic_name), memory, nonzeros.values)
+        kind = ir.VectorType(narrow, lanes)
+        first = builder.insert_element(ir.Constant(kind, ir.Undefined), builder.trunc(column, narrow), narrow(0))
+        zeros = ir.Constant(kind, [0] * lanes)
+        columns = builder.add(builder.shuffle_vector(first, first, zeros), ir.Constant(kind, list(range(lanes))))
+        pointer = builder.bitcast(emit.at(nonzeros.numbers, nonzeros.first), kind.as_pointer())
+        builder.store(_compress(builder, columns, mask, "i32"), pointer, align=4)
+        return builder.zext(builder.ctpop(builder.bitcast(mask, ir.IntType(lanes))), WORD)
+
+    return emitted((memory, X, start, column, nonzeros), write, types.int64)
+
+
+def _compress(builder: Any, values: Any, mask: Any, element: str) -> Any:
+    """Elements of a vector for which the mask is set, moved to its front."""
+    kind = values.type
+    name = f"llvm.x86.avx512.mask.compress.v{kind.count}{element}"
+    function = cgutils.get_or_insert_function(builder.module, ir.FunctionType(kind, [kind, kind, mask.type]), name)
+    return builder.call(function, [values, values, mask])
