@@ -44,9 +44,9 @@ def build_epoch(gradient: Gradient) -> Epoch:
         batch_size: int,
         learning_rate: float,
     ) -> Array:
-        rate = float(learning_rate)  # a NumPy float64 scalar would promote float32 parameters
+        learning_rate = float(learning_rate)  # a NumPy float64 scalar would promote float32 parameters
         for rows in batches(order, batch_size):
-            theta = theta - rate * gradient(network, theta, X[rows], Y[rows])
+            theta = theta - learning_rate * gradient(network, theta, X[rows], Y[rows])
         return theta
 
     return epoch

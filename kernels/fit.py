@@ -101,15 +101,17 @@ def fit(
     check_training(len(X), batch_size, learning_rate, epochs)
     kernel = _kernel(variant, network, X, batch_size)
     check_seed(seed)
-    rate = float(learning_rate)
+    learning_rate = float(learning_rate)
     start, shuffle = (np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(2))
     theta = network.init(start, X.dtype) if theta is None else check_start(network, theta, X)
 
     def pass_once(theta: Array) -> Array:
-        return kernel.epoch(network, theta, X, Y, shuffle.permutation(len(X)), batch_size, rate)
+        return kernel.epoch(network, theta, X, Y, shuffle.permutation(len(X)), batch_size, learning_rate)
 
-    theta, losses = _descend(theta, pass_once, lambda theta: kernel.loss(network, theta, X, Y), epochs, rate, callback)
-    return Fit(network, kernel.name, batch_size, descent_name(batch_size, len(X)), rate, seed, theta, losses)
+    theta, losses = _descend(
+        theta, pass_once, lambda theta: kernel.loss(network, theta, X, Y), epochs, learning_rate, callback
+    )
+    return Fit(network, kernel.name, batch_size, descent_name(batch_size, len(X)), learning_rate, seed, theta, losses)
 
 
 def _kernel(variant: str | Variant, network: Network, X: Array, batch_size: int) -> Variant:

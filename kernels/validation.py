@@ -67,11 +67,11 @@ def check_training(n: int, batch_size: int, learning_rate: float, epochs: int) -
     """Raise InputError unless the settings of a fit on n rows make sense."""
     check_batch_size(batch_size, n)
     try:
-        rate = float(learning_rate) if isinstance(learning_rate, numbers.Real) else math.nan
+        value = float(learning_rate) if isinstance(learning_rate, numbers.Real) else math.nan
     except OverflowError:  # a whole number beyond the range of floats
-        rate = math.inf
-    if not (math.isfinite(rate) and rate > 0):
-        shown = f"{rate:g}" if isinstance(learning_rate, numbers.Real) else learning_rate
+        value = math.inf
+    if not (math.isfinite(value) and value > 0):
+        shown = f"{value:g}" if isinstance(learning_rate, numbers.Real) else learning_rate
         raise InputError(f"the learning rate must be positive and finite, got {shown}: try 0.1")
     if not isinstance(epochs, numbers.Integral) or epochs < 0:
         raise InputError(f"epochs must be a whole number of at least 0, got {epochs}")

@@ -120,7 +120,7 @@ def forward(network: Network, theta: Array, X: Array) -> Array:
 def loss(network: Network, theta: Array, X: Array, Y: Array) -> float:
     """Mean loss over the rows of X (n, d) and Y (n, k), computed from the last layer's pre-activations."""
     activations = _buffers(network, theta, len(X))
-    Z = _last_sums(network, network.unpack(theta), X, activations)
+    Z = _pre_activations(network, network.unpack(theta), X, activations)
     return LOSSES[network.output, network.loss](Z, Y)
 
 
@@ -141,14 +141,14 @@ def epoch(
     buffers = _buffers(network, theta, batch_size)
     X_batch = np.empty((batch_size, network.n_inputs), theta.dtype)
     Y_batch = np.empty((batch_size, network.n_outputs), theta.dtype)
-    rate = float(learning_rate)
+    learning_rate = float(learning_rate)  # a NumPy scalar would promote float32
     for rows in batches(order, batch_size):
         m = len(rows)
         # mode="clip" writes straight into out; the default mode goes through a copy
         np.take(X, rows, axis=0, out=X_batch[:m], mode="clip")
         np.take(Y, rows, axis=0, out=Y_batch[:m], mode="clip")
         _gradient(network, layers, X_batch[:m], Y_batch[:m], [buffer[:m] for buffer in buffers], slots)
-        step *= rate
+        step *= learning_rate
         theta -= step
     return theta
 
@@ -157,7 +157,9 @@ def _buffers(network: Network, theta: Array, rows: int) -> list[Array]:
     return [np.empty((rows, width), theta.dtype) for width in network.sizes[1:]]
 
 
-def _last_sums(network: Network, layers: tuple[tuple[Array, Array], ...], X: Array, activations: list[Array]) -> Array:
+def _pre_activations(
+    network: Network, layers: tuple[tuple[Array, Array], ...], X: Array, activations: list[Array]
+) -> Array:
     """Fill the hidden activations and return the pre-activations of the last layer."""
     previous = X
     for (W, b), A in zip(layers, activations, strict=True):
@@ -170,7 +172,7 @@ def _last_sums(network: Network, layers: tuple[tuple[Array, Array], ...], X: Arr
 
 
 def _forward(network: Network, layers: tuple[tuple[Array, Array], ...], X: Array, activations: list[Array]) -> None:
-    ACTIVATIONS[network.output](_last_sums(network, layers, X, activations))
+    ACTIVATIONS[network.output](_pre_activations(network, layers, X, activations))
 
 
 def _gradient(

@@ -5,30 +5,56 @@ the interpreter, which is left out here. Matrix products are still those of BLAS
 Numbers travel as arguments (layer sizes, codes of activations), so each dtype compiles once for all networks.
 """
 
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from kernels.contract import Array, Order
 from kernels.network import Network
 from kernels.validation import check_batch_size
 from kernels.variants._numba import njit
-from kernels.variants._numba.arguments import RELU, SIGMOID, SOFTMAX, TANH, arrays, check_order, codes
+from kernels.variants._numba.arguments import (
+    BINARY_CROSS_ENTROPY,
+    CROSS_ENTROPY,
+    IDENTITY,
+    RELU,
+    SIGMOID,
+    SOFTMAX,
+    SQUARED_ERROR,
+    TANH,
+    Codes,
+    arrays,
+    check_order,
+    codes,
+    multiplies_derivative,
+)
+
+
+class Buffers(NamedTuple):
+    """Work space of a gradient: what its passes write."""
+
+    work: Array
+    """Activations of all layers for all rows of a batch, flat, one layer behind the other."""
+    back: Array
+    """Deltas of all layers, likewise."""
+    gradient: Array
+    """(p,)."""
 
 
 def forward(network: Network, theta: Array, X: Array) -> Array:
     """Outputs of the network, (n, k), for inputs X (n, d)."""
-    return _run_forward(*_prepared(network, theta, X))
+    return _run_forward(_sizes(network), codes(network), *arrays(network, theta, X))
 
 
 def loss(network: Network, theta: Array, X: Array, Y: Array) -> float:
     """Mean loss over the rows of X (n, d) and Y (n, k), computed from the last layer's pre-activations."""
-    return float(_run_loss(*_prepared(network, theta, X, Y)))
+    return float(_run_loss(_sizes(network), codes(network), *arrays(network, theta, X, Y)))
 
 
 def gradient(network: Network, theta: Array, X: Array, Y: Array) -> Array:
     """Gradient of ``loss`` by theta, (p,)."""
-    return _run_gradient(*_prepared(network, theta, X, Y))
+    return _run_gradient(_sizes(network), codes(network), *arrays(network, theta, X, Y))
 
 
 def epoch(
@@ -36,66 +62,85 @@ def epoch(
 ) -> Array:
     """Parameters (p,) after one pass over the rows in the given order."""
     check_batch_size(batch_size, len(order))
-    rate = theta.dtype.type(learning_rate)
-    arguments = (*_prepared(network, theta, X, Y), np.ascontiguousarray(order), int(batch_size), rate)
-    return _run_epoch(*arguments)
+    theta, X, Y = arrays(network, theta, X, Y)
+    rows = X, Y, np.ascontiguousarray(order)
+    return _run_epoch(_sizes(network), codes(network), theta, rows, int(batch_size), theta.dtype.type(learning_rate))
 
 
-def _prepared(network: Network, theta: Array, X: Array, *Y: Array) -> tuple[Any, ...]:
-    """Arguments of the compiled functions: the network in numbers, arrays that surely fit it and each other."""
-    return np.array(network.sizes), *codes(network), *arrays(network, theta, X, *Y)
+def _sizes(network: Network) -> npt.NDArray[np.int64]:
+    return np.array(network.sizes)
 
 
 @njit(cache=True)
-def _run_forward(sizes, hidden, output, squared, theta, X):
+def _run_forward(sizes, codes, theta, X):
+    codes = Codes(*codes)
     work = np.empty(len(X) * sizes[1:].sum(), X.dtype)
-    _forward(sizes, hidden, theta, X, work)
+    _forward(sizes, codes, theta, X, work)
     A = _layer_of(work, sizes, len(sizes) - 1, len(X))
-    _activate(output, A)
+    _activate(codes.output, A)
     return A.copy()
 
 
 @njit(cache=True)
-def _run_loss(sizes, hidden, output, squared, theta, X, Y):
+def _run_loss(sizes, codes, theta, X, Y):
+    codes = Codes(*codes)
     work = np.empty(len(X) * sizes[1:].sum(), X.dtype)
-    _forward(sizes, hidden, theta, X, work)
+    _forward(sizes, codes, theta, X, work)
     Z = _layer_of(work, sizes, len(sizes) - 1, len(X))
-    if squared:
-        _activate(output, Z)
+    if codes.loss == SQUARED_ERROR:
+        _activate(codes.output, Z)
     total = X.dtype.type(0)
     for i in range(len(Z)):
-        total += _row_loss(output, squared, Z[i], Y[i])
+        total += _row_loss(codes.loss, Z[i], Y[i])
     return total / X.dtype.type(len(X))
 
 
 @njit(cache=True)
-def _row_loss(output, squared, z, y):
+def _row_loss(loss, z, y):
     """Loss of one row, from its pre-activations, or from its activations for squared error."""
     zero, total, half = z.dtype.type(0), z.dtype.type(0), z.dtype.type(0.5)
-    if output == SOFTMAX:
-        top, normaliser = z[_argmax(z)], zero
+    if loss == CROSS_ENTROPY:
+        total = _cross_entropy(z, y)
+    elif loss == SQUARED_ERROR:
         for j in range(len(z)):
-            normaliser += np.exp(z[j] - top)
-        for j in range(len(z)):
-            total += y[j] * (np.log(normaliser) - (z[j] - top))
-        return total
-    for j in range(len(z)):
-        if squared:
             total += half * (z[j] - y[j]) * (z[j] - y[j])
-        else:
+    elif loss == BINARY_CROSS_ENTROPY:
+        for j in range(len(z)):
             total += max(z[j], zero) - y[j] * z[j] + np.log1p(np.exp(-abs(z[j])))
+    else:
+        raise ValueError("_row_loss has no loop for this loss: add it")
     return total
 
 
 @njit(cache=True)
-def _softmax(z):
-    """Replace the pre-activations of one row by their softmax."""
-    top, total = z[_argmax(z)], z.dtype.type(0)
+def _cross_entropy(z, y):
+    """Loss of one row whose outputs are a softmax, from its pre-activations."""
+    top, normaliser, total = z[_argmax(z)], z.dtype.type(0), z.dtype.type(0)
     for j in range(len(z)):
-        z[j] = np.exp(z[j] - top)
-        total += z[j]
+        normaliser += np.exp(z[j] - top)
     for j in range(len(z)):
-        z[j] /= total
+        total += y[j] * (np.log(normaliser) - (z[j] - top))
+    return total
+
+
+@njit(cache=True)
+def _softmax(Z):
+    """Replace the pre-activations of each row by their softmax."""
+    for i in range(len(Z)):
+        z = Z[i]
+        top, total = z[_argmax(z)], z.dtype.type(0)
+        for j in range(len(z)):
+            z[j] = np.exp(z[j] - top)
+            total += z[j]
+        for j in range(len(z)):
+            z[j] /= total
+
+
+@njit(cache=True)
+def _sigmoid(z):
+    one, zero = type(z)(1), type(z)(0)
+    e = np.exp(-abs(z))
+    return (one if z >= zero else e) / (one + e)
 
 
 @njit(cache=True)
@@ -108,31 +153,32 @@ def _argmax(z):
 
 
 @njit(cache=True)
-def _run_gradient(sizes, hidden, output, squared, theta, X, Y):
+def _run_gradient(sizes, codes, theta, X, Y):
     work = np.empty(len(X) * sizes[1:].sum(), X.dtype)
-    back = np.empty_like(work)
-    gradient = np.empty_like(theta)
-    _gradient(sizes, hidden, output, squared, theta, X, Y, work, back, gradient)
-    return gradient
+    buffers = Buffers(work, np.empty_like(work), np.empty_like(theta))
+    _gradient(sizes, Codes(*codes), theta, (X, Y), buffers)
+    return buffers.gradient
 
 
 @njit(cache=True)
-def _run_epoch(sizes, hidden, output, squared, theta, X, Y, order, batch_size, rate):
+def _run_epoch(sizes, codes, theta, rows, batch_size, learning_rate):
+    """Parameters (p,) after one pass over rows (X, Y, order)."""
+    codes, (X, Y, order) = Codes(*codes), rows
     check_order(order, X)
-    theta, gradient = theta.copy(), np.empty_like(theta)
+    theta = theta.copy()
     work = np.empty(batch_size * sizes[1:].sum(), X.dtype)
-    back = np.empty_like(work)
+    buffers = Buffers(work, np.empty_like(work), np.empty_like(theta))
     X_batch = np.empty((batch_size, X.shape[1]), X.dtype)
     Y_batch = np.empty((batch_size, Y.shape[1]), X.dtype)
     for start in range(0, len(order), batch_size):
-        rows = min(batch_size, len(order) - start)
-        for i in range(rows):
+        m = min(batch_size, len(order) - start)
+        for i in range(m):
             row = order[start + i]
             X_batch[i] = X[row]
             Y_batch[i] = Y[row]
-        _gradient(sizes, hidden, output, squared, theta, X_batch[:rows], Y_batch[:rows], work, back, gradient)
+        _gradient(sizes, codes, theta, (X_batch[:m], Y_batch[:m]), buffers)
         for i in range(len(theta)):
-            theta[i] -= rate * gradient[i]
+            theta[i] -= learning_rate * buffers.gradient[i]
     return theta
 
 
@@ -153,8 +199,8 @@ def _weights_of(theta, sizes, layer):
     return theta[start:middle].reshape(sizes[layer - 1], sizes[layer]), theta[middle : middle + sizes[layer]]
 
 
-@njit(cache=True)
-def _forward(sizes, hidden, theta, X, work):
+@njit
+def _forward(sizes, codes, theta, X, work):
     """Fill the activations of the hidden layers and the pre-activations of the last one."""
     previous = X
     for layer in range(1, len(sizes)):
@@ -165,66 +211,79 @@ def _forward(sizes, hidden, theta, X, work):
             for j in range(len(b)):
                 A[i, j] += b[j]
         if layer < len(sizes) - 1:
-            _activate(hidden, A)
+            _activate(codes.hidden, A)
         previous = A
 
 
 @njit(cache=True)
 def _activate(code, A):
     """Replace pre-activations by their activations."""
-    one, zero = A.dtype.type(1), A.dtype.type(0)
+    flat, zero = A.reshape(A.size), A.dtype.type(0)
     if code == SOFTMAX:
-        for i in range(len(A)):
-            _softmax(A[i])
-    flat = A.reshape(A.size)
-    for i in range(len(flat)):
-        z = flat[i]
-        if code == SIGMOID:
-            e = np.exp(-abs(z))
-            flat[i] = (one if z >= zero else e) / (one + e)
-        elif code == TANH:
-            flat[i] = np.tanh(z)
-        elif code == RELU:
-            flat[i] = max(z, zero)
+        _softmax(A)
+    elif code == SIGMOID:
+        for i in range(len(flat)):
+            flat[i] = _sigmoid(flat[i])
+    elif code == TANH:
+        for i in range(len(flat)):
+            flat[i] = np.tanh(flat[i])
+    elif code == RELU:
+        for i in range(len(flat)):
+            flat[i] = max(flat[i], zero)
+    elif code != IDENTITY:
+        raise ValueError("_activate has no loop for this activation: add it")
 
 
-@njit(cache=True)
-def _gradient(sizes, hidden, output, squared, theta, X, Y, work, back, gradient):
-    """Write the gradient by theta; work takes the activations, back the deltas of each layer."""
-    one, zero, last = X.dtype.type(1), X.dtype.type(0), len(sizes) - 1
-    _forward(sizes, hidden, theta, X, work)
-    A, delta = _layer_of(work, sizes, last, len(X)), _layer_of(back, sizes, last, len(X))
-    _activate(output, A)
-    scale = one / X.dtype.type(len(X))
-    for i in range(len(A)):
-        for j in range(A.shape[1]):
-            slope = A[i, j] * (one - A[i, j]) if squared and output == SIGMOID else one
-            delta[i, j] = (A[i, j] - Y[i, j]) * slope * scale
+@njit
+def _gradient(sizes, codes, theta, rows, buffers):
+    """Write the gradient of a batch of rows (X, Y) by theta."""
+    (X, Y), last = rows, len(sizes) - 1
+    _forward(sizes, codes, theta, X, buffers.work)
+    _output_delta(codes, buffers, sizes, Y)
+    delta = _layer_of(buffers.back, sizes, last, len(X))
     for layer in range(last, 0, -1):
-        previous = X if layer == 1 else _layer_of(work, sizes, layer - 1, len(X))
-        dW, db = _weights_of(gradient, sizes, layer)
+        previous = X if layer == 1 else _layer_of(buffers.work, sizes, layer - 1, len(X))
+        dW, db = _weights_of(buffers.gradient, sizes, layer)
         np.dot(previous.T, delta, dW)
-        db[:] = zero
+        db[:] = 0
         for i in range(len(delta)):
             for j in range(len(db)):
                 db[j] += delta[i, j]
         if layer > 1:
-            lower = _layer_of(back, sizes, layer - 1, len(X))
+            lower = _layer_of(buffers.back, sizes, layer - 1, len(X))
             np.dot(delta, _weights_of(theta, sizes, layer)[0].T, lower)
-            _multiply_derivative(hidden, previous, lower)
+            _multiply_derivative(codes.hidden, previous, lower)
             delta = lower
 
 
-@njit(cache=True)
-def _multiply_derivative(hidden, A, delta):
-    """Multiply delta by the derivative of a hidden activation, from its value A."""
-    one, zero = A.dtype.type(1), A.dtype.type(0)
+@njit
+def _output_delta(codes, buffers, sizes, Y):
+    """Activate the last layer, and write its deltas, divided by the number of rows."""
+    A = _layer_of(buffers.work, sizes, len(sizes) - 1, len(Y))
+    delta = _layer_of(buffers.back, sizes, len(sizes) - 1, len(Y))
+    one, multiplies = A.dtype.type(1), multiplies_derivative(codes.delta)
+    _activate(codes.output, A)
+    scale = one / A.dtype.type(len(Y))
     for i in range(len(A)):
         for j in range(A.shape[1]):
-            a = A[i, j]
-            if hidden == SIGMOID:
-                delta[i, j] *= a * (one - a)
-            elif hidden == TANH:
-                delta[i, j] *= one - a * a
-            elif a <= zero:
-                delta[i, j] = zero
+            derivative = A[i, j] * (one - A[i, j]) if multiplies else one
+            delta[i, j] = (A[i, j] - Y[i, j]) * derivative * scale
+
+
+@njit(cache=True)
+def _multiply_derivative(code, A, delta):
+    """Multiply delta by the derivative of a hidden activation, from its value A."""
+    one, zero = A.dtype.type(1), A.dtype.type(0)
+    a, d = A.reshape(A.size), delta.reshape(delta.size)
+    if code == SIGMOID:
+        for i in range(len(a)):
+            d[i] *= a[i] * (one - a[i])
+    elif code == TANH:
+        for i in range(len(a)):
+            d[i] *= one - a[i] * a[i]
+    elif code == RELU:
+        for i in range(len(a)):
+            if a[i] <= zero:
+                d[i] = zero
+    else:
+        raise ValueError("_multiply_derivative has no loop for this activation: add it")
