@@ -232,7 +232,7 @@ def test_a_variant_that_only_full_verification_finds_wrong_gets_its_reason_no_ti
         *("--bench", rf"{name}\('epoch', .*, 32\)"),
         folder=tree,
     )
-    assert "NotCertified: specimen: trajectory of 100 updates at batch size 7: error" in done.stdout
+    assert "NotCertified: specimen: trajectory of 100 updates at batch size 7, error" in done.stdout
     (stored,) = (tree / "reports" / "asv" / "results").glob(f"*/{commit[:8]}-*.json")
     seconds, params = json.loads(stored.read_text())["results"][name][:2]
     assert _timed(seconds, params) == set(params[2]) - {"'specimen'"}

@@ -69,7 +69,7 @@ def test_a_variant_that_only_full_verification_finds_wrong_fails_and_is_in_no_ta
     (tmp_path / "kernels" / "variants" / "specimen.py").write_text(DROPS_SHORT_BATCH, encoding="utf-8")
     done = _speed("-k", "wine and epoch and (specimen or buffered)", folder=tmp_path)
     assert done.returncode == 1, done.stdout
-    assert "NotCertified: specimen: trajectory of 100 updates at batch size 7: error" in done.stdout
+    assert "NotCertified: specimen: trajectory of 100 updates at batch size 7, error" in done.stdout
     table = done.stdout[done.stdout.index("Name (time in") : done.stdout.index("Legend:")]
     assert "/buffered/" in table
     assert "/specimen/" not in table

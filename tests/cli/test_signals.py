@@ -28,7 +28,7 @@ while Path("certifying").exists():  # until the test has seen the end
 def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Sources whose certifying processes say that they are at it, and never end by themselves."""
     folder = copy_sources(tmp_path_factory.mktemp("sources"))
-    path = folder / "benchmarks" / "gdbench" / "verify" / "certificates.py"
+    path = folder / "benchmarks" / "gdbench" / "verify" / "process.py"
     text = path.read_text(encoding="utf-8")
     entry = 'if __name__ == "__main__":\n'
     path.write_text(text.replace(entry, entry + indent(HOLD.lstrip(), "    ")), encoding="utf-8")

@@ -21,6 +21,7 @@ from gdbench.report import cold_start
 from gdbench.report.build import rebuild
 from gdbench.run.folder import read_run
 from gdbench.run.plan import read_plan
+from gdbench.run.raw import read_failures
 from kernels import InputError
 
 from ..helpers import (
@@ -40,7 +41,7 @@ ARGUMENTS = ["run", "--profile", "smoke", "--network", "logistic", "--variant", 
 PATIENCE = {"GDBENCH_PATIENCE_SECONDS": "3600"}
 """How long a busy machine takes is not the subject."""
 MEASURE = """
-import json, sys
+import sys
 from gdbench.cold_start import measure
 from gdbench.report import cold_start
 from gdbench.experiments import grid
@@ -50,8 +51,8 @@ plan = make_plan(cases, profile="smoke", command="", rounds=1, case_seconds=0.00
 from pathlib import Path
 measure.WARM_PROCESSES = 1
 measure.promise(Path(sys.argv[1]))
-measure.measure_left(Path(sys.argv[1]), plan.cases, plan.networks, lambda job: None)
-print(json.dumps(measure.read_entries(Path(sys.argv[1]))))
+measure.measure_left(Path(sys.argv[1]), plan.cases, plan.networks, failed=(), report=lambda job: None)
+print((Path(sys.argv[1]) / "raw" / "cold_start.json").read_text())
 """
 COMPILES = """
 
@@ -151,11 +152,12 @@ def test_a_row_per_variant_with_what_each_step_costs(run: Path) -> None:
 
 def _process(numpy: float, imports: float, first: list[float], **signatures: int) -> dict[str, Any]:
     times = {"numpy_seconds": numpy, "import_seconds": imports, "first_seconds": first, "steady_seconds": [1.0, 0.5]}
-    return {**times, "compiled": 0, "loaded": 0, **signatures}
+    return {"python_seconds": 0.05, "numba_imported": True, **times, "compiled": 0, "loaded": 0, **signatures}
 
 
 ENTRY = {
     **{"variant": "jit", "dtype": "float32", "network": "mlp", "dataset": "wine", "threads": 1, "reason": ""},
+    **{"rows": 512, "calls": [["forward", 8], ["loss", 8]], "compiled_again": []},
     "cold": _process(9.0, 9.0, [10.0, 5.0], compiled=4),
     "warm": [
         _process(0.1, 0.5, [2.0, 1.0], loaded=4),
@@ -238,11 +240,15 @@ def test_a_run_without_cold_starts_says_nothing_of_them(copy: Path) -> None:
     assert (cold_start.tables(read_run(copy)), cold_start.sentences(read_run(copy))) == ([], [])
 
 
+def _left(folder: Path) -> list[measure.Job]:
+    return measure.left(folder, read_plan(folder).cases, read_failures(folder))
+
+
 def test_ctrl_c_keeps_whole_entries_and_leaves_nothing_else(stopped: Stopped) -> None:
     assert stopped.answer.returncode == 130, stopped.answer.stderr
     assert have_ended([stopped.measured])
     assert [entry["variant"] for entry in raw(stopped.folder)] == ["vectorized"]
-    assert [job.variant for job in measure.left(stopped.folder, read_plan(stopped.folder).cases)] == ["by_depth"]
+    assert [job.variant for job in _left(stopped.folder)] == ["by_depth"]
     assert not [path for path in (stopped.folder / "raw").iterdir() if path.name.startswith(".")]
     assert not [path for path in stopped.temporary.iterdir() if path.name.startswith("gdbench-")]
 
@@ -250,22 +256,23 @@ def test_ctrl_c_keeps_whole_entries_and_leaves_nothing_else(stopped: Stopped) ->
 def test_resuming_measures_what_is_missing_and_keeps_what_is_there(stopped: Stopped, run: Path) -> None:
     assert [entry["variant"] for entry in raw(run)] == ["vectorized", "by_depth"]
     assert raw(run)[:1] == raw(stopped.folder)
-    assert measure.left(run, read_plan(run).cases) == []
+    assert _left(run) == []
 
 
 def test_a_damaged_file_is_one_sentence(copy: Path) -> None:
     (copy / "raw" / "cold_start.json").write_text("[{", encoding="utf-8")
-    with pytest.raises(InputError, match=r"^cold_start.json of the run is not readable JSON: delete it$"):
-        measure.left(copy, read_plan(copy).cases)
+    with pytest.raises(InputError, match=r"cold_start\.json holds something else than it should .*: delete it$"):
+        _left(copy)
 
 
 def test_a_run_with_a_damaged_file_is_refused(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (copy / "raw" / "cold_start.json").write_text("[{", encoding="utf-8")
     begun = read_plan(copy).fingerprint  # this process has other code than the copy with which the run began
-    monkeypatch.setattr("gdbench.cli.run.fingerprint", lambda: begun)
+    monkeypatch.setattr("gdbench.run.runner.fingerprint", lambda: begun)
     answer = invoke("run", "--resume", "--output", str(copy), cwd=copy.parent)
     assert (answer.returncode, answer.stdout) == (2, "")
-    assert "cold_start.json of the run is not readable JSON: delete it" in answer.stderr
+    assert "cold_start.json holds something else than it should" in answer.stderr
+    assert answer.stderr.endswith(": delete it\n")
     assert answer.stderr.count("\n") == 1
 
 

@@ -157,7 +157,7 @@ def test_what_is_broken_or_missing_says_why_and_has_no_numbers(rows: dict[str, d
     reasons = {name: rows[name]["reason"] for name in ("dies", "hangs", "wrong", "raises", "new")}
     assert reasons["dies"].startswith("the process of ./head ended with code 3")
     assert reasons["hangs"] == "the process of ./head said nothing for 0.5 s and was stopped"
-    assert "gradient on rows of the data: error" in reasons["wrong"]
+    assert "gradient on rows of the data, error" in reasons["wrong"]
     assert "no gradient today" in reasons["raises"]
     assert reasons["new"] == "./base has no variant new"
     for name in reasons:

@@ -77,7 +77,7 @@ while "HELD_CERTIFICATES" in os.environ and not Path("stopped").exists() and os.
     Path("certifying").touch()
     time.sleep(0.01)
 """
-"""What they have in ``certificates.py`` before its process, which alone has that name, makes any."""
+"""What they have where the process of certificates begins."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shorten_smoke(folder, blocks=1)
     with (folder / "benchmarks" / "gdbench" / "run" / "block_cases.py").open("a", encoding="utf-8") as file:
         file.write(HELD)
-    path = folder / "benchmarks" / "gdbench" / "verify" / "certificates.py"
+    path = folder / "benchmarks" / "gdbench" / "verify" / "process.py"
     text = path.read_text(encoding="utf-8")
     assert text.count(MAIN) == 1, "the process of certificates begins otherwise: correct the test"
     path.write_text(text.replace(MAIN, MAIN + textwrap.indent(HELD_CERTIFICATES, "    ")), encoding="utf-8")
@@ -270,13 +270,13 @@ def _remark_in(path: Path) -> Iterator[None]:
 @pytest.fixture
 def same_code(killed: Stopped, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let this process pass for one of the code with which the runs began."""
-    monkeypatch.setattr("gdbench.cli.run.fingerprint", lambda: killed.plan["fingerprint"])
+    monkeypatch.setattr("gdbench.run.runner.fingerprint", lambda: killed.plan["fingerprint"])
 
 
 @pytest.mark.usefixtures("same_code")
 def test_resume_refuses_another_machine(killed: Stopped, monkeypatch: pytest.MonkeyPatch) -> None:
     here = json.loads((killed.folder / "environment.json").read_text(encoding="utf-8"))
-    monkeypatch.setattr("gdbench.cli.run.observe", lambda _threads: {**here, "cpu": "a faster one"})
+    monkeypatch.setattr("gdbench.run.runner.observe", lambda _threads: {**here, "cpu": "a faster one"})
     assert f"cpu was {here['cpu']} when this run began and is a faster one now" in _refused(killed, "run", "--resume")
 
 
@@ -376,7 +376,7 @@ def test_ctrl_c_in_the_midst_of_a_start_leaves_no_process() -> None:
     try:
         with pytest.raises(KeyboardInterrupt):
             launch.start(
-                "gdbench.machine.environment",
+                "gdbench.machine.environment_process",
                 threads=1,
                 cores=[],
                 stdout=subprocess.DEVNULL,

@@ -1,12 +1,11 @@
 """A wrong variant is named and never ranked; one that kills or hangs its process stops no other."""
 
 import json
+import os
 import re
 import shutil
-import subprocess
 import sys
-import threading
-from collections.abc import Iterator
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,11 @@ from typing import Any
 import pytest
 
 from gdbench.experiments.grid import Filters, expand, networks, profile
+from gdbench.processes.live import LiveProcess
 from gdbench.run import execute as run_module
-from gdbench.run.plan import make_plan
+from gdbench.run.events import BlockEnded, CaseEnded
+from gdbench.run.plan import make_plan, write_plan
+from gdbench.run.raw import read_failures
 from gdbench.verify import certificates
 
 from ..helpers import (
@@ -145,51 +147,90 @@ def test_check_names_a_variant_that_hangs(sources: Path, tmp_path: Path) -> None
         assert answer.returncode == 4
         (row,) = json.loads(answer.stdout)["certificates"]
         assert (row["variant"], row["certified"]) == ("hangs", False)
-        assert f"no answer within {patience} s" in row["where"]
+        assert f"said nothing for {patience} s" in row["where"]
         if hung := (tmp_path / "hanging").exists():
             break
     assert hung, "it was stopped before it was called"
 
 
-STAND_IN = """
-import json, sys, time
-variant = json.loads(sys.argv[1])["variants"][0]
-time.sleep(3600 if variant == "hangs" else 0)
-print(json.dumps({"variant": variant, "max_error": 0.0}))
+CERTIFYING = """
+import sys, time
+from gdbench.processes.answers import serve
+from gdbench.verify.certificates import row_of
+from gdbench.verify.stages import Certificate
+
+
+class Worker:
+    def certify(self, job, *, tell):
+        for variant in job.variants:
+            time.sleep(3600 if variant == "hangs" else 0)
+            tell(row_of(job, Certificate(variant, str(job.network), job.dtype, 0.0, 1.0, True, "forward"), 0.0))
+
+
+serve(int(sys.argv[1]), Worker())
 """
 
 
-def test_after_a_variant_that_hangs_the_next_is_certified(monkeypatch: pytest.MonkeyPatch) -> None:
-    def start(_module: str, job: str, *, stdout: int, stderr: int, **_: object) -> subprocess.Popen[str]:
-        return subprocess.Popen([sys.executable, "-c", STAND_IN, job], text=True, stdout=stdout, stderr=stderr)
+def _stand_in(folder: Path, text: str, process: type[LiveProcess] = LiveProcess, seconds: float = 1.0) -> LiveProcess:
+    """A process of a module that is written for it."""
+    (folder / "stand_in.py").write_text(text, encoding="utf-8")
+    variables = {"PYTHONPATH": os.pathsep.join([str(folder), *filter(None, sys.path)])}
+    return process("stand_in", name="it", threads=1, cores=[], variables=variables, usual_seconds=seconds)
 
+
+def test_after_a_variant_that_hangs_the_next_is_certified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     limits = iter([0.25, LIMIT_SECONDS])
-    monkeypatch.setattr("gdbench.processes.children.start", start)
-    monkeypatch.setattr(certificates, "patience", lambda _usual: next(limits))
+    monkeypatch.setattr(certificates, "_process", lambda job: _stand_in(tmp_path, CERTIFYING, seconds=next(limits)))
     job = certificates.Job(networks()["logistic"], "breast_cancer", "float64", ("hangs", "copied"))
-    hanging, copied = certificates.certify_all([job])
-    assert (hanging["variant"], hanging["certified"]) == ("hangs", False)
-    assert hanging["where"] == "its process gave no answer within 0.5 s"
-    assert copied == {"variant": "copied", "max_error": 0.0}
+    heard: list[certificates.CertificateRow] = []
+    hanging, copied = certificates.certify_all([job], heard.append)
+    assert (hanging.variant, hanging.certified, hanging.max_error) == ("hangs", False, None)
+    assert hanging.where == "its process said nothing for 0.25 s and was stopped"
+    assert (copied.variant, copied.certified) == ("copied", True)
+    assert heard == [hanging, copied]
 
 
-class BlockStandIn:
-    """Stands for the process of a block: says what it is told to say, and may hang then until it is killed."""
+MEASURING = """
+import sys, time
+from pathlib import Path
+from gdbench.processes.answers import serve
+from gdbench.run.events import CaseBegun, CaseEnded
+from gdbench.run.plan import read_plan
+from gdbench.run.raw import read_failures
 
-    def __init__(self, *events: dict[str, object], hangs: bool) -> None:
-        self.events, self.hangs, self.killed = events, hangs, threading.Event()
-        self.stdout = self._say()
 
-    def _say(self) -> Iterator[str]:
-        yield from (json.dumps(event) + "\n" for event in self.events)
-        if self.hangs:
-            self.killed.wait(LIMIT_SECONDS)
+class Worker:
+    def measure(self, folder, index, output, *, tell):
+        plan = read_plan(folder)
+        for case in plan.blocks[index].cases:
+            if (name := plan.cases[case].id) not in read_failures(folder):
+                tell(CaseBegun(name))
+                if case == plan.blocks[index].cases[0]:
+                    (folder / "hanging").touch()
+                    time.sleep(3600)
+                tell(CaseEnded(name, None))
 
-    def kill(self) -> None:
-        self.killed.set()
 
-    def wait(self) -> int:
-        return 0
+serve(int(sys.argv[1]), Worker())
+"""
+
+
+class Hanging(LiveProcess):
+    """A process that is waited for until it says something, or says that it hangs."""
+
+    place: Path
+
+    @property
+    def limit(self) -> float:
+        end = time.monotonic() + LIMIT_SECONDS
+        while not (self.place / "hanging").exists() and time.monotonic() < end:
+            if self.connection.poll(0.01):
+                return LIMIT_SECONDS
+        return 0.1
+
+    @limit.setter
+    def limit(self, usual: float) -> None:
+        """Leave it as it is."""
 
 
 def test_a_block_stops_a_case_that_hangs_and_begins_anew_without_it(
@@ -197,18 +238,24 @@ def test_a_block_stops_a_case_that_hangs_and_begins_anew_without_it(
 ) -> None:
     cases = expand(profile("smoke"), Filters(("logistic",), variant=("reference", "jit"), batch_size=("n",)))
     plan = make_plan(cases, profile="smoke", command="", rounds=1, case_seconds=0.01, seed=0)
+    write_plan(tmp_path, plan)
     hanging, *others = (plan.cases[case].id for case in plan.blocks[0].cases)
-    said = [event for case in others for event in ({"start": case}, {"end": case, "failed": None})]
-    processes = iter([BlockStandIn({"start": hanging}, hangs=True), BlockStandIn(*said, {"done": True}, hangs=False)])
-    heard: list[dict[str, Any]] = []
-    monkeypatch.setattr(run_module, "start", lambda *_arguments, **_options: next(processes))
-    monkeypatch.setenv("GDBENCH_PATIENCE_SECONDS", "0.1")
+    heard: list[Any] = []
+    kinds = iter([Hanging, LiveProcess])
+    monkeypatch.setattr(Hanging, "place", tmp_path, raising=False)
+    monkeypatch.setattr(
+        run_module, "_process", lambda block: _stand_in(tmp_path, MEASURING, next(kinds), LIMIT_SECONDS)
+    )
     run_module.execute(tmp_path, plan, heard.append)
     reason = "its process said nothing for 0.1 s and was stopped"
-    assert json.loads((tmp_path / "failures.json").read_text(encoding="utf-8")) == {hanging: reason}
-    assert [event for event in heard if "end" in event] == [{"end": hanging, "failed": reason}, *said[1::2]]
+    assert read_failures(tmp_path) == {hanging: reason}
+    assert [event for event in heard if isinstance(event, CaseEnded)] == [
+        CaseEnded(hanging, reason),
+        *(CaseEnded(case, None) for case in others),
+    ]
+    assert heard[-1] == BlockEnded(0)
     assert not run_module.left(tmp_path, plan)
-    assert next(processes, None) is None
+    assert next(kinds, None) is None
 
 
 @pytest.mark.slow  # waits for a minute, which a busy machine may need to start a process

@@ -1,4 +1,4 @@
-"""Files that are either whole or not there."""
+"""Files that are either whole or not there, and folders to put them in."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import date
 from itertools import count
 from pathlib import Path
 
@@ -54,3 +55,11 @@ def check_writable(folder: Path) -> None:
         raise InputError(f"cannot write into {folder}, since {nearest} is no folder: name another one")
     if not os.access(nearest, os.W_OK | os.X_OK):
         raise InputError(f"cannot write into {folder}, since {nearest} is not yours to write: name another one")
+
+
+def new_folder(subject: str, parent: Path = Path("reports")) -> Path:
+    """Return the path of a new dated folder such as ``reports/2026-01-31-quick``, which is not made yet."""
+    name = f"{date.today().isoformat()}-{subject}"
+    taken = {path.name for path in parent.glob(f"{name}*")}
+    tries = (name if number == 1 else f"{name}-{number}" for number in range(1, len(taken) + 2))
+    return parent / next(candidate for candidate in tries if candidate not in taken)

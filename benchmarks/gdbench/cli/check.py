@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import click
@@ -11,11 +12,12 @@ from rich.table import Table
 
 import kernels
 from gdbench.basics.exit_codes import KERNEL_WRONG, OK
+from gdbench.basics.records import plain
 from gdbench.cli.console import human_output, json_option, stderr, write_json
 from gdbench.cli.filters import filter_options
 from gdbench.experiments import variants
 from gdbench.experiments.grid import Filters, experiments, networks, select
-from gdbench.verify.certificates import Job, able_on, all_certified, certify_all, contract_jobs, for_json, refusal
+from gdbench.verify.certificates import CertificateRow, Job, able_on, all_certified, certify_all, contract_jobs
 from kernels.errors import choices, unknown
 from kernels.network import DTYPES
 
@@ -44,52 +46,59 @@ def command(*, with_peers: bool, json_path: str | None, **filters: Any) -> int:
     """
     jobs = _jobs(Filters(**filters), variants.names() if with_peers else kernels.variants())
     rows = certify(jobs)
-    write_json(json_path, {"certified": all_certified(rows), "certificates": for_json(rows)})
+    write_json(json_path, {"certified": all_certified(rows), "certificates": plain(rows)})
     out = human_output(json_path)
     out.print(certificate_table(rows))
-    wrong = [row for row in rows if not row["certified"]]
+    wrong = [row for row in rows if not row.certified]
     for row in wrong:
         out.print(
-            f"[red]WRONG[/] {row['variant']} in {row['dtype']} on {row['network']}, {row['dataset']}: {refusal(row)}",
+            f"[red]WRONG[/] {row.variant} in {row.dtype} on {row.network}, {row.dataset}: {row.refusal}",
             highlight=False,
             soft_wrap=True,
         )
     if wrong:
-        names = choices(dict.fromkeys(row["variant"] for row in wrong))
+        names = choices(dict.fromkeys(row.variant for row in wrong))
         out.print(f"[bold red]{names}: not certified[/]; {len(rows) - len(wrong)} of {len(rows)} certificates granted.")
         return KERNEL_WRONG
     out.print(f"[bold green]All {len(rows)} certificates granted[/]: every variant agrees with the reference.")
     return OK
 
 
-def certify(jobs: list[Job]) -> list[dict[str, Any]]:
+def certify(jobs: list[Job]) -> list[CertificateRow]:
     """Certify with a progress bar on standard error."""
+    with certifying(jobs) as report:
+        return certify_all(jobs, report)
+
+
+@contextmanager
+def certifying(jobs: list[Job]) -> Iterator[Callable[[CertificateRow], None]]:
+    """Draw a progress bar on standard error, which goes on with each certificate that is heard."""
     columns = TextColumn("Certifying"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}")
     with Progress(*columns, console=stderr, transient=True) as progress:
         bar = progress.add_task("", total=sum(len(job.variants) for job in jobs))
 
-        def report(row: dict[str, Any]) -> None:
-            progress.update(bar, advance=1, description=f"{row['variant']} on {row['network']} in {row['dtype']}")
+        def report(row: CertificateRow) -> None:
+            progress.update(bar, advance=1, description=f"{row.variant} on {row.network} in {row.dtype}")
 
-        return certify_all(jobs, report)
+        yield report
 
 
-def certificate_table(rows: list[dict[str, Any]]) -> Table:
+def certificate_table(rows: Sequence[CertificateRow]) -> Table:
     """Return one line per variant and dtype: how many certificates, and the worst of them."""
     table = Table(title="Worst certificate of each variant", title_justify="left", box=None, pad_edge=False)
     for name in ("variant", "dtype", "certified", "max error", "tolerance", "where"):
         table.add_column(name, justify="right" if name in ("max error", "tolerance") else "left")
-    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    groups: dict[tuple[str, str], list[CertificateRow]] = {}
     for row in rows:
-        groups.setdefault((row["variant"], row["dtype"]), []).append(row)
+        groups.setdefault((row.variant, row.dtype), []).append(row)
     for (variant, dtype), group in groups.items():
-        worst = max(group, key=lambda row: row["max_error"] / row["tolerance"] if row["tolerance"] else math.inf)
-        granted = sum(row["certified"] for row in group)
+        worst = max(group, key=lambda row: row.strain)
+        granted = sum(row.certified for row in group)
         style = "green" if granted == len(group) else "bold red"
-        error = f"{worst['max_error']:.1e}" if math.isfinite(worst["max_error"]) else "-"
-        where = f"{worst['network']}, {worst['dataset']}: {worst['where']}"
+        error = "-" if worst.max_error is None else f"{worst.max_error:.1e}"
+        where = f"{worst.network}, {worst.dataset}: {worst.where}"
         verdict = f"[{style}]{granted} of {len(group)}[/]"
-        table.add_row(variant, dtype, verdict, error, f"{worst['tolerance']:.1e}", where)
+        table.add_row(variant, dtype, verdict, error, f"{worst.tolerance:.1e}", where)
     return table
 
 

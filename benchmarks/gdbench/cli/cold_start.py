@@ -1,27 +1,12 @@
-"""Cold starts in the terminal: their progress, and what they found."""
+"""What a run's cold starts found, in the terminal."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-from gdbench.cli.console import stderr
-from gdbench.cold_start.measure import Job, measure_left
 from gdbench.report import cold_start
 from gdbench.run.folder import Run
-from gdbench.run.plan import Plan
-
-
-def measure(folder: Path, plan: Plan) -> None:
-    """Measure the cold starts that a run is still to have, naming the one in progress."""
-    with stderr.status("Cold starts") as status:
-
-        def report(job: Job) -> None:
-            status.update(f"Cold start of {job.variant} in {job.dtype}")
-
-        measure_left(folder, plan.cases, plan.networks, report)
 
 
 def show(run: Run, out: Console) -> None:

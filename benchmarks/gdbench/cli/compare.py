@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from gdbench.basics.exit_codes import INTERRUPTED, KERNEL_WRONG
-from gdbench.basics.storage import check_writable
+from gdbench.basics.storage import check_writable, new_folder
 from gdbench.cli import compare_show
 from gdbench.cli.console import fail, human_output, json_option, stderr, write_json
 from gdbench.cli.filters import filter_options
@@ -19,7 +19,6 @@ from gdbench.compare.pair import SideError, SideLost
 from gdbench.compare.tiers import TIERS
 from gdbench.compare.views import write_views
 from gdbench.experiments.grid import Filters
-from gdbench.run.execute import new_folder
 from kernels import InputError
 from kernels.validation import check_seed
 

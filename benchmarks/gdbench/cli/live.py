@@ -1,20 +1,102 @@
-"""Live progress of a run, with the time left from what the blocks so far have really taken."""
+"""What a run tells of itself, drawn on standard error: certificates, cold starts, blocks with the time left."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from time import monotonic
-from typing import Any
+from types import TracebackType
+from typing import TypeVar
 
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.text import Text
 
-from gdbench.basics.units import duration
+from gdbench.basics.units import digits, duration
+from gdbench.cli.check import certificate_table, certifying
 from gdbench.cli.console import stderr
-from gdbench.run.execute import Report, left
+from gdbench.machine.environment import one_line
+from gdbench.run.events import (
+    AllCertified,
+    BlockBegun,
+    BlockEnded,
+    CaseEnded,
+    Certified,
+    ColdStartBegun,
+    Described,
+    Event,
+)
+from gdbench.run.execute import left
 from gdbench.run.plan import Plan, estimate_seconds
+from gdbench.verify.certificates import CertificateRow, all_certified, jobs_of
+
+Drawn = TypeVar("Drawn")
+
+
+class Watch:
+    """Hears the events of a run; a context manager that ends what is being drawn.
+
+    Parameters
+    ----------
+    plan : Plan
+        Of the run.
+    folder : Path
+        Of the run.
+    """
+
+    def __init__(self, plan: Plan, folder: Path) -> None:
+        self.plan, self.folder = plan, folder
+        self._stage = ExitStack()
+        self._certify: Callable[[CertificateRow], None] | None = None
+        self._cold_start: Callable[[str], None] | None = None
+        self._blocks: Callable[[Event], None] | None = None
+
+    def __call__(self, event: Event) -> None:
+        """Draw an event."""
+        match event:
+            case Described():
+                stderr.print(one_line(event.environment), highlight=False, style="dim", soft_wrap=True)
+                self._certify = self._draw(certifying(jobs_of(self.plan.cases, self.plan.networks)))
+            case Certified() if self._certify is not None:
+                self._certify(event.row)
+            case AllCertified():
+                self._stage.close()
+                stderr.print(_verdict(event.rows), highlight=False)
+            case ColdStartBegun():
+                self._cold_start = self._cold_start or self._draw(_status())
+                self._cold_start(f"Cold start of {event.job.variant} in {event.job.dtype}")
+            case _:
+                self._blocks = self._blocks or self._draw(_bar(self.plan, self.folder))
+                self._blocks(event)
+
+    def _draw(self, stage: AbstractContextManager[Drawn]) -> Drawn:
+        """Begin a stage in place of the one before."""
+        self._stage.close()
+        return self._stage.enter_context(stage)
+
+    def __enter__(self) -> Watch:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stage.close()
+
+
+def _verdict(rows: tuple[CertificateRow, ...]) -> object:
+    """One line when all is well, the worst certificates when not."""
+    if not all_certified(rows):
+        return certificate_table(rows)
+    strain = max(row.strain for row in rows if row.tolerance)
+    return (
+        f"[green]All {len(rows)} certificates granted[/]: the worst error is {digits(100 * strain)} % of its tolerance."
+    )
+
+
+@contextmanager
+def _status() -> Iterator[Callable[[str], None]]:
+    with stderr.status("Cold starts") as status:
+        yield status.update
 
 
 class TimeLeft(ProgressColumn):
@@ -29,39 +111,37 @@ class TimeLeft(ProgressColumn):
 
 
 @contextmanager
-def watch(plan: Plan, folder: Path) -> Iterator[Report]:
-    """Draw a bar on standard error for the blocks that are left; where it is no terminal, a line per block."""
+def _bar(plan: Plan, folder: Path) -> Iterator[Callable[[Event], None]]:
+    """Draw a bar for the blocks that are left; where standard error is no terminal, a line per block."""
     costs = {block.index: estimate_seconds(plan, block) for block in left(folder, plan)}
-    by_index = {block.index: block for block in plan.blocks}
-    progress = Progress(
+    with Progress(
         TextColumn("Measuring"),
         BarColumn(),
         TimeLeft(),
         TextColumn("{task.description}"),
         console=stderr,
         transient=True,
-    )
-    with progress:
+    ) as progress:
         bar = progress.add_task("", total=sum(costs.values()), begun=monotonic())
-        state = {"spent": 0.0, "cases": 0, "block": 0, "number": len(plan.blocks) - len(costs)}
+        spent, cases, index, ended = 0.0, 0, 0, len(plan.blocks) - len(costs)
 
-        def report(event: dict[str, Any]) -> None:
-            if "block" in event:
-                state.update(block=event["block"], cases=0)
-            elif "block_end" in event:
-                state["spent"] += costs[event["block_end"]]
-                state["number"] += 1
-                if not stderr.is_terminal:
-                    stderr.print(f"block {state['number']} of {len(plan.blocks)} done", highlight=False)
-            else:
-                state["cases"] += 1
-            block = by_index[int(state["block"])]
-            share = state["cases"] / len(block.cases) if "block_end" not in event else 0
+        def report(event: Event) -> None:
+            nonlocal spent, cases, index, ended
+            match event:
+                case BlockBegun():
+                    index, cases = event.index, 0
+                case CaseEnded():
+                    cases += 1
+                case BlockEnded():
+                    spent, cases, ended = spent + costs[index], 0, ended + 1
+                    if not stderr.is_terminal:
+                        stderr.print(f"block {ended} of {len(plan.blocks)} done", highlight=False)
+            block = plan.blocks[index]
             case = plan.cases[block.cases[0]]
-            number = int(state["number"]) + ("block_end" not in event)
+            number = ended if isinstance(event, BlockEnded) else ended + 1
             progress.update(
                 bar,
-                completed=state["spent"] + costs[block.index] * min(share, 1.0),
+                completed=spent + costs[index] * min(cases / len(block.cases), 1.0),
                 description=f"{case.network} on {case.dataset}, block {number} of {len(plan.blocks)}",
             )
 

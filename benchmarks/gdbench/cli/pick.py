@@ -14,7 +14,7 @@ import click
 from click.core import ParameterSource
 
 from gdbench.basics.exit_codes import KERNEL_WRONG
-from gdbench.basics.storage import check_writable
+from gdbench.basics.storage import check_writable, new_folder
 from gdbench.cli import pick_show
 from gdbench.cli.console import enough_memory, fail, human_output, write_json
 from gdbench.cli.pick_options import PAIRS, all_options, amounts_of, question_of
@@ -26,7 +26,6 @@ from gdbench.pick.replan import CHANGEABLE, MAX_SECONDS, ask_again
 from gdbench.pick.runners import Runner, cluster, processes
 from gdbench.pick.session import Session
 from gdbench.pick.views import write_views
-from gdbench.run.execute import new_folder
 from kernels import InputError
 from kernels.errors import choices
 

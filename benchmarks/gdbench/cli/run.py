@@ -2,37 +2,33 @@
 
 from __future__ import annotations
 
-import json
-import secrets
 import shlex
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
 from gdbench.basics.exit_codes import INTERRUPTED, KERNEL_WRONG, OK
-from gdbench.basics.storage import check_writable, write_text
-from gdbench.basics.units import digits, duration
+from gdbench.basics.storage import new_folder
+from gdbench.basics.units import duration
 from gdbench.cli import cold_start as cold_start_in_terminal
-from gdbench.cli.check import certificate_table, certify
 from gdbench.cli.console import fail, human_output, json_option, stderr, write_json
 from gdbench.cli.filters import filter_options
-from gdbench.cli.live import watch
+from gdbench.cli.live import Watch
 from gdbench.cli.show import exit_code, show, summary_json
-from gdbench.cold_start import measure as cold_measure
-from gdbench.experiments.grid import Filters, expand, profile
-from gdbench.machine.environment import check_same_machine, observe, one_line
-from gdbench.machine.fingerprint import fingerprint
-from gdbench.processes.launch import check_threads
-from gdbench.report.build import rebuild
-from gdbench.run import left_out
-from gdbench.run.execute import BlockFailed, execute, left, new_folder, remember_failure, unfinished
-from gdbench.run.plan import Plan, estimate_seconds, make_plan, read_plan, write_plan
-from gdbench.verify.certificates import all_certified, for_json, jobs_of, refusal
+from gdbench.cold_start import measure as cold_starts
+from gdbench.cold_start.measure import Job
+from gdbench.experiments.grid import Filters, profile
+from gdbench.report.build import rebuild, write_report
+from gdbench.run import left_out, run
+from gdbench.run.execute import BlockFailed, left
+from gdbench.run.plan import Plan, estimate_seconds, plan_profile
+from gdbench.run.raw import read_failures
+from gdbench.run.runner import check_free, resumable_plan, unfinished
+from gdbench.run.runner import resume as resume_run
 from kernels import InputError
 from kernels.errors import choices
-from kernels.validation import check_seed
 
 EXAMPLES = """
 Examples:
@@ -77,116 +73,52 @@ def command(
 
     Interrupted runs lose at most the block in flight and go on with --resume. Exit code 4 when a variant is wrong.
     """
+    names = Filters(**filters)
     if resume:
         given = {"profile": profile_name, "seed": seed is not None, "cold_start": with_cold_start is not None}
-        folder = _resumed(output, filters | given)
-        plan = read_plan(folder)
-        cold = cold_measure.left(folder, plan.cases)
+        _refuse_changes(filters | given)
+        folder = output or unfinished()
+        plan = resumable_plan(folder)
+        cold = cold_starts.left(folder, plan.cases, read_failures(folder))
     else:
-        plan = _planned(profile_name or DEFAULT_PROFILE, seed, filters)
-        folder = output or new_folder(plan.profile)
-        _check_free(folder)
-        wanted = profile(plan.profile).cold_start if with_cold_start is None else with_cold_start
-        cold = cold_measure.jobs_of(plan.cases) if wanted else []
+        name = profile_name or DEFAULT_PROFILE
+        plan = plan_profile(name, names, seed=seed, command=shlex.join(["gdbench", *sys.argv[1:]]))
+        folder = output or new_folder(name)
+        check_free(folder)
+        wanted = profile(name).cold_start if with_cold_start is None else with_cold_start
+        cold = cold_starts.jobs_of(plan.cases) if wanted else []
     if dry_run:
         _show_plan(plan, folder, cold, json_path)
         return OK
-    if not resume:
-        _create(folder, plan, cold)
     stderr.print(_headline(plan, folder, cold), highlight=False, soft_wrap=True)
-    for remark in left_out.sentences(plan, filters.get("batch_size", ()), filters.get("variant", ())):
+    for remark in left_out.sentences(plan, names.batch_size, names.variant):
         stderr.print(remark, style="yellow", highlight=False, markup=False, soft_wrap=True)
     try:
-        _certify(folder, plan)
-        cold_start_in_terminal.measure(folder, plan)
-        with watch(plan, folder) as report:
-            execute(folder, plan, report)
+        with Watch(plan, folder) as report:
+            found = (
+                resume_run(folder, report=report)
+                if resume
+                else run(plan, folder=folder, cold_start=bool(cold), report=report)
+            )
     except KeyboardInterrupt:
         _interrupted(folder, plan)
     except BlockFailed as error:
         fail(f"a block failed before its first case, so the run stopped; {error}", KERNEL_WRONG)
-    run = rebuild(folder)
-    summary_json(json_path, run)
-    show(run, human_output(json_path))
-    cold_start_in_terminal.show(run, human_output(json_path))
-    return exit_code(run)
+    write_report(found)
+    summary_json(json_path, found)
+    show(found, human_output(json_path))
+    cold_start_in_terminal.show(found, human_output(json_path))
+    return exit_code(found)
 
 
-def _planned(profile_name: str, seed: int | None, filters: dict[str, Any]) -> Plan:
-    chosen = profile(profile_name)
-    cases = expand(chosen, Filters(**filters))
-    check_seed(0 if seed is None else seed)
-    check_threads(max(case.threads for case in cases))
-    return make_plan(
-        cases,
-        profile=profile_name,
-        command=shlex.join(["gdbench", *sys.argv[1:]]),
-        rounds=chosen.blocks,
-        case_seconds=chosen.case_seconds,
-        seed=secrets.randbits(32) if seed is None else seed,
-    )
-
-
-def _resumed(output: Path | None, changes: dict[str, Any]) -> Path:
-    """Folder to go on with, refused when anything has changed that the stored blocks depend on."""
-    given = [f"--{name.replace('_', '-')}" for name, value in changes.items() if value]
+def _refuse_changes(options: dict[str, Any]) -> None:
+    """Refuse what would change the plan of a run that is resumed."""
+    given = [f"--{name.replace('_', '-')}" for name, value in options.items() if value]
     if given:
         raise InputError(f"--resume goes on with the plan as it was: leave out {choices(given)}")
-    folder = output or unfinished()
-    if read_plan(folder).fingerprint != fingerprint():
-        raise InputError(
-            f"the code has changed since {folder} was begun: start a new run, so that no table mixes versions"
-        )
-    return folder
 
 
-def _check_free(folder: Path) -> None:
-    check_writable(folder)
-    if folder.exists() and any(folder.iterdir()):
-        raise InputError(f"{folder} is not empty: add --resume to go on with a run in it, or name a new folder")
-
-
-def _create(folder: Path, plan: Plan, cold: list[cold_measure.Job]) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_plan(folder, plan)
-        if cold:
-            cold_measure.promise(folder)
-    except OSError as error:
-        raise InputError(f"cannot write to {folder} ({error.strerror}): name a folder that you own") from error
-
-
-def _certify(folder: Path, plan: Plan) -> None:
-    """Store the machine's description and the certificates; note the cases that must not be timed."""
-    (folder / "raw").mkdir(exist_ok=True)
-    environment = observe(max(block.threads for block in plan.blocks))
-    known = folder / "environment.json"
-    if known.exists():
-        check_same_machine(json.loads(known.read_text(encoding="utf-8")), environment)
-    else:
-        write_text(known, json.dumps(environment, indent=1) + "\n")
-    stderr.print(one_line(environment), highlight=False, style="dim", soft_wrap=True)
-    rows = certify(jobs_of(plan.cases, plan.networks))
-    write_text(folder / "certificates.json", json.dumps(for_json(rows), indent=1) + "\n")
-    stderr.print(_verdict(rows), highlight=False)
-    wrong = {(r["variant"], r["network"], r["dataset"], r["dtype"]): refusal(r) for r in rows if not r["certified"]}
-    for case in plan.cases:
-        reason = wrong.get((case.variant, case.network, case.dataset, case.dtype))
-        if reason is not None:
-            remember_failure(folder, case.id, reason)
-
-
-def _verdict(rows: list[dict[str, Any]]) -> Any:
-    """One line when all is well, the worst certificates when not."""
-    if not all_certified(rows):
-        return certificate_table(rows)
-    strain = max(row["max_error"] / row["tolerance"] for row in rows if row["tolerance"])
-    return (
-        f"[green]All {len(rows)} certificates granted[/]: the worst error is {digits(100 * strain)} % of its tolerance."
-    )
-
-
-def _interrupted(folder: Path, plan: Plan) -> None:
+def _interrupted(folder: Path, plan: Plan) -> NoReturn:
     done = len(plan.blocks) - len(left(folder, plan))
     if done:
         rebuild(folder)
@@ -197,8 +129,8 @@ def _interrupted(folder: Path, plan: Plan) -> None:
     )
 
 
-def _headline(plan: Plan, folder: Path, cold: list[cold_measure.Job]) -> str:
-    seconds = sum(estimate_seconds(plan, block) for block in left(folder, plan)) + cold_measure.estimate_seconds(cold)
+def _headline(plan: Plan, folder: Path, cold: list[Job]) -> str:
+    seconds = sum(estimate_seconds(plan, block) for block in left(folder, plan)) + cold_starts.estimate_seconds(cold)
     return (
         f"[bold]Profile {plan.profile}[/]: {f'{len(cold)} cold starts and ' if cold else ''}"
         f"{len(plan.cases)} cases in {len(left(folder, plan))} blocks, "
@@ -206,7 +138,7 @@ def _headline(plan: Plan, folder: Path, cold: list[cold_measure.Job]) -> str:
     )
 
 
-def _show_plan(plan: Plan, folder: Path, cold: list[cold_measure.Job], json_path: str | None) -> None:
+def _show_plan(plan: Plan, folder: Path, cold: list[Job], json_path: str | None) -> None:
     out, blocks = human_output(json_path), left(folder, plan)
     groups: dict[str, list[float]] = {}
     for block in blocks:
@@ -215,7 +147,7 @@ def _show_plan(plan: Plan, folder: Path, cold: list[cold_measure.Job], json_path
         groups.setdefault(name, []).append(estimate_seconds(plan, block))
     for name, seconds in groups.items():
         out.print(f"{name}: {len(seconds)} blocks of about {duration(seconds[0])}", highlight=False)
-    starting = cold_measure.estimate_seconds(cold)
+    starting = cold_starts.estimate_seconds(cold)
     if cold:
         out.print(f"{len(cold)} cold starts: about {duration(starting)}", highlight=False)
     total = starting + sum(sum(seconds) for seconds in groups.values())

@@ -8,23 +8,31 @@ is to have it, and whole after each entry.
 from __future__ import annotations
 
 import json
-import subprocess
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Container, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from time import monotonic
-from typing import Any
 
 import numpy as np
 
-from gdbench.basics.storage import write_text
+from gdbench.basics.records import plain
+from gdbench.cold_start.entries import (
+    Answer,
+    Entry,
+    Experiment,
+    ProcessTimes,
+    raw_file,
+    read_entries,
+    write_entries,
+)
 from gdbench.experiments import variants
 from gdbench.experiments.cases import Case, NetworkSpec
 from gdbench.experiments.tasks import TASKS, load_problem
-from gdbench.processes.launch import cores_for, patience, start
-from kernels import InputError
+from gdbench.processes.launch import cores_for
+from gdbench.processes.live import LiveProcess, ProcessLost
+from kernels import Network
 
 ROWS = 512
 """First rows of the data that the calls work on: more than any chunk or tile, few enough for the reference."""
@@ -34,10 +42,6 @@ ANSWER_SECONDS = 300
 """A process that takes longer has hung, unless GDBENCH_PATIENCE_SECONDS says otherwise."""
 USUAL_SECONDS = {"plain": 6.0, "compiled": 25.0, "peer": 20.0}
 """Roughly what an entry takes, all its processes together."""
-
-
-class NoAnswer(Exception):
-    """A process failed; the message says how."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,31 @@ class Job:
     threads: int
 
 
+@dataclass(frozen=True)
+class StoredProblem:
+    """A problem that a process finds in a file, and what it is to call on it."""
+
+    experiment: Experiment
+    network: Network
+    arrays: str
+    """File with theta, X, Y and order, as ``np.savez`` writes it."""
+    learning_rate: float
+    calls: tuple[tuple[str, int], ...]
+    """Task and batch size of each call."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a process is to do; it gets this as JSON, since it can import none of our records before it has measured."""
+
+    variant: str
+    peer: bool
+    cache: str
+    """Folder of Numba's cache."""
+    problems: tuple[StoredProblem, ...]
+    """The first is timed; on the others it is seen whether the variant compiles anew."""
+
+
 def jobs_of(cases: Sequence[Case]) -> list[Job]:
     """Return a job per variant and dtype on the network and data set that have most cases."""
     pair = Counter((case.network, case.dataset) for case in cases).most_common(1)[0][0]
@@ -59,48 +88,46 @@ def jobs_of(cases: Sequence[Case]) -> list[Job]:
     return list(dict.fromkeys(Job(case.variant, case.dtype, *pair, threads) for case in chief))
 
 
-def raw_file(folder: Path) -> Path:
-    """Path of the raw file of a run."""
-    return folder / "raw" / "cold_start.json"
-
-
-def read_entries(folder: Path) -> list[dict[str, Any]]:
-    """Entries measured so far, none where the run is not to have any; InputError if the file is damaged."""
-    path = raw_file(folder)
-    try:
-        entries: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
-    except ValueError as error:
-        raise InputError(f"{path.name} of the run is not readable JSON: delete it") from error
-    return entries
-
-
 def promise(folder: Path) -> None:
     """Note that a run is to have cold starts, so that it also has them when it is resumed."""
-    write_text(raw_file(folder), "[]\n")
+    write_entries(folder, [])
 
 
-def left(folder: Path, cases: Sequence[Case]) -> list[Job]:
-    """Jobs without an entry, those whose cases have all failed left out; none where the run is not to have any."""
+def left(folder: Path, cases: Sequence[Case], failed: Container[str]) -> list[Job]:
+    """Jobs without an entry; none where the run is not to have any.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of the run.
+    cases : sequence of Case
+        Cases of the run.
+    failed : container of str
+        Ids of the cases that failed; a job whose cases have all failed is left out.
+    """
     if not raw_file(folder).exists():
         return []
     entries = read_entries(folder)
     wanted = jobs_of(cases)
     for entry in entries:
-        wanted += [Job(**{**_identity(entry), **pair}) for pair in entry["compiled_again"]]
-    done = {Job(**_identity(entry)) for entry in entries}
-    failures = folder / "failures.json"
-    failed = json.loads(failures.read_text(encoding="utf-8")) if failures.exists() else {}
+        wanted += [replace(_job(entry), network=at.network, dataset=at.dataset) for at in entry.compiled_again]
+    done = set(map(_job, entries))
     return [job for job in wanted if job not in done and any(case.id not in failed for case in _cases(job, cases))]
 
 
 def measure_left(
-    folder: Path, cases: Sequence[Case], networks: Mapping[str, NetworkSpec], report: Callable[[Job], None]
+    folder: Path,
+    cases: Sequence[Case],
+    networks: Mapping[str, NetworkSpec],
+    *,
+    failed: Container[str],
+    report: Callable[[Job], None],
 ) -> None:
     """Measure what is left; ``report`` hears each job before it starts."""
-    while jobs := left(folder, cases):
+    while jobs := left(folder, cases, failed):
         report(jobs[0])
         entry = measure(jobs[0], cases, networks)
-        write_text(raw_file(folder), json.dumps([*read_entries(folder), entry], indent=1) + "\n")
+        write_entries(folder, [*read_entries(folder), entry])
 
 
 def estimate_seconds(jobs: list[Job]) -> float:
@@ -108,7 +135,7 @@ def estimate_seconds(jobs: list[Job]) -> float:
     return sum(USUAL_SECONDS[_kind(job.variant)] for job in jobs)
 
 
-def measure(job: Job, cases: Sequence[Case], networks: Mapping[str, NetworkSpec]) -> dict[str, Any]:
+def measure(job: Job, cases: Sequence[Case], networks: Mapping[str, NetworkSpec]) -> Entry:
     """Return the entry of one job: a process with an empty cache, then some that find what it left there.
 
     The times are those of ``gdbench.cold_start.process``; ``reason`` says why there are none, if there are none.
@@ -116,28 +143,33 @@ def measure(job: Job, cases: Sequence[Case], networks: Mapping[str, NetworkSpec]
     with tempfile.TemporaryDirectory(prefix="gdbench-") as place:
         cache = Path(place, "cache")
         cache.mkdir()
-        problems = [_problem(each, cases, networks, Path(place)) for each in (job, *_elsewhere(job, cases))]
-        task = {"variant": job.variant, "peer": variants.is_peer(job.variant), "cache": str(cache)}
-        entry = {**asdict(job), "rows": ROWS, "calls": problems[0]["calls"], "reason": "", "compiled_again": []}
+        problems = tuple(_problem(each, cases, networks, Path(place)) for each in (job, *_elsewhere(job, cases)))
+        task = Task(job.variant, variants.is_peer(job.variant), str(cache), problems)
+        entry = Entry(
+            **asdict(job), rows=ROWS, calls=problems[0].calls, reason="", compiled_again=(), cold=None, warm=()
+        )
         try:
-            cold = _ask({**task, "problems": problems}, job.threads, turn=0)
+            cold = _ask(task, job.threads, turn=0)
             written = _files(cache)
-            warm = [
-                _ask({**task, "problems": problems[:1]}, job.threads, turn=turn + 1) for turn in range(WARM_PROCESSES)
-            ]
-        except NoAnswer as error:
-            return {**entry, "reason": str(error), "cold": None, "warm": []}
-        again = [_place(problems[position]) for position in cold.pop("compiled_again")]
-        files = {"files_written": written, "files_written_later": _files(cache) - written}
-        return {**entry, "compiled_again": again, "cold": cold, "warm": warm, **files}
+            warm = _warm(replace(task, problems=problems[:1]), job.threads)
+        except ProcessLost as loss:
+            return replace(entry, reason=f"its process {loss.how}")
+        return replace(
+            entry,
+            compiled_again=tuple(problems[position].experiment for position in cold.compiled_again),
+            cold=cold.times,
+            warm=warm,
+            files_written=written,
+            files_written_later=_files(cache) - written,
+        )
 
 
-def _identity(entry: dict[str, Any]) -> dict[str, Any]:
-    return {name: entry[name] for name in Job.__dataclass_fields__}
+def _warm(task: Task, threads: int) -> tuple[ProcessTimes, ...]:
+    return tuple(_ask(task, threads, turn=turn + 1).times for turn in range(WARM_PROCESSES))
 
 
-def _place(problem: dict[str, Any]) -> dict[str, str]:
-    return {"network": problem["name"], "dataset": problem["dataset"]}
+def _job(entry: Entry) -> Job:
+    return Job(entry.variant, entry.dtype, entry.network, entry.dataset, entry.threads)
 
 
 def _cases(job: Job, cases: Sequence[Case]) -> list[Case]:
@@ -154,7 +186,7 @@ def _elsewhere(job: Job, cases: Sequence[Case]) -> list[Job]:
     return [other for other in others if other != job and _cases(other, cases)]
 
 
-def _problem(job: Job, cases: Sequence[Case], networks: Mapping[str, NetworkSpec], place: Path) -> dict[str, Any]:
+def _problem(job: Job, cases: Sequence[Case], networks: Mapping[str, NetworkSpec], place: Path) -> StoredProblem:
     """Store the arrays of a problem where a process finds them without importing anything; say what to call."""
     spec = networks[job.network]
     network = spec.build(job.dataset)
@@ -165,37 +197,32 @@ def _problem(job: Job, cases: Sequence[Case], networks: Mapping[str, NetworkSpec
     middle = sizes[len(sizes) // 2]
     chosen = {task: (sizes[0], middle, sizes[-1]) if task == "epoch" else (middle,) for task in TASKS}
     wanted = [(task, size) for task, some in chosen.items() for size in dict.fromkeys(some)]
-    return {
-        "name": job.network,
-        "dataset": job.dataset,
-        "network": asdict(network),
-        "arrays": str(path),
-        "learning_rate": spec.learning_rate,
-        "calls": [call for call in wanted if variants.supports(job.variant, network, *call)],
-    }
+    return StoredProblem(
+        experiment=Experiment(job.network, job.dataset),
+        network=network,
+        arrays=str(path),
+        learning_rate=spec.learning_rate,
+        calls=tuple(call for call in wanted if variants.supports(job.variant, network, *call)),
+    )
 
 
 def _files(cache: Path) -> int:
     return sum(path.is_file() for path in cache.rglob("*"))
 
 
-def _ask(task: dict[str, Any], threads: int, *, turn: int) -> dict[str, Any]:
-    """Run one process and return its answer, or raise NoAnswer."""
-    limit = patience(ANSWER_SECONDS)
-    streams: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    arguments = ("gdbench.cold_start.process", json.dumps(task), repr(monotonic()))
-    with start(*arguments, threads=threads, cores=cores_for(threads, turn=turn), **streams) as process:
-        try:
-            output, errors = process.communicate(timeout=limit)
-        except subprocess.TimeoutExpired as error:
-            raise NoAnswer(f"its process gave no answer within {limit:g} s") from error
-        finally:
-            process.kill()
-    if process.returncode:
-        last = errors.strip().splitlines()[-1] if errors.strip() else "no message"
-        raise NoAnswer(f"its process ended with code {process.returncode} ({last})")
-    answer: dict[str, Any] = json.loads(output.splitlines()[-1])
-    return answer
+def _ask(task: Task, threads: int, *, turn: int) -> Answer:
+    """Run one process and return its answer, or raise ProcessLost."""
+    arguments = json.dumps(plain(task)), repr(monotonic())
+    with LiveProcess(
+        "gdbench.cold_start.process",
+        *arguments,
+        name=f"the cold start of {task.variant}",
+        threads=threads,
+        cores=cores_for(threads, turn=turn),
+        usual_seconds=ANSWER_SECONDS,
+    ) as process:
+        answer: Answer = process.ask("answer")
+        return answer
 
 
 def _kind(variant: str) -> str:

@@ -1,6 +1,7 @@
-"""A fresh process that imports one variant and makes its first calls: ``JOB BEGUN`` prints the times as JSON.
+"""A fresh process that imports one variant and makes its first calls: ``DESCRIPTOR TASK BEGUN``.
 
-Nothing but Python's own modules is imported before the variant, whose imports are what is timed.
+Nothing but Python's own modules, and few of them, is imported before the variant, whose imports are what is timed. So
+the task is JSON on the command line, and the connection is opened when everything has been measured.
 """
 
 import json
@@ -13,39 +14,53 @@ from typing import Any
 PYTHON_READY = monotonic()
 
 STEADY_CALLS = 3
-"""The least time of so many further calls is the time of a call that is no longer the first."""
+"""The shortest of this many further calls is the time of a call that is no longer the first."""
 KERNELS = "kernels."
 
 
-def serve(job: dict[str, Any], begun: float) -> dict[str, Any]:
-    """Import the job's variant and call it; ``begun`` is when the parent started this process (``monotonic``)."""
-    os.environ["NUMBA_CACHE_DIR"] = job["cache"]
+def measure(task: dict[str, Any], begun: float) -> tuple[dict[str, Any], list[int]]:
+    """Import the task's variant and call it.
+
+    Parameters
+    ----------
+    task : dict
+        JSON of a ``gdbench.cold_start.measure.Task``.
+    begun : float
+        Reading of ``time.monotonic`` when the parent started this process.
+
+    Returns
+    -------
+    times : dict
+        Fields of ``ProcessTimes``.
+    compiled_again : list of int
+        Positions of the problems after the first for which the variant compiled anew.
+    """
+    os.environ["NUMBA_CACHE_DIR"] = task["cache"]
     import numpy as np  # noqa: PLC0415
 
     numpy_ready = monotonic()
-    kernel = _get(job["variant"], peer=job["peer"])
+    kernel = _get(task["variant"], peer=task["peer"])
     imported, with_numba = monotonic(), "numba" in sys.modules
-    main, *others = ({**np.load(problem["arrays"]), **problem} for problem in job["problems"])
+    main, *others = ({**np.load(problem["arrays"]), **problem} for problem in task["problems"])
     calls = _calls(kernel, main)
     first, signatures = [_seconds(call) for call in calls], _signatures()
-    answer: dict[str, Any] = {
+    times = {
         "python_seconds": PYTHON_READY - begun,
         "numpy_seconds": numpy_ready - begun,
         "import_seconds": imported - begun,
         "numba_imported": with_numba,
-        "first_seconds": first,
-        "steady_seconds": [min(_seconds(call) for _ in range(STEADY_CALLS)) for call in calls],
-        "compiled": signatures["compiled"],
-        "loaded": signatures["loaded"],
-        "compiled_again": [],
+        "first_seconds": tuple(first),
+        "steady_seconds": tuple(min(_seconds(call) for _ in range(STEADY_CALLS)) for call in calls),
+        **signatures,
     }
-    for position, problem in enumerate(others, start=1):
-        before = _signatures()
-        for call in _calls(kernel, problem):
-            call()
-        if _signatures() != before:
-            answer["compiled_again"].append(position)
-    return answer
+    return times, [position for position, problem in enumerate(others, start=1) if _compiles_again(kernel, problem)]
+
+
+def _compiles_again(kernel: Any, problem: dict[str, Any]) -> bool:
+    before = _signatures()
+    for call in _calls(kernel, problem):
+        call()
+    return _signatures() != before
 
 
 def _get(name: str, *, peer: bool) -> Any:
@@ -63,8 +78,7 @@ def _calls(kernel: Any, problem: dict[str, Any]) -> list[Callable[[], object]]:
     """Return the calls of a problem, each a task and a batch size, on its arrays."""
     from kernels import Network  # noqa: PLC0415
 
-    fields = problem["network"]
-    network = Network(tuple(fields["sizes"]), fields["hidden"], fields["output"], fields["loss"])
+    network = Network(**problem["network"])
     theta, X, Y, order = (problem[name] for name in ("theta", "X", "Y", "order"))
     rate = problem["learning_rate"]
     tasks: dict[str, Callable[[int], object]] = {
@@ -97,5 +111,17 @@ def _signatures() -> dict[str, int]:
     }
 
 
+def _serve(descriptor: int, times: dict[str, Any], compiled_again: list[int]) -> None:
+    """Answer with what was measured."""
+    from gdbench.cold_start.entries import Answer, ProcessTimes  # noqa: PLC0415 - after all has been measured
+    from gdbench.processes.answers import serve  # noqa: PLC0415
+
+    class Worker:
+        def answer(self) -> Answer:
+            return Answer(ProcessTimes(**times), tuple(compiled_again))
+
+    serve(descriptor, Worker())
+
+
 if __name__ == "__main__":
-    sys.stdout.write("\n" + json.dumps(serve(json.loads(sys.argv[1]), float(sys.argv[2]))) + "\n")
+    _serve(int(sys.argv[1]), *measure(json.loads(sys.argv[2]), float(sys.argv[3])))

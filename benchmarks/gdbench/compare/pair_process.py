@@ -13,7 +13,6 @@ import tracemalloc
 import warnings
 from collections.abc import Callable
 from importlib.metadata import version
-from multiprocessing.connection import Connection
 from pathlib import Path
 from time import perf_counter, perf_counter_ns, process_time, process_time_ns
 from typing import Any
@@ -201,4 +200,4 @@ def _compiled() -> int:
 
 
 if __name__ == "__main__":
-    serve(Connection(int(sys.argv[1])), Worker())
+    serve(int(sys.argv[1]), Worker())

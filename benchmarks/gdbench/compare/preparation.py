@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from typing import Any
 
 from gdbench.compare.family import Family, problem_key, rows_of
-from gdbench.compare.pair import Pair, SideError, SideLost
+from gdbench.compare.pair import Pair, SideError
 from gdbench.compare.remote import variant_of
 from gdbench.compare.setting import Setting, State
 from gdbench.compare.tiers import MIN_QUADS, Tier
 from gdbench.experiments.cases import Case
-from gdbench.verify.stages import QUICK_ROWS, Certificate, certify_quickly
+from gdbench.verify.stages import QUICK_ROWS, certify_quickly
 from kernels import InputError
 
 WARM_BELOW_SECONDS = 1e-3
@@ -80,10 +80,10 @@ def introduce(pair: Pair, setting: Setting, case: Case) -> str:
             if failed(answer):
                 return f"{side.name} raised {answer}"
             proof = certify_quickly(variant_of(side, name), problem.network, problem.X, problem.Y)
-            if side.lost:
-                raise SideLost(side.lost)
+            if side.lost is not None:
+                raise side.lost
             if not proof.certified:
-                return f"{side.name}: {refusal(proof)}"
+                return f"{side.name}: {proof.refusal}"
     return ""
 
 
@@ -109,13 +109,6 @@ def schedule(call_seconds: float, tier: Tier) -> tuple[int, int, int]:
     calls = max(1, math.ceil(sample_seconds / call_seconds))
     quads = round(tier.case_seconds / (4 * calls * call_seconds))
     return calls, int(call_seconds < WARM_BELOW_SECONDS), min(max(quads, MIN_QUADS), tier.quads)
-
-
-def refusal(proof: Certificate) -> str:
-    """Say why a variant may not be timed; nothing if it may."""
-    if proof.certified:
-        return ""
-    return f"{proof.where}: error {proof.max_error:.1e}, tolerance {proof.tolerance:.1e}"
 
 
 def key_of(entry: Case | str) -> str:

@@ -16,7 +16,7 @@ from gdbench.basics.storage import write_text
 from gdbench.compare.builds import Build
 from gdbench.compare.family import certified_together, problem_key
 from gdbench.compare.pair import Pair, SideLost
-from gdbench.compare.preparation import Lacking, at_case, failed, introduce, prepare_case, refusal
+from gdbench.compare.preparation import Lacking, at_case, failed, introduce, prepare_case
 from gdbench.compare.remote import variant_of
 from gdbench.compare.setting import Setting, State
 from gdbench.experiments.cases import Case
@@ -85,10 +85,10 @@ def _climb(pair: Pair, setting: Setting, job: Case) -> str:
             continue
         with at_case(pair, job.id):
             proof = certify(variant_of(side, variant), problem.network, problem.X.dtype, data=(problem.X, problem.Y))
-        if side.lost:
-            raise SideLost(side.lost)
+        if side.lost is not None:
+            raise side.lost
         if not proof.certified:
-            return f"{side.name}: {refusal(proof)}"
+            return f"{side.name}: {proof.refusal}"
         with suppress(OSError):  # it will be verified again
             text = json.dumps({"by": _fingerprint(), "granted": [*granted, key]}, indent=1)
             write_text(build.certificates, text + "\n")

@@ -37,7 +37,7 @@ class State:
 
 def note_lost(state: State, pair: Pair) -> bool:
     """Note the case in which a side was lost; False where it was in none."""
-    places = {side.at: side.lost for side in pair.sides if side.at is not None and side.lost is not None}
+    places = {side.at: str(side.lost) for side in pair.sides if side.at is not None and side.lost is not None}
     for key, reason in places.items():
         state.broken[key] = reason
     return bool(places)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import subprocess
-import sys
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -17,7 +15,8 @@ import psutil
 import threadpoolctl
 
 from gdbench.experiments.variants import PEER_PACKAGES, unavailable
-from gdbench.processes.launch import allowed_cores, start
+from gdbench.processes.launch import allowed_cores
+from gdbench.processes.live import LiveProcess
 from kernels import InputError
 
 PACKAGES = ("gdbench", "numpy", "numba", "llvmlite", "scipy", "pandas", "pytest", "pytest-benchmark", *PEER_PACKAGES)
@@ -25,11 +24,13 @@ PACKAGES = ("gdbench", "numpy", "numba", "llvmlite", "scipy", "pandas", "pytest"
 
 def observe(threads: int = 1) -> dict[str, Any]:
     """Return the description that a fresh worker with so many threads gives."""
-    process = start(
-        "gdbench.machine.environment", threads=threads, cores=allowed_cores()[:threads], stdout=subprocess.PIPE
-    )
-    output, _ = process.communicate()
-    described: dict[str, Any] = json.loads(output)
+    with LiveProcess(
+        "gdbench.machine.environment_process",
+        name="the description of the machine",
+        threads=threads,
+        cores=allowed_cores()[:threads],
+    ) as process:
+        described: dict[str, Any] = process.ask("describe")
     return described
 
 
@@ -142,7 +143,3 @@ def _git(*arguments: str) -> str | None:
     except OSError:
         return None
     return found.stdout.strip() if root and found.returncode == 0 else None
-
-
-if __name__ == "__main__":
-    sys.stdout.write(json.dumps(describe()))

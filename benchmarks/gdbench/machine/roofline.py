@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,8 +17,8 @@ PARTS = ("flops_per_second", "read_bytes_per_second", "update_bytes_per_second")
 GIGA = 1e9
 
 
-def limits_of(blocks: Sequence[tuple[int, Mapping[str, Any]]]) -> dict[int, Limits]:
-    """Return the limits by number of threads, from the threads and the stored limits of each block.
+def limits_of(blocks: Sequence[tuple[int, Limits]]) -> dict[int, Limits]:
+    """Return the limits by number of threads, from the threads and the limits of each block.
 
     Each is the median over blocks: the same statistic as that of the times, so that what slows the machine in half
     of the blocks slows both sides of the fraction. The best would hold usual times against the machine's best moment.
@@ -28,10 +27,12 @@ def limits_of(blocks: Sequence[tuple[int, Mapping[str, Any]]]) -> dict[int, Limi
     return {count: _median([stored for other, stored in blocks if other == count]) for count in threads}
 
 
-def _median(stored: list[Mapping[str, Any]]) -> Limits:
-    parts = {part: {name: [block[part][name] for block in stored] for name in stored[0][part]} for part in PARTS}
-    medians = {part: {name: float(np.median(found)) for name, found in of.items()} for part, of in parts.items()}
-    return Limits(cache_bytes=dict(stored[0]["cache_bytes"]), **medians)
+def _median(stored: list[Limits]) -> Limits:
+    def median(part: str) -> dict[str, float]:
+        blocks: list[dict[str, float]] = [getattr(block, part) for block in stored]
+        return {name: float(np.median([speeds[name] for speeds in blocks])) for name in blocks[0]}
+
+    return Limits(stored[0].cache_bytes, *map(median, PARTS))
 
 
 def add_limit_columns(

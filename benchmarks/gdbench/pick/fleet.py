@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -55,7 +54,7 @@ class Fleet:
                 threads=self.threads,
                 cores=cores_for(self.threads, number),
             )
-        loading = [(str(self.arrays), asdict(self.network), self.seed + number, self.threads) for number in missing]
+        loading = [(str(self.arrays), self.network, self.seed + number, self.threads) for number in missing]
         self.ask_each(missing, "load", loading)
         self.check()
 

@@ -21,10 +21,8 @@ from __future__ import annotations
 import gc
 import math
 import sys
-from dataclasses import asdict, dataclass
-from multiprocessing.connection import Connection
+from dataclasses import dataclass
 from time import get_clock_info, perf_counter, process_time
-from typing import Any
 
 import numpy as np
 
@@ -32,7 +30,7 @@ from gdbench.experiments.tasks import aligned
 from gdbench.experiments.variants import get
 from gdbench.processes.answers import serve
 from gdbench.verify.gate import first_call_seconds
-from gdbench.verify.stages import certify, certify_quickly
+from gdbench.verify.stages import Certificate, certify, certify_quickly
 from kernels import Network
 from kernels.contract import Array, Order
 
@@ -104,17 +102,17 @@ class Worker:
         self.samplers: dict[int, Sampler] = {}
         self.wall = self.used = 0.0
 
-    def load(self, path: str, network: dict[str, Any], seed: int, threads: int) -> None:
+    def load(self, path: str, network: Network, seed: int, threads: int) -> None:
         """Take X (n, d) and Y (n, k) from a file; ``seed`` fixes the parameters and the order of rows."""
         self.alone = threads == 1 and get_clock_info("process_time").resolution <= FINEST_SECONDS
         arrays = np.load(path)
-        self.network = Network(tuple(network["sizes"]), network["hidden"], network["output"], network["loss"])
+        self.network = network
         self.X, self.Y = aligned(arrays["X"]), aligned(arrays["Y"])
         rng = np.random.default_rng(seed)
         self.start = self.network.init(rng, self.X.dtype)
         self.stream = Stream(len(self.X), rng)
 
-    def prove(self, whole: list[str], quick: list[str]) -> dict[str, dict[str, Any]]:
+    def prove(self, whole: list[str], quick: list[str]) -> dict[str, Certificate]:
         """Compile variants and return their certificates by name.
 
         Those of ``whole`` pass full verification, on rows spread over the data; those of ``quick``, which pass
@@ -124,10 +122,9 @@ class Worker:
         for name in (*whole, *quick):
             first_call_seconds(name, self.network, self.X.dtype.name)
             if name in whole:
-                proof = certify(name, self.network, self.X.dtype, data=(self.X[rows], self.Y[rows]))
+                found[name] = certify(name, self.network, self.X.dtype, data=(self.X[rows], self.Y[rows]))
             else:
-                proof = certify_quickly(name, self.network, self.X, self.Y)
-            found[name] = asdict(proof)
+                found[name] = certify_quickly(name, self.network, self.X, self.Y)
         return found
 
     def begin(self) -> None:
@@ -202,4 +199,4 @@ class Worker:
 
 
 if __name__ == "__main__":
-    serve(Connection(int(sys.argv[1])), Worker())
+    serve(int(sys.argv[1]), Worker())

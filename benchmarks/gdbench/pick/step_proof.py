@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from itertools import groupby
 
 from gdbench.pick.fleet import Fleet, NotTimed
-from gdbench.verify.certificates import refusal
 from kernels import Choice
 from kernels.errors import choices
 
@@ -62,7 +61,7 @@ def _prove(fleet: Fleet, variants: list[str], everything: list[str]) -> dict[str
         if isinstance(answer, Exception):  # a process that dies though it verifies none is no proof against anyone
             wrong |= dict.fromkeys(whole.get(number, []), str(answer))
         else:
-            wrong |= {name: refusal(proof) for name, proof in answer.items() if not proof["certified"]}
+            wrong |= {name: proof.refusal for name, proof in answer.items() if not proof.certified}
     return wrong
 
 

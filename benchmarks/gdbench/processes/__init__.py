@@ -1,1 +1,1 @@
-"""Child processes: started, pinned, asked, waited for with patience, ended."""
+"""Child processes: started, pinned, asked over one protocol, waited for with patience, ended."""

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
+from collections.abc import Callable
 from threading import Lock
-from typing import Any
 
-from gdbench.processes.launch import start
+from gdbench.processes.live import LiveProcess
 
 
 class Ended(Exception):
@@ -17,12 +16,12 @@ class Children:
     """The processes that threads have started; once ended, no new one is started."""
 
     def __init__(self) -> None:
-        self._started: list[subprocess.Popen[str]] = []
+        self._started: list[LiveProcess] = []
         self._ended = False
         self._lock = Lock()
 
-    def start(self, module: str, *arguments: str, **options: Any) -> subprocess.Popen[str]:
-        """Start a process as ``launch.start`` does.
+    def start(self, make: Callable[[], LiveProcess]) -> LiveProcess:
+        """Start a process, which the caller closes.
 
         Raises
         ------
@@ -32,13 +31,13 @@ class Children:
         with self._lock:
             if self._ended:
                 raise Ended
-            self._started = [process for process in self._started if process.poll() is None]
-            process = start(module, *arguments, **options)
+            self._started = [each for each in self._started if each.process.poll() is None]
+            process = make()
             self._started.append(process)
         return process
 
     def end(self) -> None:
-        """Kill those that still run; whoever waits for one sees it end."""
+        """Kill those that still run; whoever waits for one sees it lost."""
         self._ended = True  # before a thread that holds the lock lets go of it
         with self._lock:
             for process in self._started:

@@ -1,20 +1,27 @@
-"""A live process: asked in turns over a connection, pinned to cores, ended by whoever started it."""
+"""A child process that is asked over a connection, pinned to cores, and ended by whoever started it.
+
+Every child of the instrument is one of these, but for two: the process that counts instructions, which replaces itself
+by valgrind and forks, and Dask's workers, which are Dask's own.
+"""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import tempfile
+from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing import Pipe
+from types import TracebackType
 from typing import Any
 
 import psutil
 
+from gdbench.processes.answers import ERROR, EVENT
 from gdbench.processes.launch import allowed_cores, patience, start
 
 ANSWER_SECONDS = 180
-"""A process that takes longer over one answer has hung, unless GDBENCH_PATIENCE_SECONDS says otherwise."""
+"""A process that says nothing for longer has hung, unless GDBENCH_PATIENCE_SECONDS says otherwise."""
 
 
 class AnswerError(Exception):
@@ -26,48 +33,94 @@ class AnswerError(Exception):
 
 
 class ProcessLost(Exception):
-    """A process died or hung; it is of no more use."""
-
-
-class LiveProcess:
-    """A process of a module that ends in ``gdbench.processes.answers.serve``; what it serves can be asked by name.
+    """A process died or hung, and is of no more use.
 
     Parameters
     ----------
-    module : run as ``__main__``, with the descriptor of the connection as its argument
-    name : of the process, for messages
-    threads : of BLAS and Numba, fixed before NumPy is imported
-    cores : to pin it to
-    variables : of its environment, before ours
+    name : str
+        Of the process.
+    ending : str
+        How it ended, such as ``ended with code 3``.
+    printed : str
+        What it wrote to standard output and standard error.
+    """
+
+    def __init__(self, name: str, ending: str, printed: str = "") -> None:
+        lines = printed.strip().splitlines()
+        self.ending, self.printed = ending, printed
+        self.how = f"{ending} ({lines[-1]})" if lines else ending
+        """How it ended, with its last words."""
+        super().__init__(f"the process of {name} {self.how}")
+
+
+class LiveProcess:
+    """A process of a module that ends in ``gdbench.processes.answers.serve``; what it serves is asked by name.
+
+    What it prints never reaches the connection: it is kept for messages. A context manager that ends the process.
+
+    Parameters
+    ----------
+    module : str
+        Run as ``__main__``, with the descriptor of the connection as its first argument.
+    *arguments : str
+        Further arguments on its command line.
+    name : str
+        Of the process, for messages.
+    threads : int
+        Of BLAS and Numba, fixed before NumPy is imported.
+    cores : list of int
+        To pin it to.
+    variables : dict of str, optional
+        Of its environment, before ours.
+    usual_seconds : float
+        Silence after which it has hung, unless GDBENCH_PATIENCE_SECONDS says otherwise.
     """
 
     def __init__(
-        self, module: str, *, name: str, threads: int, cores: list[int], variables: dict[str, str] | None = None
+        self,
+        module: str,
+        *arguments: str,
+        name: str,
+        threads: int,
+        cores: list[int],
+        variables: dict[str, str] | None = None,
+        usual_seconds: float = ANSWER_SECONDS,
     ) -> None:
         self.name = name
         self.at: str | None = None
         """The case that it works on, so that one that dies in it can be named."""
-        self.lost: str | None = None
-        """How it died or hung, once it has."""
-        self.limit = patience(ANSWER_SECONDS)
-        self.errors = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 - closed by close
+        self.lost: ProcessLost | None = None
+        """How it died or hung, once it has: for whoever asked, and was told of something else in between."""
+        self.limit = patience(usual_seconds)
+        self._hear: Callable[[Any], None] | None = None
+        self._output = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close
         ours, theirs = Pipe()
         with theirs:
             self.process = start(
                 module,
                 str(theirs.fileno()),
+                *arguments,
                 threads=threads,
                 cores=cores,
                 variables=variables,
                 stdin=subprocess.DEVNULL,
-                stdout=self.errors,
-                stderr=self.errors,
+                stdout=self._output,
+                stderr=self._output,
                 pass_fds=[theirs.fileno()],
             )
         self.connection = ours
 
-    def ask(self, name: str, *arguments: Any, **options: Any) -> Any:
+    def ask(self, question: str, *arguments: Any, hear: Callable[[Any], None] | None = None) -> Any:
         """Ask and wait for the answer.
+
+        Parameters
+        ----------
+        question : str
+            Name of a method of what the process serves.
+        *arguments : Any
+            Of the method.
+        hear : callable, optional
+            Is called with each event that the method tells before it answers.
 
         Raises
         ------
@@ -76,26 +129,36 @@ class LiveProcess:
         ProcessLost
             If the process ended, or said nothing for too long; it is ended then.
         """
-        self.put(name, *arguments, **options)
+        self.put(question, *arguments, hear=hear)
         return self.take()
 
-    def put(self, name: str, *arguments: Any, **options: Any) -> None:
+    def put(self, question: str, *arguments: Any, hear: Callable[[Any], None] | None = None) -> None:
         """Ask without waiting."""
+        self._hear = hear
         with suppress(BrokenPipeError, ConnectionResetError):  # told better by take
-            self.connection.send((name, arguments, options))
+            self.connection.send((question, arguments, hear is not None))
 
     def take(self) -> Any:
-        """Wait for the answer to what was put."""
+        """Wait for the answer to what was put, and hear the events before it."""
+        while True:
+            kind, value = self._receive()
+            if kind == ERROR:
+                raise AnswerError(*value)
+            if kind != EVENT:
+                return value
+            if self._hear is not None:
+                self._hear(value)
+
+    def _receive(self) -> tuple[str, Any]:
         try:
             if not self.connection.poll(self.limit):
-                self.process.kill()
                 raise self._loss(f"said nothing for {self.limit:g} s and was stopped")
             kind, value = self.connection.recv()
         except (EOFError, ConnectionResetError) as error:
-            raise self._loss(f"ended with code {self.process.wait()}{self._last_words()}") from error
-        if kind == "error":
-            raise AnswerError(*value)
-        return value
+            with suppress(subprocess.TimeoutExpired):  # it may have closed the connection and gone on
+                self.process.wait(self.limit)
+            raise self._loss(f"ended with code {self.process.poll()}", self.printed()) from error
+        return kind, value
 
     def pin(self, cores: list[int]) -> None:
         """Move the process, with all its threads, to cores; where the system cannot pin, it stays."""
@@ -104,19 +167,32 @@ class LiveProcess:
                 with suppress(ProcessLookupError):
                     os.sched_setaffinity(thread.id, cores)
 
-    def _loss(self, how: str) -> ProcessLost:
-        self.process.wait()
-        self.lost = f"the process of {self.name} {how}"
-        return ProcessLost(self.lost)
+    def printed(self) -> str:
+        """Return what the process has written to standard output and standard error."""
+        output = self._output.fileno()  # its position is the process's own
+        return os.pread(output, os.fstat(output).st_size, 0).decode("utf-8", errors="replace")
 
-    def _last_words(self) -> str:
-        self.errors.seek(0)
-        lines = self.errors.read().strip().splitlines()
-        return f" ({lines[-1]})" if lines else ""
+    def _loss(self, ending: str, printed: str = "") -> ProcessLost:
+        self.kill()
+        self.process.wait()
+        self.lost = ProcessLost(self.name, ending, printed)
+        return self.lost
+
+    def kill(self) -> None:
+        """End the process, whatever it does; who waits for its answer sees it lost."""
+        self.process.kill()
 
     def close(self) -> None:
-        """End the process, whatever it does."""
-        self.process.kill()
+        """End the process and let go of what belongs to it."""
+        self.kill()
         self.process.wait()
         self.connection.close()
-        self.errors.close()
+        self._output.close()
+
+    def __enter__(self) -> LiveProcess:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

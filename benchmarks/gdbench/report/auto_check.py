@@ -14,7 +14,7 @@ from gdbench.experiments import datasets
 from gdbench.experiments.cases import FAILED, MEASURED, NetworkSpec
 from gdbench.experiments.variants import is_peer
 from gdbench.run.folder import Run
-from gdbench.run.peer_speed import CELL
+from gdbench.run.summary import CELL
 from kernels import Choice
 
 TASK = "epoch"

@@ -15,9 +15,14 @@ def rebuild(folder: Path) -> Run:
     """Read a run's raw files and write the tables, the pictures and both reports anew."""
     run = read_run(folder)
     write_tables(run)
-    cold_start.write_table(folder)
-    write_picture(run, folder / TIME_PER_ROW)
-    write_roofline(run, folder / ROOFLINE)
-    write_text(folder / "report.md", markdown.render(run))
-    write_text(folder / "report.html", page.render(run))
+    write_report(run)
     return run
+
+
+def write_report(run: Run) -> None:
+    """Write the pictures and both reports of a run whose tables are written, and the table of its cold starts."""
+    cold_start.write_table(run.folder)
+    write_picture(run, run.folder / TIME_PER_ROW)
+    write_roofline(run, run.folder / ROOFLINE)
+    write_text(run.folder / "report.md", markdown.render(run))
+    write_text(run.folder / "report.html", page.render(run))

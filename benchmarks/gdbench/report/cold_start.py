@@ -15,7 +15,7 @@ import pandas as pd
 
 from gdbench.basics.storage import replacing
 from gdbench.basics.units import interval, seconds
-from gdbench.cold_start.measure import raw_file, read_entries
+from gdbench.cold_start.entries import Entry, ProcessTimes, raw_file, read_entries
 from gdbench.cold_start.payback import BASELINE, cell, payback, sentence
 from gdbench.report.tables import Table
 from gdbench.run.folder import Run
@@ -64,26 +64,26 @@ def sentences(run: Run) -> list[str]:
     return [*(sentence(rows) for _, rows in started.groupby(keys, sort=False)), *wrong]
 
 
-def _row(entry: dict[str, Any]) -> dict[str, Any]:
+def _row(entry: Entry) -> dict[str, Any]:
     """Make the row of one entry."""
-    row = {name: entry[name] for name in ("variant", "dtype", "network", "dataset", "threads", "reason")}
-    cold, warm = entry["cold"], entry["warm"]
+    row = {name: getattr(entry, name) for name in ("variant", "dtype", "network", "dataset", "threads", "reason")}
+    cold, warm = entry.cold, entry.warm
     if cold is None:
         return {**row, "compiled": False, "processes": 0}
-    compiled = cold["compiled"] > 0 or entry["files_written"] > 0
-    works = all(one["loaded"] > 0 and one["compiled"] == 0 for one in warm) and entry["files_written_later"] == 0
+    compiled = cold.compiled > 0 or entry.files_written > 0
+    works = all(one.loaded > 0 and one.compiled == 0 for one in warm) and entry.files_written_later == 0
     values = {
-        "import_seconds": [one["import_seconds"] for one in warm],
-        "first_call_seconds": [sum(one["first_seconds"]) for one in warm],
+        "import_seconds": [one.import_seconds for one in warm],
+        "first_call_seconds": [sum(one.first_seconds) for one in warm],
         "load_seconds": [_beyond_steady(one) for one in warm] if compiled else [],
     }
     return {
         **row,
         "compiled": compiled,
         "processes": 1 + len(warm),
-        "numpy_seconds": _median(one["numpy_seconds"] for one in warm),
+        "numpy_seconds": _median(one.numpy_seconds for one in warm),
         "compile_seconds": _beyond_steady(cold) if compiled else np.nan,
-        "steady_call_seconds": _median(sum(one["steady_seconds"]) for one in warm),
+        "steady_call_seconds": _median(sum(one.steady_seconds) for one in warm),
         **{name: _median(found) for name, found in values.items()},
         **{f"{name}_low": min(found, default=np.nan) for name, found in values.items()},
         **{f"{name}_high": max(found, default=np.nan) for name, found in values.items()},
@@ -92,9 +92,9 @@ def _row(entry: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _beyond_steady(one: dict[str, Any]) -> float:
+def _beyond_steady(one: ProcessTimes) -> float:
     """Seconds that the first calls of a process took more than its later ones."""
-    return float(sum(one["first_seconds"]) - sum(one["steady_seconds"]))
+    return sum(one.first_seconds) - sum(one.steady_seconds)
 
 
 def _median(values: Iterable[float]) -> float:

@@ -15,7 +15,7 @@ from gdbench.machine.roofline import share
 from gdbench.report.findings import experiments, headline_task
 from gdbench.report.tables import Table, column_title, table_title
 from gdbench.run.folder import Run
-from gdbench.run.peer_speed import CELL
+from gdbench.run.summary import CELL
 
 ROWS = ("our fastest", "of the limit", "fastest peer", "speed, peer = 1x")
 

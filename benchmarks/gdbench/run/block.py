@@ -1,28 +1,27 @@
-"""The process of one block: ``FOLDER INDEX OUTPUT`` drives pytest-benchmark over the block's cases.
-
-Standard output carries one JSON object a line: ``{"start": id}``, ``{"end": id, "failed": reason or null}`` for each
-case, and ``{"done": true}`` when the block's file is written.
-"""
+"""The process of one block: drives pytest-benchmark over the block's cases, and tells how it gets on."""
 
 from __future__ import annotations
 
-import json
 import os
 import sys
-from dataclasses import asdict
+from collections.abc import Container
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import numba
 import pytest
 import threadpoolctl
 
 from gdbench import __version__
+from gdbench.basics.records import plain
 from gdbench.experiments.cases import Case
 from gdbench.machine.limits import measure_limits
+from gdbench.processes.answers import Tell, serve
 from gdbench.processes.launch import allowed_cores
 from gdbench.run import block_cases
+from gdbench.run.events import CaseBegun, CaseEnded
 from gdbench.run.plan import Plan, read_plan
+from gdbench.run.raw import BlockFacts, read_failures
 
 FINISHED = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)
 """Ends of a block in which every case was measured, failed with its reason, or was left out."""
@@ -31,8 +30,8 @@ FINISHED = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO
 class BlockPlugin:
     """Feeds the cases to pytest, reports each to the parent, and adds the block to pytest-benchmark's file."""
 
-    def __init__(self, plan: Plan, index: int, skipped: set[str], events: TextIO) -> None:
-        self.plan_of_run, self.index, self.events = plan, index, events
+    def __init__(self, plan: Plan, index: int, skipped: Container[str], tell: Tell) -> None:
+        self.plan_of_run, self.index, self.tell = plan, index, tell
         cases = [plan.cases[position] for position in plan.blocks[index].cases]
         self.cases = [case for case in cases if case.id not in skipped]
         self.reasons: dict[str, str] = {}
@@ -51,7 +50,7 @@ class BlockPlugin:
 
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         """Tell the parent what is running, so that it can name the case if this process dies."""
-        self.tell(start=self._case(item.nodeid).id)
+        self.tell(CaseBegun(self._case(item.nodeid).id))
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
@@ -61,7 +60,7 @@ class BlockPlugin:
             text = str(call.excinfo.value).splitlines()
             self.reasons[item.nodeid] = f"{call.excinfo.typename}: {text[0] if text else ''}"
         if call.when == "call":
-            self.tell(end=self._case(item.nodeid).id, failed=self.reasons.get(item.nodeid))
+            self.tell(CaseEnded(self._case(item.nodeid).id, self.reasons.get(item.nodeid)))
         return report
 
     @pytest.hookimpl(tryfirst=True)
@@ -76,47 +75,47 @@ class BlockPlugin:
 
     def pytest_benchmark_update_json(self, output_json: dict[str, Any]) -> None:
         """Say which block this file holds, and which cores and threads its process really had."""
-        output_json["gdbench"] = {
-            "version": __version__,
-            "block": self.index,
-            "cores": allowed_cores(),
-            "blas_threads": max((pool["num_threads"] for pool in threadpoolctl.threadpool_info()), default=1),
-            "numba_threads": numba.get_num_threads(),
-            "torch_threads": sys.modules["torch"].get_num_threads() if "torch" in sys.modules else None,
-            "limits": asdict(self.limits),
-        }
+        output_json["gdbench"] = plain(
+            BlockFacts(
+                version=__version__,
+                block=self.index,
+                cores=tuple(allowed_cores()),
+                blas_threads=max((pool["num_threads"] for pool in threadpoolctl.threadpool_info()), default=1),
+                numba_threads=numba.get_num_threads(),
+                torch_threads=sys.modules["torch"].get_num_threads() if "torch" in sys.modules else None,
+                limits=self.limits,
+            )
+        )
 
     def _case(self, nodeid: str) -> Case:
         return self.cases[int(nodeid.rsplit("[", 1)[1].rstrip("]"))]
 
-    def tell(self, **event: str | bool | None) -> None:
-        """Send an event to the parent."""
-        try:
-            self.events.write(json.dumps(event) + "\n")
-            self.events.flush()
-        except BrokenPipeError:  # the parent was killed: nobody wants the rest, and the core is free again
-            os._exit(1)
 
+class Worker:
+    """Answers for the process that it lives in."""
 
-def run_block(folder: Path, index: int, output: Path, events: TextIO) -> int:
-    """Measure a block and return pytest's exit code; a case in ``failures.json`` is left out."""
-    known = folder / "failures.json"
-    skipped = set(json.loads(known.read_text())) if known.exists() else set()
-    arguments = [
-        block_cases.__file__,
-        *("-c", os.devnull, "--rootdir", str(Path(block_cases.__file__).parent), "--import-mode=importlib"),
-        *("--noconftest", "-p", "no:cacheprovider", "-p", "pytest_benchmark.plugin", "-q", "--no-header", "--tb=short"),
-        *("--benchmark-json", str(output), "--benchmark-disable-gc", "--benchmark-columns=median"),
-        *("--benchmark-storage", f"file://{output.parent}"),  # it makes this folder, where the user is by default
-    ]
-    plugin = BlockPlugin(read_plan(folder), index, skipped, events)
-    code = int(pytest.main(arguments, plugins=[plugin]))
-    if code in FINISHED:  # pytest-benchmark's file is written: whatever ends this process from now on costs nothing
-        plugin.tell(done=True)
-    return code
+    def measure(self, folder: Path, index: int, output: Path, *, tell: Tell) -> None:
+        """Measure a block of the run in a folder; tell ``CaseBegun`` and ``CaseEnded`` for each case.
+
+        A case in ``failures.json`` is left out. The block's file is written at the end, unless every case failed.
+
+        Raises
+        ------
+        RuntimeError
+            If pytest did not come to the end of the block.
+        """
+        arguments = [
+            block_cases.__file__,
+            *("-c", os.devnull, "--rootdir", str(Path(block_cases.__file__).parent), "--import-mode=importlib"),
+            *("--noconftest", "-p", "no:cacheprovider", "-p", "pytest_benchmark.plugin"),
+            *("-q", "--no-header", "--tb=short"),
+            *("--benchmark-json", str(output), "--benchmark-disable-gc", "--benchmark-columns=median"),
+            *("--benchmark-storage", f"file://{output.parent}"),  # it makes this folder, where the user is by default
+        ]
+        code = pytest.main(arguments, plugins=[BlockPlugin(read_plan(folder), index, read_failures(folder), tell)])
+        if code not in FINISHED:
+            raise RuntimeError(f"pytest ended with code {int(code)}")
 
 
 if __name__ == "__main__":
-    stream = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)  # what pytest prints goes to standard error, the events keep standard output
-    sys.exit(run_block(Path(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]), stream))
+    serve(int(sys.argv[1]), Worker())

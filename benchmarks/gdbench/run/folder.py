@@ -7,21 +7,23 @@ call, median over the block's rounds), ``rounds``, ``iterations`` and ``first_ca
 
 from __future__ import annotations
 
-import json
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from gdbench.basics import records
 from gdbench.basics.storage import replacing
 from gdbench.experiments.cases import CASE_COLUMNS
 from gdbench.machine.roofline import limits_of
 from gdbench.machine.work import Limits
 from gdbench.run.plan import Plan, read_plan
+from gdbench.run.raw import REMEDY, CaseEntry, block_files, read_block, read_failures
 from gdbench.run.summary import summarise
+from gdbench.verify.certificates import CertificateRow
 from kernels import InputError
 
 SAMPLE_COLUMNS = [*CASE_COLUMNS, "block", "seconds", "rounds", "iterations", "first_call_seconds"]
@@ -39,7 +41,7 @@ class Run:
     samples: pd.DataFrame
     summary: pd.DataFrame
     limits: dict[int, Limits]
-    """Of the machine, by number of threads; empty for a run of a version that did not measure them."""
+    """Limits of the machine, by number of threads; empty for a run of a version that did not measure them."""
 
     @property
     def complete(self) -> bool:
@@ -56,46 +58,48 @@ def read_run(folder: Path) -> Run:
         If it holds no run, or one that was stopped before its first block.
     """
     plan = read_plan(folder)
-    if not (folder / "environment.json").exists() or not (folder / "certificates.json").exists():
+    if not (folder / "environment.json").exists() or not certificates_file(folder).exists():
         raise InputError(f"the run in {folder} was stopped before its first block: go on with it by --resume")
-    certificates = pd.DataFrame(_read_json(folder / "certificates.json"), columns=CERTIFICATE_COLUMNS)
+    certificates = pd.DataFrame(map(asdict, read_certificates(folder)), columns=CERTIFICATE_COLUMNS)
     certificates["max_error"] = certificates["max_error"].astype(float).fillna(math.inf)
     samples, limits = read_blocks(folder, plan)
-    failures = _read_json(folder / "failures.json", default={})
     return Run(
         folder=folder,
         plan=plan,
-        environment=_read_json(folder / "environment.json"),
+        environment=records.read(folder / "environment.json", dict[str, Any], remedy=REMEDY),
         certificates=certificates,
         samples=samples,
-        summary=summarise(plan.cases, samples, certificates, failures, networks=plan.networks, limits=limits),
+        summary=summarise(
+            plan.cases, samples, certificates, read_failures(folder), networks=plan.networks, limits=limits
+        ),
         limits=limits,
     )
 
 
-CERTIFICATE_COLUMNS = [
-    *("variant", "network", "dataset", "sizes", "dtype"),
-    *("max_error", "tolerance", "certified", "where", "first_call_seconds"),
-]
+CERTIFICATE_COLUMNS = [field.name for field in fields(CertificateRow)]
 
 
-def block_files(folder: Path) -> list[Path]:
-    """Raw files of the blocks that ended, in their order."""
-    return sorted((folder / "raw").glob("block-*.json"))
+def certificates_file(folder: Path) -> Path:
+    """Path of the certificates of a run."""
+    return folder / "certificates.json"
+
+
+def read_certificates(folder: Path) -> list[CertificateRow]:
+    """Read the certificates of a run, or raise InputError."""
+    return records.read(certificates_file(folder), list[CertificateRow], remedy=REMEDY)
 
 
 def read_blocks(folder: Path, plan: Plan) -> tuple[pd.DataFrame, dict[int, Limits]]:
     """Read the raw files of pytest-benchmark into one row per case and block, and the machine's limits by threads."""
     rows, limits = [], []
     for path in block_files(folder):
-        content = _read_json(path)
-        try:
-            block = content["gdbench"]["block"]
-            rows += [_block_row(block, entry) for entry in content["benchmarks"]]
-            if "limits" in content["gdbench"]:  # none where every case failed, or of a version that had none
-                limits.append((plan.blocks[block].threads, content["gdbench"]["limits"]))
-        except (KeyError, TypeError, IndexError) as error:
-            raise InputError(f"{path.name} of the run is no file of a block: delete it and resume the run") from error
+        block = read_block(path)
+        index = block.gdbench.block
+        if index >= len(plan.blocks):
+            raise InputError(f"{path} is of another run, since the plan has no block {index}: {REMEDY}")
+        rows += [_block_row(index, entry) for entry in block.benchmarks]
+        if block.gdbench.limits is not None:
+            limits.append((plan.blocks[index].threads, block.gdbench.limits))
     return pd.DataFrame(rows, columns=SAMPLE_COLUMNS), limits_of(limits)
 
 
@@ -106,21 +110,12 @@ def write_tables(run: Run) -> None:
             table.to_csv(temporary, index=False, float_format="%.6g")
 
 
-def _block_row(block: int, entry: dict[str, Any]) -> dict[str, Any]:
+def _block_row(block: int, entry: CaseEntry) -> dict[str, Any]:
     return {
-        **{name: entry["params"][name] for name in CASE_COLUMNS},
+        **entry.params.to_dict(),
         "block": block,
-        "seconds": float(np.median(entry["stats"]["data"])),
-        "rounds": entry["stats"]["rounds"],
-        "iterations": entry["stats"]["iterations"],
-        "first_call_seconds": entry["extra_info"]["first_call_seconds"],
+        "seconds": float(np.median(entry.stats.data)),
+        "rounds": entry.stats.rounds,
+        "iterations": entry.stats.iterations,
+        "first_call_seconds": entry.extra_info.first_call_seconds,
     }
-
-
-def _read_json(path: Path, default: Any = None) -> Any:
-    if default is not None and not path.exists():
-        return default
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise InputError(f"{path.name} of the run is not readable JSON: delete it and resume the run") from error

@@ -7,18 +7,21 @@ several rounds of blocks; within a round the blocks, and within a block the case
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+import secrets
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from gdbench.basics import records
 from gdbench.basics.storage import write_text
 from gdbench.experiments.cases import Case, NetworkSpec
-from gdbench.experiments.grid import networks
+from gdbench.experiments.grid import Filters, expand, networks, profile
 from gdbench.experiments.variants import is_peer
 from gdbench.machine.fingerprint import fingerprint
+from gdbench.processes.launch import check_threads
 from kernels import InputError
+from kernels.validation import check_seed
 
 START_SECONDS = 1.7
 """Start of a block's process: interpreter, imports, the machine's limits, data, compiled kernels from their cache."""
@@ -56,6 +59,39 @@ class Plan:
     blocks: tuple[Block, ...] = field(repr=False)
 
 
+def plan_profile(name: str, filters: Filters | None = None, *, seed: int | None = None, command: str = "") -> Plan:
+    """Plan the cases of a profile.
+
+    Parameters
+    ----------
+    name : str
+        A profile of ``grid.toml``.
+    filters : Filters, optional
+        What of it is measured; all if not given.
+    seed : int, optional
+        Fixes the order of blocks and cases; drawn if not given.
+    command : str
+        What the user typed, for the report.
+
+    Raises
+    ------
+    InputError
+        If a name does not exist, no case is left, or more threads are asked for than there are cores.
+    """
+    chosen = profile(name)
+    cases = expand(chosen, filters)
+    check_seed(0 if seed is None else seed)
+    check_threads(max(case.threads for case in cases))
+    return make_plan(
+        cases,
+        profile=name,
+        command=command,
+        rounds=chosen.blocks,
+        case_seconds=chosen.case_seconds,
+        seed=secrets.randbits(32) if seed is None else seed,
+    )
+
+
 def make_plan(cases: list[Case], *, profile: str, command: str, rounds: int, case_seconds: float, seed: int) -> Plan:
     """Divide cases into blocks, in orders that the seed decides."""
     rng = np.random.default_rng(seed)
@@ -83,22 +119,16 @@ def make_plan(cases: list[Case], *, profile: str, command: str, rounds: int, cas
 
 def write_plan(folder: Path, plan: Plan) -> None:
     """Write ``plan.json`` into a run's folder."""
-    write_text(folder / "plan.json", json.dumps(asdict(plan)) + "\n")
+    write_text(folder / "plan.json", json.dumps(records.plain(plan)) + "\n")  # a number a line would be thousands
 
 
 def read_plan(folder: Path) -> Plan:
     """Read the plan of a run's folder, or raise InputError when it holds no run."""
-    path = folder / "plan.json"
+    remedy = "name a folder that gdbench run made"
     try:
-        table: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        specs = {
-            name: NetworkSpec(**{**spec, "hidden": tuple(spec["hidden"])}) for name, spec in table["networks"].items()
-        }
-        cases = tuple(Case(**case) for case in table["cases"])
-        blocks = tuple(Block(b["index"], b["threads"], b["turn"], tuple(b["cases"])) for b in table["blocks"])
-        return Plan(**{**table, "networks": specs, "cases": cases, "blocks": blocks})
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{folder} holds no run of gdbench: name a folder that gdbench run made") from error
+        return records.read(folder / "plan.json", Plan, remedy=remedy)
+    except InputError as error:
+        raise InputError(f"{folder} holds no run of gdbench: {remedy}") from error
 
 
 def estimate_seconds(plan: Plan, block: Block) -> float:

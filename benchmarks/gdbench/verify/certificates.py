@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import math
-import subprocess
-import sys
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from queue import SimpleQueue
 
 from gdbench.experiments.cases import Case, NetworkSpec
-from gdbench.experiments.tasks import load_problem
 from gdbench.experiments.variants import supports
 from gdbench.processes.children import Children
-from gdbench.processes.launch import allowed_cores, patience
-from gdbench.verify.gate import first_call_seconds
-from gdbench.verify.stages import certify
+from gdbench.processes.launch import allowed_cores
+from gdbench.processes.live import AnswerError, LiveProcess, ProcessLost
+from gdbench.verify.stages import Certificate, refusal
 from kernels import Network
 from kernels.network import DTYPES, HIDDEN, OUTPUT_LOSSES
 
 ANSWER_SECONDS = 300
-"""A process that takes longer than this to certify has hung, unless GDBENCH_PATIENCE_SECONDS says otherwise."""
+"""A process that takes longer for one certificate has hung, unless GDBENCH_PATIENCE_SECONDS says otherwise."""
 RANDOM_ROWS = "random rows"
 
 SHAPES = ((4, 3), (5, 4, 3), (5, 4, 3, 2), (6, 5, 4, 3, 2))
@@ -39,10 +35,45 @@ class Job:
     variants: tuple[str, ...]
     threads: int = 1
     sizes: tuple[int, ...] = ()
-    """Of the network's layers, where no data set says how many inputs and outputs it has."""
+    """Sizes of the network's layers, where no data set says how many inputs and outputs it has."""
+
+    @property
+    def network(self) -> Network:
+        """What is computed."""
+        if self.dataset != RANDOM_ROWS:
+            return self.spec.build(self.dataset)
+        return Network(self.sizes, self.spec.activation, self.spec.output, self.spec.loss)
 
 
-def jobs_of(cases: Iterable[Case], networks: dict[str, NetworkSpec]) -> list[Job]:
+@dataclass(frozen=True)
+class CertificateRow:
+    """A certificate as it is stored: what a ``Certificate`` says, with the names of the grid."""
+
+    variant: str
+    network: str
+    dataset: str
+    sizes: str
+    """Network that was built, with the sizes of its layers."""
+    dtype: str
+    max_error: float | None
+    """None where the variant failed in another way, which ``where`` says."""
+    tolerance: float
+    certified: bool
+    where: str
+    first_call_seconds: float
+
+    @property
+    def refusal(self) -> str:
+        """Where the variant failed, and by how much."""
+        return refusal(self.where, self.max_error, self.tolerance)
+
+    @property
+    def strain(self) -> float:
+        """Worst error in units of its tolerance; infinite where there is none."""
+        return self.max_error / self.tolerance if self.max_error is not None and self.tolerance else math.inf
+
+
+def jobs_of(cases: Iterable[Case], networks: Mapping[str, NetworkSpec]) -> list[Job]:
     """Return the jobs that cover every case, on as many threads as any of them uses."""
     cases = list(cases)
     threads = max(case.threads for case in cases)
@@ -77,95 +108,98 @@ def contract_networks() -> list[Network]:
     ]
 
 
-def certify_all(jobs: list[Job], report: Callable[[dict[str, Any]], None] | None = None) -> list[dict[str, Any]]:
+def certify_all(jobs: list[Job], report: Callable[[CertificateRow], None] | None = None) -> list[CertificateRow]:
     """Certify in processes, as many at a time as there are cores; rows come in the order of the jobs.
 
-    Each row has the fields of a ``Certificate``, with ``network`` and ``dataset`` as the grid names them
-    and ``sizes`` for what was built; ``report`` is called with each job's rows as they arrive.
+    Parameters
+    ----------
+    jobs : list of Job
+        What is to be certified; each is a process, and one more for each variant that ends it.
+    report : callable, optional
+        Hears each row as it is granted or refused, in the thread that called this.
     """
-    children, rows = Children(), []
+    children, heard = Children(), SimpleQueue[CertificateRow | Future[list[CertificateRow]]]()
     pool = ThreadPoolExecutor(max_workers=max(1, len(allowed_cores())))
     try:
-        for found in pool.map(lambda job: list(_answers(job, children)), jobs):
-            for row in found:
-                rows.append(row)
-                if report is not None:
-                    report(row)
+        futures = [pool.submit(_certify, job, children, heard.put) for job in jobs]
+        for future in futures:
+            future.add_done_callback(heard.put)
+        _listen(heard, len(jobs), report or (lambda row: None))
+        return [row for future in futures for row in future.result()]
     finally:  # after Ctrl-C the threads would wait for processes that nobody wants any more
         try:
             children.end()
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def all_certified(rows: Sequence[CertificateRow]) -> bool:
+    """Whether there are certificates and none is refused."""
+    return bool(rows) and all(row.certified for row in rows)
+
+
+def _listen(
+    heard: SimpleQueue[CertificateRow | Future[list[CertificateRow]]],
+    jobs: int,
+    report: Callable[[CertificateRow], None],
+) -> None:
+    """Pass rows on until so many jobs have ended; raise what one of them raised."""
+    while jobs:
+        found = heard.get()
+        if isinstance(found, CertificateRow):
+            report(found)
+        else:
+            found.result()
+            jobs -= 1
+
+
+def _certify(job: Job, children: Children, hear: Callable[[CertificateRow], None]) -> list[CertificateRow]:
+    """Ask processes for the certificates; if one dies, that is the fault of the variant that it was at."""
+    rows: list[CertificateRow] = []
+
+    def keep(row: CertificateRow) -> None:
+        rows.append(row)
+        hear(row)
+
+    while left := job.variants[len(rows) :]:
+        with children.start(lambda: _process(job)) as process:
+            try:
+                process.ask("certify", replace(job, variants=left), hear=keep)
+            except (ProcessLost, AnswerError) as error:
+                how = error.how if isinstance(error, ProcessLost) else f"raised {error}"
+                for variant in job.variants[len(rows) :][:1]:
+                    keep(row_of(job, _refused(job, variant, f"its process {how}"), first_call_seconds=0.0))
     return rows
 
 
-def all_certified(rows: list[dict[str, Any]]) -> bool:
-    """Whether there are certificates and none is refused."""
-    return bool(rows) and all(row["certified"] for row in rows)
+def _refused(job: Job, variant: str, where: str) -> Certificate:
+    return Certificate(variant, str(job.network), job.dtype, math.inf, 0.0, certified=False, where=where)
 
 
-def refusal(row: dict[str, Any]) -> str:
-    """Say where a variant failed its certificate, and by how much if that is a number."""
-    if not math.isfinite(row["max_error"]):
-        return str(row["where"])
-    return f"{row['where']}, error {row['max_error']:.1e}, tolerance {row['tolerance']:.1e}"
-
-
-def for_json(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Replace infinite errors, which JSON has no word for, by null."""
-    return [{**row, "max_error": row["max_error"] if math.isfinite(row["max_error"]) else None} for row in rows]
-
-
-def _answers(job: Job, children: Children) -> Iterator[dict[str, Any]]:
-    """Ask a process for the certificates; if it dies, that is the fault of the variant that it was at."""
-    left = job.variants
-    while left:
-        lines, death = _ask(replace(job, variants=left), children)
-        for line in lines:
-            row = json.loads(line)
-            yield {**row, "max_error": math.inf if row["max_error"] is None else row["max_error"]}
-        left = left[len(lines) :]
-        if left and death is not None:
-            yield _row(
-                job, left[0], max_error=math.inf, tolerance=0.0, certified=False, where=death, first_call_seconds=0.0
-            )
-            left = left[1:]
-
-
-def _ask(job: Job, children: Children) -> tuple[list[str], str | None]:
-    limit = patience(ANSWER_SECONDS) * len(job.variants)
-    process = children.start(
-        "gdbench.verify.certificates",
-        json.dumps(asdict(job)),
+def _process(job: Job) -> LiveProcess:
+    return LiveProcess(
+        "gdbench.verify.process",
+        name=f"certificates on {job.spec.name}",
         threads=job.threads,
         cores=allowed_cores(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        usual_seconds=ANSWER_SECONDS,
     )
-    try:
-        output, errors = process.communicate(timeout=limit)
-        last = errors.strip().splitlines()[-1] if errors.strip() else "no message"
-        death = f"its process ended with code {process.returncode} ({last})" if process.returncode else None
-    except subprocess.TimeoutExpired:
-        process.kill()
-        output, _ = process.communicate()
-        death = f"its process gave no answer within {limit:g} s"
-    finally:
-        process.kill()
-    lines = [line for line in output.splitlines() if line.startswith('{"variant": ')]
-    return lines, death if death or len(lines) == len(job.variants) else "its process ended without an answer"
 
 
-def _row(job: Job, variant: str, **proof: Any) -> dict[str, Any]:
-    network = _network(job)
-    identity = {"network": job.spec.name, "dataset": job.dataset, "sizes": str(network), "dtype": job.dtype}
-    return {"variant": variant, **identity, **proof}
-
-
-def _network(job: Job) -> Network:
-    if job.dataset != RANDOM_ROWS:
-        return job.spec.build(job.dataset)
-    return Network(job.sizes, job.spec.activation, job.spec.output, job.spec.loss)
+def row_of(job: Job, proof: Certificate, first_call_seconds: float) -> CertificateRow:
+    """Return the row of a certificate that a job has brought."""
+    return CertificateRow(
+        variant=proof.variant,
+        network=job.spec.name,
+        dataset=job.dataset,
+        sizes=proof.network,
+        dtype=proof.dtype,
+        max_error=proof.max_error if math.isfinite(proof.max_error) else None,
+        tolerance=proof.tolerance,
+        certified=proof.certified,
+        where=proof.where,
+        first_call_seconds=first_call_seconds,
+    )
 
 
 def _spec(network: Network) -> NetworkSpec:
@@ -178,25 +212,3 @@ def _spec(network: Network) -> NetworkSpec:
         output=network.output,
         loss=network.loss,
     )
-
-
-def _work(text: str) -> None:
-    """Run in the process: print one certificate a line."""
-    table = json.loads(text)
-    spec = NetworkSpec(**{**table["spec"], "hidden": tuple(table["spec"]["hidden"])})
-    job = Job(spec, table["dataset"], table["dtype"], tuple(table["variants"]), sizes=tuple(table["sizes"]))
-    network, data = _network(job), None
-    if job.dataset != RANDOM_ROWS:
-        problem = load_problem(network, job.dataset, job.dtype, spec.learning_rate)
-        data = problem.X, problem.Y
-    for variant in job.variants:
-        seconds = first_call_seconds(variant, network, job.dtype)
-        proof = asdict(certify(variant, network, job.dtype, data=data))
-        kept = {key: proof[key] for key in ("max_error", "tolerance", "certified", "where")}
-        row = _row(job, variant, **kept, first_call_seconds=seconds)
-        sys.stdout.write(json.dumps(for_json([row])[0]) + "\n")
-        sys.stdout.flush()
-
-
-if __name__ == "__main__":
-    _work(sys.argv[1])

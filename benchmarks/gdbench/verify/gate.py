@@ -31,7 +31,7 @@ def require_certificate(variant: str, problem: Problem) -> float:
     """
     proof, seconds = _prove(variant, problem)
     if not proof.certified:
-        raise NotCertified(_refusal(proof))
+        raise NotCertified(f"{proof.variant}: {proof.refusal}")
     return seconds
 
 
@@ -45,16 +45,12 @@ def require_full_verification(variant: str, problem: Problem) -> None:
     """
     proof = _certify(variant, problem)
     if not proof.certified:
-        raise NotCertified(_refusal(proof))
+        raise NotCertified(f"{proof.variant}: {proof.refusal}")
 
 
 @lru_cache(maxsize=64)
 def _certify(variant: str, problem: Problem) -> Certificate:
     return certify(variant, problem.network, problem.X.dtype, data=(problem.X, problem.Y))
-
-
-def _refusal(proof: Certificate) -> str:
-    return f"{proof.variant}: {proof.where}: error {proof.max_error:.1e}, tolerance {proof.tolerance:.1e}"
 
 
 def first_call_seconds(variant: str, network: Network, dtype: str) -> float:

@@ -51,6 +51,18 @@ class Certificate:
     certified: bool
     where: str
 
+    @property
+    def refusal(self) -> str:
+        """Where the variant failed, and by how much."""
+        return refusal(self.where, self.max_error, self.tolerance)
+
+
+def refusal(where: str, max_error: float | None, tolerance: float) -> str:
+    """Say where a variant failed, and by how much if that is a number."""
+    if max_error is None or not math.isfinite(max_error):
+        return where
+    return f"{where}, error {max_error:.1e}, tolerance {tolerance:.1e}"
+
 
 @dataclass(frozen=True)
 class Comparison:

@@ -1,0 +1,91 @@
+"""The files that a run's blocks leave: the truth from which everything else is derived.
+
+``raw/block-NNN.json`` is a file of pytest-benchmark, of which the fields that are read here are ours to rely on;
+``failures.json`` names the cases that cannot be measured.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from gdbench.basics import records
+from gdbench.experiments.cases import Case
+from gdbench.machine.work import Limits
+
+REMEDY = "delete it and resume the run"
+
+
+@dataclass(frozen=True)
+class BlockFacts:
+    """What a block's file says beside pytest-benchmark's own: which block it is, and what its process really had."""
+
+    block: int
+    version: str = ""
+    """Version of gdbench."""
+    cores: tuple[int, ...] = ()
+    blas_threads: int | None = None
+    numba_threads: int | None = None
+    torch_threads: int | None = None
+    limits: Limits | None = None
+    """Limits of the machine; None where every case failed, or in a file of a version that did not measure them."""
+
+
+@dataclass(frozen=True)
+class Stats:
+    """Rounds of a case, and calls in each."""
+
+    data: tuple[float, ...]
+    """Seconds per call, one for each round."""
+    rounds: int
+    iterations: int
+
+
+@dataclass(frozen=True)
+class ExtraInfo:
+    """What a case adds to its entry."""
+
+    first_call_seconds: float
+
+
+@dataclass(frozen=True)
+class CaseEntry:
+    """A case in a block."""
+
+    params: Case
+    stats: Stats
+    extra_info: ExtraInfo
+
+
+@dataclass(frozen=True)
+class BlockFile:
+    """A block that has ended."""
+
+    gdbench: BlockFacts
+    benchmarks: tuple[CaseEntry, ...]
+
+
+def block_file(folder: Path, index: int) -> Path:
+    """Path of the file of a block."""
+    return folder / "raw" / f"block-{index:03d}.json"
+
+
+def block_files(folder: Path) -> list[Path]:
+    """Paths of the blocks that ended, in their order."""
+    return sorted((folder / "raw").glob("block-*.json"))
+
+
+def read_block(path: Path) -> BlockFile:
+    """Read the file of a block, or raise InputError."""
+    return records.read(path, BlockFile, remedy=REMEDY)
+
+
+def read_failures(folder: Path) -> dict[str, str]:
+    """Read why cases cannot be measured, by case id."""
+    path = folder / "failures.json"
+    return records.read(path, dict[str, str], remedy=REMEDY) if path.exists() else {}
+
+
+def remember_failure(folder: Path, case_id: str, reason: str) -> None:
+    """Note that a case cannot be measured, so that it is neither timed nor ranked."""
+    records.write(folder / "failures.json", {**read_failures(folder), case_id: reason})
