@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from gdbench.basics.records import plain
 from gdbench.compare.family import ARROW
 from gdbench.experiments.cases import Case
 from gdbench.results import (
@@ -88,7 +89,7 @@ def test_a_run_has_its_times_with_intervals_and_its_origin() -> None:
     assert table["seconds"].tolist() == measured["seconds"].tolist()
     assert (table["seconds_low"] <= table["seconds"]).all()
     assert set(table["source"]) == {RUN}
-    assert set(table["commit"]) == {run.environment["commit"]}
+    assert set(table["commit"]) == {run.environment.commit}
     assert table["comparable"].nunique() == measured["threads"].nunique()
 
 
@@ -146,7 +147,7 @@ def test_unlike_rows_are_shown_and_refused_to_be_judged(tmp_path: Path, change: 
 
 def test_times_of_a_comparison_are_unlike_those_of_a_run_on_the_same_machine(tmp_path: Path) -> None:
     environment = read_run(KEPT).environment
-    compared = _comparison(tmp_path / "compared", **environment)
+    compared = _comparison(tmp_path / "compared", **plain(environment))
     table = collect([KEPT, compared])
     table = table[table["threads"] == 1]
     assert table["machine"].nunique() == 1

@@ -17,8 +17,10 @@ from typing import Any
 
 import pandas as pd
 
+from gdbench.basics.records import parse, read
 from gdbench.experiments.cases import CASE_COLUMNS, MEASURED
 from gdbench.history.asv_cases import case_of
+from gdbench.machine.environment import Environment
 from kernels import InputError
 
 COLUMNS = [
@@ -81,9 +83,9 @@ def _rows(path: Path) -> Iterator[Row]:
         (any(path.glob("*/machine.json")) or (path / "machine.json").is_file(), _of_asv_folder),
         (path.is_file(), _of_file),
     )
-    for matches, read in readers:
+    for matches, rows_of in readers:
         if matches:
-            yield from read(path)
+            yield from rows_of(path)
             return
     raise InputError(
         f"{path} holds no results: name a folder of a run, of a comparison or of asv, or a file of results"
@@ -121,7 +123,7 @@ def _of_comparison(record: dict[str, Any]) -> Iterator[Row]:
     for row in record["cases"]:
         for side in ("base", "head"):
             if row["metric"] == "time" and row[side] is not None:
-                origin = _origin(COMPARISON, record["environment"], row["threads"])
+                origin = _origin(COMPARISON, parse(record["environment"], Environment), row["threads"])
                 of_side = {"commit": record[side]["commit"], "variant": record[side]["variant"] or row["variant"]}
                 yield {**_case(row), **_time(row[side]), **origin, **of_side}
 
@@ -129,9 +131,8 @@ def _of_comparison(record: dict[str, Any]) -> Iterator[Row]:
 def _of_pytest_benchmark(path: Path, content: dict[str, Any]) -> Iterator[Row]:
     """Read one process's times; those of a run's block are told by the environment beside them."""
     described = path.parent.parent / "environment.json"
-    environment = (
-        json.loads(described.read_text(encoding="utf-8")) if "gdbench" in content and described.is_file() else None
-    )
+    ours = "gdbench" in content and described.is_file()
+    environment = read(described, Environment, remedy="leave the file out") if ours else None
     for entry in content["benchmarks"]:
         if not set(CASE_COLUMNS) <= set(entry["params"] or {}):
             continue  # not one of our cases
@@ -175,10 +176,10 @@ def _of_asv_file(path: Path) -> Iterator[Row]:
                 yield {**case.to_dict(), **_time(value, low, high), **origin}
 
 
-def _origin(source: str, environment: dict[str, Any], threads: int) -> Row:
-    pools = sorted({f"{pool['internal_api']} {pool['version']}" for pool in environment["blas"]})
-    machine = machine_key(environment["cpu"], environment["logical_cores"], threads, " and ".join(pools))
-    return {"source": source, "commit": environment["commit"], "date": environment["date"], "machine": machine}
+def _origin(source: str, environment: Environment, threads: int) -> Row:
+    pools = sorted({f"{pool.internal_api} {pool.version}" for pool in environment.blas})
+    machine = machine_key(environment.cpu, environment.logical_cores, threads, " and ".join(pools))
+    return {"source": source, "commit": environment.commit, "date": environment.date, "machine": machine}
 
 
 def _case(row: dict[str, Any]) -> Row:

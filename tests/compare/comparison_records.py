@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from gdbench.basics.records import plain
 from gdbench.compare.controls import CANARIES, CONTROLS
 from gdbench.compare.instructions import NOTE
 from gdbench.compare.record import Measured, believe, case_rows, compile_rows, counts, exit_code, memory_rows, table
@@ -192,4 +193,4 @@ def explained(record: dict[str, Any], reading: str) -> dict[str, Any]:
 @cache
 def environment() -> dict[str, Any]:
     """Return this machine's own description."""
-    return describe()
+    return plain(describe())

@@ -16,6 +16,7 @@ from gdbench.compare.conclusion import conclude
 from gdbench.compare.record import read_record
 from gdbench.compare.session import Session
 from gdbench.compare.tiers import QUICK, STANDARD, TIERS, Tier
+from gdbench.machine.environment import Environment
 
 from ..helpers import invoke
 
@@ -103,7 +104,7 @@ def margin_of_a_comparison(tier: Tier, folder: Path) -> tuple[float, str]:
     sides = [SimpleNamespace(side=SimpleNamespace(kind="variant", for_json=dict))] * 2
     family = SimpleNamespace(cases=(), note="")
     setting: Any = SimpleNamespace(builds=sides, family=family, tier=tier, seed=0)
-    session = Session(setting, folder, lambda step: None, environment={})
+    session = Session(setting, folder, lambda step: None, environment=Environment())
     settings = conclude(session, complete=False)["settings"]
     return settings["margin"], settings["margin_source"]
 
@@ -113,7 +114,7 @@ def test_the_margin_of_a_comparison_is_the_stored_one_where_the_tier_has_no_larg
 ) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     assert margin_of_a_comparison(STANDARD, tmp_path) == (0.005, "default")
-    calibration.write(some(margin=0.02), {})
+    calibration.write(some(margin=0.02), Environment())
     assert margin_of_a_comparison(STANDARD, tmp_path) == (0.02, "calibration of 2026-01-31")
     assert margin_of_a_comparison(QUICK, tmp_path) == (QUICK.least_margin, "tier quick")
 
@@ -170,7 +171,7 @@ def test_a_noisier_case_hides_larger_slowdowns() -> None:
 
 def test_a_damaged_file_is_no_calibration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    path = calibration.write(some(), {})
-    assert calibration.read({}) == some()
+    path = calibration.write(some(), Environment())
+    assert calibration.read(Environment()) == some()
     path.write_text("{", encoding="utf-8")
-    assert calibration.read({}) is None
+    assert calibration.read(Environment()) is None

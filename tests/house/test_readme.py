@@ -68,7 +68,7 @@ MARKS = dict.fromkeys(["peers", "variants"], pytest.mark.slow)
 
 def _origin(name: str, run: Run) -> str:
     folder = f"[reports/{name}](reports/{name}/report.md)"
-    return f"From `{run.plan.command}` on {run.environment['date'][:10]}; all of it in {folder}."
+    return f"From `{run.plan.command}` on {run.environment.date[:10]}; all of it in {folder}."
 
 
 def split(name: str) -> tuple[str, str, str]:

@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -355,10 +355,7 @@ def test_the_clock_tells_time_left_and_never_less_than_none() -> None:
 
 
 def test_the_line_on_a_machine_leaves_out_libraries_without_a_version() -> None:
-    found = environment.describe()
-    found["blas"] = [
-        {"internal_api": "openblas", "version": "0.3.30"},
-        {"internal_api": "openmp", "version": None},
-    ]
+    pools = environment.Pool("openblas", "0.3.30"), environment.Pool("openmp", None)
+    found = replace(environment.describe(), blas=pools)
     assert "openblas 0.3.30 on" in environment.one_line(found)
     assert "None" not in environment.one_line(found)

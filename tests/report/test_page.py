@@ -16,6 +16,7 @@ from playwright.sync_api import Browser, Page
 
 from gdbench.basics import units
 from gdbench.experiments import variants
+from gdbench.machine.environment import Environment
 from gdbench.report import build, markdown, page
 from gdbench.run import folder as records
 from gdbench.run.summary import summarise
@@ -118,7 +119,7 @@ def test_page_is_small_and_names_nothing_to_load(run):
 def test_page_says_what_was_run(run):
     html = page.render(run)
     assert "<title>gdbench report</title>" in html
-    for text in (run.plan.command, run.environment["cpu"], run.environment["commit"] or page.UNKNOWN):
+    for text in (run.plan.command, run.environment.cpu, run.environment.commit or page.UNKNOWN):
         assert str(page.Markup.escape(text)) in html
 
 
@@ -207,7 +208,7 @@ def test_page_says_how_sure_its_intervals_are(run):
 
 
 def test_page_of_a_run_without_times_says_how_to_go_on(run):
-    nothing = replace(changed(run, run.plan, run.samples[:0], run.certificates), environment={})
+    nothing = replace(changed(run, run.plan, run.samples[:0], run.certificates), environment=Environment())
     said = f"{N_CASES} of {N_CASES} cases are not measured yet: continue with gdbench run --resume."
     assert said in page.render(nothing)
 

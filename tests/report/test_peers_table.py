@@ -1,5 +1,6 @@
 """The peers' table: our fastest variant against the fastest peer, from blocks in which both were measured."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 
 from gdbench.experiments.cases import Case, NetworkSpec
 from gdbench.experiments.variants import is_peer, names, unavailable
+from gdbench.machine.environment import Environment
 from gdbench.report import markdown, tables
 from gdbench.report.peers_table import geometric_mean, peer_sentences, peer_tables
 from gdbench.run.folder import CERTIFICATE_COLUMNS, SAMPLE_COLUMNS, Run
@@ -60,12 +62,11 @@ def _run(
         columns=CERTIFICATE_COLUMNS,
     )
     plan = Plan("made", "gdbench run", 0, 0.01, "", {"logistic": SPEC}, cases, ())
-    environment = {"date": "today", "cpu": "one", "logical_cores": 1, "system": "s", "python": "p", "blas": []}
     known = {"numpy": "2", "numba": "0", "gdbench": "0", **versions}
     return Run(
         folder=Path("nowhere"),
         plan=plan,
-        environment={**environment, "blas_threads": 1, "commit": None, "versions": known},
+        environment=Environment(date="today", cpu="one", logical_cores=1, blas_threads=1, versions=known),
         certificates=certificates,
         samples=samples,
         summary=summarise(cases, samples, certificates, {}, networks=plan.networks, limits={}),
@@ -136,7 +137,8 @@ def test_a_report_without_peers_says_so_with_the_remedy() -> None:
 def test_a_library_that_is_missing_is_named_beside_the_peers_that_were_measured() -> None:
     reason = "it needs torch, which is not installed: pip install 'gdbench[peers]'"
     run = _run(SECONDS)
-    run.environment["unavailable"] = {"torch_manual": reason, "mine": "another reason"}
+    missing = {"torch_manual": reason, "mine": "another reason"}
+    run = replace(run, environment=replace(run.environment, unavailable=missing))
     *_, sentence = peer_sentences(run)
     assert sentence == f"torch_manual was not measured: {reason}."
 

@@ -18,6 +18,8 @@ import pytest
 
 import gdbench as instrument
 import kernels
+from gdbench.basics.records import read
+from gdbench.machine.environment import Environment
 from gdbench.processes import launch
 from gdbench.run import plan as planning
 
@@ -275,9 +277,9 @@ def same_code(killed: Stopped, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("same_code")
 def test_resume_refuses_another_machine(killed: Stopped, monkeypatch: pytest.MonkeyPatch) -> None:
-    here = json.loads((killed.folder / "environment.json").read_text(encoding="utf-8"))
-    monkeypatch.setattr("gdbench.run.runner.observe", lambda _threads: {**here, "cpu": "a faster one"})
-    assert f"cpu was {here['cpu']} when this run began and is a faster one now" in _refused(killed, "run", "--resume")
+    here = read(killed.folder / "environment.json", Environment, remedy="")
+    monkeypatch.setattr("gdbench.run.runner.observe", lambda _threads: replace(here, cpu="a faster one"))
+    assert f"cpu was {here.cpu} when this run began and is a faster one now" in _refused(killed, "run", "--resume")
 
 
 def test_a_new_run_refuses_a_folder_that_is_not_empty(killed: Stopped) -> None:

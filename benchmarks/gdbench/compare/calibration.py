@@ -21,6 +21,7 @@ from platformdirs import user_state_path
 from gdbench.basics.storage import write_text
 from gdbench.compare.planning import Rule, smallest_effect
 from gdbench.compare.tiers import TIERS
+from gdbench.machine.environment import Environment
 
 MIN_MARGIN = 0.005
 """Relative difference that is always taken for memory layout."""
@@ -85,20 +86,20 @@ def smallest_effects(stored: Stored, case: str) -> dict[str, float]:
     return found
 
 
-def file_of(environment: dict[str, Any]) -> Path:
+def file_of(environment: Environment) -> Path:
     """Where the calibration of a machine is kept: in the user's folder, under what tells machines apart."""
-    digest = hashlib.sha256(json.dumps([environment.get(name) for name in MACHINE]).encode()).hexdigest()
+    digest = hashlib.sha256(json.dumps([getattr(environment, name) for name in MACHINE]).encode()).hexdigest()
     return user_state_path("gdbench") / f"calibration-{digest[:16]}.json"
 
 
-def write(stored: Stored, environment: dict[str, Any]) -> Path:
+def write(stored: Stored, environment: Environment) -> Path:
     """Keep a calibration; the former one of this machine is replaced."""
     path = file_of(environment)
     write_text(path, json.dumps(asdict(stored), indent=1) + "\n")
     return path
 
 
-def read(environment: dict[str, Any]) -> Stored | None:
+def read(environment: Environment) -> Stored | None:
     """Return the calibration of a machine; None if there is none, or one of another version."""
     try:
         return Stored(**json.loads(file_of(environment).read_text(encoding="utf-8")))

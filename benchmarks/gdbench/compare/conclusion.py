@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from time import monotonic
 from typing import Any
 
+from gdbench.basics.records import plain
 from gdbench.compare import calibration
 from gdbench.compare.record import (
     FORMAT,
@@ -49,7 +50,7 @@ def conclude(session: Session, *, complete: bool) -> dict[str, Any]:
         "progress": "" if complete else session.progress,
         "base": session.setting.builds[0].side.for_json(),
         "head": session.setting.builds[1].side.for_json(),
-        "environment": session.environment,
+        "environment": plain(session.environment),
         "settings": _settings(session, stored, margin),
         "controls": {**asdict(verdict), "cases": control_rows},
         "cases": every,

@@ -6,6 +6,7 @@ import re
 import shlex
 from collections.abc import Iterator, Sequence
 
+from gdbench.basics.records import parse
 from gdbench.basics.units import duration
 from gdbench.compare.headline import capital, headline
 from gdbench.compare.sentences import details
@@ -20,7 +21,7 @@ from gdbench.compare.tables import (
     share,
 )
 from gdbench.compare.verdicts import BROKEN, IMPROVED, REGRESSED, UNCHANGED
-from gdbench.machine.environment import one_line
+from gdbench.machine.environment import Environment, one_line
 
 MARK = "<!-- gdbench compare -->"
 """Last line, invisible, by which a workflow finds the comment that it wrote before."""
@@ -139,7 +140,7 @@ def _facts(record: Record) -> Iterator[str]:
     settings = record["settings"]
     yield f"- base: {_text(side_name(record['base']))}"
     yield f"- head: {_text(side_name(record['head']))}"
-    yield f"- machine: {_text(one_line(record['environment']))}"
+    yield f"- machine: {_text(one_line(parse(record['environment'], Environment)))}"
     blocks = f"{settings['screen_blocks']} blocks to screen, {settings['confirm_blocks']} fresh blocks to confirm"
     yield f"- {record['tier']}: {blocks}, {duration(settings['seconds'])} in all, on {_date(record)}"
     layout = f"effects below {share(settings['margin'])} count as layout ({_text(settings['margin_source'])})"

@@ -9,6 +9,7 @@ import pandas as pd
 from markupsafe import Markup
 
 import gdbench
+from gdbench.basics.records import parse
 from gdbench.basics.units import duration, times
 from gdbench.compare.headline import capital, headline
 from gdbench.compare.markdown import reproduce, side_name
@@ -26,6 +27,7 @@ from gdbench.compare.tables import (
     share,
     sort,
 )
+from gdbench.machine.environment import Environment
 from gdbench.views.page import columns, environment_lines, packed_plotly, templates
 
 SHOWN = [
@@ -53,7 +55,7 @@ def render(record: Record) -> str:
             explained=[_explained(row) for row in rows if line(row, controls).explained],
             controls=controls,
             meanings=meanings(record),
-            environment=list(environment_lines(record["environment"])),
+            environment=list(environment_lines(parse(record["environment"], Environment))),
             reproduce=reproduce(record),
             data={
                 "cases": _columns(rows, controls),

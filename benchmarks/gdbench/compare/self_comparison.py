@@ -5,7 +5,6 @@ from __future__ import annotations
 import tempfile
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -16,6 +15,7 @@ from gdbench.compare.sides import here
 from gdbench.compare.stages import SCREEN, certify, stage
 from gdbench.compare.tiers import TIERS
 from gdbench.experiments.grid import Filters
+from gdbench.machine.environment import Environment
 from kernels import InputError
 
 BLOCKS = 16
@@ -26,7 +26,7 @@ SAMPLED_AS = "standard"
 
 def calibrate(
     *, filters: Filters | None = None, blocks: int = BLOCKS, seed: int | None = None, report: Report = lambda step: None
-) -> tuple[calibration.Stored, dict[str, Any]]:
+) -> tuple[calibration.Stored, Environment]:
     """Measure this machine's noise and bias; return it with the environment. Nothing is stored here.
 
     Raises
@@ -61,9 +61,9 @@ def _stored(session: Session) -> calibration.Stored:
     bias_sd = calibration.bias_spread(list(medians), list(sds), len(blocks))
     environment = session.environment
     return calibration.Stored(
-        date=environment["date"],
+        date=environment.date,
         commit=session.setting.builds[0].side.commit,
-        machine={name: environment.get(name) for name in calibration.MACHINE},
+        machine={name: getattr(environment, name) for name in calibration.MACHINE},
         blocks=len(blocks),
         case_seconds=session.tier.case_seconds,
         load=float(np.median([block["load_1_minute"] for block in blocks])),

@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
-from typing import Any
 
 from gdbench.compare.builds import Build, build_both
 from gdbench.compare.family import Family, make_family, store_problems
@@ -23,7 +22,7 @@ from gdbench.compare.tiers import Tier
 from gdbench.compare.verdicts import Rule
 from gdbench.experiments.cases import Case
 from gdbench.experiments.grid import Filters
-from gdbench.machine.environment import observe
+from gdbench.machine.environment import Environment, observe
 from gdbench.processes.launch import check_threads
 from kernels import InputError
 
@@ -47,7 +46,7 @@ class Session:
     setting: Setting
     folder: Path
     report: Report
-    environment: dict[str, Any]
+    environment: Environment
     state: State = field(default_factory=State)
     measured: Measured = field(default_factory=Measured)
     warnings: list[str] = field(default_factory=list)

@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import psutil
 import threadpoolctl
 
+from gdbench.basics.records import plain
 from gdbench.experiments.variants import PEER_PACKAGES, unavailable
 from gdbench.processes.launch import allowed_cores
 from gdbench.processes.live import LiveProcess
@@ -22,7 +23,67 @@ from kernels import InputError
 PACKAGES = ("gdbench", "numpy", "numba", "llvmlite", "scipy", "pandas", "pytest", "pytest-benchmark", *PEER_PACKAGES)
 
 
-def observe(threads: int = 1) -> dict[str, Any]:
+UNKNOWN = "not recorded"
+FIXED = ("cpu", "logical_cores", "python", "blas", "blas_threads", "numba_threads", "versions")
+"""Fields in which one run must not differ from block to block."""
+
+
+@dataclass(frozen=True)
+class Pool:
+    """A library's pool of threads, as threadpoolctl describes it; ``version`` is None for those of OpenMP."""
+
+    internal_api: str | None = None
+    version: str | None = None
+    architecture: str | None = None
+    num_threads: int | None = None
+    threading_layer: str | None = None
+
+
+@dataclass(frozen=True)
+class Environment:
+    """Where something was measured; a field that a file does not have was not recorded.
+
+    Attributes
+    ----------
+    pinned : bool
+        Whether the system can pin processes to cores.
+    caches : dict
+        Sizes of one core's caches, such as ``{"L1 Data": "48K"}``.
+    blas_threads, numba_threads : int
+        Threads in effect, not those that were asked for.
+    versions : dict
+        Version of each package; None for one that is not installed.
+    unavailable : dict
+        Variants and peers that could not be used, with the reason.
+    commit : str
+        Commit of the checkout; None for an installed wheel.
+    dirty : bool
+        Whether the measured or measuring code of the checkout had changes.
+    """
+
+    date: str = ""
+    cpu: str = ""
+    cores: int | None = None
+    logical_cores: int | None = None
+    pinned: bool | None = None
+    caches: dict[str, str] = field(default_factory=dict)
+    memory_bytes: int | None = None
+    transparent_huge_pages: str | None = None
+    governor: str | None = None
+    load_1_minute: float | None = None
+    system: str = ""
+    python: str = ""
+    blas: tuple[Pool, ...] = ()
+    blas_threads: int | None = None
+    numba_threads: int | None = None
+    numba_threading_layer: str | None = None
+    versions: dict[str, str | None] = field(default_factory=dict)
+    unavailable: dict[str, str] = field(default_factory=dict)
+    commit: str | None = None
+    dirty: bool = False
+
+
+def observe(threads: int = 1) -> Environment:
     """Return the description that a fresh worker with so many threads gives."""
     with LiveProcess(
         "gdbench.machine.environment_process",
@@ -30,73 +91,71 @@ def observe(threads: int = 1) -> dict[str, Any]:
         threads=threads,
         cores=allowed_cores()[:threads],
     ) as process:
-        described: dict[str, Any] = process.ask("describe")
+        described: Environment = process.ask("describe")
     return described
 
 
-def describe() -> dict[str, Any]:
+def describe() -> Environment:
     """Describe this process: machine, threads in effect, BLAS, versions, commit, load."""
     import numba  # noqa: PLC0415 - after the process is pinned, since it counts cores
     import scipy.linalg  # noqa: F401, PLC0415 - Numba's matrix products go through SciPy's BLAS
 
     pools = threadpoolctl.threadpool_info()
     np.dot(np.ones((2, 2)), np.ones((2, 2)))
-    return {
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "cpu": _cpu_model(),
-        "cores": psutil.cpu_count(logical=False) or os.cpu_count(),
-        "logical_cores": os.cpu_count(),
-        "pinned": bool(allowed_cores()),
-        "caches": caches(),
-        "memory_bytes": psutil.virtual_memory().total,
-        "transparent_huge_pages": _read("/sys/kernel/mm/transparent_hugepage/enabled"),
-        "governor": _read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
-        "load_1_minute": round(psutil.getloadavg()[0], 2),
-        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
-        "python": f"{platform.python_implementation()} {platform.python_version()}",
-        "blas": [
-            {
-                key: pool.get(key)
-                for key in ("internal_api", "version", "architecture", "num_threads", "threading_layer")
-            }
+    return Environment(
+        date=datetime.now(UTC).isoformat(timespec="seconds"),
+        cpu=_cpu_model(),
+        cores=psutil.cpu_count(logical=False) or os.cpu_count(),
+        logical_cores=os.cpu_count(),
+        pinned=bool(allowed_cores()),
+        caches=caches(),
+        memory_bytes=psutil.virtual_memory().total,
+        transparent_huge_pages=_read("/sys/kernel/mm/transparent_hugepage/enabled"),
+        governor=_read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
+        load_1_minute=round(psutil.getloadavg()[0], 2),
+        system=f"{platform.system()} {platform.release()} {platform.machine()}",
+        python=f"{platform.python_implementation()} {platform.python_version()}",
+        blas=tuple(
+            Pool(**{each.name: pool.get(each.name) for each in fields(Pool)})
             for pool in sorted(pools, key=str)  # they come in any order
-        ],
-        "blas_threads": max((pool["num_threads"] for pool in pools), default=1),
-        "numba_threads": numba.get_num_threads(),
-        "numba_threading_layer": f"none in use (setting: {vars(numba.config)['THREADING_LAYER']})",
-        "versions": {name: _version(name) for name in PACKAGES},
-        "unavailable": unavailable(),
-        "commit": _git("rev-parse", "HEAD"),
-        "dirty": bool(_git("status", "--porcelain", "--", "kernels", "benchmarks")),
-    }
-
-
-def check_same_machine(stored: dict[str, Any], found: dict[str, Any]) -> None:
-    """Raise InputError when a run would go on elsewhere than where it began: no table mixes machines or versions."""
-    for key in ("cpu", "logical_cores", "python", "blas", "blas_threads", "numba_threads", "versions"):
-        if stored.get(key) != found.get(key):
-            raise InputError(
-                f"{key} was {stored.get(key)} when this run began and is {found.get(key)} now: start a new run"
-            )
-
-
-def one_line(environment: dict[str, Any]) -> str:
-    """Describe the machine in a line for the heads of reports."""
-    found = {f"{pool['internal_api']} {pool['version']}" for pool in environment["blas"] if pool["version"]}
-    blas = ", ".join(sorted(found)) or "BLAS unknown"  # pools of OpenMP have no version
-    versions = environment["versions"]
-    return (
-        f"{environment['cpu']}, {environment['logical_cores']} logical cores, {environment['system']}, "
-        f"{environment['python']}, NumPy {versions['numpy']}, Numba {versions['numba']}, {blas} "
-        f"on {environment['blas_threads']} thread{'s' if environment['blas_threads'] > 1 else ''}"
+        ),
+        blas_threads=max((pool["num_threads"] for pool in pools), default=1),
+        numba_threads=numba.get_num_threads(),
+        numba_threading_layer=f"none in use (setting: {vars(numba.config)['THREADING_LAYER']})",
+        versions={name: _version(name) for name in PACKAGES},
+        unavailable=unavailable(),
+        commit=_git("rev-parse", "HEAD"),
+        dirty=bool(_git("status", "--porcelain", "--", "kernels", "benchmarks")),
     )
 
 
-def commit(environment: dict[str, Any]) -> str:
+def check_same_machine(stored: Environment, found: Environment) -> None:
+    """Raise InputError when a run would go on elsewhere than where it began: no table mixes machines or versions."""
+    known, seen = plain(stored), plain(found)
+    for name in FIXED:
+        if known[name] != seen[name]:
+            raise InputError(f"{name} was {known[name]} when this run began and is {seen[name]} now: start a new run")
+
+
+def one_line(environment: Environment) -> str:
+    """Describe the machine in a line for the heads of reports."""
+    if not environment.cpu:
+        return UNKNOWN
+    found = {f"{pool.internal_api} {pool.version}" for pool in environment.blas if pool.version}
+    blas = ", ".join(sorted(found)) or "BLAS unknown"  # pools of OpenMP have no version
+    versions, threads = environment.versions, environment.blas_threads
+    return (
+        f"{environment.cpu}, {environment.logical_cores} logical cores, {environment.system}, {environment.python}, "
+        f"NumPy {versions.get('numpy', UNKNOWN)}, Numba {versions.get('numba', UNKNOWN)}, {blas} "
+        f"on {threads} thread{'' if threads == 1 else 's'}"
+    )
+
+
+def commit(environment: Environment) -> str:
     """Name the commit that was measured, and whether the checkout had changes."""
-    if not environment.get("commit"):
-        return f"gdbench {environment['versions']['gdbench']}"
-    return f"commit {environment['commit'][:12]}{' with changes' if environment['dirty'] else ''}"
+    if not environment.commit:
+        return f"gdbench {environment.versions.get('gdbench', UNKNOWN)}"
+    return f"commit {environment.commit[:12]}{' with changes' if environment.dirty else ''}"
 
 
 def _cpu_model() -> str:

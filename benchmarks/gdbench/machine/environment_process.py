@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
 
-from gdbench.machine.environment import describe
+from gdbench.machine.environment import Environment, describe
 from gdbench.processes.answers import serve
 
 
 class Worker:
     """Answers for the process that it lives in."""
 
-    def describe(self) -> Any:
+    def describe(self) -> Environment:
         """Return the description of ``environment.describe``."""
         return describe()
 

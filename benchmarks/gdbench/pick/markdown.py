@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from gdbench.basics.records import parse
 from gdbench.basics.units import duration
-from gdbench.machine.environment import commit, one_line
+from gdbench.machine.environment import Environment, commit, one_line
 from gdbench.pick.amounts import counted, seconds
 from gdbench.pick.tables import cells
 
@@ -70,8 +71,9 @@ def _facts(record: Record) -> Iterator[str]:
     if record["times"]:
         times = record["times"]
         yield f"seconds per step: variant {times['variant']}, processes: {times['processes']}{_took(record, 'times')}"
-    yield f"machine: {one_line(record['environment'])}"
-    yield f"{commit(record['environment'])}, {record['date']}"
+    environment = parse(record["environment"], Environment)
+    yield f"machine: {one_line(environment)}"
+    yield f"{commit(environment)}, {record['date']}"
 
 
 def _took(record: Record, half: str) -> str:

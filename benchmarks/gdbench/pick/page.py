@@ -10,9 +10,10 @@ from typing import Any
 from markupsafe import Markup
 
 import gdbench
+from gdbench.basics.records import parse
 from gdbench.basics.storage import write_text
 from gdbench.basics.units import duration
-from gdbench.machine.environment import one_line
+from gdbench.machine.environment import Environment, one_line
 from gdbench.pick.amounts import number, plain, plain_interval, rate_text, seconds, seconds_interval, share
 from gdbench.pick.objectives import NEEDS_NO_STEPS
 from gdbench.pick.panels import Panel, answer, mark_names, panels, target_of
@@ -53,7 +54,7 @@ def render(record: Record) -> str:
             "points": [_marks(point) for point in found],
             "names": names,
         },
-        environment=list(environment_lines(record["environment"])),
+        environment=list(environment_lines(parse(record["environment"], Environment))),
         plotly=Markup(packed_plotly()),
         version=gdbench.__version__,
     )
@@ -94,7 +95,7 @@ def _facts(record: Record) -> dict[str, str]:
         "Objective": settings["objective"],
         "Tier and seed": f"{settings['tier']}, {settings['seed']}",
         "Date": record["date"].replace("T", " ").replace("+00:00", " UTC"),
-        "Machine": one_line(record["environment"]),
+        "Machine": one_line(parse(record["environment"], Environment)),
     }
 
 

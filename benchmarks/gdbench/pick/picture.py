@@ -15,7 +15,6 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import EngFormatter, FuncFormatter, LogLocator, NullLocator
 
-from gdbench.machine.environment import one_line
 from gdbench.pick.panels import Panel, answer, mark_names, panels, target_of
 from gdbench.pick.points import Point, Record, points
 
@@ -66,7 +65,7 @@ def _title(figure: Figure, record: Record) -> None:
     target = f"Target: {target_of(record)}" if target_of(record) else record["reason"]
     variant = choice["variant"] if choice else settings["variant"]
     where = f"{record['network']['label']} on {record['data']['name']}, {variant}, {settings['dtype']}"
-    small = [target, f"{where}, {one_line(record['environment']).split(',')[0]}"]
+    small = [target, f"{where}, {record['environment']['cpu']}"]
     lines = list(chain.from_iterable(textwrap.wrap(line, TITLE_CHARACTERS) for line in small))
     inches = HEADLINE_INCHES + LINE_INCHES * len(lines)
     figure.text(0.012, 1 - 0.1 / HEIGHT_INCHES, answer(record), fontsize=HEADLINE_POINTS, weight="bold", va="top")

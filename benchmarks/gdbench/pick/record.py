@@ -14,6 +14,7 @@ import numpy as np
 
 from gdbench.basics.exit_codes import INTERRUPTED, NOT_ENOUGH_EVIDENCE, OK
 from gdbench.basics.storage import write_text
+from gdbench.machine.environment import Environment
 from gdbench.pick.choice import Choice, NoChoice
 from gdbench.pick.limits import limits
 from gdbench.pick.sentences import sentences
@@ -34,7 +35,7 @@ def build_record(
     command: str,
     data: Mapping[str, Any],
     network: Mapping[str, Any],
-    environment: Mapping[str, Any],
+    environment: Environment,
     settings: Mapping[str, Any],
     steps: Steps | None,
     times: Times | None,
@@ -80,7 +81,7 @@ def build_record(
         "progress": "; ".join(part for part in (interrupted, progress) if part),
         "data": dict(data),
         "network": dict(network),
-        "environment": dict(environment),
+        "environment": asdict(environment),
         "settings": dict(settings),
         "status": status,
         "reason": reason,

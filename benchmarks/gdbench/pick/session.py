@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from time import monotonic
-from typing import Any
 
 from threadpoolctl import threadpool_limits
 
 from gdbench.basics.exit_codes import KERNEL_WRONG
-from gdbench.machine.environment import observe
+from gdbench.machine.environment import Environment, observe
 from gdbench.pick.amounts import counted
 from gdbench.pick.choice import NOT_MEASURED, Choice, NoChoice
 from gdbench.pick.choose import choose
@@ -46,7 +45,7 @@ class Session:
 
     question: Question
     clock: Clock
-    environment: Mapping[str, Any] = field(default_factory=dict)
+    environment: Environment = field(default_factory=Environment)
     steps: Steps | None = None
     times: Times | None = None
     unfinished: str = ""

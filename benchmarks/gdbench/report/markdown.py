@@ -48,7 +48,7 @@ def render(run: Run) -> str:
 def _origin(run: Run) -> str:
     environment = run.environment
     done = "" if run.complete else "**Incomplete: not every block was measured.** "
-    return f"{done}`{run.plan.command}` on {environment['date']}, {commit(environment)}.\n\n{one_line(environment)}."
+    return f"{done}`{run.plan.command}` on {environment.date}, {commit(environment)}.\n\n{one_line(environment)}."
 
 
 def _limits(run: Run) -> list[str]:

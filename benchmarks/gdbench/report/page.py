@@ -12,7 +12,7 @@ import gdbench
 from gdbench.basics.statistics import CONFIDENCE
 from gdbench.experiments.cases import FAILED, MEASURED, MISSING
 from gdbench.experiments.variants import is_peer
-from gdbench.machine.environment import one_line
+from gdbench.machine.environment import UNKNOWN, one_line
 from gdbench.machine.roofline import limit_sentences
 from gdbench.report import auto_check, cold_start
 from gdbench.report.findings import CAUTION, headline_task, sentences
@@ -20,7 +20,7 @@ from gdbench.report.limit_table import limit_tables
 from gdbench.report.peers_table import peer_sentences, peer_tables
 from gdbench.report.process_spread import spread_tables
 from gdbench.run.folder import CERTIFICATE_COLUMNS, Run
-from gdbench.views.page import UNKNOWN, columns, environment_lines, packed_plotly, templates
+from gdbench.views.page import columns, environment_lines, packed_plotly, templates
 
 SHOWN = [
     *("network", "sizes", "dataset", "n_rows", "task", "variant", "descent", "batch_size", "dtype", "threads"),
@@ -69,13 +69,13 @@ def render(run: Run) -> str:
 def _facts(run: Run) -> dict[str, str]:
     """Where the numbers come from: command, profile, date, commit, machine."""
     environment = run.environment
-    commit = (environment.get("commit") or UNKNOWN)[:12]
+    commit = (environment.commit or UNKNOWN)[:12]
     return {
         "Command": run.plan.command,
         "Profile": run.plan.profile,
-        "Date": str(environment.get("date", UNKNOWN)).replace("T", " ").replace("+00:00", " UTC"),
-        "Commit": f"{commit}, with uncommitted changes" if environment.get("dirty") else commit,
-        "Machine": one_line(environment) if environment else UNKNOWN,
+        "Date": (environment.date or UNKNOWN).replace("T", " ").replace("+00:00", " UTC"),
+        "Commit": f"{commit}, with uncommitted changes" if environment.dirty else commit,
+        "Machine": one_line(environment),
     }
 
 

@@ -64,7 +64,7 @@ Draw: TypeAlias = Callable[[Axes, pd.DataFrame, Look], None]
 
 def write_picture(run: Run, path: Path) -> None:
     """Draw time per row over batch size into a PNG file."""
-    write_panels(run, path, f"Time per row of a training pass, {run.environment['cpu']}", _panel)
+    write_panels(run, path, f"Time per row of a training pass, {run.environment.cpu}", _panel)
 
 
 def write_panels(run: Run, path: Path, title: str, draw: Draw) -> None:

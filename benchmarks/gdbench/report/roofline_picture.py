@@ -30,7 +30,7 @@ def write_roofline(run: Run, path: Path) -> None:
     """
     if not run.limits:
         return
-    title = f"Roofline, {run.environment['cpu']}: bars are the limits of the cases"
+    title = f"Roofline, {run.environment.cpu}: bars are the limits of the cases"
     write_panels(run, path, title, partial(_panel, run.limits))
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from gdbench.cold_start.measure import Job
+from gdbench.machine.environment import Environment
 from gdbench.verify.certificates import CertificateRow
 
 
@@ -14,7 +15,7 @@ from gdbench.verify.certificates import CertificateRow
 class Described:
     """The machine has been described: the content of ``environment.json``."""
 
-    environment: dict[str, Any]
+    environment: Environment
 
 
 @dataclass(frozen=True)

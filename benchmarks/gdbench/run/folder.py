@@ -18,6 +18,7 @@ import pandas as pd
 from gdbench.basics import records
 from gdbench.basics.storage import replacing
 from gdbench.experiments.cases import CASE_COLUMNS
+from gdbench.machine.environment import Environment
 from gdbench.machine.roofline import limits_of
 from gdbench.machine.work import Limits
 from gdbench.run.plan import Plan, read_plan
@@ -35,7 +36,7 @@ class Run:
 
     folder: Path
     plan: Plan
-    environment: dict[str, Any]
+    environment: Environment
     certificates: pd.DataFrame
     """A row per variant, network, data set and dtype: the fields of a certificate."""
     samples: pd.DataFrame
@@ -66,7 +67,7 @@ def read_run(folder: Path) -> Run:
     return Run(
         folder=folder,
         plan=plan,
-        environment=records.read(folder / "environment.json", dict[str, Any], remedy=REMEDY),
+        environment=records.read(folder / "environment.json", Environment, remedy=REMEDY),
         certificates=certificates,
         samples=samples,
         summary=summarise(

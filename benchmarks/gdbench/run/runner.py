@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from gdbench.basics import records
-from gdbench.basics.storage import check_writable, write_text
+from gdbench.basics.storage import check_writable
 from gdbench.cold_start import measure as cold_starts
-from gdbench.machine.environment import check_same_machine, observe
+from gdbench.machine.environment import Environment, check_same_machine, observe
 from gdbench.machine.fingerprint import fingerprint
 from gdbench.run.events import AllCertified, Certified, ColdStartBegun, Described, Report
 from gdbench.run.execute import execute, left
@@ -137,9 +136,9 @@ def _describe(plan: Plan, folder: Path, report: Report) -> None:
     environment = observe(max(block.threads for block in plan.blocks))
     known = folder / "environment.json"
     if known.exists():
-        check_same_machine(json.loads(known.read_text(encoding="utf-8")), environment)
+        check_same_machine(records.read(known, Environment, remedy="start a new run"), environment)
     else:
-        write_text(known, json.dumps(environment, indent=1) + "\n")
+        records.write(known, environment)
     report(Described(environment))
 
 

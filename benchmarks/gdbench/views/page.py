@@ -14,10 +14,12 @@ from typing import Any
 import jinja2
 import pandas as pd
 
+from gdbench.basics.records import plain
+from gdbench.machine.environment import UNKNOWN, Environment
+
 TEMPLATES = Path(__file__).parent / "templates"
 DIGITS = 4
 """Significant digits of the numbers in a page, which shows three; its tables on disk have more."""
-UNKNOWN = "not recorded"
 
 
 def templates() -> jinja2.Environment:
@@ -34,9 +36,9 @@ def templates() -> jinja2.Environment:
     return made
 
 
-def environment_lines(environment: dict[str, Any]) -> Iterator[tuple[str, str]]:
+def environment_lines(environment: Environment) -> Iterator[tuple[str, str]]:
     """Yield the environment as lines of a table; each of several libraries has a line of its own."""
-    for name, value in environment.items():
+    for name, value in plain(environment).items():
         several = value if isinstance(value, list) else [value]
         for entry in several or [None]:
             yield name.replace("_", " "), _describe(entry)
@@ -47,7 +49,7 @@ def _describe(value: Any) -> str:
         return ", ".join(f"{key.replace('_', ' ')} {_describe(inner)}" for key, inner in value.items()) or UNKNOWN
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return UNKNOWN if value is None else str(value)
+    return UNKNOWN if value in (None, "") else str(value)
 
 
 def columns(table: pd.DataFrame) -> dict[str, Any]:

@@ -1,0 +1,53 @@
+"""The description of a machine: what a worker tells survives its file, and files of older versions are read."""
+
+import json
+from dataclasses import fields, replace
+from pathlib import Path
+
+import pytest
+
+from gdbench.basics.records import read, write
+from gdbench.machine.environment import Environment, check_same_machine, commit, describe, observe, one_line
+from gdbench.views.page import environment_lines
+from kernels import InputError
+
+from ..helpers import ROOT
+
+KEPT = [ROOT / "reports" / name / "environment.json" for name in ("limits", "peers")]
+
+
+def test_what_a_worker_tells_survives_its_file(tmp_path: Path) -> None:
+    found = observe(1)
+    assert found.blas_threads == found.numba_threads == 1
+    write(tmp_path / "environment.json", found)
+    assert read(tmp_path / "environment.json", Environment, remedy="") == found
+    assert [*json.loads((tmp_path / "environment.json").read_bytes())] == [each.name for each in fields(Environment)]
+
+
+@pytest.mark.parametrize("path", KEPT, ids=lambda path: path.parent.name)
+def test_files_of_older_versions_lose_nothing_and_what_they_lack_is_not_recorded(path: Path) -> None:
+    stored, found = json.loads(path.read_text(encoding="utf-8")), read(path, Environment, remedy="")
+    assert stored.keys() <= {each.name for each in fields(Environment)}
+    assert one_line(found).startswith(f"{stored['cpu']}, {stored['logical_cores']} logical cores")
+    assert commit(found) == f"commit {stored['commit'][:12]}"
+    lines = [*environment_lines(found)]
+    assert sum(name == "blas" for name, _ in lines) == len(stored["blas"])
+    assert ("caches", ", ".join(f"{name} {size}" for name, size in stored["caches"].items())) in lines
+
+
+def test_a_field_of_another_type_is_refused_by_its_name(tmp_path: Path) -> None:
+    (tmp_path / "environment.json").write_text('{"logical_cores": "two"}', encoding="utf-8")
+    with pytest.raises(InputError, match=r"Expected `int \| null`, got `str` - at `\$.logical_cores`.*: measure again"):
+        read(tmp_path / "environment.json", Environment, remedy="measure again")
+
+
+def test_nothing_recorded_is_said_so() -> None:
+    assert one_line(Environment()) == "not recorded"
+    assert dict(environment_lines(Environment()))["cpu"] == "not recorded"
+
+
+def test_a_run_goes_on_where_load_and_date_differ_but_nowhere_else() -> None:
+    here = describe()
+    check_same_machine(here, replace(here, date="later", load_1_minute=7.0, dirty=not here.dirty))
+    with pytest.raises(InputError, match=r"blas_threads was \d+ when this run began and is 64 now: start a new run"):
+        check_same_machine(here, replace(here, blas_threads=64))
