@@ -1,19 +1,33 @@
 """Records of comparisons for tests: seeded pairs go through the real ``judge``; no verdict is written here."""
 
-import json
+from dataclasses import replace
 from functools import cache
 from itertools import product
 from typing import Any
 
 import numpy as np
 
-from gdbench.basics.records import plain
+from gdbench.basics import records
+from gdbench.compare.conclusion import apply_controls, case_rows, compile_rows, counts, exit_code, memory_rows
 from gdbench.compare.controls import CANARIES, CONTROLS
 from gdbench.compare.instructions import NOTE
-from gdbench.compare.record import Measured, believe, case_rows, compile_rows, counts, exit_code, memory_rows, table
+from gdbench.compare.record import (
+    CaseResult,
+    Comparison,
+    Controls,
+    Explanation,
+    InstructionRatio,
+    MeasuredBlock,
+    Measurements,
+    PairedSample,
+    Settings,
+    TaskRatio,
+    table,
+)
+from gdbench.compare.sides import ComparedSide
 from gdbench.compare.verdicts import REGRESSED, Rule, confirm_blocks, needs_confirmation
-from gdbench.experiments.cases import Case
-from gdbench.machine.environment import describe
+from gdbench.experiments.cases import CASE_COLUMNS, Case
+from gdbench.machine.environment import Environment, describe
 
 SCREEN_BLOCKS, CONFIRM_BLOCKS, MARGIN = 8, 24, 0.005
 RULE = Rule()
@@ -21,19 +35,17 @@ QUIET = 0.008
 """Standard deviation over blocks of the log-ratio of a steady case."""
 EXPERIMENTS = (("mlp", "mnist5k", 5000), ("softmax", "digits", 1797), ("linear", "diabetes", 442))
 AXES = (EXPERIMENTS, ("gradient", "epoch"), ("jit", "vectorized"), (1, 32, 442), ("float32", "float64"))
-NAMES = ("network", "dataset", "n_rows", "task", "variant", "batch_size", "dtype", "threads")
 BASE_SECONDS, BASE_BYTES, COMPILE_SECONDS = 2e-4, 401_408, 0.8
 COMPILE_PAIRS = 8
 
 
-def cases() -> list[dict[str, Any]]:
+def cases() -> list[Case]:
     """Seventy-two cases of three networks."""
-    every = [Case(*experiment, task, variant, size, dtype) for experiment, task, variant, size, dtype in product(*AXES)]
-    return [{"case": case.id, **case.to_dict()} for case in every]
+    return [Case(*experiment, task, variant, size, dtype) for experiment, task, variant, size, dtype in product(*AXES)]
 
 
 def make(
-    chosen: list[dict[str, Any]] | None = None,
+    chosen: list[Case] | None = None,
     *,
     effects: dict[int, float] | None = None,
     spreads: dict[int, float] | None = None,
@@ -43,7 +55,7 @@ def make(
     kept: tuple[int, int] | None = None,
     seed: int = 0,
     **fields: Any,
-) -> dict[str, Any]:
+) -> Comparison:
     """Return the record of a simulated comparison.
 
     Parameters
@@ -62,20 +74,21 @@ def make(
     """
     chosen = cases() if chosen is None else chosen
     rng = np.random.default_rng(seed)
-    keys = [*(case["case"] for case in chosen), *CONTROLS]
+    keys = [*(case.id for case in chosen), *CONTROLS]
     planted = [(effects or {}).get(i, 0.0) for i in range(len(chosen))] + [canary] * len(CANARIES) + [spike]
     noise = [(spreads or {}).get(i, QUIET) for i in range(len(keys))]
     found = measure(keys, planted, noise, rng)
     if kept is not None:
-        found = Measured(found.screen[: kept[0]], found.confirm[: kept[1]])
+        found = Measurements(found.screen[: kept[0]], found.confirm[: kept[1]])
     rows, control_rows, status = case_rows(chosen, found, margin=MARGIN, rule=RULE)
     for i, (verdict, reason) in (absent or {}).items():
-        rows[i].update(verdict=verdict, reason=reason, ratio=None, low=None, high=None, base=None, head=None)
-    controls = {"status": status.status, "reason": status.reason, "cases": control_rows}
-    return assemble(believe(rows, status), controls, (len(found.screen), len(found.confirm)), fields)
+        nothing = dict.fromkeys(("ratio", "low", "high", "base", "head"))
+        rows[i] = replace(rows[i], verdict=verdict, reason=reason, **nothing)
+    controls = Controls(status.status, status.reason, tuple(control_rows))
+    return assemble(apply_controls(rows, status), controls, (len(found.screen), len(found.confirm)), fields)
 
 
-def measure(keys: list[str], effects: list[float], spreads: list[float], rng: np.random.Generator) -> Measured:
+def measure(keys: list[str], effects: list[float], spreads: list[float], rng: np.random.Generator) -> Measurements:
     """Simulate blocks of both stages; controls are confirmed always, cases where the screen leaves doubt."""
     screen = blocks(keys, effects, spreads, SCREEN_BLOCKS, rng)
     doubtful = needs_confirmation(table(screen, keys), RULE)
@@ -83,76 +96,75 @@ def measure(keys: list[str], effects: list[float], spreads: list[float], rng: np
     sent = np.flatnonzero(doubtful)
     number = confirm_blocks(len(sent), CONFIRM_BLOCKS, RULE)
     confirm = blocks(*([values[i] for i in sent] for values in (keys, effects, spreads)), number, rng)
-    return Measured(screen, confirm)
+    return Measurements(screen, confirm)
 
 
 def blocks(
     keys: list[str], effects: list[float], spreads: list[float], number: int, rng: np.random.Generator
-) -> list[dict[str, Any]]:
-    """Return simulated blocks as their files hold them."""
+) -> list[MeasuredBlock]:
+    """Return simulated blocks."""
     ratios = rng.normal(np.log1p(effects), spreads, (number, len(keys))).tolist()
-    return [
-        {
-            "seconds": 10.0,
-            "cases": {
-                key: {
-                    "log_ratio": value,
-                    "base_seconds": BASE_SECONDS,
-                    "head_seconds": BASE_SECONDS * np.exp(value),
-                    "unsteady": False,
-                }
-                for key, value in zip(keys, line, strict=True)
-            },
-        }
-        for line in ratios
-    ]
+    return [block(dict(zip(keys, line, strict=True))) for line in ratios]
+
+
+def block(log_ratios: dict[str, float]) -> MeasuredBlock:
+    """Return a block with these log-ratios."""
+    found = {key: sample(value, BASE_SECONDS) for key, value in log_ratios.items()}
+    return MeasuredBlock(0, 0, 0, 0, (0,), 0.0, compiled_while_timed=False, seconds=10.0, cases=found)
+
+
+def sample(log_ratio: float, base_seconds: float) -> PairedSample:
+    """Return what a block measures of a case of this log-ratio."""
+    times = base_seconds, base_seconds * float(np.exp(log_ratio))
+    return PairedSample(log_ratio, *times, calls=1, quads=10, unsteady=False, cpu_share=(1.0, 1.0), switches=(0, 0))
 
 
 def assemble(
-    rows: list[dict[str, Any]], controls: dict[str, Any], measured: tuple[int, int], fields: dict[str, Any]
-) -> dict[str, Any]:
+    rows: list[CaseResult], controls: Controls, measured: tuple[int, int], fields: dict[str, Any]
+) -> Comparison:
     """Return the whole record, as it comes back from its file; ``measured`` are the blocks of both stages."""
-    side = {"kind": "revision", "dirty": False, "variant": None}
-    record = {
+    complete = fields.get("complete", True)
+    told: dict[str, Any] = {
         "format": 1,
         "command": "gdbench compare main HEAD --quick",
         "date": "2026-01-31T09:30:00+00:00",
         "tier": "standard",
-        "complete": True,
+        "complete": complete,
         "progress": "",
-        "base": {"text": "main", "commit": "1f0c" * 10, **side},
-        "head": {"text": "HEAD", "commit": "9b3e" * 10, **side},
+        "base": ComparedSide("main", "revision", "1f0c" * 10),
+        "head": ComparedSide("HEAD", "revision", "9b3e" * 10),
         "environment": environment(),
-        "settings": {
-            "equivalence": RULE.equivalence,
-            "fdr": RULE.fdr,
-            "effect": RULE.effect,
-            "screen_blocks": measured[0],
-            "confirm_blocks": measured[1],
-            "case_seconds": 0.1,
-            "quads": 12,
-            "margin": MARGIN,
-            "margin_source": "default",
-            "seconds": 412.0,
-        },
+        "settings": Settings(
+            equivalence=RULE.equivalence,
+            fdr=RULE.fdr,
+            effect=RULE.effect,
+            screen_blocks=measured[0],
+            confirm_blocks=measured[1],
+            case_seconds=0.1,
+            quads=12,
+            margin=MARGIN,
+            margin_source="default",
+            seconds=412.0,
+        ),
         "controls": controls,
-        "cases": rows,
-        "warnings": [],
+        "cases": tuple(rows),
+        "warnings": (),
         "counts": counts(rows),
-        "exit_code": exit_code(rows, controls["status"], effect=RULE.effect, complete=fields.get("complete", True)),
-        **fields,
+        "exit_code": exit_code(rows, controls.status, effect=RULE.effect, complete=complete),
     }
-    return json.loads(json.dumps(record, allow_nan=False))
+    return records.parse(records.plain(Comparison(**(told | fields))), Comparison)
 
 
-def with_memory(record: dict[str, Any], head_bytes: dict[int, int], *, base_bytes: int = BASE_BYTES) -> dict[str, Any]:
+def with_memory(record: Comparison, head_bytes: dict[int, int], *, base_bytes: int = BASE_BYTES) -> Comparison:
     """Return the record with allocated bytes too; those of head are given for some cases."""
-    chosen = [{key: row[key] for key in ("case", *NAMES)} for row in record["cases"]]
-    allocated = {row["case"]: [base_bytes, head_bytes.get(i, base_bytes)] for i, row in enumerate(chosen)}
-    return extended(record, memory_rows(chosen, Measured(allocated=allocated)))
+    chosen = [Case(**{name: getattr(row, name) for name in CASE_COLUMNS}) for row in record.cases]
+    allocated: dict[str, list[int | None]] = {
+        case.id: [base_bytes, head_bytes.get(i, base_bytes)] for i, case in enumerate(chosen)
+    }
+    return extended(record, memory_rows(chosen, Measurements(allocated=allocated)))
 
 
-def with_compile(record: dict[str, Any], effects: list[float], *, seed: int = 1) -> dict[str, Any]:
+def with_compile(record: Comparison, effects: list[float], *, seed: int = 1) -> Comparison:
     """Return the record with simulated times of compilation too."""
     rng, seconds = np.random.default_rng(seed), COMPILE_SECONDS
     compiled = [
@@ -162,35 +174,34 @@ def with_compile(record: dict[str, Any], effects: list[float], *, seed: int = 1)
         }
         for _ in range(COMPILE_PAIRS)
     ]
-    return extended(record, compile_rows(Measured(compiled=compiled), margin=0.05, rule=RULE))
+    return extended(record, compile_rows(Measurements(compiled=compiled), margin=0.05, rule=RULE))
 
 
-def extended(record: dict[str, Any], more: list[dict[str, Any]]) -> dict[str, Any]:
+def extended(record: Comparison, more: list[CaseResult]) -> Comparison:
     """Return the record with more rows, and the exit code that they make."""
-    rows = [*record["cases"], *more]
-    code = exit_code(rows, record["controls"]["status"], effect=RULE.effect, complete=record["complete"])
-    return {**record, "cases": rows, "exit_code": code}
+    rows = (*record.cases, *more)
+    code = exit_code(rows, record.controls.status, effect=RULE.effect, complete=record.complete)
+    return replace(record, cases=rows, exit_code=code)
 
 
-def explained(record: dict[str, Any], reading: str) -> dict[str, Any]:
+def explained(record: Comparison, reading: str) -> Comparison:
     """Return the record with what --explain adds to its first regression."""
-    slower = next(entry for entry in record["cases"] if entry["verdict"] == REGRESSED)
-    ratio, low, high = (slower[key] for key in ("ratio", "low", "high"))
-    added = {
-        "tasks": [
-            {"task": "forward", "ratio": 1.0, "low": 0.99, "high": 1.01},
-            {"task": "gradient", "ratio": ratio, "low": low, "high": high},
-        ],
-        "instructions": {"base": 1_200_000, "head": 1_500_000, "ratio": 1.25, "note": NOTE},
-        "reading": reading,
-    }
-    return {
-        **record,
-        "cases": [{**entry, "explanation": added} if entry is slower else entry for entry in record["cases"]],
-    }
+    slower = next(row for row in record.cases if row.verdict == REGRESSED)
+    assert slower.ratio is not None
+    assert slower.low is not None
+    assert slower.high is not None
+    tasks = TaskRatio("forward", 1.0, 0.99, 1.01), TaskRatio("gradient", slower.ratio, slower.low, slower.high)
+    added = Explanation(tasks, InstructionRatio(1_200_000, 1_500_000, 1.25, NOTE), reading)
+    rows = (replace(row, explanation=added) if row is slower else row for row in record.cases)
+    return replace(record, cases=tuple(rows))
+
+
+def uncontrolled(record: Comparison, reason: str) -> Comparison:
+    """Return the record as if its canaries had differed, with the verdicts that it has."""
+    return replace(record, controls=replace(record.controls, status="invalid", reason=reason))
 
 
 @cache
-def environment() -> dict[str, Any]:
+def environment() -> Environment:
     """Return this machine's own description."""
-    return plain(describe())
+    return describe()

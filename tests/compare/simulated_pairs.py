@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from gdbench.compare import verdicts
-from gdbench.compare.verdicts import Finding, Rule, confirm_blocks, judge, needs_confirmation
+from gdbench.compare.verdicts import Judgement, Rule, confirm_blocks, judge, needs_confirmation
 
 Floats = NDArray[np.float64]
 SCREEN_BLOCKS, CONFIRM_BLOCKS = 8, 24
@@ -49,7 +49,7 @@ def run_suite(
     rule: Rule = RULE,
     screen: int = SCREEN_BLOCKS,
     confirm: int = CONFIRM_BLOCKS,
-) -> list[Finding]:
+) -> list[Judgement]:
     """Compare a suite whose heads are slower by these relative amounts, in two stages, as a session does.
 
     The findings have no plans of blocks, which take most of the time and decide nothing.
@@ -63,7 +63,7 @@ def run_suite(
     return verdicts_of(screened, confirmed, margins=np.full(len(sd), margin), rule=rule)
 
 
-def verdicts_of(screened: Floats, confirmed: Floats, *, margins: Floats, rule: Rule = RULE) -> list[Finding]:
+def verdicts_of(screened: Floats, confirmed: Floats, *, margins: Floats, rule: Rule = RULE) -> list[Judgement]:
     """Judge without bootstrap and without plans."""
     plans = {"smallest_effect": lambda *_, **__: math.nan, "blocks_needed": lambda *_, **__: None}
     with mock.patch.multiple(verdicts, **plans):
@@ -75,6 +75,6 @@ def quiet_sds(rng: np.random.Generator, cases: int) -> Floats:
     return 0.015 * np.exp(rng.standard_normal(cases) * np.log(2) / 1.2816)
 
 
-def share(findings: list[Finding], *verdicts: str) -> float:
+def share(findings: list[Judgement], *verdicts: str) -> float:
     """Return the share of the findings that have one of these verdicts."""
     return float(np.mean([finding.verdict in verdicts for finding in findings]))

@@ -10,19 +10,23 @@ from typing import Any
 import numpy as np
 import pytest
 
+from gdbench.basics import records
 from gdbench.compare import calibration
-from gdbench.compare.calibration import Stored, bias_spread, margin_from, smallest_effects
-from gdbench.compare.conclusion import conclude
-from gdbench.compare.record import read_record
-from gdbench.compare.session import Session
-from gdbench.compare.tiers import QUICK, STANDARD, TIERS, Tier
+from gdbench.compare.builds import Build
+from gdbench.compare.calibration import Calibration, CaseNoise, bias_spread, machine_of, margin_from, smallest_effects
+from gdbench.compare.conclusion import case_rows, conclude
+from gdbench.compare.record import CaseResult, Measurements, read_record
+from gdbench.compare.session import ComparisonSession
+from gdbench.compare.sides import Side
+from gdbench.compare.tiers import QUICK, STANDARD, TIERS, ComparisonTier
 from gdbench.machine.environment import Environment
 
 from ..helpers import invoke
+from .comparison_records import RULE, cases
 
 PART = ("--network", "linear", "--task", "gradient", "--batch-size", "1,n", "--variant", "vectorized,buffered")
 SHORT = replace(STANDARD, case_seconds=0.004)
-FEW = replace(QUICK, screen_blocks=1, confirm_blocks=0, case_seconds=0.004, least_margin=0.0)
+FEW = replace(QUICK, screen_blocks=1, confirm_blocks=0, case_seconds=0.004, min_margin=0.0)
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +67,7 @@ def test_the_answer_says_what_each_tier_can_see(calibrated: Any) -> None:
     cwd, answer = calibrated
     found = json.loads((cwd / "out.json").read_text(encoding="utf-8"))
     for case, effects in found.pop("smallest_effects").items():
-        assert effects == pytest.approx(smallest_effects(Stored(**found), case))
+        assert effects == pytest.approx(smallest_effects(records.parse(found, Calibration), case))
     for word in ("pair sd", "largest bias", "quick", "standard", "deep", "A change must exceed"):
         assert word in answer.stdout
 
@@ -78,9 +82,9 @@ def test_a_comparison_uses_what_was_stored(
     monkeypatch.setattr("gdbench.compare.stages.SPARE_BLOCKS", 0)
     answer = run(cwd, "compare", "buffered", "vectorized", "--quick", *PART[:-2], "--output", "out")
     record = read_record(cwd / "out")
-    assert answer.returncode == record["exit_code"]
-    assert record["settings"]["margin"] == stored["margin"]
-    assert record["settings"]["margin_source"] == f"calibration of {stored['date'][:10]}"
+    assert answer.returncode == record.exit_code
+    assert record.settings.margin == stored["margin"]
+    assert record.settings.margin_source == f"calibration of {stored['date'][:10]}"
 
 
 def test_too_few_blocks_are_refused(tmp_path: Path) -> None:
@@ -89,24 +93,25 @@ def test_too_few_blocks_are_refused(tmp_path: Path) -> None:
     assert "ask for at least 6" in answer.stderr
 
 
-def some(**changes: Any) -> Stored:
-    cases = {f"case {number}": {"pair_sd": 0.01, "bias": 0.0} for number in range(10)}
-    stored = Stored("2026-01-31T00:00:00", None, {}, 16, 0.1, 0.0, 0.001, 0.005, cases)
+def some(**changes: Any) -> Calibration:
+    cases = {f"case {number}": CaseNoise(0.01, 0.0) for number in range(10)}
+    stored = Calibration("2026-01-31T00:00:00", None, machine_of(Environment()), 16, 0.1, 0.0, 0.001, 0.005, cases)
     return replace(stored, **changes)
 
 
-def rows(spread: float) -> list[dict[str, Any]]:
-    return [{"case": f"case {number}", "metric": "time", "pair_sd": spread} for number in range(10)]
+def rows(spread: float) -> list[CaseResult]:
+    (row, *_), _, _ = case_rows(cases(), Measurements(), margin=0.0, rule=RULE)
+    return [replace(row, case=f"case {number}", pair_sd=spread) for number in range(10)]
 
 
-def margin_of_a_comparison(tier: Tier, folder: Path) -> tuple[float, str]:
+def margin_of_a_comparison(tier: ComparisonTier, folder: Path) -> tuple[float, str]:
     """The margin, and where it is from, with which a comparison ends that has measured nothing."""
-    sides = [SimpleNamespace(side=SimpleNamespace(kind="variant", for_json=dict))] * 2
+    sides = [Build(Side("jit", "variant", folder, variant="jit"), folder)] * 2
     family = SimpleNamespace(cases=(), note="")
     setting: Any = SimpleNamespace(builds=sides, family=family, tier=tier, seed=0)
-    session = Session(setting, folder, lambda step: None, environment=Environment())
-    settings = conclude(session, complete=False)["settings"]
-    return settings["margin"], settings["margin_source"]
+    session = ComparisonSession(setting, folder, lambda step: None, environment=Environment())
+    settings = conclude(session, complete=False).settings
+    return settings.margin, settings.margin_source
 
 
 def test_the_margin_of_a_comparison_is_the_stored_one_where_the_tier_has_no_larger(
@@ -116,7 +121,7 @@ def test_the_margin_of_a_comparison_is_the_stored_one_where_the_tier_has_no_larg
     assert margin_of_a_comparison(STANDARD, tmp_path) == (0.005, "default")
     calibration.write(some(margin=0.02), Environment())
     assert margin_of_a_comparison(STANDARD, tmp_path) == (0.02, "calibration of 2026-01-31")
-    assert margin_of_a_comparison(QUICK, tmp_path) == (QUICK.least_margin, "tier quick")
+    assert margin_of_a_comparison(QUICK, tmp_path) == (QUICK.min_margin, "tier quick")
 
 
 def test_a_machine_that_has_become_noisier_is_told() -> None:
@@ -130,10 +135,10 @@ def test_a_tier_that_samples_otherwise_is_not_called_noisier() -> None:
 
 
 def test_a_calibration_of_a_part_keeps_the_rest() -> None:
-    part = some(cases={"case 0": {"pair_sd": 0.01, "bias": 0.1}, "new": {"pair_sd": 0.01, "bias": 0.0}}, blocks=8)
+    part = some(cases={"case 0": CaseNoise(0.01, 0.1), "new": CaseNoise(0.01, 0.0)}, blocks=8)
     both = calibration.merged(some(), part)
     assert len(both.cases) == 11
-    assert both.cases["case 0"]["bias"] == 0.1
+    assert both.cases["case 0"].bias == 0.1
     assert both.margin == margin_from(both.bias_sd) > some().margin
     assert both.blocks == 8
 
@@ -159,13 +164,13 @@ def test_the_margin_is_never_below_half_a_per_cent() -> None:
 
 @pytest.mark.parametrize("sd", [0.001, 0.01, 0.03, 0.1, 0.5, 2.0])
 def test_a_longer_tier_finds_smaller_slowdowns(sd: float) -> None:
-    found = smallest_effects(some(cases={"case 0": {"pair_sd": sd, "bias": 0.0}}, blocks=6), "case 0")
+    found = smallest_effects(some(cases={"case 0": CaseNoise(sd, 0.0)}, blocks=6), "case 0")
     assert found["deep"] <= 1.02 * found["standard"] <= 1.05 * found["quick"]  # where 2 % bounds them, alike
     assert sd < 0.1 or found["deep"] < 0.7 * found["quick"]
 
 
 def test_a_noisier_case_hides_larger_slowdowns() -> None:
-    quiet, loud = some(), some(cases={"case 0": {"pair_sd": 0.04, "bias": 0.0}})
+    quiet, loud = some(), some(cases={"case 0": CaseNoise(0.04, 0.0)})
     assert smallest_effects(loud, "case 0")["standard"] > 1.5 * smallest_effects(quiet, "case 0")["standard"]
 
 

@@ -15,11 +15,13 @@ from typing import Any
 import psutil
 import pytest
 
+from gdbench.basics import records
+from gdbench.compare.conclusion import apply_controls, case_rows
 from gdbench.compare.controls import EXTRA_STEPS, SPIKE, STEPS
 from gdbench.compare.planning import Rule
-from gdbench.compare.record import Measured, believe, case_rows, read_record
+from gdbench.compare.record import CaseResult, Comparison, MeasuredBlock, Measurements, read_record
 from gdbench.compare.tiers import QUICK, TIERS
-from gdbench.experiments.cases import Case
+from gdbench.experiments.cases import CASE_COLUMNS, Case
 from gdbench.processes.live import LiveProcess
 
 from ..helpers import LIMIT_SECONDS, ROOT, add_variant, copy_sources, finish, invoke, keep_uncompiled, start, wait_for
@@ -133,51 +135,51 @@ def patience(process: LiveProcess) -> float:
 
 
 @pytest.fixture(scope="module")
-def record(trees: Path, answer: Any) -> dict[str, Any]:
+def record(trees: Path, answer: Any) -> Comparison:
     return read_record(trees / "out")
 
 
 @pytest.fixture(scope="module")
-def rows(record: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    return {row["variant"]: row for row in record["cases"] if row["metric"] == "time"}
+def rows(record: Comparison) -> dict[str, CaseResult]:
+    return {str(row.variant): row for row in record.of_metric("time")}
 
 
 def read_blocks(trees: Path) -> list[dict[str, Any]]:
     return [json.loads(path.read_text(encoding="utf-8")) for path in sorted((trees / "out" / "raw").iterdir())]
 
 
-def test_each_case_has_the_verdict_that_its_variant_earns(rows: dict[str, dict[str, Any]], answer: Any) -> None:
-    verdicts = {name: row["verdict"] for name, row in rows.items()}
+def test_each_case_has_the_verdict_that_its_variant_earns(rows: dict[str, CaseResult], answer: Any) -> None:
+    verdicts = {name: row.verdict for name, row in rows.items()}
     assert verdicts.pop("slower") in ("REGRESSED", "INSUFFICIENT EVIDENCE"), answer.stdout
     assert verdicts.pop("vectorized") not in ("BROKEN", "MISSING")
     assert verdicts == {"dies": "BROKEN", "hangs": "BROKEN", "wrong": "BROKEN", "raises": "BROKEN", "new": "MISSING"}
 
 
-def test_what_is_broken_or_missing_says_why_and_has_no_numbers(rows: dict[str, dict[str, Any]]) -> None:
-    reasons = {name: rows[name]["reason"] for name in ("dies", "hangs", "wrong", "raises", "new")}
+def test_what_is_broken_or_missing_says_why_and_has_no_numbers(rows: dict[str, CaseResult]) -> None:
+    reasons = {name: rows[name].reason for name in ("dies", "hangs", "wrong", "raises", "new")}
     assert reasons["dies"].startswith("the process of ./head ended with code 3")
     assert reasons["hangs"] == "the process of ./head said nothing for 0.5 s and was stopped"
     assert "gradient on rows of the data, error" in reasons["wrong"]
     assert "no gradient today" in reasons["raises"]
     assert reasons["new"] == "./base has no variant new"
     for name in reasons:
-        assert rows[name]["ratio"] is rows[name]["base"] is rows[name]["head"] is None
+        assert rows[name].ratio is rows[name].base is rows[name].head is None
 
 
-def test_a_ratio_lies_in_its_interval_and_both_sides_have_their_seconds(rows: dict[str, dict[str, Any]]) -> None:
+def test_a_ratio_lies_in_its_interval_and_both_sides_have_their_seconds(rows: dict[str, CaseResult]) -> None:
     row = rows["slower"]
-    assert row["low"] <= row["ratio"] <= row["high"]
-    assert min(row["base"], row["head"]) > 0
+    assert row.low <= row.ratio <= row.high
+    assert min(row.base, row.head) > 0
 
 
-def test_a_broken_kernel_is_exit_code_4_and_the_controls_are_reported(answer: Any, record: dict[str, Any]) -> None:
-    assert answer.returncode == record["exit_code"] == 4, answer.stderr
-    assert record["complete"]
-    assert [row["case"] for row in record["controls"]["cases"]][-1].startswith("spike-in")
+def test_a_broken_kernel_is_exit_code_4_and_the_controls_are_reported(answer: Any, record: Comparison) -> None:
+    assert answer.returncode == record.exit_code == 4, answer.stderr
+    assert record.complete
+    assert [row.case for row in record.controls.cases][-1].startswith("spike-in")
 
 
 def test_in_each_block_the_spike_in_is_more_work_on_one_side_and_each_side_has_its_turn(
-    trees: Path, record: dict[str, Any]
+    trees: Path, record: Comparison
 ) -> None:
     """How it is told then is a subject of ``compare/test_schedule``."""
     found = set()
@@ -190,44 +192,44 @@ def test_in_each_block_the_spike_in_is_more_work_on_one_side_and_each_side_has_i
     assert found == {0, 1}
 
 
-def test_json_is_the_record_and_the_views_are_there(trees: Path, answer: Any, record: dict[str, Any]) -> None:
-    assert json.loads((trees / "out.json").read_text(encoding="utf-8")) == record
+def test_json_is_the_record_and_the_views_are_there(trees: Path, answer: Any, record: Comparison) -> None:
+    assert json.loads((trees / "out.json").read_text(encoding="utf-8")) == records.plain(record)
     assert (trees / "out.md").read_text(encoding="utf-8") == (trees / "out" / "comparison.md").read_text(
         encoding="utf-8"
     )
     assert "REGRESSED" in (trees / "out" / "comparison.html").read_text(encoding="utf-8")
 
 
-def test_every_block_is_a_raw_file_of_a_fresh_pair(trees: Path, record: dict[str, Any]) -> None:
+def test_every_block_is_a_raw_file_of_a_fresh_pair(trees: Path, record: Comparison) -> None:
     blocks = read_blocks(trees)
-    settings = record["settings"]
-    assert len(blocks) == settings["screen_blocks"] + settings["confirm_blocks"]
+    settings = record.settings
+    assert len(blocks) == settings.screen_blocks + settings.confirm_blocks
     assert len({block["hash_seed"] for block in blocks}) == len(blocks)
     assert not any(block["compiled_while_timed"] for block in blocks)
     cores = psutil.Process().cpu_affinity()
     assert [block["core"] for block in blocks] == [[cores[block["index"] % len(cores)]] for block in blocks]
 
 
-def test_the_verdicts_follow_from_the_raw_blocks_alone(trees: Path, record: dict[str, Any]) -> None:
+def test_the_verdicts_follow_from_the_raw_blocks_alone(trees: Path, record: Comparison) -> None:
     raw = sorted((trees / "out" / "raw").iterdir())
     stages = {
-        name: [json.loads(path.read_text(encoding="utf-8")) for path in raw if path.name.startswith(name)]
+        name: [records.read(path, MeasuredBlock, remedy="") for path in raw if path.name.startswith(name)]
         for name in ("screen", "confirm")
     }
-    stored = [row for row in record["cases"] if row["metric"] == "time"]
-    cases = [{name: row[name] for name in ("case", *Case.__dataclass_fields__)} for row in stored]
-    settings = record["settings"]
-    rule = Rule(effect=settings["effect"], gate=QUICK.gate)
-    rows, controls, status = case_rows(cases, Measured(**stages), margin=settings["margin"], rule=rule)
-    assert controls == record["controls"]["cases"]
-    for row, again in zip(stored, believe(rows, status), strict=True):
-        assert row["verdict"] in ("BROKEN", "MISSING") or row == again
+    stored = record.of_metric("time")
+    cases = [Case(**{name: getattr(row, name) for name in CASE_COLUMNS}) for row in stored]
+    settings = record.settings
+    rule = Rule(effect=settings.effect, gate=QUICK.gate)
+    rows, controls, status = case_rows(cases, Measurements(**stages), margin=settings.margin, rule=rule)
+    assert tuple(controls) == record.controls.cases
+    for row, again in zip(stored, apply_controls(rows, status), strict=True):
+        assert row.verdict in ("BROKEN", "MISSING") or row == again
 
 
 def test_nothing_measured_is_exit_code_4(trees: Path) -> None:
     answer = compare(trees, "--quick", *PART, "--variant", "wrong", "--output", "nothing")
     assert answer.returncode == 4, answer.stderr
-    assert read_record(trees / "nothing")["counts"] == {"BROKEN": 1}
+    assert read_record(trees / "nothing").counts == {"BROKEN": 1}
 
 
 def test_a_side_that_cannot_even_be_imported_is_exit_code_4(trees: Path) -> None:
@@ -288,11 +290,11 @@ def test_ctrl_c_leaves_a_result_that_says_how_far_it_got(
     answer, _ = stopped
     record = read_record(trees / "stopped")
     assert answer.returncode == 130, answer.stderr
-    assert not record["complete"]
-    assert record["progress"] == "stopped in screen block 2 of 8"
-    assert record["progress"] in answer.stderr
-    assert record["settings"]["screen_blocks"] == 1
-    assert "REGRESSED" not in record["counts"]
+    assert not record.complete
+    assert record.progress == "stopped in screen block 2 of 8"
+    assert record.progress in answer.stderr
+    assert record.settings.screen_blocks == 1
+    assert "REGRESSED" not in record.counts
     assert (trees / "stopped" / "comparison.html").exists()
 
 
@@ -302,7 +304,7 @@ def test_ctrl_c_leaves_no_process(stopped: tuple[Any, list[psutil.Process]]) -> 
     assert not psutil.wait_procs(children, timeout=LIMIT_SECONDS)[1]
 
 
-def test_a_folder_with_something_in_it_is_refused(trees: Path, record: dict[str, Any]) -> None:
+def test_a_folder_with_something_in_it_is_refused(trees: Path, record: Comparison) -> None:
     answer = compare(trees, "--output", "out")
     assert answer.returncode == 2
     assert "is not empty" in answer.stderr

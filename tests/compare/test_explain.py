@@ -7,23 +7,26 @@ counted; times are given, since those of a busy machine prove nothing.
 import json
 import math
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import MISSING, fields, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from gdbench.basics import records
 from gdbench.basics.units import times
 from gdbench.compare import blocks, instructions
-from gdbench.compare.explain import BLOCKS, explain, reading, task_entries, update_ratio
+from gdbench.compare.explain import BLOCKS, explanations, reading, task_entries, update_ratio
 from gdbench.compare.instructions import Count
-from gdbench.compare.session import Step, open_session
+from gdbench.compare.record import CaseResult, Explanation, MeasuredBlock, TaskRatio, axes_of
+from gdbench.compare.session import StageProgress, open_session
 from gdbench.compare.tiers import TIERS
 from gdbench.compare.verdicts import REGRESSED
 from gdbench.experiments.cases import Case
 from gdbench.experiments.grid import Filters
 
 from ..helpers import add_variant, copy_sources, keep_uncompiled
+from .comparison_records import block
 
 WHY_NOT = instructions.why_not()
 PASS = "    activations = _forward(network, theta, X)[1]\n"
@@ -36,14 +39,15 @@ LEVELS = np.array([1.0, 1.1, 0.9, 1.2, 1.0, 0.8, 1.1, 1.0])
 """Of the machine in eight blocks."""
 
 
-def _with_given_times() -> Callable[..., dict]:
+def _with_given_times() -> Callable[..., MeasuredBlock]:
     """Measure a first block, for what is in it, and make eight of it whose times are given."""
     kept = []
 
-    def measure(setting, state, cases, *, stage: int, index: int) -> dict:
+    def measure(setting, state, cases, *, stage: int, index: int) -> MeasuredBlock:
         if not kept:
-            kept.append(blocks.measure_block(setting, state, cases, stage=stage, index=index)["cases"])
-        return {"cases": {key: {**entry, **_times(key, LEVELS[index])} for key, entry in kept[0].items()}}
+            kept.append(blocks.measure_block(setting, state, cases, stage=stage, index=index))
+        given = {key: replace(sample, **_times(key, LEVELS[index])) for key, sample in kept[0].cases.items()}
+        return replace(kept[0], index=index, cases=given)
 
     return measure
 
@@ -67,8 +71,8 @@ def sides(tmp_path_factory) -> list[Path]:
 
 
 @pytest.fixture(scope="module")
-def told(sides, tmp_path_factory) -> tuple[Path, list[Step], dict[str, dict]]:
-    """Folder of a comparison, its progress, and its rows by variant, explained but for the smallest."""
+def told(sides, tmp_path_factory) -> tuple[Path, list[StageProgress], dict[str, Explanation]]:
+    """Folder of a comparison, its progress, and the explanations of its rows by variant, but for the smallest."""
     folder, steps = tmp_path_factory.mktemp("comparison"), []
     filters = Filters(
         network=("logistic",), dataset=("breast_cancer",), task=("gradient",), variant=tuple(RATIOS), batch_size=(32,)
@@ -79,61 +83,57 @@ def told(sides, tmp_path_factory) -> tuple[Path, list[Step], dict[str, dict]]:
         patch.setattr("gdbench.compare.explain.measure_block", _with_given_times())
         opened = open_session(*texts, folder=folder, tier=TIER, filters=filters, seed=1, report=steps.append)
         with opened as (session, _):
-            rows = {case.variant: _row(case) for case in session.setting.family.cases}
-            explain(session, list(rows.values()), most=1)
-    return folder, steps, rows
+            rows = {case.id: _row(case) for case in session.setting.family.cases}
+            found = {rows[key].variant: entry for key, entry in explanations(session, list(rows.values()), max_rows=1)}
+    return folder, steps, found
 
 
-def _row(case) -> dict:
-    return {
-        "case": case.id,
-        **case.to_dict(),
-        "metric": "time",
-        "verdict": REGRESSED,
-        "ratio": RATIOS[case.variant],
-        "explanation": None,
-    }
+def _row(case: Case) -> CaseResult:
+    numbers = dict.fromkeys(field.name for field in fields(CaseResult) if field.default is MISSING)
+    told = {"verdict": REGRESSED, "metric": "time", "ratio": RATIOS[case.variant]}
+    return CaseResult(**(numbers | axes_of(case) | told))
 
 
-def _tasks(row: dict) -> dict[str, dict]:
-    return {entry["task"]: entry for entry in row["explanation"]["tasks"]}
+def _tasks(explanation: Explanation) -> dict[str, TaskRatio]:
+    return {entry.task: entry for entry in explanation.tasks}
 
 
 @pytest.mark.slow
 def test_every_task_has_the_ratio_of_its_blocks_and_the_one_that_was_made_slower_is_named(told):
     found = _tasks(told[2]["repeats"])
     for task, ratio in TASK_RATIOS.items():
-        assert found[task]["ratio"] == pytest.approx(ratio, rel=0.02)
-        assert found[task]["low"] <= found[task]["ratio"] <= found[task]["high"]
-    said = told[2]["repeats"]["explanation"]["reading"]
+        assert found[task].ratio == pytest.approx(ratio, rel=0.02)
+        assert found[task].low <= found[task].ratio <= found[task].high
+    said = told[2]["repeats"].reading
     assert "of the tasks gradient became slowest (1.5" in said
     assert said.endswith("forward and loss did not move beyond noise")
 
 
 @pytest.mark.slow
 def test_only_the_largest_are_explained(told):
-    assert told[2]["small"]["explanation"] is None
+    assert set(told[2]) == {"repeats"}
 
 
 @pytest.mark.slow
 def test_blocks_are_kept_and_progress_is_told(told):
-    folder, steps, rows = told
+    folder, steps, found = told
     kept = [json.loads(path.read_text(encoding="utf-8")) for path in sorted((folder / "raw").glob("explain-*.json"))]
     assert len(kept) == BLOCKS
     assert all(len([key for key in block["cases"] if "/repeats/" in key]) == 4 for block in kept)
     words = [step.words for step in steps]
     assert "explaining: block 1 of 8" in words
     assert "explaining: counting instructions, 1 of 1" in words
-    json.dumps(rows, allow_nan=False)  # is to be part of the record
+    json.dumps(records.plain(found), allow_nan=False)  # is to be part of the record
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(bool(WHY_NOT), reason=f"instructions cannot be counted: {WHY_NOT}")
 def test_the_instructions_of_both_sides_are_counted_and_tell_of_more_work(told):
-    more = told[2]["repeats"]["explanation"]
-    counted = more["instructions"]
-    assert counted["ratio"] == counted["head"] / counted["base"] > 1.2
-    assert more["reading"].startswith(f"more work: {times(counted['ratio'])} the instructions; ")
+    more = told[2]["repeats"]
+    counted = more.instructions
+    assert counted is not None
+    assert counted.ratio == counted.head / counted.base > 1.2
+    assert more.reading.startswith(f"more work: {times(counted.ratio)} the instructions; ")
 
 
 @pytest.mark.parametrize(
@@ -164,8 +164,8 @@ def test_the_reading_names_the_slowest_task_and_those_that_did_not_move():
     assert reading(1.4, entries[:2], (Count(1.0), Count(1.4))).endswith("no task was slower beyond its noise")
 
 
-def _entry(task: str, ratio: float) -> dict:
-    return {"task": task, "ratio": ratio, "low": ratio - 0.01, "high": ratio + 0.01}
+def _entry(task: str, ratio: float) -> TaskRatio:
+    return TaskRatio(task, ratio, ratio - 0.01, ratio + 0.01)
 
 
 def test_the_update_is_what_an_epoch_does_beside_its_gradients():
@@ -194,8 +194,7 @@ def test_no_update_is_told_where_an_epoch_takes_no_longer_than_its_gradients():
 def test_blocks_that_lack_a_task_leave_it_out_and_nothing_else():
     case = Case("logistic", "breast_cancer", 569, "gradient", "vectorized", 32, "float32")
     keys = [replace(case, task=task).id for task in ("forward", "gradient")]
-    measured = {"log_ratio": 0.1, "base_seconds": 1.0, "head_seconds": math.exp(0.1)}
-    blocks = [{"cases": dict.fromkeys(keys, measured)}] * 8
-    assert [entry["task"] for entry in task_entries(blocks, case, confidence=0.95)] == ["forward", "gradient"]
+    blocks = [block(dict.fromkeys(keys, 0.1))] * 8
+    assert [entry.task for entry in task_entries(blocks, case, confidence=0.95)] == ["forward", "gradient"]
     assert task_entries(blocks[:5], case, confidence=0.95) == []
     assert task_entries([], case, confidence=0.95) == []

@@ -15,8 +15,9 @@ from gdbench.compare import blocks, controls, pair_process
 from gdbench.compare.controls import CANARIES, CONTROLS, SPIKE, SPIKE_SIZE
 from gdbench.compare.pair_process import Worker
 from gdbench.compare.preparation import schedule
-from gdbench.compare.setting import State
-from gdbench.compare.tiers import DEEP, MIN_QUADS, QUICK, STANDARD, Tier
+from gdbench.compare.record import MeasuredBlock
+from gdbench.compare.session import Schedule, State
+from gdbench.compare.tiers import DEEP, MIN_QUADS, QUICK, STANDARD, ComparisonTier
 from gdbench.experiments.cases import Case
 
 CALL_SECONDS, CPU_SHARE = 0.0005, 0.75
@@ -53,7 +54,7 @@ def worker_on(machine: Machine, first_seconds: float) -> tuple[Worker, float]:
 
 
 @TIERS
-def test_a_first_call_of_a_second_leaves_the_number_of_calls_as_it_is(machine: Machine, tier: Tier) -> None:
+def test_a_first_call_of_a_second_leaves_the_number_of_calls_as_it_is(machine: Machine, tier: ComparisonTier) -> None:
     slow, quick = (schedule(worker_on(machine, first)[1], tier) for first in (1.0, 0.0))
     assert slow == quick
 
@@ -65,7 +66,7 @@ def test_compiling_never_reaches_a_sample(machine: Machine) -> None:
 
 
 @TIERS
-def test_samples_of_short_calls_share_the_time_of_a_case(tier: Tier) -> None:
+def test_samples_of_short_calls_share_the_time_of_a_case(tier: ComparisonTier) -> None:
     calls, warm, quads = schedule(5e-6, tier)
     assert warm == 1
     assert quads == tier.quads
@@ -73,7 +74,7 @@ def test_samples_of_short_calls_share_the_time_of_a_case(tier: Tier) -> None:
 
 
 @TIERS
-def test_a_long_call_is_sampled_in_the_fewest_quads_and_not_warmed_again(tier: Tier) -> None:
+def test_a_long_call_is_sampled_in_the_fewest_quads_and_not_warmed_again(tier: ComparisonTier) -> None:
     assert schedule(1.0, tier) == (1, 0, MIN_QUADS)
 
 
@@ -117,9 +118,9 @@ class Pair:
 def measured(monkeypatch: pytest.MonkeyPatch) -> Any:
     """A block of given times, by its index, and the pair that gave them: the canaries are alike on both sides."""
 
-    def measure(index: int) -> tuple[dict[str, Any], Pair]:
+    def measure(index: int) -> tuple[MeasuredBlock, Pair]:
         def prepare(_pair: Pair, _setting: object, state: State, entries: object, *, spiked: int) -> None:
-            state.calls.update(dict.fromkeys((CASE.id, *CONTROLS), (100, 1, 12)))
+            state.calls.update(dict.fromkeys((CASE.id, *CONTROLS), Schedule(100, 1, 12)))
             pair.seconds[spiked][SPIKE] *= SPIKE_SIZE
 
         base = dict.fromkeys((CASE.id, *CONTROLS), 1e-6)
@@ -136,10 +137,10 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> Any:
 @pytest.mark.parametrize("index", range(4))
 def test_a_block_tells_how_much_slower_head_is_though_the_machine_drifts(measured: Any, index: int) -> None:
     block, _ = measured(index)
-    found = block["cases"]
-    assert found[CASE.id]["log_ratio"] == pytest.approx(math.log(SLOWER), abs=1e-4)
-    assert found[CASE.id]["head_seconds"] / found[CASE.id]["base_seconds"] == pytest.approx(SLOWER, rel=0.03)
-    assert [found[name]["log_ratio"] for name in CANARIES] == pytest.approx([0, 0, 0], abs=1e-4)
+    found = block.cases
+    assert found[CASE.id].log_ratio == pytest.approx(math.log(SLOWER), abs=1e-4)
+    assert found[CASE.id].head_seconds / found[CASE.id].base_seconds == pytest.approx(SLOWER, rel=0.03)
+    assert [found[name].log_ratio for name in CANARIES] == pytest.approx([0, 0, 0], abs=1e-4)
 
 
 @pytest.mark.parametrize("index", range(4))
@@ -148,9 +149,9 @@ def test_the_extra_work_of_the_spike_in_is_told_as_that_of_head_whichever_side_d
 ) -> None:
     block, pair = measured(index)
     assert pair.seconds[index // 2 % 2][SPIKE] > pair.seconds[1 - index // 2 % 2][SPIKE]
-    found = block["cases"][SPIKE]
-    assert found["log_ratio"] == pytest.approx(math.log(SPIKE_SIZE), abs=1e-4)
-    assert found["head_seconds"] > found["base_seconds"]
+    found = block.cases[SPIKE]
+    assert found.log_ratio == pytest.approx(math.log(SPIKE_SIZE), abs=1e-4)
+    assert found.head_seconds > found.base_seconds
 
 
 def test_the_sides_take_turns_in_quads_that_read_the_same_backwards_and_begin_with_either(measured: Any) -> None:

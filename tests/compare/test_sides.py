@@ -9,7 +9,7 @@ import pytest
 from gdbench.compare import builds
 from gdbench.compare.builds import Build, build_both
 from gdbench.compare.pair import Pair, SideError, SideLost
-from gdbench.compare.remote import variant_of
+from gdbench.compare.preparation import variant_of
 from gdbench.compare.sides import read_side, read_sides
 from gdbench.verify.stages import certify
 from kernels import InputError, Network

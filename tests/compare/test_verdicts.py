@@ -19,8 +19,8 @@ from gdbench.compare.verdicts import (
     MISSING,
     REGRESSED,
     UNCHANGED,
-    Controls,
-    Finding,
+    ControlsVerdict,
+    Judgement,
     Rule,
     block_datum,
     common_shift,
@@ -47,12 +47,12 @@ def _blocks(seed: int, *, cases: int = CASES) -> tuple[Floats, Floats]:
     return screened, confirmed
 
 
-def _judge(screened: Floats, confirmed: Floats, *, resamples: int = 0, margin: float = MARGIN) -> list[Finding]:
+def _judge(screened: Floats, confirmed: Floats, *, resamples: int = 0, margin: float = MARGIN) -> list[Judgement]:
     margins = np.full(np.shape(screened)[1], margin)
     return judge(screened, confirmed, margins=margins, rule=RULE, resamples=resamples)
 
 
-def _one(confirmed: object, *, margin: float = MARGIN) -> Finding:
+def _one(confirmed: object, *, margin: float = MARGIN) -> Judgement:
     """Judge one case from its confirmation."""
     column = np.asarray(confirmed, float)[:, None]
     return judge(np.full((1, 1), np.nan), column, margins=[margin], rule=RULE)[0]
@@ -116,7 +116,7 @@ def test_an_interval_holds_the_centres_that_the_test_does_not_reject(n: int) -> 
 
 
 def test_six_blocks_are_the_fewest_with_an_interval() -> None:
-    assert signed_rank.least_blocks(0.95) == 6
+    assert signed_rank.min_blocks(0.95) == 6
     few, enough = _one(np.linspace(0.2, 0.3, 5)), _one(np.linspace(0.2, 0.3, 6))
     assert (few.verdict, few.reason, few.smallest_effect) == (INSUFFICIENT, "fewer than 6 blocks", math.inf)
     assert math.isnan(few.low)
@@ -203,8 +203,8 @@ def test_swapping_the_sides_mirrors_every_verdict(seed: int) -> None:
 
 def test_swapping_the_sides_mirrors_the_bootstrap() -> None:
     _, confirmed = _blocks(7)
-    low, high = bca_intervals(confirmed, confidence=0.95, least=6)
-    mirrored_low, mirrored_high = bca_intervals(-confirmed, confidence=0.95, least=6)
+    low, high = bca_intervals(confirmed, confidence=0.95, min_blocks=6)
+    mirrored_low, mirrored_high = bca_intervals(-confirmed, confidence=0.95, min_blocks=6)
     assert np.sum(~np.isnan(low)) > 3
     np.testing.assert_array_equal(low, -mirrored_high)
     np.testing.assert_array_equal(high, -mirrored_low)
@@ -345,13 +345,13 @@ def test_confirmation_has_the_blocks_with_which_one_case_alone_can_be_found(fami
     assert blocks == least or 2 * family * 2.0 ** -(blocks - 1) > RULE.fdr
 
 
-def _control(ratio: float, *, sd: float = 0.005, seed: int = 0) -> Finding:
+def _control(ratio: float, *, sd: float = 0.005, seed: int = 0) -> Judgement:
     return _one(math.log(ratio) + sd * np.random.default_rng(seed).standard_normal(24))
 
 
 def test_a_run_is_valid_if_identical_code_is_alike_and_extra_work_is_found() -> None:
     canaries = [_control(1.0, seed=seed) for seed in range(3)]
-    assert controls(canaries, _control(1.1)) == Controls("valid", "")
+    assert controls(canaries, _control(1.1)) == ControlsVerdict("valid", "")
     assert controls(canaries, _control(1.0)).status == "underpowered"
     assert controls(canaries, _control(1.1, sd=0.3)).status == "underpowered"
     assert controls(canaries, replace(_control(1.1), verdict=MISSING)).status == "underpowered"

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from gdbench.compare import bootstrap, signed_rank
 from gdbench.compare.planning import blocks_needed, smallest_effect
-from gdbench.compare.verdicts import IMPROVED, INSUFFICIENT, REGRESSED, UNCHANGED, Finding, Rule, common_shift
+from gdbench.compare.verdicts import IMPROVED, INSUFFICIENT, REGRESSED, UNCHANGED, Judgement, Rule, common_shift
 
 from .simulated_pairs import (
     CONFIRM_BLOCKS,
@@ -28,11 +28,11 @@ CASES, PLANTED, RUNS = 200, 20, 80
 NOISES = [Noise(), Noise(heavy=True), Noise(shared=0.5), Noise(heavy=True, shared=0.5)]
 
 
-def _alarms(findings: list[Finding]) -> int:
+def _alarms(findings: list[Judgement]) -> int:
     return sum(finding.verdict in (REGRESSED, IMPROVED) for finding in findings)
 
 
-def _plant(rng: np.random.Generator, slowdown: float, sd: float, noise: Noise) -> list[Finding]:
+def _plant(rng: np.random.Generator, slowdown: float, sd: float, noise: Noise) -> list[Judgement]:
     """Return the findings of slowed cases, among cases that nobody touched."""
     slowdowns, sds = np.zeros(CASES), quiet_sds(rng, CASES)
     slowdowns[:PLANTED], sds[:PLANTED] = slowdown, sd
@@ -99,7 +99,7 @@ def test_intervals_hold_the_true_ratio_as_often_as_they_say(noise: Noise, blocks
 def test_bootstrap_intervals_nearly_do_and_agree(noise: Noise) -> None:
     rng = np.random.default_rng(6)
     d = draw_blocks(rng, CONFIRM_BLOCKS, np.full(200, 0.03), np.full(200, 0.02), noise)
-    low, high = bootstrap.bca_intervals(d, confidence=0.95, least=6)
+    low, high = bootstrap.bca_intervals(d, confidence=0.95, min_blocks=6)
     assert 0.90 <= np.mean((low <= 0.03) & (high >= 0.03)) <= 0.97
     exact = signed_rank.intervals(d, confidence=0.95)
     apart = np.maximum(np.abs(low - exact.low), np.abs(high - exact.high))
@@ -140,7 +140,7 @@ NOISY_OTHERS = np.full(19, 0.2)
 """Pair standard deviations of cases that always go on to confirmation, so that a family has 20 members."""
 
 
-def _found_alone(rng: np.random.Generator, slowdown: float, sd: float, confirm: int = CONFIRM_BLOCKS) -> Finding:
+def _found_alone(rng: np.random.Generator, slowdown: float, sd: float, confirm: int = CONFIRM_BLOCKS) -> Judgement:
     """Return the finding of one slowed case in a family of 20."""
     slowdowns = np.concatenate([[slowdown], np.zeros(len(NOISY_OTHERS))])
     return run_suite(rng, slowdowns, np.concatenate([[sd], NOISY_OTHERS]), confirm=confirm)[0]

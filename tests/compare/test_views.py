@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,18 +11,21 @@ from click.testing import CliRunner
 from playwright.sync_api import Browser, Page
 from rich.console import Console
 
+from gdbench.basics import records
 from gdbench.cli.compare import command
 from gdbench.cli.compare_show import show
 from gdbench.compare import markdown, page
+from gdbench.compare.conclusion import counts
 from gdbench.compare.headline import headline
-from gdbench.compare.record import counts
+from gdbench.compare.record import CaseResult, Comparison
 from gdbench.compare.sentences import details
+from gdbench.compare.sides import ComparedSide
 from gdbench.compare.tables import NOT_CLAIMABLE, ORDER, case_name, percent, ratio_text, sections
 from gdbench.compare.verdicts import BROKEN, IMPROVED, INSUFFICIENT, MISSING, REGRESSED, UNCHANGED
 
 from ..helpers import quiet_page
 from ..report.test_page import Elements
-from .comparison_records import BASE_BYTES, cases, explained, make, with_compile, with_memory
+from .comparison_records import BASE_BYTES, cases, explained, make, uncontrolled, with_compile, with_memory
 
 HOSTILE = "</script><b id=broken>@someone |`*_x_*`\n# title"
 READING = "more work: 1.25x the instructions; of <b>the</b> tasks gradient became slowest"
@@ -29,12 +33,12 @@ SLOWER, MUCH_SLOWER, FASTER, LOST, WRONG, ABSENT = 10, 3, 20, 50, 70, 71
 
 
 @pytest.fixture(scope="module")
-def quiet() -> dict[str, Any]:
+def quiet() -> Comparison:
     return make()
 
 
 @pytest.fixture(scope="module")
-def mixed() -> dict[str, Any]:
+def mixed() -> Comparison:
     """Something of everything: slower, faster, unresolved, broken, missing; bytes and compilation too."""
     record = make(
         effects={MUCH_SLOWER: 0.24, SLOWER: 0.08, FASTER: -0.2},
@@ -45,7 +49,7 @@ def mixed() -> dict[str, Any]:
     return explained(with_compile(with_memory(record, {5: 2 * BASE_BYTES}), [0.0, 0.4]), READING)
 
 
-def printed(record: dict[str, Any], width: int = 100, **options: bool) -> str:
+def printed(record: Comparison, width: int = 100, **options: bool) -> str:
     out = Console(width=width, file=None, record=True, quiet=False, force_terminal=False)
     with out.capture() as captured:
         show(record, out, **options)
@@ -56,22 +60,22 @@ def joined(text: str) -> str:
     return " ".join(text.split())
 
 
-def row_of(record: dict[str, Any], position: int) -> dict[str, Any]:
-    return record["cases"][position]
+def row_of(record: Comparison, position: int) -> CaseResult:
+    return record.cases[position]
 
 
 def test_a_quiet_comparison_says_so_with_its_numbers(quiet):
-    assert quiet["exit_code"] == 0
+    assert quiet.exit_code == 0
     assert headline(quiet) == "No regression: 72 of 72 cases unchanged within 2 %."
     (seen,) = details(quiet)
-    worst = max(row["smallest_effect"] for row in quiet["cases"])
+    worst = max(row.smallest_effect for row in quiet.cases)
     assert f"{percent(worst)} in the worst" in seen
 
 
 def test_one_slower_case_is_the_headline_with_its_interval():
     record = make(effects={MUCH_SLOWER: 0.24})
     row = row_of(record, MUCH_SLOWER)
-    assert row["verdict"] == REGRESSED
+    assert row.verdict == REGRESSED
     assert headline(record) == f"1 of 72 cases is slower: {case_name(row)}, {ratio_text(row)}."
     assert re.search(r"1\.2\d+x \(1\.2\d+ to 1\.2\d+\)", headline(record))
 
@@ -102,22 +106,21 @@ def test_nothing_is_claimed_that_the_controls_do_not_allow(record, word, kept):
     texts = [printed(record), markdown.render(record)]
     for text in texts:
         assert not re.search(rf"{UNCHANGED} within", text)
-        assert record["controls"]["reason"] in joined(text)
+        assert record.controls.reason in joined(text)
     assert len(re.findall(rf"^\| {NOT_CLAIMABLE} ", texts[1], re.M)) == 72 - len(kept)
 
 
-def test_verdicts_not_taken_back_in_the_record_are_not_claimed_either(quiet):
-    untouched = {**quiet, "controls": {**quiet["controls"], "status": "invalid", "reason": "canaries differ"}}
-    assert {line.verdict for line in sections(untouched)[0].lines} == {NOT_CLAIMABLE}
+def test_verdicts_not_downgraded_in_the_record_are_not_claimed_either(quiet):
+    assert {line.verdict for line in sections(uncontrolled(quiet, "canaries differ"))[0].lines} == {NOT_CLAIMABLE}
 
 
 def test_too_little_evidence_is_the_headline_and_says_how_long_it_would_take():
     record = make(spreads=dict.fromkeys(range(40), 0.3))
-    unresolved = [row for row in record["cases"] if row["verdict"] == INSUFFICIENT]
-    assert record["exit_code"] == 3
+    unresolved = [row for row in record.cases if row.verdict == INSUFFICIENT]
+    assert record.exit_code == 3
     assert headline(record).startswith("Not enough evidence, and no regression proven: ")
     assert f"{len(unresolved)} without enough evidence" in headline(record)
-    longest = round(max(row["minutes_needed"] for row in unresolved))
+    longest = round(max(row.minutes_needed for row in unresolved))
     assert f"{longest} minutes for the worst" in " ".join(details(record))
 
 
@@ -133,7 +136,7 @@ def test_too_little_evidence_is_the_headline_and_says_how_long_it_would_take():
 def test_a_comparison_that_did_not_end_says_so_first_and_is_never_fine(kept, progress, said):
     record = make(kept=kept, complete=False, progress=progress)
     assert headline(record).startswith(f"{progress[0].upper()}{progress[1:]}. {said}")
-    assert record["exit_code"] == 3
+    assert record.exit_code == 3
     for text in (printed(record), markdown.render(record), page.render(record)):
         assert "UNDERPOWERED" not in text
         assert "--deep" not in text
@@ -142,7 +145,7 @@ def test_a_comparison_that_did_not_end_says_so_first_and_is_never_fine(kept, pro
 def test_what_an_unfinished_comparison_proved_stands_in_its_headline():
     told = {"complete": False, "progress": "stopped in screen block 3 of 8"}
     record = with_memory(make(kept=(2, 0), absent={WRONG: (BROKEN, "it died")}, **told), {5: 2 * BASE_BYTES})
-    assert record["exit_code"] == 4
+    assert record.exit_code == 4
     assert re.match(
         r"Stopped in screen block 3 of 8\. 1 of 72 cases is broken: .*, it died\. 1 of 7\d cases allocates more: .* "
         r"Too early to judge any time: run it again, to its end\.$",
@@ -154,7 +157,7 @@ def test_without_any_block_nothing_was_measured():
     told = {"complete": False, "progress": "stopped while it certified", "kept": (0, 0)}
     record = make(**told)
     assert headline(record) == "Nothing was measured: stopped while it certified."
-    assert record["exit_code"] == 4
+    assert record.exit_code == 4
     broken = make(absent={WRONG: (BROKEN, "it died")}, **told)
     assert re.match(
         r"Nothing was measured: stopped while .*\. 1 of 72 cases is broken: .*, it died\.$", headline(broken)
@@ -164,13 +167,13 @@ def test_without_any_block_nothing_was_measured():
 
 
 def test_a_comparison_that_was_stopped_while_it_explained_has_all_its_verdicts(quiet):
-    record = {**quiet, "progress": "stopped while it explained"}
+    record = replace(quiet, progress="stopped while it explained")
     assert headline(record) == f"Stopped while it explained, after all verdicts were reached. {headline(quiet)}"
 
 
 def test_memory_and_compile_time_stand_in_an_invalid_run():
     record = make(effects={3: 0.24}, canary=0.04, absent={WRONG: (BROKEN, "it died")})
-    assert record["controls"]["status"] == "invalid"
+    assert record.controls.status == "invalid"
     assert "1 of 72 cases is broken" in headline(record)
     assert "stand" not in headline(record)
     assert " Verdicts on memory stand, " in headline(with_memory(record, {}))
@@ -186,19 +189,19 @@ def test_memory_and_compile_time_stand_in_an_invalid_run():
 def test_remarks_that_differ_in_a_number_alone_are_one():
     record = make(spreads=dict.fromkeys(range(40), 0.1))
     clause = "the bootstrap's interval differs by {} percentage points"
-    rows = [row for row in record["cases"] if row["reason"]]
-    numbers = [float(re.fullmatch(clause.format(r"(\d+\.\d)"), row["reason"])[1]) for row in rows]
+    rows = [row for row in record.cases if row.reason]
+    numbers = [float(re.fullmatch(clause.format(r"(\d+\.\d)"), row.reason)[1]) for row in rows]
     assert len(set(numbers)) > 1
     together = clause.format(f"up to {max(numbers)}")
     assert f"Remarks: {len(numbers)} cases ({together})." in details(record)
-    alone = {**record, "cases": rows[:1]}
-    assert f"Remarks: 1 case ({rows[0]['reason']})." in details(alone)
+    alone = replace(record, cases=tuple(rows[:1]))
+    assert f"Remarks: 1 case ({rows[0].reason})." in details(alone)
 
 
 @pytest.mark.parametrize("absent", [{}, {0: (MISSING, "head has no jit"), 1: (BROKEN, "it died")}])
 def test_nothing_measured_is_never_called_fine(absent):
     record = make(cases()[: len(absent)], absent=absent)
-    assert record["exit_code"] == 4
+    assert record.exit_code == 4
     assert headline(record).startswith("Nothing was measured")
     assert all(reason in headline(record) for _, reason in absent.values())
     for text in (printed(record), markdown.render(record), page.render(record)):
@@ -215,7 +218,7 @@ def test_lines_are_sorted_by_what_matters(mixed):
     time = sections(mixed)[0]
     order = [ORDER.index(line.verdict) for line in time.lines]
     assert order == sorted(order)
-    slower = [line.row["ratio"] for line in time.lines if line.verdict == REGRESSED]
+    slower = [line.row.ratio for line in time.lines if line.verdict == REGRESSED]
     assert len(slower) == 2
     assert slower == sorted(slower, reverse=True)
     assert [section.metric for section in sections(mixed)] == ["time", "compile", "memory"]
@@ -246,7 +249,7 @@ def test_the_terminal_explains_a_regression_below_it(mixed, width):
 
 
 def test_the_comment_explains_a_regression_below_the_table(mixed):
-    row = next(row for row in mixed["cases"] if row["explanation"])
+    row = next(row for row in mixed.cases if row.explanation)
     text = markdown.render(mixed)
     times = text.partition("### Time per call")[2].partition("###")[0]
     told = times.splitlines()[-3:]
@@ -256,7 +259,7 @@ def test_the_comment_explains_a_regression_below_the_table(mixed):
 
 
 def test_nothing_is_explained_that_is_not_claimed(mixed):
-    invalid = {**mixed, "controls": {**mixed["controls"], "status": "invalid", "reason": "canaries differ"}}
+    invalid = uncontrolled(mixed, "canaries differ")
     for text in (printed(invalid), markdown.render(invalid)):
         assert "by task" not in text
     assert "explained" in Elements(page.render(mixed)).ids
@@ -266,14 +269,14 @@ def test_nothing_is_explained_that_is_not_claimed(mixed):
 def test_unchanged_cases_are_a_line_per_network_unless_all_are_asked_for(quiet):
     brief, long = printed(quiet, 140), printed(quiet, 140, every_case=True)
     assert len(re.findall(rf"^{UNCHANGED} within 2 %: (?:linear|mlp|softmax): 24 cases", brief, re.M)) == 3
-    every = [case_name(row) for row in quiet["cases"]]
+    every = [case_name(row) for row in quiet.cases]
     assert not [name for name in every if name in brief.partition("Smallest visible")[0]]
     assert [name for name in every if name not in long] == []
 
 
 def test_many_unresolved_cases_are_counted_in_the_terminal():
     record = make(spreads=dict.fromkeys(range(60), 0.08))
-    number = record["counts"][INSUFFICIENT]
+    number = record.counts[INSUFFICIENT]
     assert f"{INSUFFICIENT}: {number - 20} cases more, listed with --all" in printed(record)
 
 
@@ -302,8 +305,8 @@ def test_the_comment_lets_no_text_out_of_its_cell(mixed):
 def test_a_comment_on_a_thousand_cases_fits_into_github_and_says_what_it_left_out(effect):
     long = "synthetic_regression:n=5000,d=784,condition=100"
     judged = make(cases()[:50], effects=dict.fromkeys(range(50), effect), warnings=["x" * 5000] * 50)
-    rows = [{**row, "case": f"{i}", "dataset": f"{long},seed={i}"} for i, row in enumerate(20 * judged["cases"])]
-    record = {**judged, "cases": rows, "counts": counts(rows)}
+    rows = [replace(row, case=f"{i}", dataset=f"{long},seed={i}") for i, row in enumerate(20 * judged.cases)]
+    record = replace(judged, cases=tuple(rows), counts=counts(rows))
     text = markdown.render(record)
     assert 5_000 < len(text) <= markdown.LIMIT
     left_out = int(re.search(r"^([\d,]+) more: see comparison.html", text, re.M)[1].replace(",", ""))
@@ -313,13 +316,12 @@ def test_a_comment_on_a_thousand_cases_fits_into_github_and_says_what_it_left_ou
 
 
 def test_reproducing_names_commits_in_the_place_of_moving_names(quiet):
-    base, head = (quiet[side]["commit"][:12] for side in ("base", "head"))
+    base, head = (side.commit[:12] for side in (quiet.base, quiet.head))
     assert markdown.reproduce(quiet) == f"gdbench compare {base} {head} --quick"
-    variants = {**quiet, "command": "gdbench compare jit vectorized"}
-    for side, name in (("base", "jit"), ("head", "vectorized")):
-        variants[side] = {**quiet[side], "kind": "variant", "variant": name, "text": name}
+    sides = [ComparedSide(name, "variant", "1f0c" * 10, variant=name) for name in ("jit", "vectorized")]
+    variants = replace(quiet, command="gdbench compare jit vectorized", base=sides[0], head=sides[1])
     assert markdown.reproduce(variants) == "gdbench compare jit vectorized"
-    assert markdown.side_name(variants["base"]).startswith("variant jit (commit ")
+    assert markdown.side_name(variants.base).startswith("variant jit (commit ")
 
 
 def embedded(html: str) -> dict[str, Any]:
@@ -337,13 +339,13 @@ def test_the_page_loads_nothing_and_lets_no_name_break_out(mixed):
 
 def test_the_page_holds_the_numbers_of_the_record(mixed):
     found = embedded(page.render(mixed))["cases"]
-    ratios = sorted(row["ratio"] for row in mixed["cases"] if row["ratio"] is not None)
+    ratios = sorted(row.ratio for row in mixed.cases if row.ratio is not None)
     assert sorted(value for value in found["ratio"] if value is not None) == pytest.approx(ratios, rel=1e-3)
-    assert len(found["ratio"]) == len(mixed["cases"])
+    assert len(found["ratio"]) == len(mixed.cases)
 
 
 @pytest.fixture(scope="module")
-def opened(browser: Browser, mixed: dict[str, Any], tmp_path_factory) -> Iterator[Page]:
+def opened(browser: Browser, mixed: Comparison, tmp_path_factory) -> Iterator[Page]:
     """The page with its picture drawn, for tests that leave it as it is; it must complain and ask for nothing."""
     path = tmp_path_factory.mktemp("page") / "comparison.html"
     path.write_text(page.render(mixed), encoding="utf-8")
@@ -359,9 +361,9 @@ def drawn(tab: Page) -> dict[str, Any]:
 
 def test_the_picture_has_every_measured_case_coloured_by_verdict_and_the_band(opened, mixed):
     found = drawn(opened)
-    timed = [row for row in mixed["cases"] if row["metric"] == "time" and row["ratio"] is not None]
+    timed = [row for row in mixed.cases if row.metric == "time" and row.ratio is not None]
     for verdict in (REGRESSED, IMPROVED, INSUFFICIENT, UNCHANGED):
-        expected = sorted(row["ratio"] for row in timed if row["verdict"] == verdict)
+        expected = sorted(row.ratio for row in timed if row.verdict == verdict)
         assert found["traces"][verdict]["y"] == pytest.approx(expected, rel=1e-3)
     assert len({trace["marker"]["color"] for trace in found["traces"].values()}) == 4
     (band,) = [shape for shape in found["shapes"] if shape.get("name") == "band"]
@@ -390,8 +392,9 @@ def test_filters_change_picture_and_table_and_titles_sort(opened, mixed):
 
 
 def test_the_page_writes_the_ratios_that_the_terminal_writes(opened, mixed):
-    rows = [row for row in mixed["cases"] if row["ratio"] is not None]
-    written = opened.evaluate("rows => rows.map((row) => [formatRatio(row), formatInterval(row)])", rows)
+    rows = [row for row in mixed.cases if row.ratio is not None]
+    script = "rows => rows.map((row) => [formatRatio(row), formatInterval(row)])"
+    written = opened.evaluate(script, records.plain(rows))
     assert [ratio + (f" ({ends})" if ends else "") for ratio, ends in written] == [ratio_text(row) for row in rows]
     shares = [0.0004, 0.0123, 0.0996, 0.5, 1.234]
     assert opened.evaluate("shares => shares.map(formatPercent)", shares) == [percent(share) for share in shares]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from gdbench.compare.verdicts import INSUFFICIENT, REGRESSED, UNCHANGED, Finding, Rule, needs_confirmation
+from gdbench.compare.verdicts import INSUFFICIENT, REGRESSED, UNCHANGED, Judgement, Rule, needs_confirmation
 from gdbench.history.bisect import CONFIRMED, OPEN, REFUTED, confirm
 
 from ..compare.simulated_pairs import verdicts_of
@@ -25,7 +25,7 @@ class Machine:
     rng: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0))
     blocks: int = 0
 
-    def measure(self, base: str, head: str, case: str) -> Finding:
+    def measure(self, base: str, head: str, case: str) -> Judgement:
         first, last = COMMITS.index(base), COMMITS.index(head)
         assert first < last
         true = sum(math.log1p(size) for at, size in self.steps.items() if first < at <= last)

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from gdbench.history.record import make_record, proposals
 from gdbench.history.spark import spark
 from kernels import InputError
 
+from ..compare.comparison_records import make, uncontrolled
 from ..helpers import ROOT, invoke
 from .asv_results import BENCHMARK, CASES, git, make_repository, times, write_result
 
@@ -222,15 +224,16 @@ def test_a_case_of_another_suite_cannot_be_measured_again_and_is_left_open(tmp_p
     assert "other.time_it" in said[0]
 
 
-def test_a_comparison_is_asked_for_one_case_and_believed_only_with_valid_controls(tmp_path: Path) -> None:
+def test_a_comparison_is_asked_for_one_case_and_counts_only_with_valid_controls(tmp_path: Path) -> None:
     asked = filters_of(CASE)
     assert (asked.network, asked.batch_size, asked.threads) == ((CASE.network,), (CASE.batch_size,), (1,))
-    row = {"case": CASE.id, "metric": "time", "verdict": "REGRESSED", "ratio": 1.2, "low": 1.1, "high": None}
-    record = {"cases": [{**row, "metric": "memory", "verdict": "UNCHANGED"}, row], "controls": {"status": "valid"}}
+    quiet = make([CASE])
+    row = replace(quiet.cases[0], verdict="REGRESSED", ratio=1.2, low=1.1, high=None)
+    record = replace(quiet, cases=(replace(row, metric="memory", verdict="UNCHANGED"), row))
     found = finding_of(record, CASE.id)
     assert (found.verdict, found.ratio) == ("REGRESSED", 1.2)
     assert np.isnan(found.high)
-    assert finding_of({**record, "controls": {"status": "invalid"}}, CASE.id).verdict == "INVALID"
+    assert finding_of(uncontrolled(record, "canaries differ"), CASE.id).verdict == "INVALID"
     assert finding_of(record, "another").verdict == "MISSING"
     (tmp_path / "aaaaaaaa-bbbbbbbb").mkdir()
     assert new_place(tmp_path, "a" * 40, "b" * 40).name == "aaaaaaaa-bbbbbbbb-2"

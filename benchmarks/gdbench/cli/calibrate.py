@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict
 from typing import Any
 
 import click
 import numpy as np
 from rich.table import Table
 
+from gdbench.basics import records
 from gdbench.basics.exit_codes import INTERRUPTED, KERNEL_WRONG, OK
 from gdbench.cli.console import fail, human_output, json_option, stderr, write_json
 from gdbench.cli.filters import filter_options
 from gdbench.cli.steps import steps
 from gdbench.compare import calibration
+from gdbench.compare.calibration import BLOCKS, Calibration, calibrate
 from gdbench.compare.pair import SideError, SideLost
-from gdbench.compare.self_comparison import BLOCKS, calibrate
 from gdbench.compare.session import NothingMeasured
 from gdbench.compare.tables import percent
 from gdbench.compare.tiers import TIERS
@@ -57,7 +57,7 @@ def command(*, blocks: int, seed: int | None, json_path: str | None, **filters: 
     path = calibration.write(stored, environment)
     effects = {case: calibration.smallest_effects(stored, case) for case in stored.cases}
     finite = {case: {tier: _finite(value) for tier, value in found.items()} for case, found in effects.items()}
-    write_json(json_path, {**asdict(stored), "smallest_effects": finite})
+    write_json(json_path, {**records.plain(stored), "smallest_effects": finite})
     out = human_output(json_path)
     out.print(one_line(environment), style="dim", highlight=False, soft_wrap=True)
     out.print(_table(stored, effects), highlight=False)
@@ -70,7 +70,7 @@ def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _table(stored: calibration.Stored, effects: dict[str, dict[str, float]]) -> Table:
+def _table(stored: Calibration, effects: dict[str, dict[str, float]]) -> Table:
     """Return a line per network and variant: median spread, largest bias, smallest visible slowdown of each tier."""
     table = Table(title="Two builds of one commit", title_justify="left", box=None, pad_edge=False)
     for name in ("network and variant", "cases", "pair sd", "largest bias", *TIERS):
@@ -80,15 +80,15 @@ def _table(stored: calibration.Stored, effects: dict[str, dict[str, float]]) -> 
         network, _, variant, *_ = case.split("/")
         groups.setdefault(f"{network}, {variant}", []).append(case)
     for name, members in groups.items():
-        sds = [stored.cases[case]["pair_sd"] for case in members]
-        bias = max((stored.cases[case]["bias"] for case in members), key=abs)
+        sds = [stored.cases[case].pair_sd for case in members]
+        bias = max((stored.cases[case].bias for case in members), key=abs)
         seen = [percent(float(np.median([effects[case][tier] for case in members]))) for tier in TIERS]
         table.add_row(name, str(len(members)), percent(float(np.median(sds))), f"{100 * bias:+.2f} %", *seen)
     return table
 
 
-def _summary(stored: calibration.Stored, former: calibration.Stored | None) -> str:
-    sds = [entry["pair_sd"] for entry in stored.cases.values()]
+def _summary(stored: Calibration, former: Calibration | None) -> str:
+    sds = [noise.pair_sd for noise in stored.cases.values()]
     median, tenth = percent(float(np.median(sds))), percent(float(np.quantile(sds, 0.9)))
     text = (
         f"Pairs spread by {median} in the median case, {tenth} in one of ten; builds differ by "
@@ -98,5 +98,5 @@ def _summary(stored: calibration.Stored, former: calibration.Stored | None) -> s
     )
     if former is None:
         return text
-    then = float(np.median([entry["pair_sd"] for entry in former.cases.values()]))
+    then = float(np.median([noise.pair_sd for noise in former.cases.values()]))
     return f"{text} The calibration of {former.date[:10]}, now replaced, had {percent(then)} in the median case."

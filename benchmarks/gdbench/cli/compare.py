@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from gdbench.basics import records
 from gdbench.basics.exit_codes import INTERRUPTED, KERNEL_WRONG
 from gdbench.basics.storage import check_writable, new_folder
 from gdbench.cli import compare_show
@@ -15,9 +16,9 @@ from gdbench.cli.console import fail, human_output, json_option, stderr, write_j
 from gdbench.cli.filters import filter_options
 from gdbench.cli.steps import steps
 from gdbench.compare.comparison import compare
+from gdbench.compare.page import write_views
 from gdbench.compare.pair import SideError, SideLost
 from gdbench.compare.tiers import TIERS
-from gdbench.compare.views import write_views
 from gdbench.experiments.grid import Filters
 from kernels import InputError
 from kernels.validation import check_seed
@@ -103,15 +104,15 @@ def command(
             fail("stopped before anything was measured.", INTERRUPTED)
         record = write_views(folder, markdown)
         compare_show.show(record, human_output(json_path), every_case=every_case)
-        write_json(json_path, record)
-        fail(f"{record['progress']}; what it had measured until then is in {folder}", INTERRUPTED)
+        write_json(json_path, records.plain(record))
+        fail(f"{record.progress}; what it had measured until then is in {folder}", INTERRUPTED)
     except (SideError, SideLost) as error:
         fail(f"nothing was measured: {error}", KERNEL_WRONG)
     write_views(folder, markdown)
-    write_json(json_path, record)
+    write_json(json_path, records.plain(record))
     compare_show.show(record, human_output(json_path), every_case=every_case)
     stderr.print(f"All of it: {folder / 'comparison.html'}", highlight=False, markup=False, soft_wrap=True)
-    return int(record["exit_code"])
+    return record.exit_code
 
 
 def _word(text: str) -> str:

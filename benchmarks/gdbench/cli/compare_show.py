@@ -14,8 +14,9 @@ from rich.text import Text
 from gdbench.basics.units import duration
 from gdbench.compare.headline import headline
 from gdbench.compare.markdown import side_name
+from gdbench.compare.record import Comparison
 from gdbench.compare.sentences import details
-from gdbench.compare.tables import NOT_CLAIMABLE, ORDER, TRUSTED, Line, Record, Section, count, line, sections, share
+from gdbench.compare.tables import NOT_CLAIMABLE, ORDER, TRUSTED, Line, Section, count, line, sections, share
 from gdbench.compare.verdicts import BROKEN, IMPROVED, INSUFFICIENT, MISSING, REGRESSED, UNCHANGED
 
 TABLE_WIDTH, WIDE = 96, 126
@@ -34,34 +35,34 @@ STYLES = {
 }
 
 
-def show(record: Record, out: Console, *, every_case: bool = False) -> None:
+def show(record: Comparison, out: Console, *, every_case: bool = False) -> None:
     """Print a comparison: headline, tables by metric, what could not be seen, warnings.
 
     Parameters
     ----------
-    record
+    record : Comparison
         What ``comparison.json`` holds.
-    out
+    out : Console
         Console of any width; below ``TABLE_WIDTH`` columns a case takes lines of its own instead of a row.
-    every_case
+    every_case : bool
         List unchanged and unresolved cases one by one too.
     """
-    settings = f"{record['tier']}, {duration(record['settings']['seconds'])}"
-    _say(out, f"{side_name(record['base'])} against {side_name(record['head'])}, {settings}", "dim")
-    colour = {0: "bold green", 3: "bold yellow"}.get(record["exit_code"], "bold red")
+    settings = f"{record.tier}, {duration(record.settings.seconds)}"
+    _say(out, f"{side_name(record.base)} against {side_name(record.head)}, {settings}", "dim")
+    colour = {0: "bold green", 3: "bold yellow"}.get(record.exit_code, "bold red")
     _say(out, headline(record), colour)
     for section in sections(record):
         _say(out, f"\n{section.title}", "bold")
         _show_lines(_listed(section, every_case=every_case), out)
         for sentence in _rest(record, section, every_case=every_case):
             _say(out, sentence, "dim")
-    if record["controls"]["cases"]:
-        _say(out, f"\nControls: {record['controls']['status']}", "bold")
-        _show_lines([line(row, TRUSTED) for row in record["controls"]["cases"]], out)
+    if record.controls.cases:
+        _say(out, f"\nControls: {record.controls.status}", "bold")
+        _show_lines([line(row, TRUSTED) for row in record.controls.cases], out)
     _say(out, "")
     for sentence in details(record):
         _say(out, sentence)
-    for warning in record["warnings"]:
+    for warning in record.warnings:
         _say(out, f"Warning: {warning}", "yellow")
 
 
@@ -79,7 +80,7 @@ def _listed(section: Section, *, every_case: bool) -> list[Line]:
     return found
 
 
-def _rest(record: Record, section: Section, *, every_case: bool) -> Iterator[str]:
+def _rest(record: Comparison, section: Section, *, every_case: bool) -> Iterator[str]:
     """Yield what stands in the place of the lines that are not printed."""
     if every_case:
         return
@@ -89,7 +90,7 @@ def _rest(record: Record, section: Section, *, every_case: bool) -> Iterator[str
         if verdict not in (*ALWAYS_LISTED, UNCHANGED) and more > 0:
             yield f"{verdict}: {count(more, 'case')} more, listed with --all"
     for sentence in section.unchanged:
-        yield f"{UNCHANGED} within {share(record['settings']['equivalence'])}: {sentence}"
+        yield f"{UNCHANGED} within {share(record.settings.equivalence)}: {sentence}"
 
 
 def _show_lines(lines: list[Line], out: Console) -> None:
@@ -107,7 +108,7 @@ def _show_lines(lines: list[Line], out: Console) -> None:
 
 def _below(entry: Line) -> Iterator[str]:
     """Yield the numbers of a case on lines of their own, for narrow terminals."""
-    if entry.row["ratio"] is not None:
+    if entry.row.ratio is not None:
         yield f"{entry.base} to {entry.head}: {entry.ratio}"
     if entry.visible != "-":
         yield f"smallest visible effect {entry.visible}"

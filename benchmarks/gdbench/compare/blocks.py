@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from time import monotonic
-from typing import Any
 
 import numpy as np
 import psutil
@@ -19,7 +19,9 @@ import psutil
 from gdbench.compare.controls import CONTROLS, SPIKE
 from gdbench.compare.pair import MAX_PADDING_BYTES, Pair, SideError, SideLost
 from gdbench.compare.preparation import at_case, key_of, prepare
-from gdbench.compare.setting import Setting, State, note_lost
+from gdbench.compare.record import MeasuredBlock, PairedSample
+from gdbench.compare.session import Setting, State, note_lost
+from gdbench.compare.signed_rank import Floats
 from gdbench.compare.verdicts import block_datum
 from gdbench.experiments.cases import Case
 from gdbench.processes.launch import allowed_cores
@@ -42,13 +44,13 @@ def measure_block(
     index: int,
     caches: tuple[Path, Path] | None = None,
     report: Report = lambda share: None,
-) -> dict[str, Any]:
+) -> MeasuredBlock:
     """Measure cases and controls in fresh pairs; return the block for its raw file.
 
     A case whose side dies or hangs is noted as broken, and a fresh pair goes on with the others.
     """
     rng = np.random.default_rng([setting.seed, stage, index])
-    begun, found = monotonic(), dict[str, Any]()
+    begun, found = monotonic(), dict[str, PairedSample]()
     alike = {"hash_seed": int(rng.integers(2**32)), "padding_bytes": int(rng.integers(MAX_PADDING_BYTES))}
     todo = [cases[position] for position in rng.permutation(len(cases))]
     spiked, first, total, compiled = index // 2 % 2, int(rng.integers(2)), len(cases) + len(CONTROLS), False
@@ -71,24 +73,30 @@ def measure_block(
                     if not note_lost(state, pair):
                         raise
     if SPIKE in found and spiked == 0:  # the base did the work: told as if it had been the head
-        entry = found[SPIKE]
-        entry["log_ratio"] *= -1
-        entry["base_seconds"], entry["head_seconds"] = entry["head_seconds"], entry["base_seconds"]
-    return {
-        "stage": stage,
-        "index": index,
+        found[SPIKE] = _mirrored(found[SPIKE])
+    return MeasuredBlock(
+        stage=stage,
+        index=index,
         **alike,
-        "core": _place(1, index),
-        "load_1_minute": round(psutil.getloadavg()[0], 2),
-        "compiled_while_timed": compiled,
-        "seconds": monotonic() - begun,
-        "cases": found,
-    }
+        core=tuple(_place(1, index)),
+        load_1_minute=round(psutil.getloadavg()[0], 2),
+        compiled_while_timed=compiled,
+        seconds=monotonic() - begun,
+        cases=found,
+    )
 
 
-def _try(
-    pair: Pair, state: State, entry: Case | str, rng: np.random.Generator, found: dict[str, dict[str, Any]]
-) -> None:
+def _mirrored(sample: PairedSample) -> PairedSample:
+    """Return a sample with its sides exchanged."""
+    return replace(
+        sample,
+        log_ratio=-sample.log_ratio,
+        base_seconds=sample.head_seconds,
+        head_seconds=sample.base_seconds,
+    )
+
+
+def _try(pair: Pair, state: State, entry: Case | str, rng: np.random.Generator, found: dict[str, PairedSample]) -> None:
     """Measure a case into ``found``; one that raises while it is timed is broken."""
     try:
         found[key_of(entry)] = _measure(pair, state, entry, rng)
@@ -127,7 +135,7 @@ def _together(pair: Pair, place: list[int]) -> Iterator[None]:
             psutil.Process().cpu_affinity(cores)
 
 
-def _measure(pair: Pair, state: State, entry: Case | str, rng: np.random.Generator) -> dict[str, Any]:
+def _measure(pair: Pair, state: State, entry: Case | str, rng: np.random.Generator) -> PairedSample:
     """Sample one case on both sides in turns."""
     key = key_of(entry)
     calls, warm, quads = state.calls[key]
@@ -146,19 +154,19 @@ def _measure(pair: Pair, state: State, entry: Case | str, rng: np.random.Generat
                 switches[number] += left
                 former = number
     per_quad = np.log(walls[1]).mean(axis=1) - np.log(walls[0]).mean(axis=1)
-    return {
-        "log_ratio": block_datum(walls[0], walls[1]),
-        "base_seconds": float(np.median(walls[0])) * 1e-9,
-        "head_seconds": float(np.median(walls[1])) * 1e-9,
-        "calls": calls,
-        "quads": quads,
-        "unsteady": _drifts(per_quad),
-        "cpu_share": [round(float(share), 4) for share in used / (walls.sum(axis=(1, 2)) * calls)],
-        "switches": switches.tolist(),
-    }
+    return PairedSample(
+        log_ratio=block_datum(walls[0], walls[1]),
+        base_seconds=float(np.median(walls[0])) * 1e-9,
+        head_seconds=float(np.median(walls[1])) * 1e-9,
+        calls=calls,
+        quads=quads,
+        unsteady=_drifts(per_quad),
+        cpu_share=tuple(round(float(share), 4) for share in used / (walls.sum(axis=(1, 2)) * calls)),
+        switches=tuple(switches.tolist()),
+    )
 
 
-def _drifts(per_quad: Any) -> bool:
+def _drifts(per_quad: Floats) -> bool:
     """Whether the log-ratio of the first third of the quads differs from that of the last, beyond their noise."""
     third = len(per_quad) // 3
     if third < 2:

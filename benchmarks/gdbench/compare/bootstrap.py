@@ -14,10 +14,12 @@ BATCH_VALUES = 200_000
 """Walsh averages that are held at once: 1.6 MB, which a cache holds, whatever the number of cases."""
 
 
-def bca_intervals(d: Floats, *, confidence: float, least: int, resamples: int = RESAMPLES) -> tuple[Floats, Floats]:
+def bca_intervals(
+    d: Floats, *, confidence: float, min_blocks: int, resamples: int = RESAMPLES
+) -> tuple[Floats, Floats]:
     """Return the ends of the BCa interval of the pseudomedian of each column of d (blocks, cases); NaN: none.
 
-    Blocks are resampled, the same ones for all cases. Columns of fewer than ``least`` blocks have none, nor have
+    Blocks are resampled, the same ones for all cases. Columns of fewer than ``min_blocks`` blocks have none, nor have
     those whose values are nearly all equal. The seed is fixed, and each column is first sorted and turned to be
     positive, so that the order of blocks and the order of the two sides do not matter (Efron 1987, Better bootstrap
     confidence intervals, JASA 82).
@@ -25,7 +27,7 @@ def bca_intervals(d: Floats, *, confidence: float, least: int, resamples: int = 
     low, high = np.full((2, d.shape[1]), np.nan)
     for cases, values in same_length(d):
         n = values.shape[1]
-        if n >= least and resamples:
+        if n >= min_blocks and resamples:
             sign = np.where(pseudomedian(values) < 0, -1.0, 1.0)
             ends = _bca(np.sort(sign[:, None] * values, axis=1), confidence=confidence, resamples=resamples)
             low[cases], high[cases] = np.sort(sign * ends, axis=0)

@@ -10,18 +10,29 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from platformdirs import user_state_path
 
-from gdbench.basics.storage import write_text
+from gdbench.basics import records
 from gdbench.compare.planning import Rule, smallest_effect
+from gdbench.compare.record import CaseResult, table
+from gdbench.compare.session import ComparisonSession, NothingMeasured, Report, open_session
+from gdbench.compare.sides import here
+from gdbench.compare.stages import SCREEN, certify, stage
 from gdbench.compare.tiers import TIERS
+from gdbench.experiments.grid import Filters
 from gdbench.machine.environment import Environment
+from kernels import InputError
+
+BLOCKS = 16
+MIN_BLOCKS = 6
+SAMPLED_AS = "standard"
+"""Tier whose length of samples is calibrated."""
 
 MIN_MARGIN = 0.005
 """Relative difference that is always taken for memory layout."""
@@ -33,24 +44,106 @@ NOISIER = 1.5
 DOUBTFUL_BIAS = 0.005
 """Spread of biases above which slowdowns of 2 % cannot be claimed here."""
 MIN_SHARED = 5
-MACHINE = ("cpu", "logical_cores", "memory_bytes", "system", "python")
 
 
 @dataclass(frozen=True)
-class Stored:
-    """A calibration: spreads are standard deviations of log-ratios, relative; ``cases`` has one entry each."""
+class CalibratedMachine:
+    """What tells machines apart."""
+
+    cpu: str | None
+    logical_cores: int | None
+    memory_bytes: int | None
+    system: str | None
+    python: str | None
+
+
+@dataclass(frozen=True)
+class CaseNoise:
+    """Noise of one case: the spread of its pairs, and by how much two builds of one commit differ."""
+
+    pair_sd: float
+    """Standard deviation of the log-ratios over blocks."""
+    bias: float
+    """Median ratio - 1."""
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """The noise of a machine."""
 
     date: str
     commit: str | None
-    machine: dict[str, Any]
+    machine: CalibratedMachine
     blocks: int
     case_seconds: float
     """How long a case was sampled in a block: comparisons that sample otherwise have another spread."""
     load: float
     bias_sd: float
+    """Standard deviation of the biases over cases, without what noise adds to it."""
     margin: float
-    cases: dict[str, dict[str, float]]
-    """``pair_sd`` and ``bias`` of a case."""
+    cases: dict[str, CaseNoise]
+
+
+def calibrate(
+    *, filters: Filters | None = None, blocks: int = BLOCKS, seed: int | None = None, report: Report = lambda step: None
+) -> tuple[Calibration, Environment]:
+    """Compare the current commit with itself, built twice; return its noise, and the environment. Stores nothing.
+
+    Raises
+    ------
+    InputError
+        If there are too few blocks.
+    NothingMeasured
+        If every case is broken.
+    """
+    if blocks < MIN_BLOCKS:
+        raise InputError(f"{blocks} blocks say nothing of spread: ask for at least {MIN_BLOCKS}")
+    text, tier = here(), replace(TIERS[SAMPLED_AS], screen_blocks=blocks, confirm_blocks=0, compile_pairs=0)
+    with (
+        tempfile.TemporaryDirectory(prefix="gdbench-") as name,
+        open_session(
+            text, text, folder=Path(name), tier=tier, filters=filters or Filters(), seed=seed, report=report
+        ) as (session, _),
+    ):
+        certify(session)
+        stage(session, SCREEN, session.left(), blocks, ())
+        return calibration_of(session), session.environment
+
+
+def calibration_of(session: ComparisonSession) -> Calibration:
+    """Return what the blocks of a comparison of like builds say of the machine.
+
+    Raises
+    ------
+    NothingMeasured
+        If every case is broken.
+    """
+    cases, blocks = session.left(), session.measured.screen
+    if not cases:
+        reasons = "; ".join(dict.fromkeys(session.state.broken.values()))
+        raise NothingMeasured(f"no case could be measured ({reasons}): run gdbench check")
+    ratios = table(blocks, [case.id for case in cases])
+    sds, medians = np.nanstd(ratios, axis=0, ddof=1), np.nanmedian(ratios, axis=0)
+    bias_sd = bias_spread(list(medians), list(sds), len(blocks))
+    return Calibration(
+        date=session.environment.date,
+        commit=session.setting.builds[0].side.commit,
+        machine=machine_of(session.environment),
+        blocks=len(blocks),
+        case_seconds=session.tier.case_seconds,
+        load=float(np.median([block.load_1_minute for block in blocks])),
+        bias_sd=bias_sd,
+        margin=margin_from(bias_sd),
+        cases={
+            case.id: CaseNoise(pair_sd=float(sd), bias=float(np.expm1(median)))
+            for case, sd, median in zip(cases, sds, medians, strict=True)
+        },
+    )
+
+
+def machine_of(environment: Environment) -> CalibratedMachine:
+    """Return what of an environment tells machines apart."""
+    return CalibratedMachine(**{name: getattr(environment, name) for name in CalibratedMachine.__dataclass_fields__})
 
 
 def bias_spread(medians: Sequence[float], sds: Sequence[float], blocks: int) -> float:
@@ -69,13 +162,13 @@ def margin_from(bias_sd: float) -> float:
     return max(MIN_MARGIN, BIAS_FACTOR * bias_sd)
 
 
-def smallest_effects(stored: Stored, case: str) -> dict[str, float]:
+def smallest_effects(stored: Calibration, case: str) -> dict[str, float]:
     """Slowdown that each tier finds in a case with a chance of 90 %, alone among those it confirms; infinite: none."""
     found = {}
     for tier in TIERS.values():
         rule = Rule(effect=tier.effect)
         found[tier.name] = smallest_effect(
-            stored.cases[case]["pair_sd"],
+            stored.cases[case].pair_sd,
             stored.margin,
             family=max(1, round(0.1 * len(stored.cases))),
             screen=tier.screen_blocks,
@@ -87,56 +180,57 @@ def smallest_effects(stored: Stored, case: str) -> dict[str, float]:
 
 
 def file_of(environment: Environment) -> Path:
-    """Where the calibration of a machine is kept: in the user's folder, under what tells machines apart."""
-    digest = hashlib.sha256(json.dumps([getattr(environment, name) for name in MACHINE]).encode()).hexdigest()
+    """Return where the calibration of a machine is kept: in the user's folder, under what tells machines apart."""
+    told = list(records.plain(machine_of(environment)).values())
+    digest = hashlib.sha256(json.dumps(told).encode()).hexdigest()
     return user_state_path("gdbench") / f"calibration-{digest[:16]}.json"
 
 
-def write(stored: Stored, environment: Environment) -> Path:
+def write(stored: Calibration, environment: Environment) -> Path:
     """Keep a calibration; the former one of this machine is replaced."""
     path = file_of(environment)
-    write_text(path, json.dumps(asdict(stored), indent=1) + "\n")
+    records.write(path, stored)
     return path
 
 
-def read(environment: Environment) -> Stored | None:
+def read(environment: Environment) -> Calibration | None:
     """Return the calibration of a machine; None if there is none, or one of another version."""
     try:
-        return Stored(**json.loads(file_of(environment).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+        return records.read(file_of(environment), Calibration, remedy="run gdbench calibrate again")
+    except InputError:
         return None
 
 
-def margin(stored: Stored | None) -> float:
+def margin(stored: Calibration | None) -> float:
     """Margin to use."""
     return MIN_MARGIN if stored is None else stored.margin
 
 
-def source(stored: Stored | None) -> str:
+def source(stored: Calibration | None) -> str:
     """Where the margin comes from, in words."""
     return "default" if stored is None else f"calibration of {stored.date[:10]}"
 
 
-def merged(former: Stored | None, new: Stored) -> Stored:
+def merged(former: Calibration | None, new: Calibration) -> Calibration:
     """Return a calibration of part of the grid together with the former one, which keeps the rest of its cases."""
     if former is None or former.case_seconds != new.case_seconds:
         return new
     cases = {**former.cases, **new.cases}
     blocks = min(former.blocks, new.blocks)
-    biases = [math.log1p(entry["bias"]) for entry in cases.values()]
-    bias_sd = bias_spread(biases, [entry["pair_sd"] for entry in cases.values()], blocks)
+    biases = [math.log1p(noise.bias) for noise in cases.values()]
+    bias_sd = bias_spread(biases, [noise.pair_sd for noise in cases.values()], blocks)
     return replace(new, cases=cases, blocks=blocks, bias_sd=bias_sd, margin=margin_from(bias_sd))
 
 
-def warnings(stored: Stored | None, rows: Sequence[dict[str, Any]], *, case_seconds: float) -> list[str]:
+def warnings(stored: Calibration | None, rows: Sequence[CaseResult], *, case_seconds: float) -> list[str]:
     """Say whether the machine has become noisier than it was calibrated, or cannot show small changes at all."""
     if stored is None:
         return []
     found = []
     pairs = [
-        (row["pair_sd"], stored.cases[row["case"]]["pair_sd"])
+        (row.pair_sd, stored.cases[row.case].pair_sd)
         for row in rows
-        if row["metric"] == "time" and row["pair_sd"] and row["case"] in stored.cases
+        if row.metric == "time" and row.pair_sd and row.case in stored.cases
     ]
     if len(pairs) >= MIN_SHARED and case_seconds == stored.case_seconds:
         growth = float(np.median([now / max(then, 1e-9) for now, then in pairs]))

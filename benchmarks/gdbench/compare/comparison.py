@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from gdbench.compare.conclusion import conclude
-from gdbench.compare.explain import explain as explain_rows
+from gdbench.compare.explain import explanations
 from gdbench.compare.pair import SideError, SideLost
-from gdbench.compare.record import write_record
-from gdbench.compare.session import Report, Session, open_session
+from gdbench.compare.record import Comparison, write_record
+from gdbench.compare.session import ComparisonSession, Report, open_session
 from gdbench.compare.stages import measure
 from gdbench.compare.tiers import TIERS
 from gdbench.compare.verdicts import REGRESSED, Rule
@@ -28,18 +27,27 @@ def compare(
     seed: int | None = None,
     explain: bool = False,
     report: Report = lambda step: None,
-) -> dict[str, Any]:
+) -> Comparison:
     """Compare two sides and return the record, which is also in ``folder``.
 
     Parameters
     ----------
-    base, head : each a git revision, a folder with a checkout, or a variant's name
-    folder : where raw blocks and the record are written
-    tier : "quick", "standard" or "deep"
-    filters : which cases of HEAD's grid take part
-    effect : relative slowdown that is asked about, for the plan of blocks; that of the tier if not given
-    seed : of orders, seeds and padding of processes; drawn if not given
-    explain : also tell, for proven regressions, which task moved and whether the work grew
+    base, head : str
+        A git revision, a folder with a checkout, or a variant's name each.
+    folder : Path
+        Folder into which raw blocks and the record are written.
+    tier : {"quick", "standard", "deep"}
+        How much is measured.
+    filters : Filters, optional
+        Which cases of HEAD's grid take part; all if not given.
+    effect : float, optional
+        Relative slowdown that blocks are planned for; that of the tier if not given.
+    seed : int, optional
+        Seed of orders, hash seeds and padding of processes; drawn if not given.
+    explain : bool
+        Also tell, for proven regressions, which task moved and whether the work grew.
+    report : callable
+        Hears how far it is.
 
     Raises
     ------
@@ -63,21 +71,25 @@ def compare(
             session.progress = f"ended early, since {error}"
             return conclude(session, complete=False)
         record = conclude(session, complete=True)
-        if explain:
-            _explain(session, record)
-        return record
+        return _explained(session, record) if explain else record
 
 
-def _explain(session: Session, record: dict[str, Any]) -> None:
+def _explained(session: ComparisonSession, record: Comparison) -> Comparison:
     """Complete the rows of proven regressions; the record is whole already, and stays so if this is stopped."""
+    slower = [row for row in record.of_metric("time") if row.verdict == REGRESSED]
     try:
-        explain_rows(
-            session, [row for row in record["cases"] if (row["metric"], row["verdict"]) == ("time", REGRESSED)]
-        )
+        for case, explanation in explanations(session, slower):
+            rows = (
+                replace(row, explanation=explanation) if row.case == case and row.metric == "time" else row
+                for row in record.cases
+            )
+            record = replace(record, cases=tuple(rows))
     except KeyboardInterrupt:
-        record["progress"] = "stopped while it explained"
+        record = replace(record, progress="stopped while it explained")
         raise
     except (SideError, SideLost) as error:
-        record["warnings"].append(f"The explanation ended early: {error}.")
+        session.warnings.append(f"The explanation ended early: {error}.")
     finally:
+        record = replace(record, warnings=tuple(session.warnings))
         write_record(session.folder, record)
+    return record

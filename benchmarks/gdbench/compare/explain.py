@@ -6,24 +6,28 @@ serve to read a verdict that stands already; neither can change it.
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import fields, replace
-from typing import Any
 
 import numpy as np
 
-from gdbench.basics.storage import write_text
 from gdbench.basics.units import times
 from gdbench.compare import signed_rank
 from gdbench.compare.blocks import measure_block
 from gdbench.compare.family import rows_of
 from gdbench.compare.instructions import NOTE, Count, count_both
 from gdbench.compare.pair import SideLost
-from gdbench.compare.record import table
-from gdbench.compare.session import Session, Step
-from gdbench.compare.setting import State
+from gdbench.compare.record import (
+    CaseResult,
+    Explanation,
+    InstructionRatio,
+    MeasuredBlock,
+    TaskRatio,
+    table,
+    write_block,
+)
+from gdbench.compare.session import ComparisonSession, StageProgress, State
 from gdbench.compare.signed_rank import Floats
 from gdbench.experiments.cases import Case
 from gdbench.experiments.tasks import TASKS
@@ -39,22 +43,22 @@ UPDATE = "update"
 IN_AN_EPOCH = 0.05
 """A gradient within an epoch, whose rows were just gathered, may take longer or shorter than alone by so much."""
 
-Row = dict[str, Any]
 
-
-def explain(session: Session, rows: Sequence[Row], *, most: int = 5) -> None:
-    """Complete the largest regressions in place: ``row["explanation"]`` has tasks, instructions and a reading.
+def explanations(
+    session: ComparisonSession, rows: Sequence[CaseResult], *, max_rows: int = 5
+) -> Iterator[tuple[str, Explanation]]:
+    """Yield the case and the explanation of the largest regressions: tasks, instructions and a reading.
 
     Parameters
     ----------
-    session
-        Of the comparison, while the arrays of its problems are still on disk.
-    rows
+    session : ComparisonSession
+        Session of the comparison, while the arrays of its problems are still on disk.
+    rows : sequence of CaseResult
         Rows of time that are proven regressions.
-    most
-        At most so many are explained, since a count takes up to minutes.
+    max_rows : int
+        Number of rows that are explained at most, since a count takes up to minutes.
     """
-    chosen = sorted(rows, key=lambda row: -float(row["ratio"]))[:most]
+    chosen = sorted(rows, key=lambda row: -(row.ratio or 0.0))[:max_rows]
     if not chosen:
         return
     cases = [_case(row) for row in chosen]
@@ -64,29 +68,26 @@ def explain(session: Session, rows: Sequence[Row], *, most: int = 5) -> None:
         _tell(session, f"counting instructions, {number + 1} of {len(cases)}", 0.5 + 0.5 * number / len(cases))
         found = task_entries(blocks, case, confidence=session.rule.confidence)
         counted = count_both(setting.builds, setting.family, setting.problems, case)
-        row["explanation"] = {
-            "tasks": found,
-            "instructions": instructions_entry(counted),
-            "reading": reading(float(row["ratio"]), found, counted),
-        }
+        told = reading(row.ratio or math.nan, found, counted)
+        yield row.case, Explanation(tuple(found), instruction_ratio(counted), told)
 
 
-def _case(row: Row) -> Case:
-    return Case(**{field.name: row[field.name] for field in fields(Case)})
+def _case(row: CaseResult) -> Case:
+    return Case(**{field.name: getattr(row, field.name) for field in fields(Case)})
 
 
 def _tasks(case: Case) -> list[Case]:
     return [replace(case, task=task) for task in TASKS]
 
 
-def _tell(session: Session, words: str, share: float) -> None:
-    session.report(Step(f"explaining: {words}", share, None))
+def _tell(session: ComparisonSession, words: str, share: float) -> None:
+    session.report(StageProgress(f"explaining: {words}", share, None))
 
 
-def _measure(session: Session, cases: list[Case]) -> list[dict[str, Any]]:
+def _measure(session: ComparisonSession, cases: list[Case]) -> list[MeasuredBlock]:
     """Measure cases in blocks of their own; what is lost in them is no fault of the case that was judged."""
     state = State(calls=dict(session.state.calls))
-    blocks: list[dict[str, Any]] = []
+    blocks: list[MeasuredBlock] = []
     for index in range(BLOCKS):
         _tell(session, f"block {index + 1} of {BLOCKS}", 0.5 * index / BLOCKS)
         there = [case for case in cases if not state.out(case.id)]
@@ -95,11 +96,11 @@ def _measure(session: Session, cases: list[Case]) -> list[dict[str, Any]]:
         except SideLost as error:
             session.warnings.append(f"explaining stopped after {index} of {BLOCKS} blocks: {error}")
             break
-        write_text(session.folder / "raw" / f"explain-{index:03d}.json", json.dumps(blocks[-1]) + "\n")
+        write_block(session.folder, "explain", blocks[-1])
     return blocks
 
 
-def task_entries(blocks: Sequence[dict[str, Any]], case: Case, *, confidence: float) -> list[dict[str, Any]]:
+def task_entries(blocks: Sequence[MeasuredBlock], case: Case, *, confidence: float) -> list[TaskRatio]:
     """Return the ratio of each task of a case with its interval, and that of the update where it can be told.
 
     A task without enough blocks for an interval is left out.
@@ -111,17 +112,15 @@ def task_entries(blocks: Sequence[dict[str, Any]], case: Case, *, confidence: fl
     if rows % case.batch_size == 0:  # a short last batch would count as a whole one
         epoch, gradient = (_seconds(blocks, keys[task]) for task in ("epoch", "gradient"))
         found[UPDATE] = update_ratio(epoch, rows // case.batch_size * gradient, confidence=confidence)
-    return [
-        {"task": task, "ratio": ratio, "low": low, "high": high}
-        for task, (ratio, low, high) in found.items()
-        if not math.isnan(low)
-    ]
+    return [TaskRatio(task, ratio, low, high) for task, (ratio, low, high) in found.items() if not math.isnan(low)]
 
 
-def _seconds(blocks: Sequence[dict[str, Any]], key: str) -> Floats:
+def _seconds(blocks: Sequence[MeasuredBlock], key: str) -> Floats:
     """Return the times of base and head, (2, blocks), NaN where a case was not measured."""
-    names = ("base_seconds", "head_seconds")
-    return np.array([[block["cases"].get(key, {}).get(name, math.nan) for block in blocks] for name in names], float)
+    unknown = math.nan, math.nan
+    there = (block.cases.get(key) for block in blocks)
+    times = [unknown if sample is None else (sample.base_seconds, sample.head_seconds) for sample in there]
+    return np.array(times, float).reshape(len(blocks), 2).T
 
 
 def update_ratio(epoch: Floats, gradients: Floats, *, confidence: float) -> tuple[float, float, float]:
@@ -145,22 +144,22 @@ def update_ratio(epoch: Floats, gradients: Floats, *, confidence: float) -> tupl
     return math.exp(ends.centre[0]), math.exp(ends.low.min()), math.exp(ends.high.max())
 
 
-def instructions_entry(counted: tuple[Count, Count]) -> dict[str, Any] | None:
+def instruction_ratio(counted: tuple[Count, Count]) -> InstructionRatio | None:
     """Return instructions per call of base and head with their ratio, None unless both were counted."""
     base, head = (side.per_call for side in counted)
     if base is None or head is None:
         return None
-    return {"base": base, "head": head, "ratio": head / base, "note": NOTE}
+    return InstructionRatio(base, head, head / base, NOTE)
 
 
-def reading(ratio: float, tasks: Sequence[dict[str, Any]], counted: tuple[Count, Count]) -> str:
+def reading(ratio: float, tasks: Sequence[TaskRatio], counted: tuple[Count, Count]) -> str:
     """Say in a sentence what makes a case slower by a ratio of times: how the work moved, then which task."""
-    entry = instructions_entry(counted)
+    entry = instruction_ratio(counted)
     if entry is None:
         reason = next(side.reason for side in counted if side.per_call is None)
         work = f"instructions unknown: {reason}"
     else:
-        work = _work(ratio, entry["ratio"])
+        work = _work(ratio, entry.ratio)
     return f"{work}; {_moved(tasks)}"
 
 
@@ -175,16 +174,16 @@ def _work(ratio: float, instructions: float) -> str:
     return f"more work: {said}"
 
 
-def _moved(tasks: Sequence[dict[str, Any]]) -> str:
-    slower = [entry for entry in tasks if entry["low"] > 1]
+def _moved(tasks: Sequence[TaskRatio]) -> str:
+    slower = [entry for entry in tasks if entry.low > 1]
     if not slower:
         return "measured again, no task was slower beyond its noise"
-    worst = max(slower, key=lambda entry: float(entry["ratio"]))
-    faster = [entry["task"] for entry in tasks if entry["high"] < 1]
-    others = [entry["task"] for entry in tasks if entry["low"] <= 1 <= entry["high"]]
+    worst = max(slower, key=lambda entry: entry.ratio)
+    faster = [entry.task for entry in tasks if entry.high < 1]
+    others = [entry.task for entry in tasks if entry.low <= 1 <= entry.high]
     rest = f", {_list(faster)} became faster" if faster else ""
     rest += f", {_list(others)} did not move beyond noise" if others else ""
-    return f"of the tasks {worst['task']} became slowest ({times(worst['ratio'])} the time){rest}"
+    return f"of the tasks {worst.task} became slowest ({times(worst.ratio)} the time){rest}"
 
 
 def _list(names: Sequence[str]) -> str:

@@ -27,7 +27,7 @@ ARROW = "->"
 
 
 @dataclass(frozen=True, eq=False)
-class Stored:
+class StoredProblem:
     """A problem in a file that both sides read, and its first rows, on which every block checks both sides."""
 
     path: str
@@ -129,16 +129,16 @@ def _grid_of(build: Build) -> tuple[Path | None, str]:
     return None, f"The grid of {build.side.text} has no profile {PROFILE}: the cases are those of this gdbench."
 
 
-def store_problems(family: Family, folder: Path) -> dict[str, Stored]:
+def store_problems(family: Family, folder: Path) -> dict[str, StoredProblem]:
     """Write the arrays of every problem where both sides read them; return them by key."""
-    stored: dict[str, Stored] = {}
+    stored: dict[str, StoredProblem] = {}
     for case in family.cases:
         key = problem_key(case)
         if key not in stored:
             problem = family.problem(case)
             path = folder / f"problem-{len(stored)}.npz"
             np.savez(path, theta=problem.theta, X=problem.X, Y=problem.Y)
-            stored[key] = Stored(str(path), problem.head(QUICK_ROWS))
+            stored[key] = StoredProblem(str(path), problem.head(QUICK_ROWS))
     return stored
 
 

@@ -1,28 +1,24 @@
-"""The headline of a comparison: how it ended, what it found, and what of that can be believed."""
+"""The headline of a comparison: how it ended, what it found, and what of that its controls allow."""
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from gdbench.basics.exit_codes import NOT_ENOUGH_EVIDENCE
-from gdbench.compare.tables import (
-    METRICS,
-    Record,
-    Row,
-    amount,
-    case_name,
-    claim,
-    count,
-    of_metric,
-    ratio_text,
-    share,
-    sort,
+from gdbench.compare.record import CaseResult, Comparison
+from gdbench.compare.tables import METRICS, amount, case_name, claim, count, ratio_text, share, sort
+from gdbench.compare.verdicts import (
+    BROKEN,
+    IMPROVED,
+    INSUFFICIENT,
+    MISSING,
+    REGRESSED,
+    UNCHANGED,
+    disagreement_clause,
+    disagreement_of,
 )
-from gdbench.compare.verdicts import BROKEN, IMPROVED, INSUFFICIENT, MISSING, REGRESSED, UNCHANGED
 
-"""Exit code of a comparison that resolved too few of its cases."""
 WORDS = {
     (BROKEN, "time"): ("is broken", "are broken"),
     (BROKEN, "compile"): ("cannot be compiled", "cannot be compiled"),
@@ -38,21 +34,19 @@ WORDS = {
 UNTIMED = {"memory": "memory", "compile": "compile time"}
 """Metrics that are not measured in the blocks to which the controls belong, in words."""
 MAX_REASONS = 5
-APART = re.compile(r"(?<=interval differs by )\d+\.\d+(?= percentage points)")
-"""The number in what ``verdicts`` says of two intervals that disagree: no reason of its own."""
 
 
-def headline(record: Record) -> str:
+def headline(record: Comparison) -> str:
     """Return the answer in one line, such as ``1 of 180 cases is slower: ..., 1.24x (1.21 to 1.27)``."""
-    timed = any(row["base"] is not None for row in of_metric(record, "time"))
+    timed = any(row.base is not None for row in record.of_metric("time"))
     return " ".join([*_ending(record), *_answer(record)] if timed else _nothing(record))
 
 
-def changes(record: Record, verdict: str) -> Iterator[str]:
+def changes(record: Comparison, verdict: str) -> Iterator[str]:
     """Yield a sentence per metric that has cases with the verdict, naming the one that moved most."""
-    controls = record["controls"]
+    controls = record.controls
     for metric in METRICS:
-        rows = of_metric(record, metric)
+        rows = record.of_metric(metric)
         found = [row for row in sort(rows, controls) if claim(row, controls) == verdict]
         if found:
             first = found[0]
@@ -62,20 +56,20 @@ def changes(record: Record, verdict: str) -> Iterator[str]:
             yield f"{part(len(found), len(rows))} {does} {case_name(first)}, {_sentence(told)}"
 
 
-def reasons(rows: Sequence[Row]) -> list[str]:
-    """Write how many cases have each reason, the commonest first; those that differ in a measured number are one."""
-    alike: dict[str, list[str]] = {}
+def reasons(rows: Sequence[CaseResult]) -> list[str]:
+    """Write how many cases have each reason, the commonest first; intervals that disagree are one, by how much ever."""
+    alike: dict[str | None, list[CaseResult]] = {}
     for row in rows:
-        alike.setdefault(APART.sub("", _reason(row)), []).append(_reason(row))
+        alike.setdefault(_reason(row) if _disagreement(row) is None else None, []).append(row)
     groups = sorted(alike.values(), key=len, reverse=True)
     more = sum(map(len, groups[MAX_REASONS:]))
     told = [f"{count(len(group), 'case')} ({_common(group).rstrip('.')})" for group in groups[:MAX_REASONS]]
     return [*told, f"{count(more, 'case')} for other reasons"] if more else told
 
 
-def main_rows(record: Record) -> list[Row]:
+def main_rows(record: Comparison) -> list[CaseResult]:
     """Rows of the first metric that was compared: each case once."""
-    return next((rows for metric in METRICS if (rows := of_metric(record, metric))), [])
+    return next((rows for metric in METRICS if (rows := record.of_metric(metric))), [])
 
 
 def part(some: int, whole: int) -> str:
@@ -83,9 +77,9 @@ def part(some: int, whole: int) -> str:
     return f"{some:,} of {count(whole, 'case')}"
 
 
-def band(record: Record) -> str:
+def band(record: Comparison) -> str:
     """Write how far a ratio may be from 1 and still be unchanged."""
-    return share(record["settings"]["equivalence"])
+    return share(record.settings.equivalence)
 
 
 def capital(text: str) -> str:
@@ -93,20 +87,20 @@ def capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _ending(record: Record) -> Iterator[str]:
+def _ending(record: Comparison) -> Iterator[str]:
     """Say how far a run got that did not come to its end."""
-    if not record["complete"]:
+    if not record.complete:
         yield _sentence(capital(_stopped(record)))
-    elif record["progress"]:
-        yield f"{capital(record['progress'])}, after all verdicts were reached."
+    elif record.progress:
+        yield f"{capital(record.progress)}, after all verdicts were reached."
 
 
-def _stopped(record: Record) -> str:
-    return str(record["progress"] or "stopped early")
+def _stopped(record: Comparison) -> str:
+    return record.progress or "stopped early"
 
 
-def _answer(record: Record) -> list[str]:
-    status, reason = record["controls"]["status"], record["controls"]["reason"]
+def _answer(record: Comparison) -> list[str]:
+    status, reason = record.controls.status, record.controls.reason
     broken, slower = list(changes(record, BROKEN)), list(changes(record, REGRESSED))
     if status == "invalid":
         why = _sentence(reason or "identical code was found to differ")
@@ -117,7 +111,7 @@ def _answer(record: Record) -> list[str]:
     return [*broken, *slower] or [_no_regression(record)]
 
 
-def _standing(record: Record, slower: list[str]) -> Iterator[str]:
+def _standing(record: Comparison, slower: list[str]) -> Iterator[str]:
     """Say what an invalid run still proves: what was not measured in the blocks to which the controls belong."""
     names = _untimed(record)
     if names:
@@ -125,20 +119,20 @@ def _standing(record: Record, slower: list[str]) -> Iterator[str]:
         yield from slower or ["No regression there."]
 
 
-def _underpowered(record: Record) -> str:
-    if record["complete"]:
-        why = _sentence(record["controls"]["reason"] or "the planted slowdown was not found")
+def _underpowered(record: Comparison) -> str:
+    if record.complete:
+        why = _sentence(record.controls.reason or "the planted slowdown was not found")
         return f"UNDERPOWERED: {why} No case can be called unchanged: measure longer with --deep."
-    unknown = "call any case unchanged" if record["settings"]["confirm_blocks"] else "judge any time"
+    unknown = "call any case unchanged" if record.settings.confirm_blocks else "judge any time"
     return f"Too early to {unknown}: run it again, to its end."
 
 
-def _nothing(record: Record) -> Iterator[str]:
+def _nothing(record: Comparison) -> Iterator[str]:
     """Say that no time was compared at all, and why; what else is known stands beside it."""
-    rows = of_metric(record, "time")
+    rows = record.of_metric("time")
     names = _untimed(record)
     lead = f"Nothing was measured but {names}" if names else "Nothing was measured"
-    if not record["complete"]:
+    if not record.complete:
         yield _sentence(f"{lead}: {_stopped(record)}")
         yield from changes(record, BROKEN)
     elif rows:
@@ -148,41 +142,52 @@ def _nothing(record: Record) -> Iterator[str]:
     yield from changes(record, REGRESSED)
 
 
-def _untimed(record: Record) -> str:
-    return " and ".join(words for metric, words in UNTIMED.items() if of_metric(record, metric))
+def _untimed(record: Comparison) -> str:
+    return " and ".join(words for metric, words in UNTIMED.items() if record.of_metric(metric))
 
 
-def _change(row: Row) -> str:
+def _change(row: CaseResult) -> str:
     """Write the ratio, or both values where base is nothing."""
-    if row["ratio"] is not None:
+    if row.ratio is not None:
         return ratio_text(row)
-    return f"{amount(row['base'], row['unit'])} to {amount(row['head'], row['unit'])}"
+    return f"{amount(row.base, row.unit)} to {amount(row.head, row.unit)}"
 
 
-def _no_regression(record: Record) -> str:
+def _no_regression(record: Comparison) -> str:
     """Say how many cases are resolved; without enough of them, that is the headline."""
     rows = main_rows(record)
-    tally = Counter(claim(row, record["controls"]) for row in rows)
+    tally = Counter(claim(row, record.controls) for row in rows)
     told = [f"{tally[UNCHANGED]:,} of {count(len(rows), 'case')} unchanged within {band(record)}"]
     told += [f"{tally[IMPROVED]:,} faster"] if tally[IMPROVED] else []
     told += [f"{tally[INSUFFICIENT]:,} without enough evidence"] if tally[INSUFFICIENT] else []
     told += [f"{tally[MISSING]:,} missing"] if tally[MISSING] else []
     lead = "No regression"
-    if not record["complete"]:
+    if not record.complete:
         lead = "No regression proven so far"
-    elif record["exit_code"] == NOT_ENOUGH_EVIDENCE:
+    elif record.exit_code == NOT_ENOUGH_EVIDENCE:
         lead = "Not enough evidence, and no regression proven"
     return f"{lead}: {', '.join(told)}."
 
 
-def _common(texts: Sequence[str]) -> str:
-    """Write what texts say that differ in a number at most: the largest of them stands for all."""
-    numbers = [number for text in texts for number in APART.findall(text)]
-    return texts[0] if len(set(texts)) == 1 else APART.sub(f"up to {max(numbers, key=float)}", texts[0])
+def _common(rows: Sequence[CaseResult]) -> str:
+    """Write the reason of rows that have the same one: the largest disagreement stands for all."""
+    reason = _reason(rows[0])
+    if all(_reason(row) == reason for row in rows):
+        return reason
+    return disagreement_clause(max(filter(None, map(_disagreement, rows))), "up to ")
 
 
-def _reason(row: Row) -> str:
-    return " ".join(str(row["reason"] or "").split()) or str(row["verdict"]).lower()
+def _disagreement(row: CaseResult) -> float | None:
+    """Return how far the two intervals of a ratio lie apart where that is the remark on a row, else None."""
+    ends = row.low, row.high, row.bootstrap_low, row.bootstrap_high
+    if None in ends:
+        return None
+    disagreement = disagreement_of(*(end for end in ends if end is not None))
+    return disagreement if row.reason and row.reason == disagreement_clause(disagreement) else None
+
+
+def _reason(row: CaseResult) -> str:
+    return " ".join(row.reason.split()) or row.verdict.lower()
 
 
 def _sentence(text: str) -> str:

@@ -22,7 +22,7 @@ from pathlib import Path
 from shutil import which
 
 from gdbench.compare.builds import Build
-from gdbench.compare.family import Family, Stored, problem_key, rows_of
+from gdbench.compare.family import Family, StoredProblem, problem_key, rows_of
 from gdbench.compare.instructions_process import COUNTS, JOB, RESULT
 from gdbench.experiments.cases import Case
 from gdbench.processes.launch import PATIENCE_VARIABLE, cores_for, patience, start
@@ -40,7 +40,7 @@ NOTE = "counted under valgrind, which has no AVX-512: other code may run there t
 UNKNOWN = "unhandled instruction"
 """What valgrind writes before it ends a program with an instruction that it does not know."""
 
-Problems = dict[str, Stored]
+Problems = dict[str, StoredProblem]
 
 
 @dataclass(frozen=True)

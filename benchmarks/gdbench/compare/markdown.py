@@ -6,22 +6,22 @@ import re
 import shlex
 from collections.abc import Iterator, Sequence
 
-from gdbench.basics.records import parse
 from gdbench.basics.units import duration
 from gdbench.compare.headline import capital, headline
+from gdbench.compare.record import Comparison
 from gdbench.compare.sentences import details
+from gdbench.compare.sides import ComparedSide
 from gdbench.compare.tables import (
     ORDER,
     TRUSTED,
     Line,
-    Record,
     Section,
     line,
     sections,
     share,
 )
 from gdbench.compare.verdicts import BROKEN, IMPROVED, REGRESSED, UNCHANGED
-from gdbench.machine.environment import Environment, one_line
+from gdbench.machine.environment import one_line
 
 MARK = "<!-- gdbench compare -->"
 """Last line, invisible, by which a workflow finds the comment that it wrote before."""
@@ -36,7 +36,7 @@ COMMIT_DIGITS = 12
 HEAD = ("verdict", "case", "base", "head", "ratio", "smallest visible effect", "remark")
 
 
-def render(record: Record) -> str:
+def render(record: Comparison) -> str:
     """Return a comparison as Markdown of at most ``LIMIT`` characters; longer tables are cut, and say so."""
     texts = (_render(record, *lengths) for lengths in LENGTHS)
     shortest = ""
@@ -46,28 +46,28 @@ def render(record: Record) -> str:
     return shortest
 
 
-def reproduce(record: Record) -> str:
+def reproduce(record: Comparison) -> str:
     """Return the command with the commits in the place of names that will move, such as ``HEAD``."""
-    words = shlex.split(record["command"])
-    for side in (record["base"], record["head"]):
-        if side["kind"] == "revision" and side["commit"] and side["text"] in words:
-            words[words.index(side["text"])] = side["commit"][:COMMIT_DIGITS]
+    words = shlex.split(record.command)
+    for side in (record.base, record.head):
+        if side.kind == "revision" and side.commit and side.text in words:
+            words[words.index(side.text)] = side.commit[:COMMIT_DIGITS]
     return shlex.join(words).replace("\n", " ")
 
 
-def side_name(side: Record) -> str:
+def side_name(side: ComparedSide) -> str:
     """Name one side: what was asked for, its commit, and whether it had uncommitted changes."""
-    commit = f"commit {side['commit'][:COMMIT_DIGITS]}" if side["commit"] else "no commit"
-    changes = " with uncommitted changes" if side["dirty"] else ""
-    what = f"variant {side['variant']}" if side["kind"] == "variant" else side["text"]
+    commit = f"commit {side.commit[:COMMIT_DIGITS]}" if side.commit else "no commit"
+    changes = " with uncommitted changes" if side.dirty else ""
+    what = f"variant {side.variant}" if side.kind == "variant" else side.text
     return f"{what} ({commit}{changes})"
 
 
-def _render(record: Record, most: int, most_folded: int) -> str:
+def _render(record: Comparison, most: int, most_folded: int) -> str:
     found = sections(record)
     parts = [
         f"**{_text(headline(record))}**",
-        *_bullets([*map(capital, record["warnings"]), *details(record)]),
+        *_bullets([*map(capital, record.warnings), *details(record)]),
         *(part for section in found for part in _changes(section, most)),
         *(part for section in found for part in _folds(section, most_folded)),
         _fold(_controls_title(record), _table(_controls(record), most_folded)),
@@ -128,28 +128,28 @@ def _row(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _controls_title(record: Record) -> str:
-    return f"Controls: {record['controls']['status']}"
+def _controls_title(record: Comparison) -> str:
+    return f"Controls: {record.controls.status}"
 
 
-def _controls(record: Record) -> list[Line]:
-    return [line(row, TRUSTED) for row in record["controls"]["cases"]]
+def _controls(record: Comparison) -> list[Line]:
+    return [line(row, TRUSTED) for row in record.controls.cases]
 
 
-def _facts(record: Record) -> Iterator[str]:
-    settings = record["settings"]
-    yield f"- base: {_text(side_name(record['base']))}"
-    yield f"- head: {_text(side_name(record['head']))}"
-    yield f"- machine: {_text(one_line(parse(record['environment'], Environment)))}"
-    blocks = f"{settings['screen_blocks']} blocks to screen, {settings['confirm_blocks']} fresh blocks to confirm"
-    yield f"- {record['tier']}: {blocks}, {duration(settings['seconds'])} in all, on {_date(record)}"
-    layout = f"effects below {share(settings['margin'])} count as layout ({_text(settings['margin_source'])})"
-    yield f"- unchanged means within {share(settings['equivalence'])}; {layout}"
-    yield f"- false discovery rate {share(settings['fdr'])}"
+def _facts(record: Comparison) -> Iterator[str]:
+    settings = record.settings
+    yield f"- base: {_text(side_name(record.base))}"
+    yield f"- head: {_text(side_name(record.head))}"
+    yield f"- machine: {_text(one_line(record.environment))}"
+    blocks = f"{settings.screen_blocks} blocks to screen, {settings.confirm_blocks} fresh blocks to confirm"
+    yield f"- {record.tier}: {blocks}, {duration(settings.seconds)} in all, on {_date(record)}"
+    layout = f"effects below {share(settings.margin)} count as layout ({_text(settings.margin_source)})"
+    yield f"- unchanged means within {share(settings.equivalence)}; {layout}"
+    yield f"- false discovery rate {share(settings.fdr)}"
 
 
-def _date(record: Record) -> str:
-    return str(record["date"]).replace("T", " ").replace("+00:00", " UTC")
+def _date(record: Comparison) -> str:
+    return record.date.replace("T", " ").replace("+00:00", " UTC")
 
 
 def _cut(text: str, longest: int) -> str:
@@ -158,6 +158,6 @@ def _cut(text: str, longest: int) -> str:
 
 def _text(text: str) -> str:
     """Keep a text from being read as Markdown, HTML or a person's name: reasons come from any error message."""
-    one_line_of_it = " ".join(str(text).split())
+    one_line_of_it = " ".join(text.split())
     escaped = re.sub(r"([\\`*_\[\]<>|~#])", r"\\\1", one_line_of_it.replace("&", "&amp;"))
     return re.sub(r"(^|\W)@", "\\1@\N{ZERO WIDTH SPACE}", escaped)

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from markupsafe import Markup
 
 import gdbench
-from gdbench.basics.records import parse
+from gdbench.basics.storage import write_text
 from gdbench.basics.units import duration, times
+from gdbench.compare import markdown as as_markdown
 from gdbench.compare.headline import capital, headline
 from gdbench.compare.markdown import reproduce, side_name
+from gdbench.compare.record import CaseResult, Comparison, read_record
 from gdbench.compare.sentences import details, meanings
 from gdbench.compare.tables import (
     METRICS,
     ORDER,
     TRUSTED,
-    Record,
-    Row,
     case_name,
     line,
     ratio_text,
@@ -27,7 +28,7 @@ from gdbench.compare.tables import (
     share,
     sort,
 )
-from gdbench.machine.environment import Environment
+from gdbench.compare.verdicts import ControlsVerdict
 from gdbench.views.page import columns, environment_lines, packed_plotly, templates
 
 SHOWN = [
@@ -38,10 +39,10 @@ SHOWN = [
 """Fields of a row that go into the page."""
 
 
-def render(record: Record) -> str:
+def render(record: Comparison) -> str:
     """Return a comparison as one HTML page of about 2 MB, most of which is plotly.js; it loads nothing."""
-    controls = record["controls"]
-    rows = [row for metric in METRICS for row in sort(record["cases"], controls) if row["metric"] == metric]
+    controls = record.controls
+    rows = [row for metric in METRICS for row in sort(record.cases, controls) if row.metric == metric]
     return (
         templates()
         .get_template("compare.html.j2")
@@ -50,19 +51,19 @@ def render(record: Record) -> str:
             status=_status(record),
             facts=_facts(record),
             details=details(record),
-            warnings=[capital(str(warning)) for warning in record["warnings"]],
+            warnings=[capital(warning) for warning in record.warnings],
             unchanged=[(section.title, section.unchanged) for section in sections(record) if section.unchanged],
             explained=[_explained(row) for row in rows if line(row, controls).explained],
             controls=controls,
             meanings=meanings(record),
-            environment=list(environment_lines(parse(record["environment"], Environment))),
+            environment=list(environment_lines(record.environment)),
             reproduce=reproduce(record),
             data={
                 "cases": _columns(rows, controls),
-                "controls": _columns(controls["cases"], TRUSTED),
+                "controls": _columns(controls.cases, TRUSTED),
                 "metrics": METRICS,
                 "verdicts": ORDER,
-                "equivalence": record["settings"]["equivalence"],
+                "equivalence": record.settings.equivalence,
             },
             plotly=Markup(packed_plotly()),
             version=gdbench.__version__,
@@ -70,45 +71,59 @@ def render(record: Record) -> str:
     )
 
 
-def _columns(rows: Sequence[Row], controls: Row) -> dict[str, Any]:
+def _columns(rows: Sequence[CaseResult], controls: ControlsVerdict) -> dict[str, Any]:
     """Return rows as columns for JSON, with the verdict that may be claimed and the case in words."""
-    told = [{**row, "name": case_name(row), **_claimed(row, controls)} for row in rows]
+    told = [{**_shown(row), "name": case_name(row), **_claimed(row, controls)} for row in rows]
     return columns(pd.DataFrame(told, columns=["verdict", "name", *SHOWN]))
 
 
-def _claimed(row: Row, controls: Row) -> dict[str, Any]:
+def _shown(row: CaseResult) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in SHOWN}
+
+
+def _claimed(row: CaseResult, controls: ControlsVerdict) -> dict[str, Any]:
     told = line(row, controls)
     return {"verdict": told.verdict, "reason": told.reason}
 
 
-def _explained(row: Row) -> dict[str, Any]:
+def _explained(row: CaseResult) -> dict[str, Any]:
     """Return what --explain found for a case: ratios by task, instructions where they were counted, the reading."""
-    found, note = row["explanation"], ""
-    lines = [(entry["task"], ratio_text(entry)) for entry in found["tasks"]]
-    if found["instructions"]:
-        counted = found["instructions"]
-        sides = f"{counted['base']:,.0f} to {counted['head']:,.0f} per call"
-        lines.append((f"instructions, {sides}", times(counted["ratio"])))
-        note = f"{capital(counted['note'])}."
-    return {"case": case_name(row), "reading": capital(found["reading"]), "lines": lines, "note": note}
+    found, note = row.explanation, ""
+    assert found is not None  # nothing else is asked about
+    lines = [(entry.task, ratio_text(entry)) for entry in found.tasks]
+    counted = found.instructions
+    if counted is not None:
+        sides = f"{counted.base:,.0f} to {counted.head:,.0f} per call"
+        lines.append((f"instructions, {sides}", times(counted.ratio)))
+        note = f"{capital(counted.note)}."
+    return {"case": case_name(row), "reading": capital(found.reading), "lines": lines, "note": note}
 
 
-def _status(record: Record) -> str:
+def _status(record: Comparison) -> str:
     """Class of the headline: what colour it has."""
-    if record["exit_code"] in (1, 4):
+    if record.exit_code in (1, 4):
         return "bad"
-    return "unsure" if record["exit_code"] or record["controls"]["status"] != "valid" else "fine"
+    return "unsure" if record.exit_code or record.controls.status != "valid" else "fine"
 
 
-def _facts(record: Record) -> dict[str, str]:
-    settings = record["settings"]
+def _facts(record: Comparison) -> dict[str, str]:
+    settings = record.settings
     return {
-        "Command": record["command"],
-        "Base": side_name(record["base"]),
-        "Head": side_name(record["head"]),
-        "Date": record["date"].replace("T", " ").replace("+00:00", " UTC"),
-        "Blocks": f"{record['tier']}: {settings['screen_blocks']} to screen, {settings['confirm_blocks']} to confirm",
-        "Time spent": duration(settings["seconds"]),
-        "Unchanged": f"within {share(settings['equivalence'])} of 1x",
-        "Margin": f"{share(settings['margin'])}, {settings['margin_source']}: smaller effects count as layout",
+        "Command": record.command,
+        "Base": side_name(record.base),
+        "Head": side_name(record.head),
+        "Date": record.date.replace("T", " ").replace("+00:00", " UTC"),
+        "Blocks": f"{record.tier}: {settings.screen_blocks} to screen, {settings.confirm_blocks} to confirm",
+        "Time spent": duration(settings.seconds),
+        "Unchanged": f"within {share(settings.equivalence)} of 1x",
+        "Margin": f"{share(settings.margin)}, {settings.margin_source}: smaller effects count as layout",
     }
+
+
+def write_views(folder: Path, markdown: Path | None = None) -> Comparison:
+    """Write ``comparison.html`` and ``comparison.md``, the latter also where the user wants it; return the record."""
+    record = read_record(folder)
+    write_text(folder / "comparison.html", render(record))
+    for path in filter(None, (folder / "comparison.md", markdown)):
+        write_text(path, as_markdown.render(record))
+    return record

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import Any
 
+import numpy as np
+
 from gdbench.compare.family import Family, problem_key, rows_of
-from gdbench.compare.pair import Pair, SideError
-from gdbench.compare.remote import variant_of
-from gdbench.compare.setting import Setting, State
-from gdbench.compare.tiers import MIN_QUADS, Tier
+from gdbench.compare.pair import Pair, SideError, SideProcess
+from gdbench.compare.session import Schedule, Setting, State
+from gdbench.compare.tiers import MIN_QUADS, ComparisonTier
 from gdbench.experiments.cases import Case
 from gdbench.verify.stages import QUICK_ROWS, certify_quickly
-from kernels import InputError
+from gdbench.verify.violations import Fault
+from kernels import InputError, Network, Variant
+from kernels.contract import REQUIRED
 
+REQUIRED_AND_EPOCH = (*REQUIRED, "epoch")
 WARM_BELOW_SECONDS = 1e-3
 """Calls that are shorter are made once untimed after each switch of sides, since the other side has had the caches."""
 
@@ -102,15 +107,40 @@ def at_case(pair: Pair, key: str) -> Iterator[None]:
         side.at = None
 
 
-def schedule(call_seconds: float, tier: Tier) -> tuple[int, int, int]:
-    """Calls in a sample, untimed calls after a switch, and quads, for a call of so many seconds."""
+def schedule(call_seconds: float, tier: ComparisonTier) -> Schedule:
+    """Return how a case is sampled whose call takes ``call_seconds``."""
     call_seconds = max(call_seconds, 1e-9)
     sample_seconds = tier.case_seconds / (4 * tier.quads)
     calls = max(1, math.ceil(sample_seconds / call_seconds))
     quads = round(tier.case_seconds / (4 * calls * call_seconds))
-    return calls, int(call_seconds < WARM_BELOW_SECONDS), min(max(quads, MIN_QUADS), tier.quads)
+    return Schedule(calls, int(call_seconds < WARM_BELOW_SECONDS), min(max(quads, MIN_QUADS), tier.quads))
 
 
 def key_of(entry: Case | str) -> str:
     """Name of a case, or of a control."""
     return entry if isinstance(entry, str) else entry.id
+
+
+def variant_of(side: SideProcess, name: str) -> Variant:
+    """Return a variant whose functions are computed by the process of a side."""
+    forward, loss, gradient, epoch = (_function(side, name, function) for function in REQUIRED_AND_EPOCH)
+    return Variant(name, f"{name} of {side.name}", forward, loss, gradient, epoch, owns_epoch=True)
+
+
+def _function(side: SideProcess, variant: str, function: str) -> Callable[..., Any]:
+    def ask(network: Network, *arguments: Any) -> Any:
+        sent = [(value, value.strides) if isinstance(value, np.ndarray) else value for value in arguments]
+        try:
+            answer, shared, changed = side.ask("call", variant, function, asdict(network), sent)
+        except SideError as error:
+            if error.kind == InputError.__name__:
+                raise InputError(error.text) from error
+            raise
+        if shared:
+            raise Fault("returned memory of an input, or of the answer before")
+        arrays = [value for value in arguments if isinstance(value, np.ndarray)]
+        for here, there in zip(arrays, changed or arrays, strict=True):
+            here[...] = there  # verification sees that an input was changed
+        return answer
+
+    return ask

@@ -6,24 +6,31 @@ Bytes that a call allocates are counted in the same pass, which is not timed.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import cache
-from typing import Any
 
-from gdbench.basics.storage import write_text
+from gdbench.basics import records
 from gdbench.compare.builds import Build
 from gdbench.compare.family import certified_together, problem_key
 from gdbench.compare.pair import Pair, SideLost
-from gdbench.compare.preparation import Lacking, at_case, failed, introduce, prepare_case
-from gdbench.compare.remote import variant_of
-from gdbench.compare.setting import Setting, State
+from gdbench.compare.preparation import Lacking, at_case, failed, introduce, prepare_case, variant_of
+from gdbench.compare.session import Setting, State
 from gdbench.experiments.cases import Case
 from gdbench.machine.fingerprint import fingerprint
 from gdbench.verify.stages import certify
+from kernels import InputError
 
 Report = Callable[[float], None]
+
+
+@dataclass(frozen=True)
+class Granted:
+    """The certificates of a build, and the fingerprint of the code that granted them."""
+
+    by: str
+    granted: tuple[str, ...]
 
 
 def prove(setting: Setting, state: State, report: Report) -> dict[str, list[int | None]]:
@@ -49,7 +56,7 @@ def prove(setting: Setting, state: State, report: Report) -> dict[str, list[int 
 def _prove_job(pair: Pair, setting: Setting, state: State, job: Case, allocated: dict[str, list[int | None]]) -> None:
     members = [case for case in setting.family.cases if _kind(case) == _kind(job) and not state.out(case.id)]
     try:
-        reason = introduce(pair, setting, job) or _climb(pair, setting, job)
+        reason = introduce(pair, setting, job) or _verify(pair, setting, job)
     except Lacking as lack:
         state.missing.update({case.id: str(lack) for case in members})
         return
@@ -75,7 +82,7 @@ def _break_all(setting: Setting, state: State, job: Case, reason: str) -> None:
             state.broken[case.id] = reason
 
 
-def _climb(pair: Pair, setting: Setting, job: Case) -> str:
+def _verify(pair: Pair, setting: Setting, job: Case) -> str:
     """Verify the variant of each side, unless its build has a certificate; return why one is refused."""
     problem, threads = setting.family.problem(job), max(setting.family.threads())
     for number, (side, build) in enumerate(zip(pair.sides, setting.builds, strict=True)):
@@ -90,18 +97,17 @@ def _climb(pair: Pair, setting: Setting, job: Case) -> str:
         if not proof.certified:
             return f"{side.name}: {proof.refusal}"
         with suppress(OSError):  # it will be verified again
-            text = json.dumps({"by": _fingerprint(), "granted": [*granted, key]}, indent=1)
-            write_text(build.certificates, text + "\n")
+            records.write(build.certificates, Granted(by=_fingerprint(), granted=(*granted, key)))
     return ""
 
 
-def _read(build: Build) -> list[str]:
-    """What of a build has been certified; nothing if other code certified it."""
+def _read(build: Build) -> tuple[str, ...]:
+    """Return what of a build has been certified; nothing if other code certified it."""
     try:
-        found: dict[str, Any] = json.loads(build.certificates.read_text(encoding="utf-8"))
-        return list(found["granted"]) if found["by"] == _fingerprint() else []
-    except (OSError, ValueError, KeyError):
-        return []
+        found = records.read(build.certificates, Granted, remedy="delete it")
+    except InputError:
+        return ()
+    return found.granted if found.by == _fingerprint() else ()
 
 
 @cache

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gdbench.compare.headline import band, capital, changes, main_rows, part, reasons
-from gdbench.compare.record import rules_out
-from gdbench.compare.tables import NOT_CLAIMABLE, Record, case_name, claim, count, median, percent, share
+from gdbench.compare.record import Comparison
+from gdbench.compare.tables import NOT_CLAIMABLE, case_name, claim, count, median, percent, share
 from gdbench.compare.verdicts import BROKEN, IMPROVED, INSUFFICIENT, MISSING, REGRESSED, UNCHANGED, Rule
 
 
-def details(record: Record) -> list[str]:
+def details(record: Comparison) -> list[str]:
     """Return what else must be known: what is faster, unresolved, missing, and how small an effect was visible."""
     found = [
         *_improvements(record),
@@ -22,10 +22,10 @@ def details(record: Record) -> list[str]:
     return [f"{capital(sentence)}." for sentence in found]
 
 
-def meanings(record: Record) -> dict[str, str]:
+def meanings(record: Comparison) -> dict[str, str]:
     """Return what each word of a report means, with the numbers of this run."""
-    settings = record["settings"]
-    rate, within = share(settings["fdr"]), band(record)
+    settings = record.settings
+    rate, within = share(settings.fdr), band(record)
     return {
         "ratio": "head relative to base, from pairs of processes measured in turns; above 1x head is slower, or "
         f"allocates more. The interval covers the true ratio with {share(Rule.confidence)} probability.",
@@ -44,51 +44,53 @@ def meanings(record: Record) -> dict[str, str]:
     }
 
 
-def _improvements(record: Record) -> Iterator[str]:
+def _improvements(record: Comparison) -> Iterator[str]:
     for sentence in changes(record, IMPROVED):
         yield sentence.rstrip(".")
 
 
-def _insufficient(record: Record) -> Iterator[str]:
+def _insufficient(record: Comparison) -> Iterator[str]:
     """Say how many cases are unresolved and how long it would take to find the effect that was asked for."""
-    rows = [row for row in main_rows(record) if claim(row, record["controls"]) == INSUFFICIENT]
+    rows = [row for row in main_rows(record) if claim(row, record.controls) == INSUFFICIENT]
     if not rows:
         return
     unproven = f"neither a difference nor its absence within {band(record)} was proven"
     yield f"{_is(len(rows), len(main_rows(record)))} without enough evidence: {unproven}"
-    effect = record["settings"]["effect"]
-    answered = sum(rules_out(row, effect) for row in rows)
+    effect = record.settings.effect
+    answered = sum(row.rules_out(effect) for row in rows)
     if answered:
         yield f"in {answered:,} of them a change of {share(effect)} or more is ruled out"
-    minutes = [row["minutes_needed"] for row in rows if row["minutes_needed"] is not None]
+    minutes = [row.minutes_needed for row in rows if row.minutes_needed is not None]
     if minutes:
         several = f" for the median one, {_minutes(max(minutes))} for the worst" if len(minutes) > 1 else ""
         yield f"finding a slowdown of {share(effect)} in them takes {_minutes(median(minutes))}{several}"
 
 
-def _missing(record: Record) -> Iterator[str]:
-    rows = [row for row in main_rows(record) if row["verdict"] == MISSING]
+def _missing(record: Comparison) -> Iterator[str]:
+    rows = [row for row in main_rows(record) if row.verdict == MISSING]
     if rows:
         yield f"not compared: {'; '.join(reasons(rows))}"
 
 
-def _visible(record: Record) -> Iterator[str]:
+def _visible(record: Comparison) -> Iterator[str]:
     """Say how small a slowdown the run would have found: in the median case, and in the worst."""
-    rows = [row for row in main_rows(record) if row["verdict"] not in (BROKEN, MISSING)]
-    seen = sorted((row for row in rows if row["smallest_effect"] is not None), key=lambda row: row["smallest_effect"])
+    rows = [row for row in main_rows(record) if row.verdict not in (BROKEN, MISSING)]
+    seen = sorted(
+        ((row.smallest_effect, row) for row in rows if row.smallest_effect is not None), key=lambda pair: pair[0]
+    )
     if seen:
-        worst = seen[-1]
-        middle = percent(median([row["smallest_effect"] for row in seen]))
-        several = f" in the median case, {percent(worst['smallest_effect'])} in the worst ({case_name(worst)})"
+        largest, worst = seen[-1]
+        middle = percent(median([effect for effect, _ in seen]))
+        several = f" in the median case, {percent(largest)} in the worst ({case_name(worst)})"
         yield f"smallest visible slowdown: {middle}{several if len(seen) > 1 else f' ({case_name(worst)})'}"
     if len(seen) < len(rows):
         yield f"{_is(len(rows) - len(seen), len(rows))} too little measured to find a slowdown of any size"
 
 
-def _steadiness(record: Record) -> Iterator[str]:
+def _steadiness(record: Comparison) -> Iterator[str]:
     """Say why cases have a remark: unsteady blocks, intervals that disagree."""
     told = (BROKEN, MISSING, NOT_CLAIMABLE)
-    rows = [row for row in main_rows(record) if row["reason"] and claim(row, record["controls"]) not in told]
+    rows = [row for row in main_rows(record) if row.reason and claim(row, record.controls) not in told]
     if rows:
         yield f"remarks: {'; '.join(reasons(rows))}"
 

@@ -9,16 +9,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
+from typing import NamedTuple
 
 from gdbench.compare.builds import Build, build_both
-from gdbench.compare.family import Family, make_family, store_problems
+from gdbench.compare.family import Family, StoredProblem, make_family, store_problems
 from gdbench.compare.pair import Pair
-from gdbench.compare.record import (
-    Measured,
-)
-from gdbench.compare.setting import Setting, State
+from gdbench.compare.record import Measurements
 from gdbench.compare.sides import read_sides
-from gdbench.compare.tiers import Tier
+from gdbench.compare.tiers import ComparisonTier
 from gdbench.compare.verdicts import Rule
 from gdbench.experiments.cases import Case
 from gdbench.experiments.grid import Filters
@@ -28,7 +26,49 @@ from kernels import InputError
 
 
 @dataclass(frozen=True)
-class Step:
+class Setting:
+    """What all blocks of a comparison share."""
+
+    builds: tuple[Build, Build]
+    family: Family
+    problems: dict[str, StoredProblem]
+    tier: ComparisonTier
+    seed: int
+
+
+class Schedule(NamedTuple):
+    """How a case is sampled in every block."""
+
+    calls: int
+    """Calls in a sample."""
+    warm_calls: int
+    """Untimed calls before a sample, after a switch of sides."""
+    quads: int
+
+
+@dataclass
+class State:
+    """What is learnt while measuring: calls in a sample, frozen by the first block, and cases that are out."""
+
+    calls: dict[str, Schedule] = field(default_factory=dict)
+    broken: dict[str, str] = field(default_factory=dict)
+    missing: dict[str, str] = field(default_factory=dict)
+
+    def out(self, key: str) -> bool:
+        """Whether a case is not to be measured any more."""
+        return key in self.broken or key in self.missing
+
+
+def note_lost(state: State, pair: Pair) -> bool:
+    """Note the case in which a side was lost; False where it was in none."""
+    places = {side.at: str(side.lost) for side in pair.sides if side.at is not None and side.lost is not None}
+    for key, reason in places.items():
+        state.broken[key] = reason
+    return bool(places)
+
+
+@dataclass(frozen=True)
+class StageProgress:
     """Progress: the stage in words, the share of all work that is done, and seconds left (None: not known yet)."""
 
     words: str
@@ -36,11 +76,11 @@ class Step:
     seconds_left: float | None
 
 
-Report = Callable[[Step], None]
+Report = Callable[[StageProgress], None]
 
 
 @dataclass
-class Session:
+class ComparisonSession:
     """What is known of a comparison while it goes on."""
 
     setting: Setting
@@ -48,13 +88,13 @@ class Session:
     report: Report
     environment: Environment
     state: State = field(default_factory=State)
-    measured: Measured = field(default_factory=Measured)
+    measured: Measurements = field(default_factory=Measurements)
     warnings: list[str] = field(default_factory=list)
     progress: str = "stopped before its first block"
     begun: float = field(default_factory=monotonic)
 
     @property
-    def tier(self) -> Tier:
+    def tier(self) -> ComparisonTier:
         """How much is measured."""
         return self.setting.tier
 
@@ -74,8 +114,8 @@ class NothingMeasured(Exception):
 
 @contextmanager
 def open_session(
-    base: str, head: str, *, folder: Path, tier: Tier, filters: Filters, seed: int | None, report: Report
-) -> Iterator[tuple[Session, Path]]:
+    base: str, head: str, *, folder: Path, tier: ComparisonTier, filters: Filters, seed: int | None, report: Report
+) -> Iterator[tuple[ComparisonSession, Path]]:
     """Build both sides and choose the cases; give the session and a folder for what nobody keeps.
 
     Raises
@@ -84,7 +124,7 @@ def open_session(
         If a side cannot be measured at all, or both are not alike in their packages.
     """
     sides = read_sides(base, head)
-    report(Step("building both sides", 0.0, None))
+    report(StageProgress("building both sides", 0.0, None))
     builds = build_both(*sides)
     family, missing = _family(builds, filters)
     check_threads(max(family.threads()))
@@ -93,7 +133,7 @@ def open_session(
         place = Path(name)
         seed = secrets.randbits(32) if seed is None else seed
         setting = Setting(builds, family, store_problems(family, place), tier, seed)
-        yield Session(setting, folder, report, observe(max(family.threads())), State(missing=missing)), place
+        yield ComparisonSession(setting, folder, report, observe(max(family.threads())), State(missing=missing)), place
 
 
 def _family(builds: tuple[Build, Build], filters: Filters) -> tuple[Family, dict[str, str]]:

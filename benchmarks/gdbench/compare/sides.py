@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import subprocess
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import kernels
 from kernels import InputError
 
 Kind = Literal["revision", "checkout", "variant"]
+
+
+@dataclass(frozen=True)
+class ComparedSide:
+    """What a record says of a side; its folder is nobody else's business."""
+
+    text: str
+    kind: Kind
+    commit: str | None = None
+    dirty: bool = False
+    variant: str | None = None
 
 
 @dataclass(frozen=True)
@@ -28,9 +39,10 @@ class Side:
     """Whether the kernels in the folder differ from the commit; of a revision, whether it is checked out so."""
     variant: str | None = None
 
-    def for_json(self) -> dict[str, Any]:
-        """Fields for the record; the folder is nobody else's business."""
-        return {name: value for name, value in asdict(self).items() if name != "root"}
+    @property
+    def record(self) -> ComparedSide:
+        """What is kept of it."""
+        return ComparedSide(self.text, self.kind, self.commit, self.dirty, self.variant)
 
 
 def read_sides(base: str, head: str) -> tuple[Side, Side]:

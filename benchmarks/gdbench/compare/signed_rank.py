@@ -46,7 +46,7 @@ def count_outcomes(n: int, chance: float) -> int:
     return int(np.searchsorted(null_cdf(n), chance, side="right"))
 
 
-def least_blocks(confidence: float) -> int:
+def min_blocks(confidence: float) -> int:
     """Return the fewest blocks with an interval at this confidence: 6 at 95 %."""
     n = 1
     while not count_outcomes(n, (1 - confidence) / 2):

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Protocol
 
 from gdbench.basics.units import digits, seconds, times
-from gdbench.compare.verdicts import BROKEN, IMPROVED, INSUFFICIENT, MISSING, REGRESSED, UNCHANGED
-
-Record = Mapping[str, Any]
-"""What ``comparison.json`` holds."""
-Row = Mapping[str, Any]
-"""One entry of its ``cases``: a case and a metric."""
+from gdbench.compare.record import CaseResult, Comparison
+from gdbench.compare.verdicts import BROKEN, IMPROVED, INSUFFICIENT, MISSING, REGRESSED, UNCHANGED, ControlsVerdict
 
 NOT_CLAIMABLE = "NOT CLAIMABLE"
 """In place of a verdict that the run's controls do not support."""
@@ -22,11 +18,27 @@ METRICS = {"time": "Time per call", "compile": "Compile time", "memory": "Alloca
 """Metrics in the order in which they are shown, and their titles."""
 TIMED = "s"
 """Unit of the metrics that a clock measures; bytes are counted."""
-TRUSTED = {"status": "valid", "reason": ""}
+TRUSTED = ControlsVerdict("valid", "")
 """Controls of the controls themselves: nothing stands behind them."""
 MAX_PLACED = 10
 """Ratios from here on have three digits, whatever their interval."""
 BYTE_STEPS = ((2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"))
+
+
+class HasRatio(Protocol):
+    """Anything with a ratio head / base and its interval: a row, or one task of it."""
+
+    @property
+    def ratio(self) -> float | None:
+        """Head relative to base."""
+
+    @property
+    def low(self) -> float | None:
+        """Lower end of the interval."""
+
+    @property
+    def high(self) -> float | None:
+        """Upper end of the interval."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +54,7 @@ class Line:
     p: str
     reason: str
     explained: tuple[str, ...]
-    row: Row
+    row: CaseResult
 
 
 @dataclass(frozen=True)
@@ -55,73 +67,66 @@ class Section:
     unchanged: tuple[str, ...]
 
 
-def sections(record: Record) -> list[Section]:
+def sections(record: Comparison) -> list[Section]:
     """Return a section per metric that was compared: time, compile time, allocated bytes."""
-    return [_section(record, metric) for metric in METRICS if of_metric(record, metric)]
+    return [_section(record, metric) for metric in METRICS if record.of_metric(metric)]
 
 
-def of_metric(record: Record, metric: str) -> list[Row]:
-    """Rows of one metric, in the order of the record."""
-    return [row for row in record["cases"] if row["metric"] == metric]
-
-
-def claim(row: Row, controls: Row) -> str:
+def claim(row: CaseResult, controls: ControlsVerdict) -> str:
     """Return the verdict that the run's controls allow.
 
-    Without valid canaries no difference is believed, without the spike-in no absence of one. Bytes and compilations
+    Without valid canaries no difference is claimed, without the spike-in no absence of one. Bytes and compilations
     are not measured in the blocks that the controls belong to.
 
     Parameters
     ----------
-    row
-        One entry of a record's ``cases``. Its verdict may have been taken back already, for the controls' reason.
-    controls
-        A record's ``controls``: ``status`` is ``valid``, ``invalid`` or ``underpowered``.
+    row : CaseResult
+        One of a record's ``cases``. It may have been downgraded already, for the controls' reason.
+    controls : ControlsVerdict
+        The record's ``controls``.
     """
-    verdict = str(row["verdict"])
-    if controls["status"] == "valid" or row["metric"] != "time":
-        return verdict
-    void = (UNCHANGED,) if controls["status"] == "underpowered" else (UNCHANGED, REGRESSED, IMPROVED)
-    taken_back = verdict == INSUFFICIENT and row["reason"] and row["reason"] == controls["reason"]
-    return NOT_CLAIMABLE if verdict in void or taken_back else verdict
+    if controls.status == "valid" or row.metric != "time":
+        return row.verdict
+    void = (UNCHANGED,) if controls.status == "underpowered" else (UNCHANGED, REGRESSED, IMPROVED)
+    downgraded = row.verdict == INSUFFICIENT and row.reason and row.reason == controls.reason
+    return NOT_CLAIMABLE if row.verdict in void or downgraded else row.verdict
 
 
-def sort(rows: Sequence[Row], controls: Row) -> list[Row]:
+def sort(rows: Sequence[CaseResult], controls: ControlsVerdict) -> list[CaseResult]:
     """Order rows by verdict, and within it by how far the ratio is from 1."""
     return sorted(rows, key=lambda row: (ORDER.index(claim(row, controls)), -_distance(row)))
 
 
-def _distance(row: Row) -> float:
+def _distance(row: CaseResult) -> float:
     """How far head is from base: the absolute logarithm of the ratio, infinite from nothing to something."""
-    if row["ratio"]:
-        return abs(math.log(row["ratio"]))
-    return math.inf if row["base"] == 0 or row["ratio"] == 0 else 0.0
+    if row.ratio:
+        return abs(math.log(row.ratio))
+    return math.inf if row.base == 0 or row.ratio == 0 else 0.0
 
 
-def case_name(row: Row) -> str:
+def case_name(row: CaseResult) -> str:
     """Name a case in words, as far as it has them: ``mlp on mnist5k, gradient, jit, B=32, float32``."""
-    if row.get("network") is None:
-        return str(row["case"])
-    data = f" on {row['dataset']}" if row.get("dataset") else ""
-    size = f"B={row['batch_size']}" if row.get("batch_size") else None
-    threads = f"{row['threads']} threads" if (row.get("threads") or 1) > 1 else None
-    parts = (f"{row['network']}{data}", row.get("task"), row.get("variant"), size, row.get("dtype"), threads)
-    return ", ".join(str(part) for part in parts if part)
+    if row.network is None:
+        return row.case
+    data = f" on {row.dataset}" if row.dataset else ""
+    size = f"B={row.batch_size}" if row.batch_size else None
+    threads = f"{row.threads} threads" if (row.threads or 1) > 1 else None
+    return ", ".join(filter(None, (f"{row.network}{data}", row.task, row.variant, size, row.dtype, threads)))
 
 
-def line(row: Row, controls: Row) -> Line:
+def line(row: CaseResult, controls: ControlsVerdict) -> Line:
     """Write one row as text; ``-`` stands for what was not measured."""
     verdict = claim(row, controls)
-    sampled = row["ratio"] is not None and row["unit"] == TIMED
+    sampled = row.ratio is not None and row.unit == TIMED
     return Line(
         verdict=verdict,
         case=case_name(row),
-        base=amount(row["base"], row["unit"]),
-        head=amount(row["head"], row["unit"]),
+        base=amount(row.base, row.unit),
+        head=amount(row.head, row.unit),
         ratio=ratio_text(row),
-        visible=percent(row["smallest_effect"]) if sampled else "-",
-        p="-" if row["p_adjusted"] is None else f"{row['p_adjusted']:.1g}",
-        reason="" if verdict == NOT_CLAIMABLE else " ".join(str(row["reason"] or "").split()),
+        visible=percent(row.smallest_effect) if sampled else "-",
+        p="-" if row.p_adjusted is None else f"{row.p_adjusted:.1g}",
+        reason="" if verdict == NOT_CLAIMABLE else " ".join(row.reason.split()),
         explained=() if verdict == NOT_CLAIMABLE else tuple(_explained(row)),
         row=row,
     )
@@ -134,12 +139,12 @@ def amount(value: float | None, unit: str) -> str:
     return seconds(value) if unit == TIMED else _bytes(value)
 
 
-def ratio_text(row: Row) -> str:
-    """Write head relative to base with its interval, to digits that tell its ends apart: ``1.24x (1.21 to 1.27)``.
+def ratio_text(row: HasRatio) -> str:
+    """Write head relative to base with its interval, to digits at which its ends differ: ``1.24x (1.21 to 1.27)``.
 
     What was counted, and came out alike in every block, has no interval.
     """
-    ratio, low, high = row["ratio"], row["low"], row["high"]
+    ratio, low, high = row.ratio, row.low, row.high
     if ratio is None:
         return "-"
     if low is None or high is None or low == high:
@@ -168,19 +173,19 @@ def median(values: Sequence[float]) -> float:
     return sorted(values)[(len(values) - 1) // 2]
 
 
-def _explained(row: Row) -> Iterator[str]:
+def _explained(row: CaseResult) -> Iterator[str]:
     """Yield why a case is slower, where that was asked for, and how far each of its tasks moved."""
-    found = row["explanation"]
-    if found:
-        yield str(found["reading"])
-        if found["tasks"]:
-            ratios = (f"{entry['task']} {times(entry['ratio'])}" for entry in found["tasks"])
+    found = row.explanation
+    if found is not None:
+        yield found.reading
+        if found.tasks:
+            ratios = (f"{entry.task} {times(entry.ratio)}" for entry in found.tasks)
             yield f"by task: {', '.join(ratios)}"
 
 
-def _section(record: Record, metric: str) -> Section:
-    controls = record["controls"]
-    rows = sort(of_metric(record, metric), controls)
+def _section(record: Comparison, metric: str) -> Section:
+    controls = record.controls
+    rows = sort(record.of_metric(metric), controls)
     lines = tuple(line(row, controls) for row in rows)
     return Section(metric, METRICS[metric], lines, tuple(_unchanged(lines)))
 
@@ -190,17 +195,17 @@ def _unchanged(lines: Sequence[Line]) -> Iterator[str]:
     found = [entry for entry in lines if entry.verdict == UNCHANGED]
     for network in sorted({_subject(entry.row) for entry in found}):
         rows = [entry.row for entry in found if _subject(entry.row) == network]
-        ratios = [row["ratio"] for row in rows if row["ratio"] is not None]
-        seen = [row["smallest_effect"] for row in rows if row["smallest_effect"] and row["unit"] == TIMED]
+        ratios = [row.ratio for row in rows if row.ratio is not None]
+        seen = [row.smallest_effect for row in rows if row.smallest_effect and row.unit == TIMED]
         parts = [f"{network}: {count(len(rows), 'case')}"]
         parts += [f"{min(ratios):.3f}x to {max(ratios):.3f}x"] if ratios else []
         parts += [f"smallest visible effect {percent(median(seen))} in the median case"] if seen else []
         yield ", ".join(parts)
 
 
-def _subject(row: Row) -> str:
+def _subject(row: CaseResult) -> str:
     """What unchanged cases are grouped by: the network, or the variant of what was compiled for all of them."""
-    return str(row["network"] or row["variant"])
+    return row.network or row.variant or row.case
 
 
 def count(number: int, noun: str) -> str:

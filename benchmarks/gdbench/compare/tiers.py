@@ -11,7 +11,7 @@ EQUIVALENCE = Rule().equivalence
 
 
 @dataclass(frozen=True)
-class Tier:
+class ComparisonTier:
     """Blocks of each stage, and how long a case is sampled in a block, both sides together."""
 
     name: str
@@ -25,7 +25,7 @@ class Tier:
     quads: int
     gate: float
     """Relative change that the screen must rule out for a case to be done; others are confirmed."""
-    least_margin: float
+    min_margin: float
     """Relative difference that no claim is made of; where nothing is compiled afresh, placement may make more."""
     compile_pairs: int
     """Fresh compilations of each side, which are also the code that confirmation runs on, in turns."""
@@ -33,7 +33,7 @@ class Tier:
     """What it may take for 200 cases on two cores, once the builds are compiled and certified."""
 
 
-QUICK = Tier(
+QUICK = ComparisonTier(
     name="quick",
     about="claims of 10 % and more",
     effect=0.10,
@@ -42,11 +42,11 @@ QUICK = Tier(
     case_seconds=0.05,
     quads=10,
     gate=0.10,
-    least_margin=0.03,
+    min_margin=0.03,
     compile_pairs=0,
     minutes=4,
 )
-STANDARD = Tier(
+STANDARD = ComparisonTier(
     name="standard",
     about="claims of 5 %, and of 2 % where pairs are steady",
     effect=0.05,
@@ -55,11 +55,11 @@ STANDARD = Tier(
     case_seconds=0.1,
     quads=12,
     gate=EQUIVALENCE,
-    least_margin=0.0,
+    min_margin=0.0,
     compile_pairs=7,
     minutes=15,
 )
-DEEP = Tier(
+DEEP = ComparisonTier(
     name="deep",
     about="claims of 2 %",
     effect=0.02,
@@ -68,7 +68,7 @@ DEEP = Tier(
     case_seconds=0.2,
     quads=16,
     gate=EQUIVALENCE,
-    least_margin=0.0,
+    min_margin=0.0,
     compile_pairs=8,
     minutes=45,
 )

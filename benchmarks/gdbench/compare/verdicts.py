@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -28,8 +29,8 @@ __all__ = [
     "MISSING",
     "REGRESSED",
     "UNCHANGED",
-    "Controls",
-    "Finding",
+    "ControlsVerdict",
+    "Judgement",
     "Rule",
     "block_datum",
     "common_shift",
@@ -45,11 +46,11 @@ INSUFFICIENT, BROKEN, MISSING = "INSUFFICIENT EVIDENCE", "BROKEN", "MISSING"
 CANARY_SHIFT = 0.01
 """Identical code that differs by more than this, relatively, makes a run invalid."""
 DISAGREEMENT = 0.005
-"""Ends of the two intervals of a ratio that lie further apart than this are worth a word."""
+"""Ends of the two intervals of a ratio that lie further apart than this are worth a remark."""
 
 
 @dataclass(frozen=True)
-class Finding:
+class Judgement:
     """What is known of one case; numbers that could not be had are NaN.
 
     ``ratio`` is head / base (above 1: slower), the exponential of the pseudomedian of the log-ratios; ``low`` and
@@ -76,10 +77,10 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Controls:
-    """Whether a run can be believed: ``status`` is "valid", "invalid" or "underpowered"."""
+class ControlsVerdict:
+    """What the controls of a run allow to be claimed, and why no more."""
 
-    status: str
+    status: Literal["valid", "invalid", "underpowered"]
     reason: str
 
 
@@ -108,7 +109,7 @@ def judge(
     margins: ArrayLike,
     rule: Rule,
     resamples: int = bootstrap.RESAMPLES,
-) -> list[Finding]:
+) -> list[Judgement]:
     """Return a finding for each case.
 
     Parameters
@@ -147,8 +148,8 @@ def judge(
     return findings
 
 
-def controls(canaries: Sequence[Finding], spike: Finding) -> Controls:
-    """Say whether a run can be believed, from identical code (canaries) and from real extra work (the spike-in).
+def controls(canaries: Sequence[Judgement], spike: Judgement) -> ControlsVerdict:
+    """Judge a run by identical code (canaries) and by real extra work (the spike-in).
 
     Invalid: a canary is alarmed, broken or missing, the canaries' median ratio is off by more than 1 % and the
     median of their intervals says so too, or the extra work is found to be faster. Underpowered: the extra work is
@@ -157,20 +158,20 @@ def controls(canaries: Sequence[Finding], spike: Finding) -> Controls:
     verdicts = [canary.verdict for canary in canaries]
     unknown = any(math.isnan(canary.ratio) for canary in canaries)
     if not verdicts or unknown or BROKEN in verdicts or MISSING in verdicts:
-        return Controls("invalid", "no canary" if not verdicts else "a canary could not be measured")
+        return ControlsVerdict("invalid", "no canary" if not verdicts else "a canary could not be measured")
     alarmed = [canary.ratio for canary in canaries if canary.verdict in (REGRESSED, IMPROVED)]
     if alarmed:
-        return Controls("invalid", f"identical code was found to differ by {100 * (alarmed[0] - 1):+.1f} %")
+        return ControlsVerdict("invalid", f"identical code was found to differ by {100 * (alarmed[0] - 1):+.1f} %")
     ratio, low, high = (
         float(np.median([getattr(canary, end) for canary in canaries])) for end in ("ratio", "low", "high")
     )
     if abs(math.log(ratio)) > math.log1p(CANARY_SHIFT) and not low <= 1 <= high:
-        return Controls("invalid", f"identical code differed by {100 * (ratio - 1):+.1f} % in the median")
+        return ControlsVerdict("invalid", f"identical code differed by {100 * (ratio - 1):+.1f} % in the median")
     if spike.verdict == IMPROVED:
-        return Controls("invalid", "extra work was found to be faster")
+        return ControlsVerdict("invalid", "extra work was found to be faster")
     if spike.verdict != REGRESSED:
-        return Controls("underpowered", "extra work was not found")
-    return Controls("valid", "")
+        return ControlsVerdict("underpowered", "extra work was not found")
+    return ControlsVerdict("valid", "")
 
 
 def _table(values: ArrayLike) -> Floats:
@@ -180,7 +181,7 @@ def _table(values: ArrayLike) -> Floats:
     return d
 
 
-def _estimate(d: Floats, stage: str, rule: Rule) -> list[Finding]:
+def _estimate(d: Floats, stage: str, rule: Rule) -> list[Judgement]:
     """Return what the blocks of one stage say without a test: unchanged, or not enough."""
     ends = np.exp(signed_rank.intervals(d, confidence=rule.confidence))
     bound = 1 + rule.equivalence
@@ -188,7 +189,7 @@ def _estimate(d: Floats, stage: str, rule: Rule) -> list[Finding]:
     for column, (ratio, low, high) in zip(d.T, ends.T.tolist(), strict=True):
         values = np.sort(column[~np.isnan(column)])
         findings.append(
-            Finding(
+            Judgement(
                 verdict=UNCHANGED if 1 / bound <= low <= high <= bound else INSUFFICIENT,
                 ratio=ratio,
                 low=low,
@@ -202,21 +203,21 @@ def _estimate(d: Floats, stage: str, rule: Rule) -> list[Finding]:
                 smallest_effect=math.inf,
                 blocks_needed=None,
                 stage=stage,
-                reason=f"fewer than {signed_rank.least_blocks(rule.confidence)} blocks" if math.isnan(low) else "",
+                reason=f"fewer than {signed_rank.min_blocks(rule.confidence)} blocks" if math.isnan(low) else "",
             )
         )
     return findings
 
 
-def _confirm(d: Floats, margins: Floats, rule: Rule, resamples: int) -> list[Finding]:
+def _confirm(d: Floats, margins: Floats, rule: Rule, resamples: int) -> list[Judgement]:
     """Return what the fresh blocks say, with the test of the cases that were sent."""
     above, below = signed_rank.p_values(d, margins=np.log1p(margins))
     p = np.minimum(1.0, 2 * np.minimum(above, below))
     sent = ~np.all(np.isnan(d), axis=0)
     adjusted = np.ones_like(p)
     adjusted[sent] = stats.false_discovery_control(p[sent])
-    least = signed_rank.least_blocks(rule.confidence)
-    others = np.exp(bootstrap.bca_intervals(d, confidence=rule.confidence, least=least, resamples=resamples))
+    min_blocks = signed_rank.min_blocks(rule.confidence)
+    others = np.exp(bootstrap.bca_intervals(d, confidence=rule.confidence, min_blocks=min_blocks, resamples=resamples))
     findings = []
     for case, finding in enumerate(_estimate(d, "confirm", rule)):
         proven = adjusted[case] <= rule.fdr and finding.verdict != UNCHANGED
@@ -230,13 +231,19 @@ def _confirm(d: Floats, margins: Floats, rule: Rule, resamples: int) -> list[Fin
                 p_adjusted=float(adjusted[case]),
                 bootstrap_low=low,
                 bootstrap_high=high,
-                reason=finding.reason or _disagreement(finding, low, high),
+                reason=finding.reason or disagreement_clause(disagreement_of(finding.low, finding.high, low, high)),
             )
         )
     return findings
 
 
-def _disagreement(finding: Finding, low: float, high: float) -> str:
-    """Return a clause if the two intervals of a ratio lie apart."""
-    apart = max(abs(finding.low - low), abs(finding.high - high))
-    return f"the bootstrap's interval differs by {100 * apart:.1f} percentage points" if apart > DISAGREEMENT else ""
+def disagreement_of(low: float, high: float, bootstrap_low: float, bootstrap_high: float) -> float:
+    """Return how far the ends of the two intervals of a ratio lie apart at most."""
+    return max(abs(low - bootstrap_low), abs(high - bootstrap_high))
+
+
+def disagreement_clause(disagreement: float, most: str = "") -> str:
+    """Say how far the two intervals of a ratio lie apart; nothing if they agree."""
+    if not disagreement > DISAGREEMENT:
+        return ""
+    return f"the bootstrap's interval differs by {most}{100 * disagreement:.1f} percentage points"

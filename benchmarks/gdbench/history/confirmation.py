@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from gdbench.compare.pair import SideError, SideLost
+from gdbench.compare.record import Comparison
 from gdbench.experiments.cases import Case
 from gdbench.experiments.grid import Filters
 from gdbench.history.bisect import OPEN, Confirmation, Measure, confirm
@@ -103,13 +103,13 @@ def filters_of(case: Case) -> Filters:
     )
 
 
-def finding_of(record: dict[str, Any], case: str) -> Compared:
+def finding_of(record: Comparison, case: str) -> Compared:
     """Return what a comparison says of the time of a case; no verdict counts when its controls failed."""
-    row = next((row for row in record["cases"] if row["case"] == case and row["metric"] == "time"), None)
+    row = next((row for row in record.of_metric("time") if row.case == case), None)
     if row is None:
         return Compared("MISSING", math.nan, math.nan, math.nan)
-    numbers = (math.nan if row[name] is None else float(row[name]) for name in ("ratio", "low", "high"))
-    return Compared(row["verdict"] if record["controls"]["status"] == "valid" else INVALID, *numbers)
+    numbers = (math.nan if value is None else value for value in (row.ratio, row.low, row.high))
+    return Compared(row.verdict if record.controls.status == "valid" else INVALID, *numbers)
 
 
 def new_place(folder: Path, base: str, head: str) -> Path:
