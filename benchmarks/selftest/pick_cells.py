@@ -10,11 +10,11 @@ from functools import cached_property
 from gdbench.experiments import datasets
 from gdbench.pick.blocks import Block, Curves
 from gdbench.pick.candidates import candidates
+from gdbench.pick.data.source import Source
 from gdbench.pick.finding import REFERENCE, known_target, make_problem
 from gdbench.pick.problem import NetworkProblem
 from gdbench.pick.question import Question, ask
 from gdbench.pick.settings import Settings
-from gdbench.pick.source import Source
 from gdbench.pick.steps import Target
 from gdbench.pick.targets import passes_for, reference_target
 from kernels import Network

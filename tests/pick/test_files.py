@@ -9,7 +9,7 @@ import pytest
 from sklearn.preprocessing import StandardScaler
 
 from gdbench.experiments.datasets import standardised
-from gdbench.pick.files import READERS, read_file
+from gdbench.pick.data.files import READERS, read_file
 from kernels import Network, fit
 
 from .user_files import NUMBERS, PRICE, SAVERS, SPECIES, N, X, numbers_file, saved

@@ -12,7 +12,7 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
-from gdbench.pick.files import READERS, read_file
+from gdbench.pick.data.files import READERS, read_file
 from kernels import InputError
 
 from .user_files import NUMBERS, PRICE, SAVERS, SPECIES, N, X, numbers_file

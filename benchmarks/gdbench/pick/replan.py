@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from gdbench.pick import source as sources
+from gdbench.pick.data import source as sources
 from gdbench.pick.question import Question, ask
 from gdbench.pick.record import Record, steps_from_record
 from gdbench.pick.settings import Settings, settings_from

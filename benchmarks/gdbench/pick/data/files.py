@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 
 from gdbench.experiments.datasets import STANDARDISED, Dataset, sha256_of, standardised
-from gdbench.pick.array_files import read_npy, read_npz
-from gdbench.pick.columns import check_complete, encode_inputs, plain, some
-from gdbench.pick.outputs import encode_outputs
-from gdbench.pick.table_files import read_csv, read_parquet
+from gdbench.pick.data.array_files import read_npy, read_npz
+from gdbench.pick.data.columns import check_complete, encode_inputs, plain, some
+from gdbench.pick.data.outputs import encode_outputs
+from gdbench.pick.data.table_files import read_csv, read_parquet
 from kernels import InputError
 from kernels.errors import choices, unknown
 

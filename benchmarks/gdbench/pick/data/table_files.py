@@ -10,7 +10,7 @@ from typing import IO
 import numpy as np
 import pandas as pd
 
-from gdbench.pick.columns import some
+from gdbench.pick.data.columns import some
 from kernels import InputError
 
 SAMPLE_BYTES = 1 << 16

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from gdbench.experiments.datasets import one_hot
-from gdbench.pick.columns import Values, is_text, some
+from gdbench.pick.data.columns import Values, is_text, some
 from kernels import InputError
 
 MAX_CLASSES = 1000

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from gdbench.pick.columns import some
+from gdbench.pick.data.columns import some
 from kernels import InputError
 
 INPUTS = ("X", "x", "data", "features")

@@ -9,7 +9,7 @@ from typing import Any
 
 from gdbench.experiments import datasets
 from gdbench.experiments.datasets import Dataset
-from gdbench.pick.files import read_file
+from gdbench.pick.data.files import read_file
 from kernels import InputError
 
 CLASSIFIERS = ("logistic", "softmax")
