@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from gdbench.pick.data import text_formats
+from gdbench.pick.data.text_formats import Format
 from kernels import InputError
 
 Values = npt.NDArray[np.float64]
@@ -17,8 +21,6 @@ MAX_NAMES = 10
 
 NUMBERS = {"integer", "floating", "mixed-integer-float", "decimal"}
 DATES = {"datetime64", "datetime", "date", "timedelta64", "timedelta", "time", "period"}
-DATE = r"\s*(\d{4}([-/.])\d{1,2}\2\d{1,2}|\d{1,2}([-/.])\d{1,2}\3(\d{4}|\d\d))([ T]+\d.*)?\s*"
-"""A date as text, such as 2024-05-31, 31.5.2024 or 5/31/24, with or without a time of day."""
 
 
 def some(names: object) -> str:
@@ -33,17 +35,27 @@ def is_text(column: pd.Series) -> bool:
     return isinstance(column.dtype, pd.CategoricalDtype)
 
 
-def plain(frame: pd.DataFrame, file: str) -> pd.DataFrame:
+def plain(frame: pd.DataFrame, file: str, *, labels: Collection[str] = ()) -> pd.DataFrame:
     """Return the table with every column of numbers, of True and False, or categorical; missing values stay missing.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        As it was read.
+    file : str
+        Its name, for messages.
+    labels : collection of str
+        Columns that are asked for as classes: what may be a label there is one.
 
     Raises
     ------
     InputError
-        If a column of ``file`` holds dates, numbers that are spoilt by a few texts, or values of another kind.
+        If a column holds quantities or dates as text, numbers that are spoilt by a few texts, or values of another
+        kind.
     """
     if all(dtype.kind in "iufb" for dtype in frame.dtypes):
         return frame
-    return pd.DataFrame({name: _plain(column, str(name), file) for name, column in frame.items()})
+    return pd.DataFrame({name: _plain(column, file, is_label=name in labels) for name, column in frame.items()})
 
 
 def check_complete(frame: pd.DataFrame, file: str) -> None:
@@ -80,16 +92,16 @@ def encode_inputs(frame: pd.DataFrame, file: str) -> tuple[Values, tuple[str, ..
     return np.column_stack(parts), text
 
 
-def _plain(column: pd.Series, name: str, file: str) -> pd.Series:
+def _plain(column: pd.Series, file: str, *, is_label: bool) -> pd.Series:
     if column.dtype.kind in "iufb":
         return column
-    is_category = is_text(column)
+    name, is_category = str(column.name), is_text(column)
     values = column.astype(object) if is_category else column
     found = pd.api.types.infer_dtype(values, skipna=True)
     if found == "string":
-        _check_text(values.dropna(), name, file)
+        _check_text(values.dropna(), name, file, are_labels=is_label or is_category)
     elif found in DATES:
-        raise _dates(name, file)
+        raise InputError(f"the column {name} of {file} holds {text_formats.DATES.words}: {text_formats.DATES.remedy}")
     elif not (found in NUMBERS or found in ("boolean", "empty")):
         raise InputError(
             f"the column {name} of {file} holds values of the kind {found}: "
@@ -100,22 +112,34 @@ def _plain(column: pd.Series, name: str, file: str) -> pd.Series:
     return values.astype("boolean" if found == "boolean" else np.float64)
 
 
-def _check_text(values: pd.Series, name: str, file: str) -> None:
-    if len(values) and values.str.fullmatch(DATE).all():
-        raise _dates(name, file)
-    spoilt = values[pd.to_numeric(values, errors="coerce").isna()]
-    if 0 < len(spoilt) < len(values) / 2:  # else one "?" would turn a column of numbers into categories
+def _check_text(values: pd.Series, name: str, file: str, *, are_labels: bool) -> None:
+    """Raise InputError if all values are quantities as text, or all but a few: each would be a category of its own."""
+    counts = values.value_counts(sort=False)
+    looked_at = counts.iloc[: text_formats.MAX_LOOKED_AT]
+    found = text_formats.formats_of(looked_at.index)
+    if are_labels:
+        found = _beyond_doubt(found, are_all=len(found) == len(looked_at))
+    others = looked_at[~looked_at.index.isin(list(found))]
+    if found and others.empty:
+        example, entry = text_formats.most_telling(found)
         raise InputError(
-            f"the column {name} of {file} holds numbers but for {len(spoilt)} of {len(values)} rows, "
-            f"the first with {spoilt.iloc[0]!r}: correct these rows or drop them"
+            f"the column {name} of {file} holds {entry.words}, such as {text_formats.shown(example)}: {entry.remedy}"
+        )
+    if 2 * others.sum() < looked_at.sum():  # else one "?" would turn a column of numbers into categories
+        entry = text_formats.most_telling(found)[1]
+        words = "numbers" if entry is text_formats.NUMERALS else entry.words
+        count = f"{'at least ' if len(counts) > len(looked_at) else ''}{others.sum()} of {len(values)} rows"
+        raise InputError(
+            f"the column {name} of {file} holds {words} but for {count}, "
+            f"the first with {text_formats.shown(others.index[0])}: correct these rows or drop them"
         )
 
 
-def _dates(name: str, file: str) -> InputError:
-    return InputError(
-        f"the column {name} of {file} holds dates or times: "
-        "drop it, or turn it into numbers, such as days since the first one"
-    )
+def _beyond_doubt(found: dict[str, Format], *, are_all: bool) -> dict[str, Format]:
+    """Leave out what may be labels: what is doubtful, and numerals where there is nothing else."""
+    if are_all and all(entry.doubtful for entry in found.values()):
+        return {}
+    return {value: entry for value, entry in found.items() if not entry.doubtful or entry is text_formats.NUMERALS}
 
 
 def _indicators(column: pd.Series, file: str) -> Values:

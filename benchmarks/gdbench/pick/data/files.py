@@ -61,7 +61,7 @@ def read_file(
     frame, wanted = _read(path, (target,) if isinstance(target, str) else tuple(target or ()))
     file = path.name
     _check_size(frame, wanted, file)
-    frame = plain(frame, file)
+    frame = plain(frame, file, labels=wanted if kind == "classification" else ())
     check_complete(frame, file)
     X, text = encode_inputs(frame.drop(columns=wanted), file)
     outputs = encode_outputs(frame[wanted], kind, file)

@@ -9,6 +9,7 @@ import pandas as pd
 
 from gdbench.experiments.datasets import one_hot
 from gdbench.pick.data.columns import Values, is_text, some
+from gdbench.pick.data.text_formats import shown
 from kernels import InputError
 
 MAX_CLASSES = 1000
@@ -36,8 +37,9 @@ def encode_outputs(frame: pd.DataFrame, kind: str | None, file: str) -> Outputs:
     texts = [name for name, column in frame.items() if is_text(column)]
     if texts and kind == "regression":
         raise InputError(
-            f"a regression needs numbers, but the target {some(texts)} of {file} holds text: "
-            "name another target, or ask for a classification"
+            f"a regression needs numbers, but the target {some(texts)} of {file} holds text, such as "
+            f"{shown(frame[texts[0]].iloc[0])}: name another target, or ask for a classification, as by "
+            "--network softmax, or logistic for two classes"
         )
     if texts and frame.shape[1] > 1:
         raise InputError(

@@ -12,8 +12,8 @@ from gdbench.experiments.datasets import Dataset
 from gdbench.pick.data.files import read_file
 from kernels import InputError
 
-CLASSIFIERS = ("logistic", "softmax")
-"""Networks whose targets are classes, also where a file has numbers for them."""
+PRESET_KINDS = {"logistic": "classification", "softmax": "classification", "linear": "regression"}
+"""What a file's target is taken for with a network, whatever its values are; text is no target of a regression."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,10 @@ class Source:
 
 
 def usual_kind(preset: str, *, output: str | None, loss: str | None) -> str | None:
-    """Say what the numbers of a file's target are taken for with a network, unless the user tells."""
-    return "classification" if preset in CLASSIFIERS or output == "softmax" or loss == "cross_entropy" else None
+    """Return the kind of target that a network asks for; None where it takes either, so that the values decide."""
+    if output == "softmax" or loss == "cross_entropy":
+        return "classification"
+    return "regression" if output == "identity" else PRESET_KINDS.get(preset)
 
 
 def describe(source: Source, dataset: Dataset, *, n_rows: int) -> dict[str, Any]:

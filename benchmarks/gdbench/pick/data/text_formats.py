@@ -1,0 +1,201 @@
+"""Quantities that a table has as text: in which format they are written, and how they become numbers.
+
+One-hot encoded, each price or date would be a category of its own: an answer, but to another question.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+MAX_LOOKED_AT = 10_000
+"""Different values that a format is sought among; a column with more of them is no column of categories anyway."""
+MIN_VALUES = 3
+"""Different values from which a doubtful format is believed: of two categories, one-hot says what a number would."""
+MAX_UNITS = 3
+"""Different units in a column of quantities; where there are more, the letters are part of a code, such as 12A."""
+MAX_LENGTH = 100
+"""Characters beyond which a value is not looked at: matching takes their square."""
+MAX_SHOWN = 40
+"""Characters of a value in a message."""
+
+
+@dataclass(frozen=True)
+class Format:
+    """A way to write a quantity that is no number to a computer."""
+
+    words: str
+    pattern: re.Pattern[str]
+    """Of the whole value, with spaces and minus signs as ``normalised`` returns them."""
+    remedy: str
+    doubtful: bool = False
+    """Whether labels of categories may look the same; for a target that is asked for as classes, they are labels."""
+
+
+SIGN = r"[-+]?"
+PLAIN = r"(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
+GROUPED = "(?:" + "|".join(rf"\d{{1,3}}(?:{mark}\d{{3}})+" for mark in (" ", ",", "['\u2019]", r"\.", "_"))
+GROUPED += r"|\d{1,2}(?:,\d{2})+,\d{3})(?:[.,]\d+)?"  # the last one as in India
+COMMA = r"\d*,\d+(?:[eE][-+]?\d+)?"
+ANY = f"(?:{GROUPED}|{COMMA}|{PLAIN})"
+CURRENCY = (
+    r"(?:(?:US|A|C|NZ|HK|R)?\$|[€£¥₹₽₩₺฿₫₪₴₦₱₡¢]|Rs\.?|kr\.?|zł|Kč|Ft|Fr\.?|"
+    r"(?:USD|EUR|GBP|JPY|CNY|RMB|INR|CHF|CAD|AUD|NZD|SEK|NOK|DKK|PLN|CZK|HUF|RUB|BRL|MXN|ZAR|KRW|TRY|SGD|HKD))"
+)
+UNIT = r"(?:[^\W\d_]{2,}[²³23]?\.?|[a-zKMGCFVWΩµ][²³23]?|[°'\"\u2032\u2033][CF]?|[^\W\d_]+/[^\W\d_]+[²³23]?)"
+UNITS = re.compile(rf"(?<=[\d\s.,])({UNIT})")
+MONTH = "jan|feb|mar|apr|may|jun|jul|aug|sep|sept|oct|nov|dec|january|february|march|april|june|july|august|september"
+MONTH += "|october|november|december"
+DAY = "mon|tue|tues|wed|thu|thur|thurs|fri|sat|sun|monday|tuesday|wednesday|thursday|friday|saturday|sunday"
+CLOCK = r"\d{1,3}:[0-5]\d(?::[0-5]\d(?:[.,]\d+)?)?(?: ?[ap]\.?m\.?)?"
+ZONE = r"(?: ?(?:z|utc|gmt|[a-z]{3,4}|[-+]\d\d:?\d\d))?"
+BETWEEN = r"[\s.,/-]*"
+WORDED = (
+    rf"(?:(?:{DAY})\b{BETWEEN})?(?:"
+    rf"(?:(?:the )?\d{{1,2}}(?:st|nd|rd|th)?{BETWEEN}(?:of )?)?(?:{MONTH})\b{BETWEEN}\d{{1,4}}(?:st|nd|rd|th)?"
+    rf"(?:{BETWEEN}(?:'?\d\d|\d{{4}}))?"
+    rf"|\d{{1,2}}(?:st|nd|rd|th)?{BETWEEN}(?:of )?(?:{MONTH})|\d{{4}}{BETWEEN}(?:{MONTH})\b(?:{BETWEEN}\d{{1,2}})?"
+    rf"|\d{{1,2}}\.? (?:de )?[^\W\d_]+\.? (?:de )?(?:19|20)\d\d)"  # in other languages: a day, a word, a year
+    rf"(?:[\s,T]+(?:at )?{CLOCK}{ZONE}(?: \d{{4}})?)?"
+)
+NUMERIC_DATE = (
+    r"(?:\d{4}([-/.])\d{1,2}\1\d{1,2}|\d{4}-\d{1,2}|(?:19|20)\d\d/(?:0[1-9]|1[0-2])"
+    r"|\d{1,2}([-/.])\d{1,2}\2(?:\d{4}|\d\d)|\d{4}-?W\d\d(?:-?\d)?|\d{4}-?Q[1-4]"
+    rf"|\d{{8}}T\d{{4,6}}Z?)(?:[ T]+{CLOCK}{ZONE})?"
+)
+AS_NUMBERS = "save plain numbers, such as 1137.5"
+
+
+def _format(words: str, pattern: str, remedy: str, *, doubtful: bool = False, flags: int = 0) -> Format:
+    return Format(words, re.compile(pattern, flags), remedy, doubtful)
+
+
+NUMERALS = _format(
+    "numbers as text",
+    rf"{SIGN}(?:{PLAIN}|inf|infinity)",
+    "turn them into numbers by astype(float) or, if they are codes and no quantities, into words or a categorical",
+    doubtful=True,
+    flags=re.ASCII | re.IGNORECASE,
+)
+DATES = _format(
+    "dates or times",
+    f"(?:{NUMERIC_DATE}|{WORDED})",
+    "drop it, or turn it into numbers, such as days since the first one",
+    flags=re.IGNORECASE,
+)
+DECIMAL_COMMA = _format(
+    "numbers with a decimal comma",
+    rf"{SIGN}(?:\d*,(?:\d{{1,2}}|\d{{4,}})|\d{{1,3}}(?:[. '\u2019]\d{{3}})+,\d+|0,\d+)(?:[eE][-+]?\d+)?",
+    "save them with a decimal point, as by read_csv(..., decimal=',') and to_csv in pandas",
+)
+WITH_UNIT = _format(
+    "numbers with a unit",
+    rf"{SIGN}{ANY} ?{UNIT}(?:[, ]*{ANY} ?{UNIT})*",
+    "save plain numbers of one unit, and the unit in the column's name",
+    doubtful=True,
+)
+FORMATS = (
+    DATES,
+    _format(
+        "percentages",
+        rf"{SIGN}{ANY} ?(?:%|‰|percent|per ?cent|pct\.?)",
+        "save plain numbers, as by str.rstrip(' %') and astype(float)",
+    ),
+    DECIMAL_COMMA,
+    _format(
+        "numbers with thousands separators",
+        SIGN + GROUPED,
+        "save them without, as by read_csv(..., thousands=',') and to_csv in pandas",
+    ),
+    _format(
+        "amounts of money",
+        rf"\(?{SIGN}(?:{CURRENCY} ?{SIGN}{ANY} ?(?:[kKmM]|bn)?|{ANY} ?(?:[kKmM]|bn)? ?{CURRENCY}|{ANY}\.-)\)?",
+        AS_NUMBERS + ", without the currency",
+    ),
+    _format(
+        "numbers as in accounts",
+        rf"\({ANY}\)|{ANY} ?(?:-|CR|DR)",
+        "save negative numbers with a minus sign in front, such as -1137",
+    ),
+    _format("numbers with other digits or signs", SIGN + ANY, AS_NUMBERS),
+    _format(
+        "numbers in quotation marks",
+        rf"=?(['\"`\u2018\u2019\u201c\u201d]+){SIGN}{ANY}['\"`\u2018\u2019\u201c\u201d]+",
+        AS_NUMBERS,
+    ),
+    _format(
+        "numbers with powers of ten",
+        rf"{SIGN}{ANY}? ?(?:[x*\u00d7\u00b7\u22c5] ?)?10 ?(?:\^|\*\*) ?[({{]?[-+]?\d+[)}}]?|{SIGN}{ANY}[dD][-+]?\d+",
+        "save them as 1.1375e3",
+    ),
+    _format("numbers in hexadecimal, octal or binary", SIGN + r"0(?:[xX][\dA-Fa-f]+|[oO][0-7]+|[bB][01]+)", AS_NUMBERS),
+    _format(
+        "complex numbers",
+        rf"\(?{SIGN}{PLAIN}(?:[-+]{PLAIN})?[ij]\)?",
+        "save real and imaginary part as columns of their own",
+    ),
+    _format(
+        "clock times or durations",
+        rf"-?{CLOCK}|\d{{1,2}} ?[ap]\.?m\.?|-?\d+ days?(?: [-+]?{CLOCK})?",
+        "turn them into numbers, such as seconds, by to_timedelta in pandas",
+        doubtful=True,
+        flags=re.IGNORECASE,
+    ),
+    _format(
+        "fractions or ratios", rf"{SIGN}(?:\d+ )?(?:{PLAIN} ?[/:] ?{PLAIN}|\d*[½⅓⅔¼¾⅛⅜⅝⅞])", AS_NUMBERS, doubtful=True
+    ),
+    WITH_UNIT,
+    _format(
+        "several numbers in one field",
+        rf"[\[({{]?{SIGN}{PLAIN}(?:[,;|\s]+{SIGN}{PLAIN})+[,\s]*[\])}}]?",
+        "save a column for each",
+        doubtful=True,
+    ),
+)
+SIGNS = str.maketrans({"\u2212": "-", "\u2013": "-", "\ufe63": "-", "\uff0d": "-", "\uff0b": "+"})
+
+
+def shown(value: object) -> str:
+    """Return a value for a message: on one line, in quotation marks, long ones cut."""
+    text = " ".join(str(value).split())
+    return repr(text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…")
+
+
+def normalised(value: str) -> str:
+    """Return a value with plain spaces and minus signs, and none of either around it."""
+    return " ".join(value.translate(SIGNS).split())
+
+
+def format_of(value: str) -> Format | None:
+    """Return the format of one value, or None if it is no quantity."""
+    if len(value) > MAX_LENGTH:
+        return None
+    if NUMERALS.pattern.fullmatch(value.strip()):
+        return NUMERALS
+    plain = normalised(value)
+    return next((entry for entry in FORMATS if entry.pattern.fullmatch(plain)), None)
+
+
+def formats_of(values: Iterable[str]) -> dict[str, Format]:
+    """Return the format of each different value that is a quantity, as far as a column of them can be believed.
+
+    Parameters
+    ----------
+    values : iterable of str
+        Different values of a column.
+    """
+    found = {value: entry for value in values if (entry := format_of(value)) is not None}
+    units = Counter(unit for value, entry in found.items() if entry is WITH_UNIT for unit in UNITS.findall(value))
+    if len(units) > MAX_UNITS:
+        found = {value: entry for value, entry in found.items() if entry is not WITH_UNIT}
+    if len(found) < MIN_VALUES:
+        found = {value: entry for value, entry in found.items() if not entry.doubtful or entry is NUMERALS}
+    return found
+
+
+def most_telling(found: Mapping[str, Format]) -> tuple[str, Format]:
+    """Return a value that tells how a column is written: a decimal comma first, last of all a plain number."""
+    order = {DECIMAL_COMMA: 0, NUMERALS: 2}  # a comma before three digits may be either, one before two is decimal
+    return min(found.items(), key=lambda pair: order.get(pair[1], 1))

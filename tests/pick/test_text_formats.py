@@ -1,0 +1,155 @@
+"""Quantities that a file has as text are refused with an example and the way to numbers; categories are not."""
+
+from collections.abc import Callable
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from gdbench.cli.pick import command
+from gdbench.cli.pick_options import question_of
+from gdbench.pick.data.files import read_file
+from kernels import InputError
+
+from .user_files import NUMBERS, SAVERS, N, X, saved
+
+AMOUNTS = 1000 + 137 * np.arange(N)
+WRITTEN: dict[str, tuple[Callable[[int], str], str]] = {
+    "comma for thousands": (lambda v: f"{v:,}", "thousands separators, such as '1,000': save them without"),
+    "space for thousands": (lambda v: f"{v:,}".replace(",", " "), "thousands separators, such as '1 000'"),
+    "thin space": (lambda v: f"{v:,}".replace(",", "\u202f"), "thousands separators"),
+    "apostrophe": (lambda v: f"{v:,}".replace(",", "'"), 'thousands separators, such as "1\'000"'),
+    "underscore": (lambda v: f"{v:_}", "thousands separators, such as '1_000'"),
+    "points for thousands": (lambda v: f"1.{v % 900 + 100}.000", "thousands separators, such as '1."),
+    "lakhs": (lambda v: f"12,34,{v % 900 + 100}", "thousands separators, such as '12,34,"),
+    "decimal comma": (lambda v: f"{v},5", "a decimal comma, such as '1000,5': save them with a decimal point"),
+    "German": (lambda v: f"{v:,}".replace(",", ".") + ",25", "a decimal comma, such as '1.000,25'"),
+    "either comma": (lambda v: f"{v},{v}" if v > 2000 else f"{v:,}", "a decimal comma"),
+    "currency before": (lambda v: f"${v}", "amounts of money, such as '$1000': save plain numbers"),
+    "currency after": (lambda v: f"{v:,}.50 €", "amounts of money, such as '1,000.50 €'"),
+    "code of a currency": (lambda v: f"EUR {v}", "amounts of money, such as 'EUR 1000'"),
+    "millions": (lambda v: f"${v / 1000:g}M", "amounts of money, such as '$1M'"),
+    "percent": (lambda v: f"{v / 100:.1f}%", "percentages, such as '10.0%': save plain numbers"),
+    "percent with a comma": (lambda v: f"{v / 100:.1f} %".replace(".", ","), "percentages, such as '10,0 %'"),
+    "account": (lambda v: f"({v})", "as in accounts, such as '(1000)': save negative numbers with a minus sign"),
+    "minus behind": (lambda v: f"{v}-", "as in accounts, such as '1000-'"),
+    "typeset minus": (lambda v: f"\u2212{v}", "other digits or signs, such as '\u22121000'"),
+    "Arabic digits": (
+        lambda v: str(v).translate({48 + d: 0x660 + d for d in range(10)}),
+        "numbers with other digits",
+    ),
+    "quotation marks": (lambda v: f"'{v}'", "numbers in quotation marks"),
+    "as for a spreadsheet": (lambda v: f'="{v}"', "numbers in quotation marks"),
+    "powers of ten": (lambda v: f"{v / 1000:g}x10^3", "powers of ten, such as '1x10^3': save them as 1.1375e3"),
+    "Fortran": (lambda v: f"{v / 1000:.3f}d+03", "powers of ten, such as '1.000d+03'"),
+    "hexadecimal": (hex, "hexadecimal, octal or binary, such as '0x3e8'"),
+    "complex": (lambda v: f"{v}+2j", "complex numbers, such as '1000+2j'"),
+    "unit": (lambda v: f"{v} kg", "a unit, such as '1000 kg': save plain numbers of one unit"),
+    "unit without a space": (lambda v: f"{v}km/h", "a unit, such as '1000km/h'"),
+    "degrees": (lambda v: f"{v / 100:g} °C", "a unit, such as '10 °C'"),
+    "feet and inches": (lambda v: f"{v % 7}'{v % 11}\"", "a unit"),
+    "time of day": (lambda v: f"{v % 24}:{v % 60:02}", "clock times or durations, such as '16:40'"),
+    "time of half a day": (lambda v: f"{v % 12 + 1}:{v % 60:02} PM", "clock times or durations, such as '5:40 PM'"),
+    "duration": (lambda v: f"{v} days 03:00:00", "clock times or durations, such as '1000 days 03:00:00'"),
+    "fraction": (lambda v: f"{v}/7", "fractions or ratios, such as '1000/7'"),
+    "vulgar fraction": (lambda v: f"{v}½", "fractions or ratios, such as '1000½'"),
+    "list": (lambda v: f"[{v}, 2]", "several numbers in one field, such as '[1000, 2]': save a column for each"),
+    "ISO date and time": (lambda v: f"2024-05-{v % 28 + 1:02}T10:00:00Z", "dates or times, such as '2024-05-21T10"),
+    "month": (lambda v: f"{v}-{v % 12 + 1:02}", "dates or times, such as '1000-05'"),
+    "week": (lambda v: f"2024-W{v % 52 + 1:02}", "dates or times, such as '2024-W13'"),
+    "worded date": (lambda v: f"{v % 28 + 1} May 2024", "dates or times, such as '21 May 2024': drop it"),
+    "American date": (lambda v: f"May {v % 28 + 1}, 2024", "dates or times, such as 'May 21, 2024'"),
+    "letter's date": (lambda v: f"Monday, 3rd of March {v}", "dates or times, such as 'Monday, 3rd of March 1000'"),
+    "French date": (lambda v: f"{v % 28 + 1} février 2024", "dates or times, such as '21 février 2024'"),
+}
+"""How a quantity may be written, and what is said of it."""
+NAMES = {
+    "types": ("Type 1", "Type 2", "Type 3"),
+    "ages": ("0-17", "18-64", "65+"),
+    "drives": ("4wd", "2wd"),
+    "flats": ("12A", "7B", "7C", "9D", "12E"),
+    "incomes": ("<=50K", ">50K"),
+    "classes": ("I", "II", "III", "IV"),
+    "sizes": ("S", "M", "L", "XL"),
+    "versions": ("1.0.1", "1.2.0", "v2"),
+    "months": ("May", "June", "March"),
+    "days": ("Mon", "Tue", "Sunday"),
+    "words": ("one", "two", "four"),
+    "answers": ("2 of 3", "3 of 3", "none"),
+}
+"""Categories in which there are numbers or words of dates."""
+
+
+@pytest.mark.parametrize("form", WRITTEN)
+def test_quantities_as_text_are_refused_wherever_they_stand(tmp_path: Path, form: str) -> None:
+    write, words = WRITTEN[form]
+    frame = NUMBERS.assign(price=[write(int(value)) for value in AMOUNTS])
+    for ending, target, kind in product(SAVERS, ("price", "size"), (None, "regression")):
+        path = saved(tmp_path, ending, frame)
+        with pytest.raises(InputError) as caught:
+            read_file(path, target=[target], kind=kind)
+        assert str(caught.value).startswith(f"the column price of {path.name} holds ")
+        assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("repeated", [1, 4])
+def test_numbers_as_text_are_refused_or_read(tmp_path: Path, repeated: int) -> None:
+    """In text all is text, so that marks around a number say nothing; a typed file says that they are no numbers."""
+    texts = [str(value) for value in np.resize(AMOUNTS[::repeated], N)]
+    (tmp_path / "a.csv").write_text("size,price\n" + "".join(f'"{i}","{text}"\n' for i, text in enumerate(texts)))
+    data = read_file(tmp_path / "a.csv", target=["price"], standardise=False)
+    np.testing.assert_array_equal(data.Y[:, 0], pd.to_numeric(pd.Series(texts)))
+    with pytest.raises(InputError, match=r"numbers as text, such as '1000': turn them into numbers by astype\(float\)"):
+        read_file(saved(tmp_path, ".parquet", NUMBERS.assign(price=texts)), target=["size"])
+    np.savez(tmp_path / "a.npz", X=X, y=np.array(texts))
+    with pytest.raises(InputError, match=r"the column y of .* holds numbers as text"):
+        read_file(tmp_path / "a.npz")
+
+
+def test_a_few_other_texts_do_not_hide_quantities(tmp_path: Path) -> None:
+    prices = [f"{value:,}" for value in AMOUNTS[:-2]]
+    path = saved(tmp_path, ".csv", NUMBERS.assign(price=[*prices, "on request", "on request"]))
+    with pytest.raises(InputError, match="thousands separators but for 2 of 60 rows, the first with 'on request'"):
+        read_file(path, target=["size"])
+    with pytest.raises(InputError, match="thousands separators but for 2 of 60 rows, the first with 'on request'"):
+        read_file(path, target=["price"], kind="classification")
+
+
+@pytest.mark.parametrize("ending", SAVERS)
+@pytest.mark.parametrize("name", NAMES)
+def test_categories_with_numbers_in_them_are_categories(tmp_path: Path, ending: str, name: str) -> None:
+    column = pd.Series(np.resize(NAMES[name], N))
+    data = read_file(saved(tmp_path, ending, NUMBERS.assign(kind=column)), target=["price"], standardise=False)
+    np.testing.assert_array_equal(data.X[:, 2:], pd.get_dummies(column, dtype=float))
+
+
+@pytest.mark.parametrize("labels", [("1", "3", "5"), ("1 star", "2 stars", "5 stars"), ("1/2", "1/4", "3/4")])
+def test_labels_are_labels_where_classes_are_asked_for(tmp_path: Path, labels: tuple[str, ...]) -> None:
+    column = pd.Series(np.resize(labels, N))
+    path = saved(tmp_path, ".parquet", NUMBERS.assign(label=column))
+    data = read_file(path, target=["label"], kind="classification")
+    np.testing.assert_array_equal(data.Y, pd.get_dummies(column, dtype=float))
+    with pytest.raises(InputError, match="the column label of"):
+        read_file(path, target=["label"])
+    categorical = saved(tmp_path, ".parquet", NUMBERS.assign(label=column.astype("category")))
+    np.testing.assert_array_equal(read_file(categorical, target=["label"]).Y, data.Y)
+
+
+@pytest.mark.parametrize("network", [("linear",), ("mlp", "--output-activation", "identity")])
+@pytest.mark.parametrize("ending", SAVERS)
+def test_a_network_for_numbers_takes_no_text_for_its_target(tmp_path: Path, ending: str, network: list[str]) -> None:
+    words = np.resize(["low", "middle", "high"], N)
+    path = saved(tmp_path, ending, NUMBERS.assign(price=words))
+    arguments = [str(path), "--target", "price", "--network"]
+    with pytest.raises(InputError, match=r"a regression needs numbers, but the target price .* such as 'low': name an"):
+        question_of(command.make_context("pick", [*arguments, *network]).params)
+    assert question_of(command.make_context("pick", [*arguments, "softmax"]).params).network.sizes == (2, 3)
+
+
+def test_long_values_are_cut_in_messages(tmp_path: Path) -> None:
+    rows = [str(value) for value in AMOUNTS[:-1]]
+    with pytest.raises(InputError) as caught:
+        read_file(saved(tmp_path, ".csv", NUMBERS.assign(price=[*rows, "word " * 1000])), target=["size"])
+    assert len(str(caught.value)) < 300
