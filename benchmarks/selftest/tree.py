@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from gdbench.processes.launch import THREAD_VARIABLES
 from selftest.mutants import Mutant
 
 ROOT = Path(__file__).parents[2]
@@ -31,9 +32,8 @@ def name_of(mutant: Mutant) -> str:
 
 def environment_for(tree: Path) -> dict[str, str]:
     """Environment of a process that finds the kernels of a tree and today's instrument."""
-    threads = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
     path = os.pathsep.join([str(tree), str(ROOT / "benchmarks")])
-    return {**os.environ, **dict.fromkeys(threads, "1"), "PYTHONPATH": path}
+    return {**os.environ, **dict.fromkeys(THREAD_VARIABLES, "1"), "PYTHONPATH": path}
 
 
 def python() -> list[str]:

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from gdbench.basics.arrays import ALIGNMENT_BYTES, aligned
 from gdbench.experiments.datasets import load
 from gdbench.experiments.grid import networks
-from gdbench.experiments.tasks import ALIGNMENT_BYTES, TASKS, Problem, aligned, load_problem
+from gdbench.experiments.tasks import TASKS, Problem, load_problem
 from kernels.network import DTYPES
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 import kernels
 from gdbench.verify.bounds import Bounded, Bounds, bounds
-from gdbench.verify.inputs import one_hot, random_situation
+from gdbench.verify.inputs import random_situation, random_targets
 from kernels import Network
 from kernels.network import DTYPES, HIDDEN, OUTPUT_LOSSES
 
@@ -55,7 +55,7 @@ def test_bounds_hold_the_errors_of_float32(network, rows, seed, weights, inputs,
     situation = random_situation(network, "float32", rows=rows, seed=seed)
     theta = situation.theta * np.float32(10.0**weights)
     X = situation.X * np.float32(10.0**inputs)
-    Y = one_hot(network, rows, np.random.default_rng(seed)).astype("float32") if ends else situation.Y
+    Y = random_targets(network, rows, np.random.default_rng(seed)).astype("float32") if ends else situation.Y
     wide = theta.astype(float), X.astype(float), Y.astype(float)
     truth, limits = _answers("reference", network, *wide), bounds(network, *wide, "float32")
     for name in ("reference", "vectorized"):

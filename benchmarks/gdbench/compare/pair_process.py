@@ -20,10 +20,10 @@ from typing import Any
 import numpy as np
 
 import kernels
+from gdbench.basics.arrays import aligned
 from gdbench.compare import controls
 from gdbench.processes.answers import serve
 
-ALIGNMENT_BYTES = 64
 KERNELS = "kernels."
 WARM_CALLS, WARM_SECONDS = 5, 0.02
 """A call is repeated so often, or for so long, to tell how long it takes: the fastest, since both cores are busy."""
@@ -56,7 +56,7 @@ class Worker:
         self.problems[key] = {
             "network": _network(network),
             "rate": learning_rate,
-            "theta": _aligned(arrays["theta"]),
+            "theta": aligned(arrays["theta"]),
             "X": arrays["X"],
             "Y": arrays["Y"],
         }
@@ -66,7 +66,7 @@ class Worker:
         found, kernel = self.problems[problem], kernels.get(variant)
         network, theta = found["network"], found["theta"]
         if (problem, rows) not in self.heads:
-            self.heads[problem, rows] = _aligned(found["X"][:rows]), _aligned(found["Y"][:rows])
+            self.heads[problem, rows] = aligned(found["X"][:rows]), aligned(found["Y"][:rows])
         X, Y = self.heads[problem, rows]
         order = np.random.default_rng(0).permutation(rows)
         self.calls[case] = {
@@ -164,16 +164,8 @@ def _variants() -> list[str]:
 
 
 def _network(fields: dict[str, Any]) -> Any:
+    """Return a network as the kernels of this side have it; it comes as fields, since its class may lie elsewhere."""
     return kernels.Network(tuple(fields["sizes"]), fields["hidden"], fields["output"], fields["loss"])
-
-
-def _aligned(values: Any) -> Any:
-    """Return a copy that begins at a cache line, as ``experiments.tasks`` does, which needs today's kernels."""
-    memory = np.empty(values.nbytes + ALIGNMENT_BYTES, np.uint8)
-    start = -memory.ctypes.data % ALIGNMENT_BYTES
-    copy = memory[start : start + values.nbytes].view(values.dtype).reshape(values.shape)
-    copy[...] = values
-    return copy
 
 
 def _as_sent(values: Any, strides: tuple[int, ...]) -> Any:

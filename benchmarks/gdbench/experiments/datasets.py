@@ -20,6 +20,7 @@ import platformdirs
 from gdbench.basics.storage import replacing
 from gdbench.basics.units import digits
 from gdbench.experiments import synthetic
+from gdbench.experiments.encoding import one_hot
 from kernels import InputError
 from kernels.contract import Array
 from kernels.errors import choices, unknown
@@ -231,8 +232,3 @@ def _encoded(target: Values, classes: int | None) -> Values:
     if classes is None:
         return standardised(target[:, None])
     return one_hot(target, classes)
-
-
-def one_hot(labels: npt.NDArray[np.number], classes: int) -> Values:
-    """Return labels (n,) from 0 to classes - 1 as (n, classes) of 0 and 1; two classes as one column."""
-    return labels[:, None].astype(float) if classes == 2 else np.eye(classes)[labels.astype(int)]

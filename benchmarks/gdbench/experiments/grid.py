@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import kernels
+from gdbench.basics import records
 from gdbench.experiments import variants as lookup
 from gdbench.experiments.cases import Axes, Case, NetworkSpec
 from kernels import InputError
@@ -40,6 +40,14 @@ class Profile:
 
 
 @dataclass(frozen=True)
+class Grid:
+    """What ``grid.toml`` holds, by name."""
+
+    networks: dict[str, NetworkSpec]
+    profiles: dict[str, Profile]
+
+
+@dataclass(frozen=True)
 class Filters:
     """What the user asks for; an empty tuple leaves the profile as it is."""
 
@@ -54,7 +62,7 @@ class Filters:
 
 def profiles(path: Path | None = None) -> dict[str, Profile]:
     """Every profile by its name, of our own grid or of another ``grid.toml``."""
-    return {name: _profile(name, table) for name, table in _grid(path)["profiles"].items()}
+    return dict(_grid(path).profiles)
 
 
 def profile(name: str) -> Profile:
@@ -66,10 +74,7 @@ def profile(name: str) -> Profile:
 
 def networks(path: Path | None = None) -> dict[str, NetworkSpec]:
     """Every network by its name, of our own grid or of another ``grid.toml``."""
-    return {
-        name: NetworkSpec(name=name, **{**table, "hidden": tuple(table.get("hidden", ()))})
-        for name, table in _grid(path)["networks"].items()
-    }
+    return dict(_grid(path).networks)
 
 
 def experiments(path: Path | None = None) -> list[tuple[str, str]]:
@@ -136,26 +141,19 @@ def select(
     return found
 
 
-def _profile(name: str, table: dict[str, Any]) -> Profile:
-    lists = {key: tuple(table[key]) for key in ("tasks", "batch_sizes", "dtypes", "threads")}
-    pairs = tuple((entry["network"], entry["dataset"]) for entry in table["experiments"])
-    cold_start = table.get("cold_start", False)
-    return Profile(
-        name,
-        table["about"],
-        table["blocks"],
-        table["case_seconds"],
-        **lists,
-        experiments=pairs,
-        cold_start=cold_start,
-        peers=table.get("peers", True),
-    )
-
-
 @cache
-def _grid(path: Path | None = None) -> dict[str, Any]:
+def _grid(path: Path | None = None) -> Grid:
     path = path or next(path for path in PLACES if path.exists())
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"{path.name} is not valid TOML ({error}): correct that line") from error
+    try:
+        for name, entry in table["networks"].items():
+            entry["name"] = name
+        for name, entry in table["profiles"].items():
+            pairs = [(pair["network"], pair["dataset"]) for pair in entry["experiments"]]
+            entry |= {"name": name, "experiments": pairs, "peers": entry.get("peers", True)}
+        return records.parse(table, Grid)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{path.name} is no grid ({error}): correct it") from error

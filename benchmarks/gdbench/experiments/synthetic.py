@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from gdbench.experiments.encoding import one_hot
 from kernels import InputError
 from kernels.errors import choices, unknown
 
@@ -67,7 +68,7 @@ class Recipe:
         if self.kind == "regression":
             return X, scores
         labels = (scores - np.median(scores, axis=0)).argmax(axis=1)
-        return X, labels[:, None].astype(float) if self.k == 2 else np.eye(self.k)[labels]
+        return X, one_hot(labels, self.k)
 
     def _inputs(self, rng: np.random.Generator) -> Values:
         """Orthonormal factors around geometrically spaced singular values, then zeros at random."""
@@ -89,8 +90,10 @@ def parse(name: str) -> Recipe:
         If an option does not exist, is no number or is out of range.
     """
     base, _, text = name.partition(":")
-    types = {field.name: float if field.type == "float" else int for field in fields(Recipe)[1:]}
-    options: dict[str, Any] = {"k": 2} if base == "synthetic_classification" else {}
+    types: dict[str, type[int] | type[float]] = {
+        field.name: float if field.type == "float" else int for field in fields(Recipe)[1:]
+    }
+    options: dict[str, Any] = {}  # keyword arguments of Recipe, each of the type of its field
     for part in filter(None, text.split(",")):
         key, _, value = part.partition("=")
         if key not in types:
@@ -101,7 +104,13 @@ def parse(name: str) -> Recipe:
             raise InputError(
                 f"the option {part!r} of {base} is not a number: write for instance {base}:n=500,d=20"
             ) from None
-    return Recipe(kind=RECIPES[base], **options)
+    return replace(_usual(base), **options)
+
+
+def _usual(base: str) -> Recipe:
+    """Return the recipe of a name without options."""
+    kind = RECIPES[base]
+    return Recipe(kind, k=2) if kind == "classification" else Recipe(kind)
 
 
 def options(name: str) -> str:

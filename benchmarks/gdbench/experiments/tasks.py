@@ -12,15 +12,14 @@ from functools import lru_cache, partial
 
 import numpy as np
 
+from gdbench.basics.arrays import aligned
 from gdbench.experiments.datasets import load
 from kernels import Network, Variant
 from kernels.contract import Array, Order
 
 Call = Callable[[], object]
-ALIGNMENT_BYTES = 64
-"""Of the rows: a cache line, and what JAX asks of an array that it is to use without a copy."""
 SEED = 0
-"""Of the starting parameters and of the order of rows: the same numbers in every process."""
+"""Fixes the starting parameters and the order of rows: the same numbers in every process."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,19 +37,6 @@ class Problem:
         """Return the same problem on its first rows."""
         rows = min(rows, len(self.X))
         return replace(self, X=aligned(self.X[:rows]), Y=aligned(self.Y[:rows]), order=np.arange(rows))
-
-
-def aligned(values: Array) -> Array:
-    """Return a C-contiguous copy that begins at a multiple of 64 bytes.
-
-    NumPy aligns to 16 bytes only, by chance to more. A variant would then read rows that straddle cache lines in some
-    processes and not in others, and JAX, which takes over an array of 64 bytes' alignment as it is, would copy it.
-    """
-    memory = np.empty(values.nbytes + ALIGNMENT_BYTES, np.uint8)
-    start = -memory.ctypes.data % ALIGNMENT_BYTES
-    copy: Array = memory[start : start + values.nbytes].view(values.dtype).reshape(values.shape)
-    copy[...] = values
-    return copy
 
 
 @lru_cache(maxsize=2)

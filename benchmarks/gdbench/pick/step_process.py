@@ -26,7 +26,7 @@ from time import get_clock_info, perf_counter, process_time
 
 import numpy as np
 
-from gdbench.experiments.tasks import aligned
+from gdbench.basics.arrays import aligned
 from gdbench.experiments.variants import get
 from gdbench.processes.answers import serve
 from gdbench.verify.gate import first_call_seconds

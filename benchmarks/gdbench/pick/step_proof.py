@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from itertools import groupby
 
 from gdbench.pick.fleet import Fleet, NotTimed
+from gdbench.verify.gate import preferred
 from kernels import Choice
 from kernels.errors import choices
 
@@ -28,10 +29,9 @@ def certified(fleet: Fleet, preferences: Mapping[int, Choice]) -> tuple[dict[int
     """
     proven, refused = set[str](), dict[str, str]()
     while True:
-        left = {size: [name for name in choice.names if name not in refused] for size, choice in preferences.items()}
-        if not all(left.values()):
+        taken = {size: name for size, choice in preferences.items() if (name := preferred(choice, refused))}
+        if len(taken) < len(preferences):
             raise NotTimed(_refusal(fleet, preferences, refused))
-        taken = {size: names[0] for size, names in left.items()}
         wanted = [name for name in dict.fromkeys(taken.values()) if name not in proven]
         if not wanted:
             return taken, refused
@@ -70,7 +70,7 @@ def _without(names: list[str], left_out: list[str]) -> list[str]:
 
 
 def _refusal(fleet: Fleet, preferences: Mapping[int, Choice], refused: Mapping[str, str]) -> str:
-    names = next(choice.names for choice in preferences.values() if all(name in refused for name in choice.names))
+    names = next(choice.names for choice in preferences.values() if preferred(choice, refused) is None)
     if len(names) == 1:
         return (
             f"variant {names[0]!r} is not certified on {fleet.network} ({refused[names[0]]}), so it is not timed: "

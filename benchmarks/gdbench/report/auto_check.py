@@ -15,6 +15,7 @@ from gdbench.experiments.cases import FAILED, MEASURED, NetworkSpec
 from gdbench.experiments.variants import is_peer
 from gdbench.run.folder import Run
 from gdbench.run.summary import CELL
+from gdbench.verify.gate import preferred
 from kernels import Choice
 
 TASK = "epoch"
@@ -81,7 +82,7 @@ def in_words(table: pd.DataFrame) -> list[str]:
 def _judge(cell: pd.DataFrame, choice: Choice) -> dict[str, Any]:
     """Compare the first choice that is not refused with the fastest; both are empty where nothing was measured."""
     refused = set(cell["variant"][cell["status"] == FAILED])
-    auto = next((name for name in choice.names if name not in refused), "")
+    auto = preferred(choice, refused) or ""
     measured = cell[cell["status"] == MEASURED].set_index("variant")["seconds"]
     best = "" if measured.empty else str(measured.idxmin())
     slowdown = float(measured[auto] / measured[best]) if auto in measured else math.nan

@@ -9,6 +9,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 from gdbench.train import record
 from gdbench.train.training import Training, choice, warm_up
+from gdbench.verify.gate import preferred
 from gdbench.verify.stages import DATA_ROWS, Certificate, certify
 from kernels import Choice
 from kernels.auto import AUTO
@@ -58,18 +59,19 @@ def take(training: Training, batch_sizes: Sequence[int]) -> list[Taken]:
 
 
 def _take(training: Training, batch_size: int, known: dict[str, Trial]) -> Taken:
-    preferred = choice(training, batch_size)
-    for position, name in enumerate(preferred.names):
+    preferences, refused = choice(training, batch_size), list[str]()
+    while (name := preferred(preferences, refused)) is not None:
         candidate = replace(training, variant=name)
         if name not in known:
             known[name] = _prove(candidate)
         if known[name].certificate.certified:
-            return Taken(candidate, batch_size, preferred, preferred.names[:position], known[name])
-    where = known[preferred.names[0]].certificate.where
+            return Taken(candidate, batch_size, preferences, tuple(refused), known[name])
+        refused.append(name)
+    where = known[preferences.names[0]].certificate.where
     if training.variant == AUTO:
         raise Refused(
-            f"none of {choices(preferred.names)} agrees with the reference on {training.network} "
-            f"({preferred.names[0]}: {where}), so nothing is timed: see gdbench check"
+            f"none of {choices(preferences.names)} agrees with the reference on {training.network} "
+            f"({preferences.names[0]}: {where}), so nothing is timed: see gdbench check"
         )
     raise Refused(
         f"variant {training.variant!r} disagrees with the reference on {training.network} ({where}), "

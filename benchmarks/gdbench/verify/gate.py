@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from contextlib import suppress
 from functools import lru_cache
 from time import perf_counter
@@ -12,11 +13,16 @@ from gdbench.experiments.tasks import TASKS, Problem
 from gdbench.experiments.variants import get
 from gdbench.verify.inputs import random_situation, with_labels
 from gdbench.verify.stages import QUICK_ROWS, UPDATE_RATE, Certificate, certify, certify_quickly
-from kernels import Network
+from kernels import Choice, Network
 
 
 class NotCertified(Exception):
     """The variant disagreed with the reference in this process; nothing was timed."""
+
+
+def preferred(choice: Choice, refused: Container[str]) -> str | None:
+    """Return the variant that a choice prefers among those that are not refused; None if all are."""
+    return next((name for name in choice.names if name not in refused), None)
 
 
 def require_certificate(variant: str, problem: Problem) -> float:

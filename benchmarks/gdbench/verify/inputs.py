@@ -60,7 +60,7 @@ def situations(
     X[-1] = 0
     yield replace(ordinary, name="constant columns, sparse rows and an empty row", X=X)
     yield replace(ordinary, name="parameters of zero", theta=np.zeros_like(ordinary.theta))
-    Y = one_hot(network, ROWS, np.random.default_rng(seed + 2)).astype(dtype)
+    Y = random_targets(network, ROWS, np.random.default_rng(seed + 2)).astype(dtype)
     yield replace(ordinary, name="targets at the ends of their range", Y=Y)
     yield replace(
         ordinary,
@@ -91,10 +91,10 @@ def with_labels(network: Network, situation: Situation) -> Situation:
         return situation
     if ((Y == 0) | (Y == 1)).all() and (network.n_outputs == 1 or (Y.sum(axis=1) == 1).all()):
         return situation
-    return replace(situation, Y=one_hot(network, len(Y), np.random.default_rng(0)).astype(Y.dtype))
+    return replace(situation, Y=random_targets(network, len(Y), np.random.default_rng(0)).astype(Y.dtype))
 
 
-def one_hot(network: Network, rows: int, rng: np.random.Generator) -> Array:
+def random_targets(network: Network, rows: int, rng: np.random.Generator) -> Array:
     """Targets of exactly 0 and 1, a single 1 in each row where the outputs are classes."""
     if network.n_outputs == 1:
         return rng.integers(0, 2, (rows, 1)).astype(float)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from gdbench.experiments.datasets import one_hot
+from gdbench.experiments.encoding import one_hot
 from gdbench.pick.data.columns import Values, is_text, some
 from gdbench.pick.data.text_formats import shown
 from kernels import InputError
