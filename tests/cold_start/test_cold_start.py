@@ -240,7 +240,7 @@ def test_a_run_without_cold_starts_says_nothing_of_them(copy: Path) -> None:
     assert (cold_start.tables(read_run(copy)), cold_start.sentences(read_run(copy))) == ([], [])
 
 
-def _left(folder: Path) -> list[measure.Job]:
+def _left(folder: Path) -> list[measure.ColdStart]:
     return measure.left(folder, read_plan(folder).cases, read_failures(folder))
 
 

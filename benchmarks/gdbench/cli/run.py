@@ -18,7 +18,7 @@ from gdbench.cli.filters import filter_options
 from gdbench.cli.live import Watch
 from gdbench.cli.show import exit_code, show, summary_json
 from gdbench.cold_start import measure as cold_starts
-from gdbench.cold_start.measure import Job
+from gdbench.cold_start.measure import ColdStart
 from gdbench.experiments.grid import Filters, profile
 from gdbench.report.build import rebuild, write_report
 from gdbench.run import left_out, run
@@ -129,7 +129,7 @@ def _interrupted(folder: Path, plan: Plan) -> NoReturn:
     )
 
 
-def _headline(plan: Plan, folder: Path, cold: list[Job]) -> str:
+def _headline(plan: Plan, folder: Path, cold: list[ColdStart]) -> str:
     seconds = sum(estimate_seconds(plan, block) for block in left(folder, plan)) + cold_starts.estimate_seconds(cold)
     return (
         f"[bold]Profile {plan.profile}[/]: {f'{len(cold)} cold starts and ' if cold else ''}"
@@ -138,7 +138,7 @@ def _headline(plan: Plan, folder: Path, cold: list[Job]) -> str:
     )
 
 
-def _show_plan(plan: Plan, folder: Path, cold: list[Job], json_path: str | None) -> None:
+def _show_plan(plan: Plan, folder: Path, cold: list[ColdStart], json_path: str | None) -> None:
     out, blocks = human_output(json_path), left(folder, plan)
     groups: dict[str, list[float]] = {}
     for block in blocks:

@@ -45,7 +45,7 @@ USUAL_SECONDS = {"plain": 6.0, "compiled": 25.0, "peer": 20.0}
 
 
 @dataclass(frozen=True)
-class Job:
+class ColdStart:
     """One entry to measure."""
 
     variant: str
@@ -69,7 +69,7 @@ class StoredProblem:
 
 
 @dataclass(frozen=True)
-class Task:
+class Assignment:
     """What a process is to do; it gets this as JSON, since it can import none of our records before it has measured."""
 
     variant: str
@@ -80,12 +80,12 @@ class Task:
     """The first is timed; on the others it is seen whether the variant compiles anew."""
 
 
-def jobs_of(cases: Sequence[Case]) -> list[Job]:
+def jobs_of(cases: Sequence[Case]) -> list[ColdStart]:
     """Return a job per variant and dtype on the network and data set that have most cases."""
     pair = Counter((case.network, case.dataset) for case in cases).most_common(1)[0][0]
     threads = min(case.threads for case in cases)
     chief = [case for case in cases if (case.network, case.dataset) == pair]
-    return list(dict.fromkeys(Job(case.variant, case.dtype, *pair, threads) for case in chief))
+    return list(dict.fromkeys(ColdStart(case.variant, case.dtype, *pair, threads) for case in chief))
 
 
 def promise(folder: Path) -> None:
@@ -93,7 +93,7 @@ def promise(folder: Path) -> None:
     write_entries(folder, [])
 
 
-def left(folder: Path, cases: Sequence[Case], failed: Container[str]) -> list[Job]:
+def left(folder: Path, cases: Sequence[Case], failed: Container[str]) -> list[ColdStart]:
     """Jobs without an entry; none where the run is not to have any.
 
     Parameters
@@ -121,7 +121,7 @@ def measure_left(
     networks: Mapping[str, NetworkSpec],
     *,
     failed: Container[str],
-    report: Callable[[Job], None],
+    report: Callable[[ColdStart], None],
 ) -> None:
     """Measure what is left; ``report`` hears each job before it starts."""
     while jobs := left(folder, cases, failed):
@@ -130,12 +130,12 @@ def measure_left(
         write_entries(folder, [*read_entries(folder), entry])
 
 
-def estimate_seconds(jobs: list[Job]) -> float:
+def estimate_seconds(jobs: list[ColdStart]) -> float:
     """Roughly how long jobs will take."""
     return sum(USUAL_SECONDS[_kind(job.variant)] for job in jobs)
 
 
-def measure(job: Job, cases: Sequence[Case], networks: Mapping[str, NetworkSpec]) -> Entry:
+def measure(job: ColdStart, cases: Sequence[Case], networks: Mapping[str, NetworkSpec]) -> Entry:
     """Return the entry of one job: a process with an empty cache, then some that find what it left there.
 
     The times are those of ``gdbench.cold_start.process``; ``reason`` says why there are none, if there are none.
@@ -144,7 +144,7 @@ def measure(job: Job, cases: Sequence[Case], networks: Mapping[str, NetworkSpec]
         cache = Path(place, "cache")
         cache.mkdir()
         problems = tuple(_problem(each, cases, networks, Path(place)) for each in (job, *_elsewhere(job, cases)))
-        task = Task(job.variant, variants.is_peer(job.variant), str(cache), problems)
+        task = Assignment(job.variant, variants.is_peer(job.variant), str(cache), problems)
         entry = Entry(
             **asdict(job), rows=ROWS, calls=problems[0].calls, reason="", compiled_again=(), cold=None, warm=()
         )
@@ -164,29 +164,29 @@ def measure(job: Job, cases: Sequence[Case], networks: Mapping[str, NetworkSpec]
         )
 
 
-def _warm(task: Task, threads: int) -> tuple[ProcessTimes, ...]:
+def _warm(task: Assignment, threads: int) -> tuple[ProcessTimes, ...]:
     return tuple(_ask(task, threads, turn=turn + 1).times for turn in range(WARM_PROCESSES))
 
 
-def _job(entry: Entry) -> Job:
-    return Job(entry.variant, entry.dtype, entry.network, entry.dataset, entry.threads)
+def _job(entry: Entry) -> ColdStart:
+    return ColdStart(entry.variant, entry.dtype, entry.network, entry.dataset, entry.threads)
 
 
-def _cases(job: Job, cases: Sequence[Case]) -> list[Case]:
+def _cases(job: ColdStart, cases: Sequence[Case]) -> list[Case]:
     """Cases that a job is about."""
     return [case for case in cases if asdict(job).items() <= {**case.to_dict(), "threads": job.threads}.items()]
 
 
-def _elsewhere(job: Job, cases: Sequence[Case]) -> list[Job]:
+def _elsewhere(job: ColdStart, cases: Sequence[Case]) -> list[ColdStart]:
     """Return the same variant and dtype on the other networks, if the job is on the chief one."""
     if job not in jobs_of(cases):
         return []
     pairs = dict.fromkeys((case.network, case.dataset) for case in cases)
-    others = [Job(job.variant, job.dtype, *pair, job.threads) for pair in pairs]
+    others = [ColdStart(job.variant, job.dtype, *pair, job.threads) for pair in pairs]
     return [other for other in others if other != job and _cases(other, cases)]
 
 
-def _problem(job: Job, cases: Sequence[Case], networks: Mapping[str, NetworkSpec], place: Path) -> StoredProblem:
+def _problem(job: ColdStart, cases: Sequence[Case], networks: Mapping[str, NetworkSpec], place: Path) -> StoredProblem:
     """Store the arrays of a problem where a process finds them without importing anything; say what to call."""
     spec = networks[job.network]
     network = spec.build(job.dataset)
@@ -210,7 +210,7 @@ def _files(cache: Path) -> int:
     return sum(path.is_file() for path in cache.rglob("*"))
 
 
-def _ask(task: Task, threads: int, *, turn: int) -> Answer:
+def _ask(task: Assignment, threads: int, *, turn: int) -> Answer:
     """Run one process and return its answer, or raise ProcessLost."""
     arguments = json.dumps(plain(task)), repr(monotonic())
     with LiveProcess(

@@ -24,7 +24,7 @@ def measure(task: dict[str, Any], begun: float) -> tuple[dict[str, Any], list[in
     Parameters
     ----------
     task : dict
-        JSON of a ``gdbench.cold_start.measure.Task``.
+        JSON of a ``gdbench.cold_start.measure.Assignment``.
     begun : float
         Reading of ``time.monotonic`` when the parent started this process.
 

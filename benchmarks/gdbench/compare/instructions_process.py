@@ -6,6 +6,8 @@ makes the calls, it runs the kernels of one side and asks nothing of them but th
 
 From the one state that is reached then, forked processes make no call, or many: what they differ by is the calls.
 Imports, compiled code and the interpreter, which adapts to what it runs, are the same in all of them.
+
+It is asked and answers by files, not over a connection as other children: two programs answer, this one and valgrind.
 """
 
 from __future__ import annotations

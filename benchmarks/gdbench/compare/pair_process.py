@@ -12,12 +12,14 @@ import sys
 import tracemalloc
 import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter, perf_counter_ns, process_time, process_time_ns
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 import kernels
 from gdbench.basics.arrays import aligned
@@ -30,11 +32,23 @@ WARM_CALLS, WARM_SECONDS = 5, 0.02
 PACKAGES = ("numpy", "numba", "llvmlite", "scipy")
 
 
+@dataclass(frozen=True, eq=False)
+class Held:
+    """A problem that a side holds."""
+
+    network: Any
+    """``Network`` of this side's kernels."""
+    learning_rate: float
+    theta: npt.NDArray[Any]
+    X: npt.NDArray[Any]
+    Y: npt.NDArray[Any]
+
+
 class Worker:
     """Holds the problems and the calls of a side; every public method answers one kind of question."""
 
     def __init__(self) -> None:
-        self.problems: dict[str, dict[str, Any]] = {}
+        self.problems: dict[str, Held] = {}
         self.heads: dict[tuple[str, int], tuple[Any, Any]] = {}
         self.calls: dict[str, Callable[[], object]] = {}
         self.last: Any = None
@@ -53,27 +67,22 @@ class Worker:
     def add_problem(self, key: str, path: str, network: dict[str, Any], learning_rate: float) -> None:
         """Take the arrays of a problem from a file."""
         arrays = np.load(path)
-        self.problems[key] = {
-            "network": _network(network),
-            "rate": learning_rate,
-            "theta": aligned(arrays["theta"]),
-            "X": arrays["X"],
-            "Y": arrays["Y"],
-        }
+        theta = aligned(arrays["theta"])
+        self.problems[key] = Held(_network(network), learning_rate, theta, arrays["X"], arrays["Y"])
 
     def prepare(self, case: str, variant: str, problem: str, task: str, batch_size: int, rows: int) -> float:
         """Make the call of a case on the first rows of its problem; return the seconds that it takes, warm."""
         found, kernel = self.problems[problem], kernels.get(variant)
-        network, theta = found["network"], found["theta"]
+        network, theta = found.network, found.theta
         if (problem, rows) not in self.heads:
-            self.heads[problem, rows] = aligned(found["X"][:rows]), aligned(found["Y"][:rows])
+            self.heads[problem, rows] = aligned(found.X[:rows]), aligned(found.Y[:rows])
         X, Y = self.heads[problem, rows]
         order = np.random.default_rng(0).permutation(rows)
         self.calls[case] = {
             "forward": lambda: kernel.forward(network, theta, X),
             "loss": lambda: kernel.loss(network, theta, X, Y),
             "gradient": lambda: kernel.gradient(network, theta, X, Y),
-            "epoch": lambda: kernel.epoch(network, theta, X, Y, order, batch_size, found["rate"]),
+            "epoch": lambda: kernel.epoch(network, theta, X, Y, order, batch_size, found.learning_rate),
         }[task]
         return self._warm(case)
 

@@ -56,7 +56,7 @@ class Dataset:
     scaling: str
     origin: str
     sha256: str
-    """Of the values before scaling (real data) or of X and Y in float64 (synthetic)."""
+    """Hash of the values before scaling (real data) or of X and Y in float64 (synthetic)."""
 
     @property
     def n_rows(self) -> int:

@@ -1,7 +1,8 @@
 """A child process that is asked over a connection, pinned to cores, and ended by whoever started it.
 
-Every child of the instrument is one of these, but for two: the process that counts instructions, which replaces itself
-by valgrind and forks, and Dask's workers, which are Dask's own.
+Every child of the instrument is one of these, but for three: the process that counts instructions replaces itself by
+valgrind, which writes its counts into files, a file for each of its forks; and the workers of a search belong to a pool
+of ``concurrent.futures`` or to Dask, which speak to them in their own way.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from gdbench.cold_start.measure import Job
+from gdbench.cold_start.measure import ColdStart
 from gdbench.machine.environment import Environment
 from gdbench.verify.certificates import CertificateRow
 
@@ -36,7 +36,7 @@ class AllCertified:
 class ColdStartBegun:
     """A cold start is being measured."""
 
-    job: Job
+    job: ColdStart
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from gdbench.basics import records
 from gdbench.processes.launch import cores_for
 from gdbench.processes.live import AnswerError, LiveProcess, ProcessLost
 from gdbench.run.events import BlockBegun, BlockEnded, CaseBegun, CaseEnded, Report
-from gdbench.run.plan import Block, Plan
+from gdbench.run.plan import Plan, PlannedBlock
 from gdbench.run.raw import BlockFacts, BlockFile, block_file, remember_failure
 
 SILENCE_SECONDS = 900
@@ -31,7 +31,7 @@ class Death:
     reason: str
 
 
-def left(folder: Path, plan: Plan) -> list[Block]:
+def left(folder: Path, plan: Plan) -> list[PlannedBlock]:
     """Blocks that are not measured yet."""
     return [block for block in plan.blocks if not block_file(folder, block.index).exists()]
 
@@ -64,7 +64,7 @@ def execute(folder: Path, plan: Plan, report: Report) -> None:
         report(BlockEnded(block.index))
 
 
-def _measure(folder: Path, block: Block, report: Report) -> Death | None:
+def _measure(folder: Path, block: PlannedBlock, report: Report) -> Death | None:
     """Run the process of one block; return the case that ended it, or None when the block's file is in place."""
     target = block_file(folder, block.index)
     target.parent.mkdir(exist_ok=True)
@@ -98,7 +98,7 @@ def _measure(folder: Path, block: Block, report: Report) -> Death | None:
         partial.unlink(missing_ok=True)
 
 
-def _process(block: Block) -> LiveProcess:
+def _process(block: PlannedBlock) -> LiveProcess:
     return LiveProcess(
         "gdbench.run.block",
         name=f"block {block.index}",

@@ -34,7 +34,7 @@ PEER_CASE_SECONDS = 0.4
 
 
 @dataclass(frozen=True)
-class Block:
+class PlannedBlock:
     """One process: the cases (positions in the plan) in the order in which it measures them."""
 
     index: int
@@ -53,10 +53,10 @@ class Plan:
     seed: int
     case_seconds: float
     fingerprint: str
-    """Of the code that is measured and of the code that measures, so that a resumed run mixes no versions."""
+    """Fingerprint of the code that is measured and of the code that measures: a resumed run mixes no versions."""
     networks: dict[str, NetworkSpec]
     cases: tuple[Case, ...]
-    blocks: tuple[Block, ...] = field(repr=False)
+    blocks: tuple[PlannedBlock, ...] = field(repr=False)
 
 
 def plan_profile(name: str, filters: Filters | None = None, *, seed: int | None = None, command: str = "") -> Plan:
@@ -98,12 +98,12 @@ def make_plan(cases: list[Case], *, profile: str, command: str, rounds: int, cas
     groups: dict[tuple[str, str, int], list[int]] = {}
     for position, case in enumerate(cases):
         groups.setdefault((case.network, case.dataset, case.threads), []).append(position)
-    blocks: list[Block] = []
+    blocks: list[PlannedBlock] = []
     for turn in range(rounds):
         for key in rng.permutation(len(groups)):
             (_, _, threads), members = list(groups.items())[key]
             order = tuple(int(position) for position in rng.permutation(members))
-            blocks.append(Block(index=len(blocks), threads=threads, turn=turn + int(key), cases=order))
+            blocks.append(PlannedBlock(index=len(blocks), threads=threads, turn=turn + int(key), cases=order))
     used = {case.network for case in cases}
     return Plan(
         profile=profile,
@@ -131,7 +131,7 @@ def read_plan(folder: Path) -> Plan:
         raise InputError(f"{folder} holds no run of gdbench: {remedy}") from error
 
 
-def estimate_seconds(plan: Plan, block: Block) -> float:
+def estimate_seconds(plan: Plan, block: PlannedBlock) -> float:
     """Roughly how long a block will take; good to a factor of two, for a plan that was never measured.
 
     Each case samples for ``case_seconds`` unless one call takes longer, and is called on few rows before.
