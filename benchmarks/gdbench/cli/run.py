@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import shlex
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
 import click
 
 from gdbench.basics.exit_codes import INTERRUPTED, KERNEL_WRONG, OK
+from gdbench.basics.records import plain
 from gdbench.basics.storage import new_folder
 from gdbench.basics.units import duration
 from gdbench.cli import cold_start as cold_start_in_terminal
@@ -40,6 +42,18 @@ Examples:
   gdbench run --resume
 """
 DEFAULT_PROFILE = "quick"
+
+
+@dataclass(frozen=True)
+class DryRun:
+    """What ``--dry-run --json`` says of a plan."""
+
+    cases: int
+    blocks: int
+    cold_starts: int
+    estimated_seconds: float
+    cold_start_seconds: float
+    folder: str
 
 
 @click.command("run", epilog=EXAMPLES)
@@ -151,11 +165,7 @@ def _show_plan(plan: Plan, folder: Path, cold: list[ColdStart], json_path: str |
     if cold:
         out.print(f"{len(cold)} cold starts: about {duration(starting)}", highlight=False)
     total = starting + sum(sum(seconds) for seconds in groups.values())
-    counts = {
-        **{"cases": len(plan.cases), "blocks": len(blocks), "cold_starts": len(cold)},
-        **{"estimated_seconds": total, "cold_start_seconds": starting, "folder": str(folder)},
-    }
-    write_json(json_path, counts)
+    write_json(json_path, plain(DryRun(len(plan.cases), len(blocks), len(cold), total, starting, str(folder))))
     out.print(
         f"{len(plan.cases)} cases, {len(blocks)} blocks, about {duration(total)} of measuring after the "
         f"certificates, and up to 20 s more where Numba has not compiled yet. Results would go to {folder}. "
