@@ -236,7 +236,7 @@ def make_worker(digits: Problem, clock: Clock, tmp_path: Path, monkeypatch: pyte
         variant = replace(kernels.get("vectorized"), epoch=epoch)
         monkeypatch.setattr(step_process, "get", lambda name: variant)
         worker = step_process.Worker()
-        worker.load(str(tmp_path / "problem.npz"), asdict(network), 0, threads)
+        worker.load(str(tmp_path / "problem.npz"), network, 0, threads)
         worker.stream = step_process.Stream(len(X), Shuffling(clock))  # type: ignore[arg-type]
         return worker
 
@@ -348,7 +348,7 @@ class WrongFleet(Fleet):
     def ask_each(self, numbers: Any, name: str, arguments: Any) -> dict[int, Any]:
         proof = Certificate("jit", "10-1", "float64", 2.0, 1e-15, certified=False, where="gradient on rows")
         ((whole, quick),) = arguments
-        return {0: dict.fromkeys([*whole, *quick], asdict(proof))}
+        return {0: dict.fromkeys([*whole, *quick], proof)}
 
 
 def test_a_wrong_variant_is_not_timed() -> None:

@@ -171,14 +171,6 @@ def test_children_that_were_ended_start_no_more(places: str) -> None:
             children.start(lambda: pytest.fail("it was started"))
 
 
-def test_what_a_process_prints_does_not_move_where_it_prints(process: LiveProcess) -> None:
-    """Reading what was printed shares a file with whoever prints: it must not write over its beginning."""
-    process.ask("prints")
-    before = process.printed()
-    process.ask("prints")
-    assert process.printed() == 2 * before
-
-
 def test_the_module_is_run_from_the_path_that_it_is_given(places: str, tmp_path: Path) -> None:
     (tmp_path / "child.py").write_text(CHILD.replace("2 * number", "3 * number"), encoding="utf-8")
     with _start(os.pathsep.join([str(tmp_path), places])) as process:

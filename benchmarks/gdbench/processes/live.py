@@ -170,7 +170,7 @@ class LiveProcess:
 
     def printed(self) -> str:
         """Return what the process has written to standard output and standard error."""
-        output = self._output.fileno()  # its position is the process's own
+        output = self._output.fileno()  # where it stands in the file is the process's own
         return os.pread(output, os.fstat(output).st_size, 0).decode("utf-8", errors="replace")
 
     def _loss(self, ending: str, printed: str = "") -> ProcessLost:
