@@ -1,12 +1,19 @@
 """Every table by the name of an activation, or by a pair of output and loss, has the same names: none falls through."""
 
+from collections.abc import Callable
 from importlib import import_module
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pytest
+from numba import njit
 
 from kernels.network import HIDDEN, OUTPUT_LOSSES
+from kernels.variants import jit
+from kernels.variants._numba.arguments import multiplies_derivative
+from kernels.variants._tiled import elementwise
+from kernels.variants._tiled.single_output import epoch_of_single
 
 from ..helpers import ROOT
 
@@ -17,10 +24,33 @@ NAMES: dict[str, set[Any]] = {
     "OUTPUT_DELTAS": {*OUTPUT_LOSSES},
     "TARGETS": {*OUTPUT_LOSSES},
     "CURVATURES": {*OUTPUT_LOSSES},
+    "MEAN_CURVATURES": {*OUTPUT_LOSSES},
+    "SUPPORTED": {*OUTPUT_LOSSES},
 }
 KNOWN = ("kernels/variants/reference", "benchmarks/gdbench/verify/bounds", "benchmarks/gdbench/pick/lockstep")
 PARTS = {("benchmarks/gdbench/peers/sklearn_partial_fit.py", "ACTIVATIONS"): {*HIDDEN}}
 """It has words for the activations of hidden layers alone."""
+
+UNKNOWN = 99
+ROW = np.ones((1, 2))
+LOOPS: dict[str, Callable[[], object]] = {
+    "tiled, activation": lambda: elementwise.activate(UNKNOWN, ROW[0]),
+    "tiled, derivative": lambda: elementwise.multiply_derivative(UNKNOWN, ROW[0], ROW[0]),
+    "tiled, loss": lambda: elementwise.mean_loss(UNKNOWN, ROW, ROW),
+    "tiled, output delta": lambda: _multiplies(UNKNOWN),
+    "tiled, one output": lambda: epoch_of_single(
+        (0, UNKNOWN, 0, 0), np.ones(3), (ROW, np.ones((1, 1)), np.arange(1)), 1, np.float64(0.1)
+    ),
+    "jit, activation": lambda: jit._activate(UNKNOWN, ROW),
+    "jit, derivative": lambda: jit._multiply_derivative(UNKNOWN, ROW, ROW),
+    "jit, loss": lambda: jit._row_loss(UNKNOWN, ROW[0], ROW[0]),
+}
+"""Compiled code that has a branch for each name instead of a table; its names are codes."""
+
+
+@njit
+def _multiplies(code):
+    return multiplies_derivative(code)
 
 
 def _files() -> list[str]:
@@ -49,6 +79,12 @@ def test_the_reference_its_bounds_and_the_search_have_tables() -> None:
 @pytest.mark.parametrize(("file", "name"), TABLES)
 def test_a_table_has_every_name_and_no_other(file: str, name: str) -> None:
     assert set(getattr(MODULES[file], name)) == PARTS.get((file, name), NAMES[name])
+
+
+@pytest.mark.parametrize("call", LOOPS.values(), ids=LOOPS)
+def test_compiled_code_refuses_a_name_that_it_has_no_branch_for(call: Callable[[], object]) -> None:
+    with pytest.raises(ValueError, match=r": add it"):
+        call()
 
 
 @pytest.mark.parametrize("file", MODULES)

@@ -24,7 +24,13 @@ jax.config.update("jax_enable_x64", True)  # otherwise float64 is computed in fl
 put = partial(jax.device_put, may_alias=True)
 """Make an array JAX's, without a copy where its memory begins at a multiple of 64 bytes."""
 
-
+ACTIVATIONS: dict[str, Callable[[JaxArray], JaxArray]] = {
+    "identity": lambda Z: Z,
+    "sigmoid": jax.nn.sigmoid,
+    "tanh": jnp.tanh,
+    "relu": jax.nn.relu,
+    "softmax": jax.nn.softmax,
+}
 LOSSES: dict[tuple[str, str], Callable[[JaxArray, JaxArray], JaxArray]] = {
     ("identity", "squared_error"): lambda Z, Y: (Z - Y) ** 2 / 2,
     ("sigmoid", "cross_entropy"): lambda Z, Y: jax.nn.softplus(Z) - Y * Z,
@@ -38,7 +44,7 @@ def pre_activations(network: Network, layers: Layers, X: JaxArray) -> JaxArray:
     """Pre-activations of the last layer, (n, k)."""
     A = X
     for (W, b), name in zip(layers[:-1], network.activations, strict=False):
-        A = getattr(jax.nn, name)(A @ W + b)
+        A = ACTIVATIONS[name](A @ W + b)
     W, b = layers[-1]
     return A @ W + b
 
@@ -79,7 +85,7 @@ def gradient(network: Network, theta: Array, X: Array, Y: Array) -> Array:
 @partial(jax.jit, static_argnames="network")
 def _forward(network: Network, theta: JaxArray, X: JaxArray) -> JaxArray:
     Z = pre_activations(network, network.unpack(theta), X)
-    return getattr(jax.nn, network.output)(Z)
+    return ACTIVATIONS[network.output](Z)
 
 
 @partial(jax.jit, static_argnames="network")

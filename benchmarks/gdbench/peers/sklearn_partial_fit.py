@@ -7,6 +7,7 @@ There is no public loss or gradient. Classes are all that its classifiers learn 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import cache
 from typing import Any
@@ -18,14 +19,21 @@ from kernels.contract import Array, Order
 from kernels.validation import check_batch_size
 
 LABELS_ONLY = True
-ACTIVATIONS = {"sigmoid": "logistic", "tanh": "tanh", "relu": "relu"}
+ACTIVATIONS: dict[str, str | None] = {"sigmoid": "logistic", "tanh": "tanh", "relu": "relu"}
+"""Words for the activations of hidden layers, None where there is none."""
+SUPPORTED: dict[tuple[str, str], Callable[[int], bool]] = {
+    ("identity", "squared_error"): lambda k: True,
+    ("sigmoid", "cross_entropy"): lambda k: True,
+    ("sigmoid", "squared_error"): lambda k: False,
+    ("softmax", "cross_entropy"): lambda k: k > 2,
+}
+"""Whether an estimator has a pair of output and loss for k outputs; its softmax begins at three classes."""
 
 
 def supports(network: Network, task: str, batch_size: int) -> bool:
-    """Whether an estimator has this pair of output and loss; its softmax begins at three classes."""
-    if network.loss == "squared_error":
-        return network.output == "identity"
-    return network.output == "sigmoid" or network.n_outputs > 2
+    """Whether an estimator has this hidden activation, where there is one, and this pair of output and loss."""
+    has_hidden = network.n_layers == 1 or ACTIVATIONS[network.hidden] is not None
+    return has_hidden and SUPPORTED[network.output, network.loss](network.n_outputs)
 
 
 def forward(network: Network, theta: Array, X: Array) -> Array:

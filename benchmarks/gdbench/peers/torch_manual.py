@@ -31,7 +31,13 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "softmax": lambda Z: torch.softmax(Z, dim=1),
 }
 """Activation in place, but for softmax, which has no such form."""
-
+OUTPUT_DELTAS: dict[tuple[str, str], Callable[[Tensor, Tensor], Tensor]] = {
+    ("identity", "squared_error"): lambda A, Y: A - Y,
+    ("sigmoid", "cross_entropy"): lambda A, Y: A.sub_(Y),
+    ("sigmoid", "squared_error"): lambda A, Y: DERIVATIVES["sigmoid"](A - Y, A),
+    ("softmax", "cross_entropy"): lambda A, Y: A.sub_(Y),
+}
+"""Derivative of the summed loss by the last pre-activations, from the outputs A, in place where A is not needed."""
 
 FUSED_ROWS = 256
 """Largest batch whose product of inputs and deltas is added to the parameters as it is made."""
@@ -79,9 +85,7 @@ def _update(network: Network, layers: Layers, x: Tensor, y: Tensor, space: Works
     A = x
     for (W, b), name, out in zip(layers, network.activations, space.A, strict=True):
         A = ACTIVATIONS[name](torch.addmm(b, A, W, out=out))
-    delta = A - y if network.loss == "squared_error" else A.sub_(y)
-    if (network.output, network.loss) == ("sigmoid", "squared_error"):
-        DERIVATIVES["sigmoid"](delta, A)
+    delta = OUTPUT_DELTAS[network.output, network.loss](A, y)
     for layer in reversed(range(network.n_layers)):
         (W, b), above = layers[layer], delta
         below = space.A[layer - 1] if layer > 0 else x

@@ -25,7 +25,7 @@ from gdbench.pick.noise_scale import forward, row_gradients
 from kernels import InputError, Network
 
 Values = npt.NDArray[np.float64]
-CURVATURES = {
+CURVATURES: dict[tuple[str, str], float] = {
     ("identity", "squared_error"): 1.0,
     ("sigmoid", "cross_entropy"): 1 / 4,
     ("softmax", "cross_entropy"): 1 / 2,
@@ -33,15 +33,22 @@ CURVATURES = {
 }
 """Largest second derivative of a row's loss by its pre-activations: of a²/2; of -ln a, a (1 - a); largest eigenvalue of
 diag(a) - a aᵀ; for y of 0 or 1 largest a² (1 - a) (2 - 3a), at a = 0.39."""
+MEAN_CURVATURES: dict[tuple[str, str], Callable[[Values], float]] = {
+    ("identity", "squared_error"): lambda a: 1.0,
+    ("sigmoid", "cross_entropy"): lambda a: float((a * (1 - a)).max()),
+    ("softmax", "cross_entropy"): lambda a: float(np.linalg.eigvalsh(np.diag(a) - np.outer(a, a))[-1]),
+    ("sigmoid", "squared_error"): lambda a: float((a * (1 - a)).max()) ** 2,
+}
+"""Curvature of a row's loss by its pre-activations, where outputs and targets are both a (k,)."""
 MIN_SHARE = 1 / 16
-"""Of kappa, that the curvature at the mean targets is taken for at least: a rare class has nearly none there."""
+"""Share of kappa that the curvature at the mean targets counts as, at least: a rare class has nearly none there."""
 PROBED_ROWS = 1_000
 """Rows whose curvature is probed where there are hidden layers, at most."""
 START_SEED = 1901_09401
-"""Of the power iteration, and no small number: theta may be drawn from one, and a vector of the same stream can be all
-but orthogonal to the eigenvector that is sought."""
+"""Seed of the power iteration, and no small number: theta may be drawn from one, and a vector of the same stream can be
+all but orthogonal to the eigenvector that is sought."""
 MIN_ITERATIONS, MAX_ITERATIONS = 20, 200
-"""Of the power iteration, products with the matrix: with fewer it may rest at the second eigenvalue for a while."""
+"""Products with the matrix in a power iteration: with fewer it may rest at the second eigenvalue for a while."""
 EXACT, ROUGH = 1e-5, 1e-2
 """Relative change of the eigenvalue at which it ends: with no hidden layer, and where products take longer."""
 
@@ -83,14 +90,9 @@ def output_curvature(network: Network, Y: Values) -> float:
     and the bound is far above it: with ten classes of a tenth each, 0.09 instead of 1/4, 0.1 instead of 1/2.
     """
     kappa = CURVATURES[network.output, network.loss]
-    if network.n_layers == 1 or network.output == "identity":
+    if network.n_layers == 1:
         return kappa
-    a = np.clip(Y.mean(axis=0), 0, 1)
-    if network.output == "softmax":
-        found = float(np.linalg.eigvalsh(np.diag(a) - np.outer(a, a))[-1])
-    else:
-        found = float((a * (1 - a)).max()) ** (2 if network.loss == "squared_error" else 1)
-    return max(found, MIN_SHARE * kappa)
+    return max(MEAN_CURVATURES[network.output, network.loss](np.clip(Y.mean(axis=0), 0, 1)), MIN_SHARE * kappa)
 
 
 def mean_curvature(network: Network, theta: Values, X: Values) -> float:
