@@ -46,7 +46,7 @@ def run(cwd: Path, *arguments: str) -> Any:
 
 @pytest.fixture(scope="module")
 def stored(calibrated: Any) -> dict[str, Any]:
-    (path,) = (calibrated[0] / "state" / "gdbench").iterdir()
+    (path,) = (calibrated[0] / "state" / "gdbench").glob("*.json")
     return json.loads(path.read_text(encoding="utf-8"))
 
 
@@ -119,7 +119,7 @@ def test_the_margin_of_a_comparison_is_the_stored_one_where_the_tier_has_no_larg
 ) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     assert margin_of_a_comparison(STANDARD, tmp_path) == (0.005, "default")
-    calibration.write(some(margin=0.02), Environment())
+    calibration.keep(some(margin=0.02), Environment(), part=False)
     assert margin_of_a_comparison(STANDARD, tmp_path) == (0.02, "calibration of 2026-01-31")
     assert margin_of_a_comparison(QUICK, tmp_path) == (QUICK.min_margin, "tier quick")
 
@@ -176,7 +176,7 @@ def test_a_noisier_case_hides_larger_slowdowns() -> None:
 
 def test_a_damaged_file_is_no_calibration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    path = calibration.write(some(), Environment())
+    path = calibration.keep(some(), Environment(), part=False).path
     assert calibration.read(Environment()) == some()
     path.write_text("{", encoding="utf-8")
     assert calibration.read(Environment()) is None

@@ -47,22 +47,21 @@ def command(*, blocks: int, seed: int | None, json_path: str | None, **filters: 
     check_seed(0 if seed is None else seed)
     try:
         with steps("Calibrating") as report:
-            stored, environment = calibrate(filters=Filters(**filters), blocks=blocks, seed=seed, report=report)
+            measured, environment = calibrate(filters=Filters(**filters), blocks=blocks, seed=seed, report=report)
     except KeyboardInterrupt:
-        fail("stopped; nothing was stored, and a former calibration is kept.", INTERRUPTED)
+        fail("stopped; nothing was stored, and a former calibration is kept: run the same command again.", INTERRUPTED)
     except (SideError, SideLost, NothingMeasured) as error:
         fail(f"nothing was measured: {error}", KERNEL_WRONG)
-    former = calibration.read(environment)
-    stored = calibration.merged(former, stored) if any(filters.values()) else stored
-    path = calibration.write(stored, environment)
+    kept = calibration.keep(measured, environment, part=any(filters.values()))
+    stored = kept.stored
     effects = {case: calibration.smallest_effects(stored, case) for case in stored.cases}
     finite = {case: {tier: _finite(value) for tier, value in found.items()} for case, found in effects.items()}
     write_json(json_path, {**records.plain(stored), "smallest_effects": finite})
     out = human_output(json_path)
     out.print(one_line(environment), style="dim", highlight=False, soft_wrap=True)
     out.print(_table(stored, effects), highlight=False)
-    out.print(_summary(stored, former), highlight=False, soft_wrap=True)
-    stderr.print(f"Stored in {path}", highlight=False, markup=False, soft_wrap=True)
+    out.print(_summary(stored, kept.former), highlight=False, soft_wrap=True)
+    stderr.print(f"Stored in {kept.path}", highlight=False, markup=False, soft_wrap=True)
     return OK
 
 

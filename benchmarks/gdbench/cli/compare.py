@@ -10,7 +10,8 @@ import click
 
 from gdbench.basics import records
 from gdbench.basics.exit_codes import INTERRUPTED, KERNEL_WRONG
-from gdbench.basics.storage import check_writable, new_folder
+from gdbench.basics.folders import fresh_folder
+from gdbench.basics.storage import check_writable
 from gdbench.cli import compare_show
 from gdbench.cli.console import fail, human_output, json_option, stderr, write_json
 from gdbench.cli.filters import filter_options
@@ -18,6 +19,7 @@ from gdbench.cli.steps import steps
 from gdbench.compare.comparison import compare
 from gdbench.compare.page import write_views
 from gdbench.compare.pair import SideError, SideLost
+from gdbench.compare.record import FILE, read_record
 from gdbench.compare.tiers import TIERS
 from gdbench.experiments.grid import Filters
 from kernels import InputError
@@ -82,35 +84,38 @@ def command(
     check_seed(0 if seed is None else seed)
     if effect is not None and not effect > 0:
         raise InputError(f"--effect is a slowdown in % above 0, got {effect:g}")
-    folder = output or new_folder(f"compare-{_word(base)}-{_word(head)}")
-    _check_free(folder)
     if markdown is not None:
         check_writable(markdown.parent)
-    try:
-        with steps("Comparing") as report:
-            record = compare(
-                base,
-                head,
-                folder=folder,
-                tier=tier,
-                filters=Filters(**filters),
-                effect=None if effect is None else effect / 100,
-                seed=seed,
-                explain=explain,
-                report=report,
-            )
-    except KeyboardInterrupt:
-        if not (folder / "comparison.json").exists():
-            fail("stopped before anything was measured.", INTERRUPTED)
-        record = write_views(folder, markdown)
+    interrupted = False
+    with fresh_folder(output, f"compare-{_word(base)}-{_word(head)}") as folder:
+        try:
+            with steps("Comparing") as report:
+                record = compare(
+                    base,
+                    head,
+                    folder=folder,
+                    tier=tier,
+                    filters=Filters(**filters),
+                    effect=None if effect is None else effect / 100,
+                    seed=seed,
+                    explain=explain,
+                    report=report,
+                )
+        except KeyboardInterrupt:
+            if not (folder / FILE).exists():
+                fail("stopped before anything was measured: run the same command again.", INTERRUPTED)
+            record, interrupted = read_record(folder), True
+        except (SideError, SideLost) as error:
+            fail(f"nothing was measured: {error}", KERNEL_WRONG)
         compare_show.show(record, human_output(json_path), every_case=every_case)
         write_json(json_path, records.plain(record))
-        fail(f"{record.progress}; what it had measured until then is in {folder}", INTERRUPTED)
-    except (SideError, SideLost) as error:
-        fail(f"nothing was measured: {error}", KERNEL_WRONG)
-    write_views(folder, markdown)
-    write_json(json_path, records.plain(record))
-    compare_show.show(record, human_output(json_path), every_case=every_case)
+        write_views(folder, markdown)
+    if interrupted:
+        fail(
+            f"{record.progress}; what it had measured until then is in {folder}. "
+            "Run the same command again, into another folder, to measure all of it.",
+            INTERRUPTED,
+        )
     stderr.print(f"All of it: {folder / 'comparison.html'}", highlight=False, markup=False, soft_wrap=True)
     return record.exit_code
 
@@ -118,9 +123,3 @@ def command(
 def _word(text: str) -> str:
     """Write a revision or a path as part of a folder's name."""
     return re.sub(r"[^\w.~^-]+", "-", text).strip("-.") or "tree"
-
-
-def _check_free(folder: Path) -> None:
-    check_writable(folder)
-    if folder.exists() and any(folder.iterdir()):
-        raise InputError(f"{folder} is not empty: name a new folder with --output")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -11,6 +12,7 @@ from typing import Any, NoReturn
 import click
 
 from gdbench.basics.exit_codes import INTERRUPTED, KERNEL_WRONG, OK
+from gdbench.basics.folders import fresh_folder
 from gdbench.basics.records import plain
 from gdbench.basics.storage import new_folder
 from gdbench.basics.units import duration
@@ -25,6 +27,7 @@ from gdbench.experiments.grid import Filters, profile
 from gdbench.report.build import rebuild, write_report
 from gdbench.run import left_out, run
 from gdbench.run.execute import BlockFailed, left
+from gdbench.run.folder import Run
 from gdbench.run.plan import Plan, estimate_seconds, plan_profile
 from gdbench.run.raw import read_failures
 from gdbench.run.runner import check_free, resumable_plan, unfinished
@@ -97,32 +100,36 @@ def command(
     else:
         name = profile_name or DEFAULT_PROFILE
         plan = plan_profile(name, names, seed=seed, command=shlex.join(["gdbench", *sys.argv[1:]]))
-        folder = output or new_folder(name)
+        folder = output or new_folder(name)  # only named here: another command may be given it yet
         check_free(folder)
         wanted = profile(name).cold_start if with_cold_start is None else with_cold_start
         cold = cold_starts.jobs_of(plan.cases) if wanted else []
     if dry_run:
         _show_plan(plan, folder, cold, json_path)
         return OK
-    stderr.print(_headline(plan, folder, cold), highlight=False, soft_wrap=True)
-    for remark in left_out.sentences(plan, names.batch_size, names.variant):
-        stderr.print(remark, style="yellow", highlight=False, markup=False, soft_wrap=True)
-    try:
-        with Watch(plan, folder) as report:
-            found = (
-                resume_run(folder, report=report)
-                if resume
-                else run(plan, folder=folder, cold_start=bool(cold), report=report)
-            )
-    except KeyboardInterrupt:
-        _interrupted(folder, plan)
-    except BlockFailed as error:
-        fail(f"a block failed before its first case, so the run stopped; {error}", KERNEL_WRONG)
+    with nullcontext(folder) if resume else fresh_folder(output, plan.profile) as folder:
+        found = _measured(plan, folder, cold, names, resume=resume)
     write_report(found)
     summary_json(json_path, found)
     show(found, human_output(json_path))
     cold_start_in_terminal.show(found, human_output(json_path))
     return exit_code(found)
+
+
+def _measured(plan: Plan, folder: Path, cold: list[Job], names: Filters, *, resume: bool) -> Run:
+    """Measure a plan into its folder, with progress in the terminal."""
+    stderr.print(_headline(plan, folder, cold), highlight=False, soft_wrap=True)
+    for remark in left_out.sentences(plan, names.batch_size, names.variant):
+        stderr.print(remark, style="yellow", highlight=False, markup=False, soft_wrap=True)
+    try:
+        with Watch(plan, folder) as report:
+            if resume:
+                return resume_run(folder, report=report)
+            return run(plan, folder=folder, cold_start=bool(cold), report=report)
+    except KeyboardInterrupt:
+        _interrupted(folder, plan)
+    except BlockFailed as error:
+        fail(f"a block failed before its first case, so the run stopped; {error}", KERNEL_WRONG)
 
 
 def _refuse_changes(options: dict[str, Any]) -> None:

@@ -29,6 +29,7 @@ from packaging.specifiers import SpecifierSet
 from platformdirs import user_cache_path
 
 import gdbench
+from gdbench.basics.folders import locked
 from gdbench.compare.sides import Side
 from kernels import InputError
 
@@ -40,6 +41,8 @@ KEPT_BUILDS = 20
 IN_USE_SECONDS = 24 * 3600.0
 """A build that was asked for more recently may be in use by another comparison."""
 NAME_DIGITS = 16
+UNFINISHED = ".build-"
+"""What the name of a build begins with that is being made or deleted."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,8 @@ def build_both(base: Side, head: Side) -> tuple[Build, Build]:
     builds = Build(base, _make(base, names[0], copy=1)), Build(head, _make(head, names[1], copy=2 if twice else 1))
     for build in builds:
         _check_requirements(build)
-    _forget_oldest(builds)
+    with suppress(OSError), locked(builds_folder() / "builds"):  # in another user's cache nothing is forgotten
+        _forget_oldest(builds)
     return builds
 
 
@@ -127,7 +131,7 @@ def _make(side: Side, name: str, *, copy: int) -> Path:
         return target
     try:
         parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=parent, prefix=".build-") as place:
+        with tempfile.TemporaryDirectory(dir=parent, prefix=UNFINISHED) as place:
             made = Path(place, "tree")
             made.mkdir()
             _export(side, made)
@@ -187,12 +191,23 @@ def _check_requirements(build: Build) -> None:
 
 
 def _forget_oldest(kept: tuple[Build, ...]) -> None:
-    """Delete the builds that were used longest ago, so that the cache does not grow for ever."""
-    ages: dict[Path, float] = {}
-    for path in builds_folder().glob("*/*-*"):
-        with suppress(OSError):  # deleted meanwhile
-            ages[path] = path.stat().st_mtime
-    others = [path for path in sorted(ages, key=ages.__getitem__, reverse=True) if path not in [b.root for b in kept]]
-    for path in others[KEPT_BUILDS:]:
-        if time() - ages[path] > IN_USE_SECONDS:
+    """Delete the builds that were used longest ago, so that the cache does not grow for ever.
+
+    A build loses its name before its files, so that none is ever found in part; what a killed process left is deleted.
+    """
+    builds = [path for path in builds_folder().glob("*/[!.]*-*") if path not in [build.root for build in kept]]
+    builds.sort(key=_last_used, reverse=True)
+    for path in builds[KEPT_BUILDS:]:
+        if time() - _last_used(path) > IN_USE_SECONDS:
+            with suppress(OSError):
+                path.rename(path.with_name(f"{UNFINISHED}{path.name}"))
+    for path in builds_folder().glob(f"*/{UNFINISHED}*"):
+        if time() - _last_used(path) > IN_USE_SECONDS:
             shutil.rmtree(path, ignore_errors=True)
+
+
+def _last_used(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:  # deleted meanwhile
+        return time()

@@ -19,6 +19,8 @@ import numpy as np
 from platformdirs import user_state_path
 
 from gdbench.basics import records
+from gdbench.basics.folders import locked, writing
+from gdbench.basics.storage import check_writable
 from gdbench.compare.planning import Rule, smallest_effect
 from gdbench.compare.record import CaseResult, table
 from gdbench.compare.session import ComparisonSession, NothingMeasured, Report, open_session
@@ -84,6 +86,15 @@ class Calibration:
     cases: dict[str, CaseNoise]
 
 
+@dataclass(frozen=True)
+class Kept:
+    """What was stored, what had been there, and where."""
+
+    stored: Calibration
+    former: Calibration | None
+    path: Path
+
+
 def calibrate(
     *, filters: Filters | None = None, blocks: int = BLOCKS, seed: int | None = None, report: Report = lambda step: None
 ) -> tuple[Calibration, Environment]:
@@ -92,12 +103,13 @@ def calibrate(
     Raises
     ------
     InputError
-        If there are too few blocks.
+        If there are too few blocks, or what is measured could not be stored.
     NothingMeasured
         If every case is broken.
     """
     if blocks < MIN_BLOCKS:
         raise InputError(f"{blocks} blocks say nothing of spread: ask for at least {MIN_BLOCKS}")
+    check_writable(user_state_path("gdbench"))  # before minutes of measuring, not after them
     text, tier = here(), replace(TIERS[SAMPLED_AS], screen_blocks=blocks, confirm_blocks=0, compile_pairs=0)
     with (
         tempfile.TemporaryDirectory(prefix="gdbench-") as name,
@@ -186,11 +198,22 @@ def file_of(environment: Environment) -> Path:
     return user_state_path("gdbench") / f"calibration-{digest[:16]}.json"
 
 
-def write(stored: Calibration, environment: Environment) -> Path:
-    """Keep a calibration; the former one of this machine is replaced."""
+def keep(new: Calibration, environment: Environment, *, part: bool) -> Kept:
+    """Store a calibration in the place of the former one of this machine, or added to it if it is of part of the grid.
+
+    Two at once are stored one after the other, so that neither loses its cases.
+
+    Raises
+    ------
+    InputError
+        If the user's folder cannot be written.
+    """
     path = file_of(environment)
-    records.write(path, stored)
-    return path
+    with writing(path.parent, "set XDG_STATE_HOME to another folder"), locked(path):
+        former = read(environment)
+        stored = merged(former, new) if part else new
+        records.write(path, stored)
+    return Kept(stored, former, path)
 
 
 def read(environment: Environment) -> Calibration | None:

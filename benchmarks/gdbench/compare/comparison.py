@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from gdbench.basics.folders import own_folder
 from gdbench.compare.conclusion import conclude
 from gdbench.compare.explain import explanations
 from gdbench.compare.pair import SideError, SideLost
@@ -52,16 +53,20 @@ def compare(
     Raises
     ------
     InputError
-        If a side cannot be measured at all, or both are not alike in their packages.
+        If a side cannot be measured at all, or both are not alike in their packages; if the folder is not empty,
+        cannot be written, or another command writes into it.
     KeyboardInterrupt
         After the record of what was measured until then has been written.
     """
     chosen = TIERS[tier]
     if effect is not None:  # what is asked about must also be what the screen lets through
         chosen = replace(chosen, effect=effect, gate=max(min(chosen.gate, effect), Rule().equivalence))
-    with open_session(
-        base, head, folder=folder, tier=chosen, filters=filters or Filters(), seed=seed, report=report
-    ) as (session, place):
+    with (
+        own_folder(folder, refusal="name a new folder with --output"),
+        open_session(
+            base, head, folder=folder, tier=chosen, filters=filters or Filters(), seed=seed, report=report
+        ) as (session, place),
+    ):
         try:
             measure(session, place)
         except KeyboardInterrupt:

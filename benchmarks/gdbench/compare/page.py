@@ -10,6 +10,7 @@ import pandas as pd
 from markupsafe import Markup
 
 import gdbench
+from gdbench.basics.folders import writing
 from gdbench.basics.storage import write_text
 from gdbench.basics.units import duration, times
 from gdbench.compare import markdown as as_markdown
@@ -123,7 +124,10 @@ def _facts(record: Comparison) -> dict[str, str]:
 def write_views(folder: Path, markdown: Path | None = None) -> Comparison:
     """Write ``comparison.html`` and ``comparison.md``, the latter also where the user wants it; return the record."""
     record = read_record(folder)
-    write_text(folder / "comparison.html", render(record))
+    with writing(folder):
+        write_text(folder / "comparison.html", render(record))
+    text = as_markdown.render(record)
     for path in filter(None, (folder / "comparison.md", markdown)):
-        write_text(path, as_markdown.render(record))
+        with writing(path.parent):
+            write_text(path, text)
     return record

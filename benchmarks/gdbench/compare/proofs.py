@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from gdbench.basics import records
+from gdbench.basics.folders import locked
 from gdbench.compare.builds import Build
 from gdbench.compare.family import certified_together, problem_key
 from gdbench.compare.pair import Pair, SideLost
@@ -96,9 +97,14 @@ def _verify(pair: Pair, setting: Setting, job: Case) -> str:
             raise side.lost
         if not proof.certified:
             return f"{side.name}: {proof.refusal}"
-        with suppress(OSError):  # it will be verified again
-            records.write(build.certificates, Granted(by=_fingerprint(), granted=(*granted, key)))
+        _grant(build, key)
     return ""
+
+
+def _grant(build: Build, key: str) -> None:
+    """Add a certificate to those of a build, which another comparison may add to at the same moment."""
+    with suppress(OSError), locked(build.certificates):  # where it cannot be kept, it will be verified again
+        records.write(build.certificates, Granted(by=_fingerprint(), granted=(*_read(build), key)))
 
 
 def _read(build: Build) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gdbench.basics import records
+from gdbench.basics.folders import writing
 from gdbench.basics.storage import write_text
 from gdbench.compare.sides import ComparedSide
 from gdbench.compare.verdicts import ControlsVerdict
@@ -226,12 +227,14 @@ def unsteady(blocks: Sequence[MeasuredBlock], key: str) -> bool:
 
 def write_block(folder: Path, name: str, block: MeasuredBlock) -> None:
     """Write the raw file of a block, in one line, into the folder of its comparison."""
-    write_text(folder / RAW / f"{name}-{block.index:03d}.json", json.dumps(records.plain(block)) + "\n")
+    with writing(folder):
+        write_text(folder / RAW / f"{name}-{block.index:03d}.json", json.dumps(records.plain(block)) + "\n")
 
 
 def write_record(folder: Path, record: Comparison) -> None:
     """Write the record into the folder of its comparison."""
-    records.write(folder / FILE, record)
+    with writing(folder):
+        records.write(folder / FILE, record)
 
 
 def read_record(folder: Path) -> Comparison:

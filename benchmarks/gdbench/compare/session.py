@@ -11,6 +11,7 @@ from pathlib import Path
 from time import monotonic
 from typing import NamedTuple
 
+from gdbench.basics.folders import writing
 from gdbench.compare.builds import Build, build_both
 from gdbench.compare.family import Family, StoredProblem, make_family, store_problems
 from gdbench.compare.pair import Pair
@@ -128,11 +129,12 @@ def open_session(
     builds = build_both(*sides)
     family, missing = _family(builds, filters)
     check_threads(max(family.threads()))
-    folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="gdbench-") as name:
         place = Path(name)
         seed = secrets.randbits(32) if seed is None else seed
-        setting = Setting(builds, family, store_problems(family, place), tier, seed)
+        with writing(place, "set TMPDIR to another folder"):
+            problems = store_problems(family, place)
+        setting = Setting(builds, family, problems, tier, seed)
         yield ComparisonSession(setting, folder, report, observe(max(family.threads())), State(missing=missing)), place
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from gdbench.basics import records
+from gdbench.basics.folders import LOCK, own_folder, writing
 from gdbench.basics.storage import check_writable
 from gdbench.cold_start import measure as cold_starts
 from gdbench.machine.environment import Environment, check_same_machine, observe
@@ -16,6 +17,8 @@ from gdbench.run.plan import Plan, read_plan, write_plan
 from gdbench.run.raw import read_failures, remember_failure
 from gdbench.verify.certificates import CertificateRow, certify_all, jobs_of
 from kernels import InputError
+
+NOT_EMPTY = "add --resume to go on with a run in it, or name a new folder"
 
 
 def run(plan: Plan, *, folder: Path, cold_start: bool = False, report: Report = lambda event: None) -> Run:
@@ -43,7 +46,7 @@ def run(plan: Plan, *, folder: Path, cold_start: bool = False, report: Report = 
     Raises
     ------
     InputError
-        If the folder is not empty or cannot be written.
+        If the folder is not empty, cannot be written, or another command writes into it.
     BlockFailed
         If a block's process fails before it comes to a case.
 
@@ -56,15 +59,12 @@ def run(plan: Plan, *, folder: Path, cold_start: bool = False, report: Report = 
     >>> found = run(plan, folder=Path("reports/mine"), report=print)  # doctest: +SKIP
     >>> found.summary[["variant", "batch_size", "seconds"]]  # doctest: +SKIP
     """
-    check_free(folder)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_plan(folder, plan)
-        if cold_start:
-            cold_starts.promise(folder)
-    except OSError as error:
-        raise InputError(f"cannot write to {folder} ({error.strerror}): name a folder that you own") from error
-    return _measure(plan, folder, report)
+    with own_folder(folder, refusal=NOT_EMPTY):
+        with writing(folder):
+            write_plan(folder, plan)
+            if cold_start:
+                cold_starts.promise(folder)
+        return _measure(plan, folder, report)
 
 
 def resume(folder: Path, *, report: Report = lambda event: None) -> Run:
@@ -80,11 +80,13 @@ def resume(folder: Path, *, report: Report = lambda event: None) -> Run:
     Raises
     ------
     InputError
-        If there is no run, or it was begun with other code or on another machine.
+        If there is no run, if it was begun with other code or on another machine, or another command goes on with it.
     BlockFailed
         If a block's process fails before it comes to a case.
     """
-    return _measure(resumable_plan(folder), folder, report)
+    plan = resumable_plan(folder)
+    with own_folder(folder):
+        return _measure(plan, folder, report)
 
 
 def resumable_plan(folder: Path) -> Plan:
@@ -109,8 +111,8 @@ def unfinished(parent: Path = Path("reports")) -> Path:
 def check_free(folder: Path) -> None:
     """Raise InputError unless a new run can be written into a folder."""
     check_writable(folder)
-    if folder.exists() and any(folder.iterdir()):
-        raise InputError(f"{folder} is not empty: add --resume to go on with a run in it, or name a new folder")
+    if folder.exists() and any(path.name != LOCK for path in folder.iterdir()):
+        raise InputError(f"{folder} is not empty: {NOT_EMPTY}")
 
 
 def _measure(plan: Plan, folder: Path, report: Report) -> Run:

@@ -1,0 +1,114 @@
+"""Folders and files that several commands may want at the same moment: each is one command's at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from gdbench.basics.storage import check_writable, new_folder
+from kernels import InputError
+
+LOCK = ".lock"
+"""File that whoever writes into a folder holds; the system lets go of it when its process ends, however that ends."""
+
+
+@contextmanager
+def fresh_folder(wanted: Path | None, subject: str, parent: Path = Path("reports")) -> Iterator[Path]:
+    """Give a command the folder that is wanted, or a new dated one that no other command is given.
+
+    What it made is gone again afterwards if nothing was written into it.
+
+    Parameters
+    ----------
+    wanted : Path, optional
+        The user's choice; the caller says whether it may have something in it.
+    subject : str
+        What the name of a new folder ends with.
+    parent : Path
+        Folder of the new one.
+    """
+    missing = [path for path in (wanted or parent, *(wanted or parent).parents) if not path.exists()]
+    folder = wanted or _make_new(subject, parent)
+    try:
+        yield folder
+    finally:
+        for path in [folder, *missing] if wanted is None else missing:
+            with suppress(OSError):  # something is in it
+                path.rmdir()
+
+
+def _make_new(subject: str, parent: Path) -> Path:
+    check_writable(parent)
+    while True:
+        folder = new_folder(subject, parent)
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:  # another command was faster
+            continue
+        except OSError as error:
+            raise InputError(f"cannot make {folder} ({error.strerror}): name a folder with --output") from error
+        return folder
+
+
+@contextmanager
+def own_folder(folder: Path, *, refusal: str = "") -> Iterator[None]:
+    """Make a folder if need be, and keep other commands out of it until the block ends.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder.
+    refusal : str
+        What a user is to do if there is something in it already; nothing if there may be.
+
+    Raises
+    ------
+    InputError
+        If another command writes into it, if it cannot be written, or if it is not empty and must be.
+    """
+    check_writable(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / LOCK, timeout=0)
+        lock.acquire()
+    except Timeout as error:
+        raise InputError(
+            f"another gdbench command is writing into {folder}: wait until it has ended, or name another folder "
+            "with --output"
+        ) from error
+    except OSError as error:
+        raise InputError(f"cannot write into {folder} ({error.strerror}): name another one with --output") from error
+    try:
+        if refusal and any(path.name != LOCK for path in folder.iterdir()):
+            raise InputError(f"{folder} is not empty: {refusal}")
+        yield
+    finally:
+        with suppress(OSError):
+            (folder / LOCK).unlink()  # while it is held: nobody else's is deleted
+        lock.release()
+
+
+@contextmanager
+def writing(folder: Path, remedy: str = "name another folder with --output") -> Iterator[None]:
+    """Say in a sentence that a file could not be written, such as for want of space, and the remedy."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"cannot write into {folder} ({error.strerror}): free space there, or {remedy}") from error
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Keep other commands from a file that is read, changed and written back; they wait.
+
+    Raises
+    ------
+    OSError
+        If its folder cannot be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(path.with_name(f".{path.name}.lock")):
+        yield
