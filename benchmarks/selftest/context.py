@@ -14,8 +14,8 @@ from typing import Any
 
 import psutil
 
+from selftest import ROOT
 from selftest.journal import Journal
-from selftest.tree import ROOT
 
 COMPARED = (0, 1, 3, 4)
 """Exit codes of ``gdbench compare`` that come with a record."""

@@ -12,27 +12,20 @@ if __name__ == "__main__":  # a script: its own folder is no package
 
 import click
 
-from selftest import (
-    documents,
-    histories,
-    pick_empirical_study,
-    pick_exact_study,
-    pick_report,
-    planted,
-    rivals,
-    unchanged,
-)
+from selftest import ROOT
 from selftest.context import Context
-from selftest.pick_cells import CELLS
-from selftest.pick_family import FAMILY
-from selftest.pick_findings import PICK_FOLDER
-from selftest.report import write_report
-from selftest.tree import ROOT
+from selftest.picks import empirical_study, exact_study
+from selftest.picks import report as pick_report
+from selftest.picks.cells import CELLS
+from selftest.picks.family import FAMILY
+from selftest.picks.findings import PICK_FOLDER
+from selftest.verdicts import documents, histories, planted, rivals, unchanged
+from selftest.verdicts.report import write_report
 
 VERDICTS = ("unchanged", "rivals", "planted", "documentation", "history")
 PICKS = ("oracles", "empirical")
 TIERS_OF = {False: ("quick", "standard", "deep"), True: ("quick", "standard", "thorough")}
-"""Of verdicts, and of picks."""
+"""Tiers by whether a part is of the picks."""
 NAMES_OF = {"oracles": tuple(FAMILY), "empirical": tuple(CELLS)}
 PARTS = (*VERDICTS, *PICKS, "report")
 EXAMPLES = """
@@ -75,7 +68,7 @@ Examples:
 @click.option("--seeds", default=5, show_default=True, help="Searches of each problem by oracles.")
 @click.option("--only", multiple=True, metavar="NAME", help="Problems of oracles, cells of empirical; all.")
 @click.option(
-    "--stage", "stages", multiple=True, type=click.Choice(pick_empirical_study.STAGES), help="Of empirical; all."
+    "--stage", "stages", multiple=True, type=click.Choice(empirical_study.STAGES), help="Stages of empirical; all."
 )
 @click.option("--workers", default=2, show_default=True, help="Processes of oracles and empirical.")
 def main(
@@ -110,8 +103,8 @@ def main(
         "planted": lambda: planted.measure(verdicts, kinds or ("shares", "natural"), processes),
         "documentation": lambda: documents.measure(verdicts, commits),
         "history": lambda: histories.measure(verdicts, older_numpy),
-        "oracles": lambda: pick_exact_study.measure(picks, range(seed, seed + seeds), only, workers),
-        "empirical": lambda: pick_empirical_study.measure(picks, stages, only, workers),
+        "oracles": lambda: exact_study.measure(picks, range(seed, seed + seeds), only, workers),
+        "empirical": lambda: empirical_study.measure(picks, stages, only, workers),
         "report": lambda: None,
     }
     for part in parts:

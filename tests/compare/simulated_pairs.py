@@ -25,7 +25,7 @@ class Noise:
     shared: float = 0.0
     """Share of the variance that all cases of a block have in common."""
     bias_sd: float = 0.0
-    """Of memory layout: one draw for each case and build, which no repetition removes."""
+    """Spread of the bias by memory layout: one draw for each case and build, which no repetition removes."""
 
     def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Floats:
         if self.heavy:

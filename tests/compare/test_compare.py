@@ -8,7 +8,7 @@ import json
 import signal
 import textwrap
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,18 @@ from gdbench.compare.tiers import QUICK, TIERS
 from gdbench.experiments.cases import CASE_COLUMNS, Case
 from gdbench.processes.live import LiveProcess
 
-from ..helpers import LIMIT_SECONDS, ROOT, add_variant, copy_sources, finish, invoke, keep_uncompiled, start, wait_for
+from ..helpers import (
+    LIMIT_SECONDS,
+    ROOT,
+    add_variant,
+    copy_sources,
+    finish,
+    have_ended,
+    invoke,
+    keep_uncompiled,
+    start,
+    wait_for,
+)
 
 PART = ("--network", "linear", "--task", "gradient", "--batch-size", "n")
 VARIANTS = ("vectorized", "slower", "dies", "hangs", "wrong", "raises", "new")
@@ -61,7 +72,7 @@ STAYS = """        parent = os.getppid()
 """
 """It says so, and stays until it is stopped; but no longer than who started it, should a test fail."""
 HOLDS = f"""    os = __import__("os")
-    if "HOLD" in os.environ and os.path.exists("stopped/raw/screen-000.json"):
+    if "HOLD" in os.environ and os.path.exists(os.environ["HOLD"] + "/raw/screen-000.json"):
 {STAYS.format(file="held")}"""
 """The second block stays in its first call, until the comparison is stopped."""
 
@@ -273,35 +284,53 @@ def test_what_cannot_be_compared_is_one_sentence(
     assert not (trees / "refused").exists()
 
 
-@pytest.fixture(scope="module")
-def stopped(trees: Path) -> tuple[Any, list[psutil.Process]]:
-    """A comparison that heard Ctrl-C in its second block."""
-    options = ("--quick", *PART, "--variant", "slower", "--output", "stopped")
-    process = start("compare", "./base", "./head", *options, cwd=trees, HOLD="", **folders(trees))
+@dataclass(frozen=True)
+class Stopped:
+    """A comparison that heard a signal in its second block, and one that was asked for in its folder meanwhile."""
+
+    number: signal.Signals
+    folder: Path
+    answer: Any
+    second: Any
+    children: list[psutil.Process]
+
+
+@pytest.fixture(scope="module", params=["SIGINT", "SIGTERM", "SIGHUP"])
+def stopped(trees: Path, request: pytest.FixtureRequest) -> Stopped:
+    number, name = signal.Signals[request.param], f"stopped-{request.param}"
+    options = ("--quick", *PART, "--variant", "slower", "--output", name)
+    (trees / "held").unlink(missing_ok=True)
+    process = start("compare", "./base", "./head", *options, cwd=trees, HOLD=name, **folders(trees))
     wait_for((trees / "held").exists, process)
+    second = compare(trees, *options)
     children = psutil.Process(process.pid).children()
-    process.send_signal(signal.SIGINT)
-    return finish(process), children
+    process.send_signal(number)
+    return Stopped(number, trees / name, finish(process), second, children)
 
 
-def test_ctrl_c_leaves_a_result_that_says_how_far_it_got(
-    trees: Path, stopped: tuple[Any, list[psutil.Process]]
-) -> None:
-    answer, _ = stopped
-    record = read_record(trees / "stopped")
-    assert answer.returncode == 130, answer.stderr
+def test_a_second_comparison_in_the_same_folder_is_refused_and_disturbs_nothing(stopped: Stopped) -> None:
+    assert stopped.second.returncode == 2
+    assert f"another gdbench command is writing into {stopped.folder.name}: wait until it" in stopped.second.stderr
+
+
+def test_a_signal_leaves_a_result_that_says_how_far_it_got_and_how_to_go_on(stopped: Stopped) -> None:
+    answer = stopped.answer
+    record = read_record(stopped.folder)
+    assert answer.returncode == 128 + stopped.number, answer.stderr
+    assert answer.stderr.rstrip().endswith("Run the same command again, into another folder, to measure all of it.")
     assert not record.complete
     assert record.progress == "stopped in screen block 2 of 8"
     assert record.progress in answer.stderr
     assert record.settings.screen_blocks == 1
     assert "REGRESSED" not in record.counts
-    assert (trees / "stopped" / "comparison.html").exists()
+    names = {path.name for path in stopped.folder.iterdir()}
+    assert names == {"raw", "comparison.json", "comparison.html", "comparison.md"}
+    assert [path.name for path in (stopped.folder / "raw").iterdir()] == ["screen-000.json"]
 
 
-def test_ctrl_c_leaves_no_process(stopped: tuple[Any, list[psutil.Process]]) -> None:
-    _, children = stopped
-    assert len(children) == 2
-    assert not psutil.wait_procs(children, timeout=LIMIT_SECONDS)[1]
+def test_a_signal_leaves_no_process(stopped: Stopped) -> None:
+    assert len(stopped.children) == 2
+    assert have_ended(stopped.children)
 
 
 def test_a_folder_with_something_in_it_is_refused(trees: Path, record: Comparison) -> None:

@@ -33,10 +33,10 @@ PASS = "    activations = _forward(network, theta, X)[1]\n"
 """In the gradient of ``vectorized``."""
 TIER = replace(TIERS["quick"], case_seconds=0.002, quads=4)
 RATIOS = {"small": 1.1, "repeats": 1.5}
-"""Of the rows that are explained: as if a comparison had just found them."""
+"""Ratios of the rows that are explained, as if a comparison had just found them."""
 TASK_RATIOS = {"forward": 1.0, "loss": 1.0, "gradient": 1.5, "epoch": 1.4}
 LEVELS = np.array([1.0, 1.1, 0.9, 1.2, 1.0, 0.8, 1.1, 1.0])
-"""Of the machine in eight blocks."""
+"""Level of the machine in each of eight blocks."""
 
 
 def _with_given_times() -> Callable[..., MeasuredBlock]:

@@ -91,7 +91,7 @@ def test_a_sample_tells_the_time_of_its_calls_that_of_the_processor_and_how_ofte
 
 CASE = Case("linear", "diabetes", 442, "gradient", "vectorized", 442, "float32")
 SLOWER = 4.0
-"""Of head in the case."""
+"""Ratio of head to base in the case."""
 
 
 class Pair:

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from gdbench.pick.blocks import Block, run_block
-from selftest.pick_exact import Powers, best_rate, crossing, exact_steps, expected_losses
-from selftest.pick_family import FAMILY, Instance, gaussian, quadratic, rows_of
-from selftest.pick_oracles import Gaussian, Oracle, Quadratic, Rows
+from selftest.picks.exact import Powers, best_rate, crossing, exact_steps, expected_losses
+from selftest.picks.family import FAMILY, Instance, gaussian, quadratic, rows_of
+from selftest.picks.oracles import Gaussian, Oracle, Quadratic, Rows
 
 SLOW = {"digits"}  # its moments are matrices of 1953 rows: seconds for each rate
 LIGHT = [name for name in FAMILY if name not in SLOW]

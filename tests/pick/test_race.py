@@ -13,9 +13,9 @@ from gdbench.pick.measure_steps import carry
 from gdbench.pick.problem import Problem
 from gdbench.pick.race import CURVATURE, FINEST, MAX_EXTENSIONS, STEP, Plan, Race, together
 from gdbench.pick.runners import Runner, serial
-from selftest.pick_exact import best_rate, exact_steps
-from selftest.pick_family import gaussian
-from selftest.pick_oracles import Gaussian, Quadratic
+from selftest.picks.exact import best_rate, exact_steps
+from selftest.picks.family import gaussian
+from selftest.picks.oracles import Gaussian, Quadratic
 
 CAP = 4000
 CLIFF = Quadratic(np.array([1.0, 0.1]), np.zeros(2), np.ones(2), entropy=5)

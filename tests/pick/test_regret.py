@@ -20,19 +20,19 @@ from kernels import Network
 from selftest import run
 from selftest.context import Context
 from selftest.journal import Journal
-from selftest.pick_baselines import RULES
-from selftest.pick_cells import Cell
-from selftest.pick_clocks import CLOCKS, line
-from selftest.pick_curves import Truth
-from selftest.pick_empirical_study import PROVISIONAL, VARIANTS, Study
-from selftest.pick_exact import best_rate, exact_steps
-from selftest.pick_exact_study import Job, study, truths_file
-from selftest.pick_family import FAMILY
-from selftest.pick_findings import ORACLES, PICK_FOLDER, REGRETS, TABLES, TRUTHS, code_of_search, latest, put
-from selftest.pick_report import write_report
-from selftest.pick_runs import FINE, NORMAL_90, OCTAVE, Found, Runs, joined, on_grid, shifted, vertex
-from selftest.pick_scores import costs, cover, picks_of, regret, rule_regrets, share_within
-from selftest.pick_truths import Truths, best_time
+from selftest.picks.baselines import RULES
+from selftest.picks.cells import Cell
+from selftest.picks.clocks import CLOCKS, line
+from selftest.picks.curves import Truth
+from selftest.picks.empirical_study import PROVISIONAL, VARIANTS, Study
+from selftest.picks.exact import best_rate, exact_steps
+from selftest.picks.exact_study import Job, study, truths_file
+from selftest.picks.family import FAMILY
+from selftest.picks.findings import ORACLES, PICK_FOLDER, REGRETS, TABLES, TRUTHS, code_of_search, latest, put
+from selftest.picks.report import write_report
+from selftest.picks.runs import FINE, NORMAL_90, OCTAVE, Found, Runs, joined, on_grid, shifted, vertex
+from selftest.picks.scores import costs, cover, picks_of, regret, rule_regrets, share_within
+from selftest.picks.truths import Truths, best_time
 
 FEW = ("quadratic-1", "gaussian-10-0", "gaussian-10-0.1", "wine")
 """One of every kind, whose search takes a second or two."""

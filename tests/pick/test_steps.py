@@ -23,9 +23,9 @@ from gdbench.pick.steps import BUDGET, CAPPED, DIVERGED, EXTRAPOLATED, MET, REAC
 from gdbench.pick.targets import JUDGES, given_target, near_optimum, reference_target
 from gdbench.pick.tiers import QUICK, STANDARD
 from kernels import InputError, Network
-from selftest.pick_exact import exact_steps
-from selftest.pick_family import FAMILY, Instance
-from selftest.pick_oracles import Gaussian
+from selftest.picks.exact import exact_steps
+from selftest.picks.family import FAMILY, Instance
+from selftest.picks.oracles import Gaussian
 
 INSTANCES = ("gaussian-10-0.1", "quadratic-0.1", "wine")
 EASY = "gaussian-10-0.1"

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from scipy.interpolate import PchipInterpolator
 
-from selftest.pick_clocks import CACHE_KNEE, CLOCKS, HALF_THROUGHPUTS, THREAD_KNEE, line
-from selftest.pick_exact import exact_steps
-from selftest.pick_exact_study import truths_file
-from selftest.pick_family import FAMILY, Instance
-from selftest.pick_findings import PICK_FOLDER, TRUTHS
-from selftest.pick_truths import SWEEP_RATES, Truths, best_rate_regret, best_time, regret, run_length, time_of
+from selftest.picks.clocks import CACHE_KNEE, CLOCKS, HALF_THROUGHPUTS, THREAD_KNEE, line
+from selftest.picks.exact import exact_steps
+from selftest.picks.exact_study import truths_file
+from selftest.picks.family import FAMILY, Instance
+from selftest.picks.findings import PICK_FOLDER, TRUTHS
+from selftest.picks.truths import SWEEP_RATES, Truths, best_rate_regret, best_time, regret, run_length, time_of
 
 ENDLESS = [name for name in FAMILY if name.startswith(("quadratic", "gaussian"))]
 CHECKED = [

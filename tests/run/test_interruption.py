@@ -18,6 +18,7 @@ import pytest
 
 import gdbench as instrument
 import kernels
+from gdbench.basics.folders import LOCK
 from gdbench.basics.records import read
 from gdbench.machine.environment import Environment
 from gdbench.processes import launch
@@ -234,6 +235,7 @@ def test_resume_takes_no_option_that_would_change_the_plan(killed: Stopped) -> N
 
 def _refused(run: Stopped, *arguments: str) -> str:
     """Return the one sentence with which a command is refused that changes nothing."""
+    (run.folder / LOCK).unlink(missing_ok=True)  # of the process that was killed: it holds nothing
     before = contents(run.folder)
     answer = invoke(*arguments, cwd=run.folder.parents[1])
     assert (answer.returncode, answer.stdout) == (2, "")

@@ -13,17 +13,17 @@ import psutil
 import pytest
 
 from kernels import InputError
-from selftest import documents, generated, histories, planted, rivals, scoring, unchanged
-from selftest.asv_tree import CONFIG, SUITE, SUITE_EDITS, cut_suite
-from selftest.certified import refusals
-from selftest.edits import Edit, apply_all
 from selftest.journal import Journal
-from selftest.load import injected_load
-from selftest.mutants import EVERY, NATURAL, mutants, shares
-from selftest.report import claimed, write_report
-from selftest.repository import Repository
-from selftest.tree import name_of, plant_beside
-from selftest.truth import interval, log_ratio
+from selftest.verdicts import documents, generated, histories, planted, rivals, scoring, unchanged
+from selftest.verdicts.asv_tree import CONFIG, SUITE, SUITE_EDITS, cut_suite
+from selftest.verdicts.certified import refusals
+from selftest.verdicts.edits import Edit, apply_all
+from selftest.verdicts.load import injected_load
+from selftest.verdicts.mutants import EVERY, NATURAL, mutants, shares
+from selftest.verdicts.report import claimed, write_report
+from selftest.verdicts.repository import Repository
+from selftest.verdicts.tree import name_of, plant_beside
+from selftest.verdicts.truth import interval, log_ratio
 
 ROOT = Path(__file__).parents[2]
 ENOUGH_SECONDS = 600.0
@@ -79,7 +79,7 @@ def test_the_truth_is_the_ratio_of_two_calls_however_the_machine_drifts(monkeypa
 
         return call
 
-    monkeypatch.setattr("selftest.truth.perf_counter", lambda: clock[0])
+    monkeypatch.setattr("selftest.verdicts.truth.perf_counter", lambda: clock[0])
     found = log_ratio(taking(1e-5), taking(2e-5), np.random.default_rng(0))
     assert found == pytest.approx(math.log(2), rel=0.01)
     assert interval([3.0, 1.0, 2.0, 5.0, 4.0, 6.0]) == (3.5, 1.0, 6.0)

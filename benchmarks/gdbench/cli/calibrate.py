@@ -36,7 +36,7 @@ Examples:
 @click.command("calibrate", epilog=EXAMPLES)
 @filter_options()
 @click.option("--blocks", type=int, default=BLOCKS, show_default=True, help="Fresh pairs of processes; at least 6.")
-@click.option("--seed", type=int, help="Of orders, hash seeds and padding; drawn anew if not given.")
+@click.option("--seed", type=int, help="Seed of orders, hash seeds and padding; drawn anew if not given.")
 @json_option
 def command(*, blocks: int, seed: int | None, json_path: str | None, **filters: Any) -> int:
     """Compare the current commit with itself, built twice: what differs is noise and memory layout.

@@ -57,7 +57,7 @@ nothing was measured; 130 stopped by Ctrl-C, with what was measured until then i
 @filter_options()
 @click.option("--effect", type=float, help="Slowdown in % to plan for; that of the tier if not given.")
 @click.option("--explain", is_flag=True, help="For each proven regression: which task moved, and whether work grew.")
-@click.option("--seed", type=int, help="Of orders, hash seeds and padding; drawn anew if not given.")
+@click.option("--seed", type=int, help="Seed of orders, hash seeds and padding; drawn anew if not given.")
 @click.option("--all", "every_case", is_flag=True, help="List every case, unchanged ones too.")
 @click.option("--markdown", type=click.Path(path_type=Path), help="Write the findings as Markdown, for a pull request.")
 @click.option("--output", type=click.Path(path_type=Path), help="Folder of the comparison; a new one below reports/.")
@@ -79,7 +79,7 @@ def command(
     """Tell which cases HEAD made slower, faster or left unchanged, and where there is not enough evidence.
 
     Both sides are certified, then timed in turns within milliseconds, in fresh pairs of processes on the same core.
-    Controls in every run tell whether it can be believed.
+    Controls in every run tell what it may claim.
     """
     check_seed(0 if seed is None else seed)
     if effect is not None and not effect > 0:

@@ -116,7 +116,7 @@ def command(
     return exit_code(found)
 
 
-def _measured(plan: Plan, folder: Path, cold: list[Job], names: Filters, *, resume: bool) -> Run:
+def _measured(plan: Plan, folder: Path, cold: list[ColdStart], names: Filters, *, resume: bool) -> Run:
     """Measure a plan into its folder, with progress in the terminal."""
     stderr.print(_headline(plan, folder, cold), highlight=False, soft_wrap=True)
     for remark in left_out.sentences(plan, names.batch_size, names.variant):

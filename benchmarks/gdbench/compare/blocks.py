@@ -32,7 +32,7 @@ DRIFT_ERRORS = 5.0
 
 
 Report = Callable[[float], None]
-"""Hears which share of a block is done."""
+"""Callable that is given the share of a block that is done."""
 
 
 def measure_block(

@@ -42,7 +42,7 @@ BIAS_FACTOR = 2.0
 COMPILE_MARGIN = 0.05
 """The same for CPU seconds of compilation, which were not calibrated."""
 NOISIER = 1.5
-"""A comparison whose pairs spread more than so many times the stored spread is worth a warning."""
+"""Ratio of spreads of pairs, now over stored, above which a comparison has a warning."""
 DOUBTFUL_BIAS = 0.005
 """Spread of biases above which slowdowns of 2 % cannot be claimed here."""
 MIN_SHARED = 5
@@ -50,7 +50,7 @@ MIN_SHARED = 5
 
 @dataclass(frozen=True)
 class CalibratedMachine:
-    """What tells machines apart."""
+    """What distinguishes machines."""
 
     cpu: str | None
     logical_cores: int | None
@@ -154,7 +154,7 @@ def calibration_of(session: ComparisonSession) -> Calibration:
 
 
 def machine_of(environment: Environment) -> CalibratedMachine:
-    """Return what of an environment tells machines apart."""
+    """Return what of an environment distinguishes machines."""
     return CalibratedMachine(**{name: getattr(environment, name) for name in CalibratedMachine.__dataclass_fields__})
 
 
@@ -192,7 +192,7 @@ def smallest_effects(stored: Calibration, case: str) -> dict[str, float]:
 
 
 def file_of(environment: Environment) -> Path:
-    """Return where the calibration of a machine is kept: in the user's folder, under what tells machines apart."""
+    """Return where the calibration of a machine is kept: in the user's folder, under what distinguishes machines."""
     told = list(records.plain(machine_of(environment)).values())
     digest = hashlib.sha256(json.dumps(told).encode()).hexdigest()
     return user_state_path("gdbench") / f"calibration-{digest[:16]}.json"

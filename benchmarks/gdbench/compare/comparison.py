@@ -48,7 +48,7 @@ def compare(
     explain : bool
         Also tell, for proven regressions, which task moved and whether the work grew.
     report : callable
-        Hears how far it is.
+        Called with each ``StageProgress``.
 
     Raises
     ------

@@ -128,12 +128,12 @@ def update_ratio(epoch: Floats, gradients: Floats, *, confidence: float) -> tupl
 
     Parameters
     ----------
-    epoch, gradients
+    epoch, gradients : array
         Seconds of an epoch, and of as many gradients as it computes, on base and head, (2, blocks).
-    confidence
-        At which the epoch must take longer than its gradients, on both sides: kernels that update while they compute
-        the gradient leave nothing to tell apart. The interval holds for gradients that are slower and faster in an
-        epoch by ``IN_AN_EPOCH``, since a difference of large numbers is all that is known of a small one.
+    confidence : float
+        Confidence at which the epoch must take longer than its gradients, on both sides: kernels that update while
+        they compute the gradient leave nothing to distinguish. The interval holds for gradients that are slower and
+        faster in an epoch by ``IN_AN_EPOCH``, since a difference of large numbers is all that is known of a small one.
     """
     beside = signed_rank.intervals(np.log(epoch / gradients).T, confidence=confidence)
     if not np.all(beside.low > math.log1p(IN_AN_EPOCH)):

@@ -18,7 +18,7 @@ from kernels import InputError
 from kernels.errors import unknown
 
 EPOCH_ROWS = 128
-"""An epoch is cut to so many rows, or to one batch if that is more: a ratio needs no whole pass over the data."""
+"""Rows of an epoch, or those of one batch if that is more: a ratio needs no whole pass over the data."""
 PROFILE = "compare"
 USUALLY_LEFT_OUT = ("reference",)
 """Measured only if asked for: it is never optimised, and slow."""

@@ -104,7 +104,7 @@ def _answer(record: Comparison) -> list[str]:
     broken, slower = list(changes(record, BROKEN)), list(changes(record, REGRESSED))
     if status == "invalid":
         why = _sentence(reason or "identical code was found to differ")
-        advice = "No verdict on times can be believed: run it again on a quieter machine."
+        advice = "No verdict on times counts: run it again on a quieter machine."
         return [f"INVALID: {why} {advice}", *broken, *_standing(record, slower)]
     if status == "underpowered":
         return [*broken, *slower, _underpowered(record)]

@@ -21,7 +21,7 @@ from gdbench.compare.signed_rank import Floats, count_outcomes, walsh_averages
 RUNS = 2000
 """Simulated runs: the power that results is within about one percentage point of the one asked for."""
 SIMULATED_BLOCKS = 40
-"""Beyond so many blocks the normal approximation is as good, and cheaper."""
+"""Number of blocks beyond which the normal approximation is as good, and cheaper."""
 MAX_BLOCKS = 10_000
 """Nobody waits for more."""
 PSEUDOMEDIAN_VARIANCE = math.pi / 3

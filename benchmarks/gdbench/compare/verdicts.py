@@ -114,16 +114,16 @@ def judge(
 
     Parameters
     ----------
-    screened
+    screened : array_like
         Log-ratios log t_head - log t_base of the screen, (blocks, cases), NaN where a block was lost.
-    confirmed
+    confirmed : array_like
         The same of the fresh blocks, (blocks, cases); a column of NaN was not sent to confirmation. Its number of
         rows is taken for that of a complete confirmation, also if no case was sent; (0, cases): there was none.
-    margins
+    margins : array_like
         Relative differences that are taken for memory layout, (cases,).
-    rule
+    rule : Rule
         What is called changed and unchanged.
-    resamples
+    resamples : int
         Bootstrap resamples of the confirmed cases; 0: no bootstrap interval.
 
     Fewer confirmed blocks than an interval takes (6 at 95 %) leave a case with the finding of its screen, which is

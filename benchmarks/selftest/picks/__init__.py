@@ -1,0 +1,1 @@
+"""How far the picks of ``gdbench pick`` are from the best batch size, on closed forms and on real data."""

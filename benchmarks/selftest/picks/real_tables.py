@@ -1,0 +1,78 @@
+"""Tables of the picks on real data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from selftest.picks.markdown import Entry, against, percent, rules_table, section, table
+from selftest.picks.scores import REAL_GOAL, cover, regret
+
+REAL = """
+The truth is an exhaustive search: every batch size, rates in steps of the square root of 2, then many runs in finer
+steps at the best batch sizes and at the picked ones. Every pick was run as often, on the same batches; the best rate of
+a batch size is the best of all that were run so. Times are of one machine. The network on mnist5k has fewer runs than
+the others, one rate in the last round, and none beyond 512 rows: those steps are on the curve `a + b / B` through the
+two nearest batch sizes.
+"""
+
+
+def real_parts(tables: Sequence[Entry], regrets: Sequence[Entry]) -> list[str]:
+    """Sections on the exhaustive runs of all cells and on what was picked there."""
+    if not tables:
+        return []
+    found = regret(pick["regret"] for pick in regrets)
+    names = list(tables[0]["rules"])
+    rules = {name: regret(cell["rules"][name][1] for cell in tables) for name in names}
+    goals = table(["", "found", "goal", "met"], against(found, REAL_GOAL))
+    words = f"{found.count} picks; 90 % intervals that hold the time found: {percent(cover(regrets))}.\n\n"
+    return [
+        section("Real data", REAL + "\n" + words + goals),
+        section("Fixed rules on real data", rules_table(found, rules)),
+        section("By cell and variant", _by_cell(tables, regrets)),
+        *(section(f"{cell['cell']}, {cell['variant']}", _exhaustive(cell)) for cell in tables),
+    ]
+
+
+def _by_cell(tables: Sequence[Entry], regrets: Sequence[Entry]) -> str:
+    rows = []
+    for cell in tables:
+        own = [pick for pick in regrets if (pick["cell"], pick["variant"]) == (cell["cell"], cell["variant"])]
+        one = regret(pick["regret"] for pick in own)
+        picked = ", ".join(str(pick["picked"]) for pick in own)
+        rules = [f"{size}: {percent(value)}" for size, value in cell["rules"].values()]
+        widths = [row["half_width"] for row in cell["rows"] if row["batch_size"] in cell["top"]]
+        ends = [percent(one.median), percent(one.worst)]
+        rows.append([cell["cell"], cell["variant"], str(cell["best"]), percent(max(widths)), picked, *ends, *rules])
+    head = ["cell", "variant", "best", "half-width of its steps", "picked", "median regret", "worst"]
+    rules = [f"{name}: regret" for name in tables[0]["rules"]]
+    note = "\nThe half-width is that of the 90 % interval of the steps, the largest of the three best batch sizes.\n"
+    return table([*head, *rules], rows) + note
+
+
+def _exhaustive(cell: Entry) -> str:
+    rows = [
+        [
+            str(row["batch_size"]),
+            row["variant"],
+            f"{row['rate']:.3g}" if "rate" in row else "",
+            f"{row['steps']:.4g}",
+            percent(row.get("half_width")) if "rate" in row else "from the curve",
+            str(row.get("seeds", "")),
+            f"{1e6 * row['step_seconds']:.3g}",
+            f"{1e3 * row['seconds']:.4g}",
+            f"{row['ratio']:.3f}",
+        ]
+        for row in cell["rows"]
+    ]
+    head = [
+        "batch size",
+        "variant",
+        "best rate",
+        "steps",
+        "±",
+        "runs",
+        "µs a step",
+        "ms to the target",
+        "over the best",
+    ]
+    return f"\nTarget: {cell['target']}.\n\n" + table(head, rows)

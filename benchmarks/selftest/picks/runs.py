@@ -1,0 +1,156 @@
+"""Exhaustive runs of descent on a real cell: steps to the target at any batch size and rate, kept as they are found."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from gdbench.pick.blocks import Block, Curves
+from gdbench.pick.hitting import hit
+from gdbench.pick.problem import Problem
+from gdbench.pick.runners import Runner
+from selftest.journal import Journal
+from selftest.picks.scores import finite
+
+EVERYWHERE, PICKED = "runs", "runs of picks"
+"""Parts of the journal: of the best rates, and of what was picked."""
+NORMAL_90 = 1.645
+"""Standard errors on either side of a 90 % interval."""
+SLACK = 2.0
+"""Multiple of the steps of the rate that is first there, at which the others are given up."""
+OCTAVE = 16
+"""Rates of the grid in a factor of 2."""
+COARSE, FINE, FINEST = 8, 4, 1
+"""Steps on the grid: factors of the square root of 2, of its own, and one that a single run without noise deserves."""
+
+
+MAX_RATES = 30
+"""Looked at in search of the best one, before it is given up."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """Steps of the mean over the runs of one rate, infinite if it does not get there."""
+
+    rate: float
+    steps: float
+    half_width: float
+    """Half the width of the 90 % interval of log(steps)."""
+    seeds: int
+    failed: int
+
+
+@dataclass(frozen=True)
+class Runs:
+    """Descent on one cell, whose findings are kept in a journal."""
+
+    cell: str
+    problem: Problem
+    goal: float
+    together: int
+    """Runs that share a block."""
+    caps: Mapping[int, int]
+    """Most steps, by batch size."""
+    runner: Runner
+    journal: Journal
+    part: str = EVERYWHERE
+
+    def at(self, size: int, rates: Iterable[float], seeds: int) -> dict[float, Found]:
+        """Steps of the first runs by learning rate; those of all rates are on the same batches."""
+        wanted = sorted(set(rates))
+        known = self._known(size, seeds)
+        missing = [rate for rate in wanted if rate not in known]
+        if missing:
+            blocks = [
+                Block(size, tuple(missing), numbers, self.goal, self.caps[size], SLACK)
+                for numbers in _parts(range(seeds), self.together)
+            ]
+            for rate, found in zip(missing, self._hits(self.runner.run(self.problem, blocks), missing), strict=True):
+                known[rate] = found
+                self._keep(size, found)
+        return {rate: known[rate] for rate in wanted}
+
+    def best(self, size: int, near: float, seeds: int, *, step: int, width: int = 1) -> Found:
+        """Find the rate with the fewest steps on a grid of ``step / 16`` octaves: its neighbours are no better."""
+        rate, seen = near, dict[float, Found]()
+        while len(seen) < MAX_RATES:
+            seen |= self.at(size, [shifted(rate, step * side) for side in range(-width, width + 1)], seeds)
+            least = min(seen.values(), key=lambda found: (found.steps, found.rate))
+            if not math.isfinite(least.steps):
+                rate = shifted(min(seen), -step)
+            elif width == 0 or {shifted(least.rate, -step), shifted(least.rate, step)} <= set(seen):
+                return least
+            else:
+                rate = least.rate
+        raise RuntimeError(f"{self.cell}: no best rate between {min(seen):g} and {max(seen):g} at B = {size}")
+
+    def most_certain(self, size: int) -> list[Found]:
+        """All rates that were run most often at a batch size."""
+        entries = [
+            entry for entry in self.journal.entries(self.part) if (entry["cell"], entry["size"]) == (self.cell, size)
+        ]
+        most = max((entry["seeds"] for entry in entries), default=0)
+        return [_found(entry) for entry in entries if entry["seeds"] == most]
+
+    def _known(self, size: int, seeds: int) -> dict[float, Found]:
+        found = [
+            _found(entry)
+            for entry in self.journal.entries(self.part)
+            if entry["key"].startswith(f"{self.cell} {size} ")
+        ]
+        return {one.rate: one for one in found if one.seeds == seeds}
+
+    def _hits(self, curves: Sequence[Curves], rates: Sequence[float]) -> list[Found]:
+        steps, losses = joined(curves)
+        found = []
+        for place, rate in enumerate(rates):
+            one = hit(steps, losses[:, place], goal=self.goal, floor=self.problem.floor)
+            found.append(Found(rate, one.steps, NORMAL_90 * one.spread, losses.shape[2], one.failed))
+        return found
+
+    def _keep(self, size: int, found: Found) -> None:
+        key = f"{self.cell} {size} {found.rate!r} {found.seeds}"
+        steps, half = finite(found.steps), finite(found.half_width)
+        values = {"rate": found.rate, "steps": steps, "half_width": half, "seeds": found.seeds, "failed": found.failed}
+        self.journal.write(self.part, key, cell=self.cell, size=size, **values)
+
+
+def on_grid(rate: float, step: int = FINE) -> float:
+    """Return the nearest rate of the grid of ``step / 16`` octaves."""
+    return 2.0 ** (step * round(OCTAVE / step * math.log2(rate)) / OCTAVE)
+
+
+def shifted(rate: float, steps: int) -> float:
+    """Return the learning rate a number of steps of the grid above one of it."""
+    return 2.0 ** (round(OCTAVE * math.log2(rate) + steps) / OCTAVE)
+
+
+def vertex(found: Sequence[Found]) -> float:
+    """Rate of fewest steps by a parabola through the logarithms at the best rate and its neighbours."""
+    ordered = sorted((one for one in found if math.isfinite(one.steps)), key=lambda one: one.rate)
+    place = min(range(len(ordered)), key=lambda index: ordered[index].steps)
+    if place in (0, len(ordered) - 1):
+        return ordered[place].rate
+    near = ordered[place - 1 : place + 2]
+    x, y = np.log([one.rate for one in near]), np.log([one.steps for one in near])
+    curve, slope, _ = np.polyfit(x - x[1], y, 2)
+    return float(math.exp(x[1] - slope / (2 * curve))) if curve > 0 else ordered[place].rate
+
+
+def joined(curves: Sequence[Curves]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    """Steps (T,) and losses (T, L, S) of all runs, up to where the first of the blocks ended."""
+    shortest = min((one.steps for one in curves), key=len)
+    return shortest, np.concatenate([one.losses[: len(shortest)] for one in curves], axis=2)
+
+
+def _parts(numbers: Sequence[int], length: int) -> list[tuple[int, ...]]:
+    return [tuple(numbers[begin : begin + length]) for begin in range(0, len(numbers), length)]
+
+
+def _found(entry: Mapping[str, float]) -> Found:
+    steps, half = (math.inf if entry[name] is None else entry[name] for name in ("steps", "half_width"))
+    return Found(entry["rate"], steps, half, int(entry["seeds"]), int(entry["failed"]))

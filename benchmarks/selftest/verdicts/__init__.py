@@ -1,0 +1,1 @@
+"""How ``gdbench compare`` and ``regressions`` fare on real commits and planted slowdowns, beside other tools."""
