@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import date
-from itertools import count
 from pathlib import Path
 
 from kernels import InputError
@@ -32,20 +31,6 @@ def write_text(path: Path, text: str) -> None:
     """Write a text file whole."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
-
-
-def make_folder(path: Path) -> Path:
-    """Make a folder that was not there before: ``path``, or with ``-2``, ``-3``, … behind it; return which.
-
-    Of several programs that ask for the same folder at once, each gets one of its own.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    for number in count(1):
-        candidate = path if number == 1 else path.with_name(f"{path.name}-{number}")
-        with suppress(FileExistsError):
-            candidate.mkdir()
-            return candidate
-    raise AssertionError("count never ends")
 
 
 def check_writable(folder: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -16,7 +15,8 @@ from rich.text import Text
 from threadpoolctl import threadpool_limits
 
 from gdbench.basics.exit_codes import INTERRUPTED, KERNEL_WRONG
-from gdbench.basics.storage import check_writable, make_folder, replacing, write_text
+from gdbench.basics.folders import fresh_folder
+from gdbench.basics.storage import check_writable, replacing, write_text
 from gdbench.cli import train_tables
 from gdbench.cli.console import enough_memory, fail, human_output, json_option, stderr, write_json
 from gdbench.experiments import datasets, synthetic
@@ -31,7 +31,7 @@ from kernels.errors import choices, unknown
 from kernels.network import DTYPES, HIDDEN, OUTPUT_LOSSES, SCHEMES
 
 REFRESH_SECONDS = 0.1
-TRAINING_FOLDER = "training"
+TRAINING_FOLDER = Path("training")
 """New folders of fits are made in it, where the command is run."""
 PAIRS = choices(" + ".join(pair) for pair in OUTPUT_LOSSES)
 
@@ -85,7 +85,7 @@ PAIRS = choices(" + ".join(pair) for pair in OUTPUT_LOSSES)
 @json_option
 def command(*, output: str | None, json_path: str | None, **options: Any) -> None:
     """Check everything, fit, write, print; a wrong input ends it before anything is written."""
-    check_writable(Path(output or TRAINING_FOLDER))
+    check_writable(Path(output) if output else TRAINING_FOLDER)
     with enough_memory("choose a data set with fewer rows or columns, or a smaller network"):
         training, batch_sizes = _plan(options)
         _headline(training, batch_sizes, json_path)
@@ -98,8 +98,9 @@ def command(*, output: str | None, json_path: str | None, **options: Any) -> Non
     interrupted = any(history.interrupted for history in histories)
     histories = _worth_keeping(histories)
     names = choices(dict.fromkeys(history.variant for history in histories))
-    folder = Path(output) if output else _new_folder(options["dataset_name"], options["preset"])
-    files = _write(folder, replace(training, variant=names), histories)
+    subject = f"{options['dataset_name'].split(':')[0]}-{options['preset']}"
+    with fresh_folder(Path(output) if output else None, subject, TRAINING_FOLDER) as folder:
+        files = _write(folder, replace(training, variant=names), histories)
     show = human_output(json_path)
     show.print(*train_tables.tables(training, histories), sep="\n")
     show.print(*train_tables.curves(histories), sep="\n", soft_wrap=True)
@@ -108,12 +109,6 @@ def command(*, output: str | None, json_path: str | None, **options: Any) -> Non
     write_json(json_path, answer(training, histories, proven, interrupted=interrupted, files=files))
     if interrupted:
         fail("stopped: the files hold the epochs completed until then.", INTERRUPTED)
-
-
-def _new_folder(dataset_name: str, preset: str) -> Path:
-    """Make a new dated folder; data sets are named in it without their options."""
-    name = f"{datetime.now():%Y-%m-%d-%H%M%S}-{dataset_name.split(':')[0]}-{preset}"
-    return make_folder(Path(TRAINING_FOLDER, name))
 
 
 def _plan(options: dict[str, Any]) -> tuple[Training, tuple[int, ...]]:
