@@ -156,6 +156,20 @@ def test_times_of_a_comparison_are_unlike_those_of_a_run_on_the_same_machine(tmp
         require_comparable(table)
 
 
+def test_times_under_settings_that_change_compiled_code_are_unlike_others(tmp_path: Path) -> None:
+    folders = [
+        _comparison(tmp_path / "as usual", settings={}),
+        _comparison(tmp_path / "as usual, too", settings={}),
+        _comparison(tmp_path / "not optimised", settings={"NUMBA_OPT": "0"}),
+        _comparison(tmp_path / "of an older version"),
+    ]
+    table = collect(folders)
+    assert table["comparable"].tolist() == [0, 0, 0, 0, 1, 1, 2, 2]
+    require_comparable(table[:4])
+    with pytest.raises(InputError, match=r"settings none; .* settings NUMBA_OPT=0; .* settings unknown\)"):
+        require_comparable(table)
+
+
 def test_where_variants_were_compared_each_side_has_its_own(tmp_path: Path) -> None:
     table = collect([_comparison(tmp_path / "compared", variants=("jit", "tiled"))])
     assert dict(zip(table["variant"], table["seconds"], strict=True)) == {"jit": 1e-3, "tiled": 1.1e-3}

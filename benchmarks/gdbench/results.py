@@ -1,9 +1,9 @@
 """One table of all results: our runs, asv's, pytest-benchmark's and comparisons; unlike ones are never judged together.
 
 Rows that may be judged against each other have the same ``comparable``: it stands for CPU model, logical cores,
-threads, and name and version of the BLAS. What a tool did not record is ``not recorded``, which is unlike anything
-that is known, and unlike that of another tool. Times of comparisons are unlike all others: an epoch is cut short there,
-and two live processes share the caches.
+threads, name and version of the BLAS, and settings that change compiled code (``machine.settings``). What a tool did
+not record is ``not recorded``, which is unlike anything that is known, and unlike that of another tool. Times of
+comparisons are unlike all others: an epoch is cut short there, and two live processes share the caches.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from gdbench.basics.records import parse, read
 from gdbench.experiments.cases import CASE_COLUMNS, MEASURED
 from gdbench.history.asv_cases import case_of
 from gdbench.machine.environment import Environment
+from gdbench.machine.settings import in_words
 from kernels import InputError
 
 COLUMNS = [
@@ -70,10 +71,11 @@ def require_comparable(table: pd.DataFrame) -> None:
         )
 
 
-def machine_key(cpu: object, cores: object, threads: object, blas: object) -> str:
+def machine_key(cpu: object, cores: object, threads: object, blas: object, *, settings: str = NOT_RECORDED) -> str:
     """Name what must be alike for two times to be comparable."""
     parts = (cpu, f"{cores or NOT_RECORDED} logical cores", f"{threads or NOT_RECORDED} threads", blas)
-    return ", ".join(str(part or NOT_RECORDED) for part in parts)
+    named = ", ".join(str(part or NOT_RECORDED) for part in parts)
+    return f"{named}, settings {settings or 'none'}"
 
 
 def _rows(path: Path) -> Iterator[Row]:
@@ -178,7 +180,9 @@ def _of_asv_file(path: Path) -> Iterator[Row]:
 
 def _origin(source: str, environment: Environment, threads: int) -> Row:
     pools = sorted({f"{pool.internal_api} {pool.version}" for pool in environment.blas})
-    machine = machine_key(environment.cpu, environment.logical_cores, threads, " and ".join(pools))
+    told = "unknown" if environment.settings is None else in_words(environment.settings)  # of an older version
+    parts = environment.cpu, environment.logical_cores, threads, " and ".join(pools)
+    machine = machine_key(*parts, settings=told)
     return {"source": source, "commit": environment.commit, "date": environment.date, "machine": machine}
 
 

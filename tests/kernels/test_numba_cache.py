@@ -99,9 +99,9 @@ IN_TURNS = [pytest.param(name, marks=pytest.mark.slow if number else ()) for num
 """Each takes seconds to compile: the first stands for all, and CI tries every one."""
 
 
-def run(folder: Path, variant: str, *tasks: str, dtype: str = "float64") -> Any:
+def run(folder: Path, variant: str, *tasks: str, dtype: str = "float64", **settings: str) -> Any:
     """Run a variant of the copy in a fresh process, with the cache that lies in the copy."""
-    variables = {"PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
+    variables = {"PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1", **settings}
     variables |= {name: value for name, value in os.environ.items() if name not in (*variables, "NUMBA_CACHE_DIR")}
     command = [sys.executable, "-W", "error", "-c", RUN, variant, dtype, *tasks]
     done = subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, check=False, timeout=1800)
@@ -208,3 +208,13 @@ def test_with_our_njit_a_change_costs_the_cache_of_those_that_it_reaches_and_cha
     imported.write_text(imported.read_text(encoding="utf-8") + "\n# imported by the specimen\n", encoding="utf-8")
     note()
     assert found == [([2.5], 3), ([3.5], 3), ([3.5], 0), ([3.25], 2), ([3.25], 2)]
+
+
+def test_code_that_was_compiled_under_another_setting_is_not_loaded(tmp_path: Path) -> None:
+    """Numba's key has the processor and not the level of optimisation: under its own stamp nothing is missing."""
+    missing = {}
+    for source, folder in ((NUMBA, tmp_path / "numba"), (OURS, tmp_path / "ours")):
+        _specimen(folder, source)
+        under = ({"NUMBA_OPT": "1"}, {}, {}, {"NUMBA_BOUNDSCHECK": "1"})
+        missing[source] = [run(folder, "specimen", "loss", **settings)["misses"] for settings in under]
+    assert missing == {NUMBA: [3, 0, 0, 0], OURS: [3, 3, 0, 3]}

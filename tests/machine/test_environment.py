@@ -51,3 +51,12 @@ def test_a_run_goes_on_where_load_and_date_differ_but_nowhere_else() -> None:
     check_same_machine(here, replace(here, date="later", load_1_minute=7.0, dirty=not here.dirty))
     with pytest.raises(InputError, match=r"blas_threads was \d+ when this run began and is 64 now: start a new run"):
         check_same_machine(here, replace(here, blas_threads=64))
+
+
+def test_a_run_goes_on_only_under_the_settings_with_which_it_began() -> None:
+    begun = replace(describe(), settings={"NUMBA_OPT": "0"})
+    check_same_machine(begun, begun)
+    told = "NUMBA_OPT was 0 when this run began and is not set now: set it as it was, or start a new run"
+    with pytest.raises(InputError, match=told):
+        check_same_machine(begun, replace(begun, settings={}))
+    assert one_line(begun) == f"{one_line(replace(begun, settings={}))}, NUMBA_OPT=0"

@@ -36,6 +36,15 @@ REFUSALS = {
 class Commands(click.Group):
     """Finds each command in the module of its name."""
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Refuse settings under which no command can answer, before a module is imported that suffers from them."""
+        from gdbench.machine.settings import check_settings  # noqa: PLC0415 - with the imports that can fail
+
+        check_settings()
+        return super().resolve_command(ctx, args)
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names in the order in which a new user meets them."""
         return [*COMMANDS]  # the module of the command list has the name of the builtin here

@@ -14,6 +14,9 @@ from gdbench.experiments import synthetic, variants
 from gdbench.experiments.datasets import REAL
 from gdbench.experiments.grid import expand, networks, profiles
 from gdbench.experiments.tasks import TASKS
+from gdbench.machine.settings import settings
+
+RECORDED = ", recorded with results, which are unlike those of other values"
 
 
 @click.command("list", epilog="Example:\n\n\b\n  gdbench list --json -")
@@ -69,6 +72,7 @@ def inventory() -> dict[str, list[dict[str, Any]]]:
             ),
         ],
         "tasks": [{"name": name, "about": (build.__doc__ or "").strip()} for name, build in TASKS.items()],
+        "settings": [{"name": name, "value": f"{value}{RECORDED}"} for name, value in settings().items()],
         "profiles": [
             {
                 "name": name,

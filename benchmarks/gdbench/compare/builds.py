@@ -31,6 +31,7 @@ from platformdirs import user_cache_path
 import gdbench
 from gdbench.basics.folders import locked
 from gdbench.compare.sides import Side
+from gdbench.machine.settings import in_words, settings
 from kernels import InputError
 
 PARTS = ("kernels", "pyproject.toml", "benchmarks/grid.toml")
@@ -95,11 +96,12 @@ def build_both(base: Side, head: Side) -> tuple[Build, Build]:
 
 @cache
 def lock() -> str:
-    """Digest of this interpreter and of the files of the packages that the kernels compute with."""
+    """Digest of this interpreter, of the files of the packages that the kernels compute with, and of their settings."""
     digest = hashlib.sha256(sys.version.encode())
     for name in RUNTIME:
         digest.update(f"{name} {version(name)}".encode())
         digest.update((distribution(name).read_text("RECORD") or "").encode())
+    digest.update(in_words(settings()).encode())  # code that was compiled under others is not loaded
     return digest.hexdigest()[:NAME_DIGITS]
 
 

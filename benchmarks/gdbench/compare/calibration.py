@@ -194,7 +194,8 @@ def smallest_effects(stored: Calibration, case: str) -> dict[str, float]:
 def file_of(environment: Environment) -> Path:
     """Return where the calibration of a machine is kept: in the user's folder, under what distinguishes machines."""
     told = list(records.plain(machine_of(environment)).values())
-    digest = hashlib.sha256(json.dumps(told).encode()).hexdigest()
+    settings = [environment.settings] if environment.settings else []
+    digest = hashlib.sha256(json.dumps([*told, *settings]).encode()).hexdigest()
     return user_state_path("gdbench") / f"calibration-{digest[:16]}.json"
 
 

@@ -16,6 +16,7 @@ import threadpoolctl
 
 from gdbench.basics.records import plain
 from gdbench.experiments.variants import PEER_PACKAGES, unavailable
+from gdbench.machine.settings import in_words, settings
 from gdbench.processes.launch import allowed_cores
 from gdbench.processes.live import LiveProcess
 from kernels import InputError
@@ -25,7 +26,7 @@ PACKAGES = ("gdbench", "numpy", "numba", "llvmlite", "scipy", "pandas", "pytest"
 
 UNKNOWN = "not recorded"
 FIXED = ("cpu", "logical_cores", "python", "blas", "blas_threads", "numba_threads", "versions")
-"""Fields in which one run must not differ from block to block."""
+"""Fields in which one run must not differ from block to block, beside the settings."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,8 @@ class Environment:
         Sizes of one core's caches, such as ``{"L1 Data": "48K"}``.
     blas_threads, numba_threads : int
         Threads in effect, not those that were asked for.
+    settings : dict
+        Variables that change what libraries compute with, or what is compiled (``machine.settings``).
     versions : dict
         Version of each package; None for one that is not installed.
     unavailable : dict
@@ -77,8 +80,9 @@ class Environment:
     blas_threads: int | None = None
     numba_threads: int | None = None
     numba_threading_layer: str | None = None
+    settings: dict[str, str] | None = None
     versions: dict[str, str | None] = field(default_factory=dict)
-    unavailable: dict[str, str] = field(default_factory=dict)
+    unavailable: dict[str, str] | None = None
     commit: str | None = None
     dirty: bool = False
 
@@ -122,6 +126,7 @@ def describe() -> Environment:
         blas_threads=max((pool["num_threads"] for pool in pools), default=1),
         numba_threads=numba.get_num_threads(),
         numba_threading_layer=f"none in use (setting: {vars(numba.config)['THREADING_LAYER']})",
+        settings=settings(),
         versions={name: _version(name) for name in PACKAGES},
         unavailable=unavailable(),
         commit=_git("rev-parse", "HEAD"),
@@ -135,6 +140,13 @@ def check_same_machine(stored: Environment, found: Environment) -> None:
     for name in FIXED:
         if known[name] != seen[name]:
             raise InputError(f"{name} was {known[name]} when this run began and is {seen[name]} now: start a new run")
+    before, now = stored.settings or {}, found.settings or {}
+    for variable in sorted({*before, *now}):
+        if before.get(variable) != now.get(variable):
+            raise InputError(
+                f"{variable} was {before.get(variable, 'not set')} when this run began and is "
+                f"{now.get(variable, 'not set')} now: set it as it was, or start a new run"
+            )
 
 
 def one_line(environment: Environment) -> str:
@@ -147,7 +159,8 @@ def one_line(environment: Environment) -> str:
     return (
         f"{environment.cpu}, {environment.logical_cores} logical cores, {environment.system}, {environment.python}, "
         f"NumPy {versions.get('numpy', UNKNOWN)}, Numba {versions.get('numba', UNKNOWN)}, {blas} "
-        f"on {threads} thread{'' if threads == 1 else 's'}"
+        f"on {threads} thread{'' if threads == 1 else 's'}{', ' if environment.settings else ''}"
+        f"{in_words(environment.settings or {})}"
     )
 
 

@@ -109,7 +109,7 @@ def _named(cell: pd.Series) -> str:
 
 def _left_out(run: Run) -> list[str]:
     """Say what was not compared with: nothing is left out in silence."""
-    missing = {name: reason for name, reason in run.environment.unavailable.items() if is_peer(name)}
+    missing = {name: reason for name, reason in (run.environment.unavailable or {}).items() if is_peer(name)}
     reasons = [f"{name} was not measured: {reason}." for name, reason in missing.items()]
     if run.summary["variant"].map(is_peer).any():
         return reasons

@@ -46,10 +46,15 @@ def environment_lines(environment: Environment) -> Iterator[tuple[str, str]]:
 
 def _describe(value: Any) -> str:
     if isinstance(value, dict):
-        return ", ".join(f"{key.replace('_', ' ')} {_describe(inner)}" for key, inner in value.items()) or UNKNOWN
+        return ", ".join(f"{_word(key)} {_describe(inner)}" for key, inner in value.items()) or "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
     return UNKNOWN if value in (None, "") else str(value)
+
+
+def _word(key: str) -> str:
+    """Write a key as words, unless it is the name of a variable."""
+    return key if key.isupper() else key.replace("_", " ")
 
 
 def columns(table: pd.DataFrame) -> dict[str, Any]:

@@ -1,9 +1,10 @@
-"""``njit`` for variants: Numba's own, with an on-disk cache that a change in any source it came from invalidates.
+"""``njit`` for variants: Numba's own, with an on-disk cache that a change in its sources or settings invalidates.
 
 Numba stamps cached code with the file of the function alone, but compiles into it whatever that file
-imports: a helper in another file could change and the old code would still be loaded. For functions of
-``kernels`` the stamp is therefore made of the file and of every file of ``kernels`` that it imports, directly
-or not. Where Numba caches (``NUMBA_CACHE_DIR`` or its default), and functions of others, stay as they are.
+imports: a helper in another file could change and the old code would still be loaded. It leaves out most of its
+settings, too: code that was compiled under ``NUMBA_OPT=0`` would be loaded wherever else it is asked for. For functions
+of ``kernels`` the stamp is therefore made of the file, of every file of ``kernels`` that it imports, directly or not,
+and of the settings. Where Numba caches (``NUMBA_CACHE_DIR`` or its default), and functions of others, stay as they are.
 """
 
 import ast
@@ -11,12 +12,32 @@ import sys
 from functools import cache
 from hashlib import sha256
 from inspect import getsource
+from types import MappingProxyType
 from typing import Any
 
 from numba import njit
+from numba.core import config
 from numba.core.caching import CacheImpl
 
 __all__ = ["njit"]
+
+SETTINGS = MappingProxyType(
+    {
+        "NUMBA_OPT": ("OPT", 3),
+        "NUMBA_BOUNDSCHECK": ("BOUNDSCHECK", None),
+        "NUMBA_LOOP_VECTORIZE": ("LOOP_VECTORIZE", 1),
+        "NUMBA_SLP_VECTORIZE": ("SLP_VECTORIZE", 0),
+        "NUMBA_DISABLE_INTEL_SVML": ("DISABLE_INTEL_SVML", 0),
+        "NUMBA_DEBUGINFO": ("DEBUGINFO_DEFAULT", 0),
+        "NUMBA_EXTEND_VARIABLE_LIFETIMES": ("EXTEND_VARIABLE_LIFETIMES", 0),
+        "NUMBA_ENABLE_PROFILING": ("ENABLE_PROFILING", 0),
+        "NUMBA_LLVM_REFPRUNE_PASS": ("LLVM_REFPRUNE_PASS", 1),
+        "NUMBA_LLVM_REFPRUNE_FLAGS": ("LLVM_REFPRUNE_FLAGS", "all"),
+        "NUMBA_DEBUG_NRT": ("DEBUG_NRT", 0),
+    }
+)
+"""Variables that change compiled code: Numba's name for their value, and its default. The processor is not here, since
+Numba keeps the code for each apart."""
 
 OURS = f"{__name__.partition('.')[0]}."
 USUAL: tuple[Any, ...] = tuple(CacheImpl._locator_classes)
@@ -38,9 +59,19 @@ class SourcesLocator:
         return locator
 
 
+def settings() -> dict[str, str]:
+    """Values of ``SETTINGS`` that differ from Numba's defaults, wherever it has them from, by their variables."""
+    values: dict[str, Any] = {
+        variable: vars(config).get(name, default) for variable, (name, default) in SETTINGS.items()
+    }
+    level = values["NUMBA_OPT"]
+    values["NUMBA_OPT"] = "max" if level.is_opt_max else int(level)  # "max" is equal to 3
+    return {name: str(value) for name, value in values.items() if value != SETTINGS[name][1]}
+
+
 @cache
 def source_stamp(name: str) -> str:
-    """SHA-256 over the source of a loaded module and of all modules of this package that it imports."""
+    """SHA-256 over the settings, the source of a loaded module, and all modules of this package that it imports."""
     sources: dict[str, str] = {}
     left = [name]
     while left:
@@ -48,7 +79,7 @@ def source_stamp(name: str) -> str:
         if module not in sources:
             sources[module] = getsource(sys.modules[module])
             left += _imports(sources[module])
-    return sha256(repr(sorted(sources.items())).encode()).hexdigest()
+    return sha256(repr([settings(), sorted(sources.items())]).encode()).hexdigest()
 
 
 def _imports(source: str) -> list[str]:

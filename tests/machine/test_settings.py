@@ -1,0 +1,98 @@
+"""Settings that change compiled code are recorded; those under which nothing can be measured are refused."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from gdbench.cli import COMMANDS
+from gdbench.machine.environment import observe
+from gdbench.machine.settings import settings
+
+from ..helpers import gdbench, start
+
+REFUSED = {
+    "NUMBA_DISABLE_JIT=1": "nothing is compiled under NUMBA_DISABLE_JIT=1, so nothing can be measured: unset it",
+    "NUMBA_NUM_THREADS=0": "Numba needs at least one thread, and has NUMBA_NUM_THREADS=0: unset it, or set it to 1",
+    "NUMBA_NUM_THREADS=two": "Numba does not understand NUMBA_NUM_THREADS=two and would ignore it: correct or unset it",
+    "NUMBA_OPT=fast": "Numba does not understand NUMBA_OPT=fast and would ignore it: correct or unset it",
+    "NUMBA_DUMP_ASSEMBLY=1": "NUMBA_DUMP_ASSEMBLY=1 makes Numba print in the midst of what is timed: unset it",
+    "PYTHONOPTIMIZE=2": "python -OO, or PYTHONOPTIMIZE=2, strips docstrings, which gdbench reads: run it without",
+}
+FILES = {
+    "disable_jit: 1": "nothing is compiled under disable_jit in .numba_config.yaml",
+    "opt: 0": "Numba does not understand opt in .numba_config.yaml",  # it compares with texts
+    "- opt": "Numba cannot be imported as it is set (AttributeError",
+    "{": "correct or delete .numba_config.yaml",
+}
+LIBRARIES = "numba, sklearn.linear_model, mlxtend.data, matplotlib.pyplot, pandas, asv, ruptures, plotly"
+WRITE = "import json, sys; from gdbench.machine.settings import settings; "
+
+
+@pytest.mark.parametrize("setting", REFUSED)
+def test_what_makes_measuring_senseless_is_refused_by_its_name(setting: str, tmp_path: Path) -> None:
+    name, _, value = setting.partition("=")
+    answer = gdbench("run", "--profile", "smoke", cwd=tmp_path, **{name: value})
+    assert (answer.returncode, answer.stderr) == (2, f"gdbench: {REFUSED[setting]}\n")
+    assert answer.stdout == ""
+    assert not [*tmp_path.iterdir()]
+
+
+def test_every_command_refuses_it_before_it_blames_a_file(tmp_path: Path) -> None:
+    started = [start(command, cwd=tmp_path, NUMBA_DISABLE_JIT="1") for command in COMMANDS]
+    answers = [(process.communicate()[1], process.returncode) for process in started]
+    assert set(answers) == {(f"gdbench: {REFUSED['NUMBA_DISABLE_JIT=1']}\n", 2)}
+
+
+@pytest.mark.parametrize("line", FILES)
+def test_numbas_own_file_counts_as_its_variables_do(line: str, tmp_path: Path) -> None:
+    pytest.importorskip("yaml")
+    (tmp_path / ".numba_config.yaml").write_text(line, encoding="utf-8")
+    answer = gdbench("list", cwd=tmp_path)
+    assert answer.returncode == 2
+    assert FILES[line] in answer.stderr
+    assert answer.stderr.count("\n") == 1
+
+
+def test_what_changes_compiled_code_is_recorded_as_a_worker_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = observe().settings
+    assert usual is not None
+    given = {"NUMBA_OPT": "1", "NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": "+sse2", "NUMBA_ENABLE_AVX": "0"}
+    given |= {"NUMBA_BOUNDSCHECK": "1", "NUMBA_LOOP_VECTORIZE": "0", "NUMBA_SLP_VECTORIZE": "1", "NUMBA_DEBUGINFO": "1"}
+    given |= {"XLA_FLAGS": "--xla_cpu_max_isa=AVX2", "MKL_CBWR": "AVX2", "ONEDNN_MAX_CPU_ISA": "AVX2"}
+    given |= {"ATEN_CPU_CAPABILITY": "avx2", "NPY_DISABLE_CPU_FEATURES": "AVX512F", "NUMBA_OF_A_LATER_VERSION": "1"}
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    assert observe().settings == usual | given
+
+
+def test_defaults_and_what_changes_no_code_are_not_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = observe().settings
+    monkeypatch.setenv("NUMBA_SLP_VECTORIZE", "0")
+    monkeypatch.setenv("NUMBA_COLOR_SCHEME", "dark_bg")
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")  # a worker has the threads of its case
+    assert observe().settings == usual
+
+
+def test_numbas_file_is_recorded_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("yaml")
+    monkeypatch.delenv("NUMBA_BOUNDSCHECK", raising=False)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".numba_config.yaml").write_text("boundscheck: 1\n", encoding="utf-8")
+    assert (observe().settings or {})["NUMBA_BOUNDSCHECK"] == "1"
+
+
+def test_no_import_changes_what_is_recorded() -> None:
+    """scikit-learn sets variables for itself: a run would go on only where it was imported before."""
+    script = f"{WRITE}before = settings(); import {LIBRARIES}; print(json.dumps([before, settings()]))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    before, after = json.loads(done.stdout)
+    assert before == after == settings()
+
+
+def test_list_names_what_is_set(tmp_path: Path) -> None:
+    answer = gdbench("list", "--json", "-", cwd=tmp_path, NUMBA_OPT="0")
+    (row,) = [row for row in json.loads(answer.stdout)["settings"] if row["name"] == "NUMBA_OPT"]
+    assert row["value"] == "0, recorded with results, which are unlike those of other values"
