@@ -10,15 +10,16 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from gdbench.basics.records import parse, read
-from gdbench.experiments.cases import CASE_COLUMNS, MEASURED
+from gdbench.experiments.cases import CASE_COLUMNS, MEASURED, Case
 from gdbench.history.asv_cases import case_of
 from gdbench.machine.environment import Environment
 from gdbench.machine.settings import in_words
@@ -33,31 +34,74 @@ COLUMNS = [
 RUN, ASV, PYTEST_BENCHMARK, COMPARISON = "gdbench run", "asv", "pytest-benchmark", "gdbench compare"
 NOT_RECORDED = "not recorded"
 Row = dict[str, Any]
+MAX_REASON = 120
+"""Characters of an error that are passed on."""
+MALFORMED = (OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError)
+"""What readers raise at files that hold other things than they should."""
 
 
-def collect(paths: Iterable[Path]) -> pd.DataFrame:
+@dataclass(frozen=True)
+class Stats:
+    """What is read of pytest-benchmark's statistics: seconds of a call."""
+
+    median: float
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A benchmark of pytest-benchmark; early versions had no parameters."""
+
+    stats: Any = None
+    params: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class PytestBenchmark:
+    """A file of pytest-benchmark; ``gdbench`` is what a block of a run adds to it."""
+
+    benchmarks: tuple[Entry, ...]
+    machine_info: dict[str, Any]
+    commit_info: dict[str, Any] | None = None
+    datetime: str = ""
+    gdbench: Any = None
+
+
+def collect(paths: str | Path | Iterable[str | Path]) -> pd.DataFrame:
     """Read results of all kinds into one table.
 
     Parameters
     ----------
-    paths : paths
+    paths : path or paths
         Each a folder of a run, of a comparison or of asv's results (all machines or one), or a file of
         pytest-benchmark, of asv or of a comparison.
 
     Returns
     -------
     DataFrame
-        With ``COLUMNS``, a row per case and measurement; a comparison has one row for each side.
+        With ``COLUMNS``, a row per case and measurement; a comparison has one row for each side. Benchmarks that are
+        no cases of ours have no row.
 
     Raises
     ------
     InputError
-        If a path is none of these, or cannot be read.
+        If a path is none of these, cannot be read, or holds no time of a case.
     """
-    table = pd.DataFrame([row for path in paths for row in _rows(path)], columns=COLUMNS[:-1])
+    table = pd.DataFrame([row for path in _paths(paths) for row in _rows(path)], columns=COLUMNS[:-1])
     apart = table["machine"].str.contains(NOT_RECORDED) | (table["source"] == COMPARISON)
     key = table["machine"].where(~apart, table["source"] + ": " + table["machine"])
     return table.assign(comparable=pd.factorize(key)[0])
+
+
+def _paths(paths: object) -> list[Path]:
+    """Return one path or several as a list."""
+    several = [paths] if isinstance(paths, str | os.PathLike) else paths
+    if not isinstance(several, Iterable):
+        raise InputError(f"results are read from a path or several, got {type(paths).__name__}: give a path")
+    found = [*several]
+    for path in found:
+        if not isinstance(path, str | os.PathLike):
+            raise InputError(f"results are read from paths, got {type(path).__name__} among them: give paths")
+    return [Path(path) for path in found]
 
 
 def require_comparable(table: pd.DataFrame) -> None:
@@ -78,35 +122,49 @@ def machine_key(cpu: object, cores: object, threads: object, blas: object, *, se
     return f"{named}, settings {settings or 'none'}"
 
 
-def _rows(path: Path) -> Iterator[Row]:
+def _rows(path: Path) -> list[Row]:
+    """Read one path; that nothing is found in it is said, too."""
     readers: tuple[tuple[bool, Callable[[Path], Iterator[Row]]], ...] = (
         ((path / "plan.json").is_file(), _of_run),
         ((path / "comparison.json").is_file(), lambda folder: _of_file(folder / "comparison.json")),
         (any(path.glob("*/machine.json")) or (path / "machine.json").is_file(), _of_asv_folder),
         (path.is_file(), _of_file),
     )
-    for matches, rows_of in readers:
-        if matches:
-            yield from rows_of(path)
-            return
-    raise InputError(
-        f"{path} holds no results: name a folder of a run, of a comparison or of asv, or a file of results"
-    )
+    reader = next((rows_of for matches, rows_of in readers if matches), None)
+    if reader is None:
+        raise InputError(
+            f"{path} holds no results: name a folder of a run, of a comparison or of asv, or a file of results"
+        )
+    try:
+        found = [*reader(path)]
+    except InputError:
+        raise
+    except MALFORMED as error:
+        raise InputError(
+            f"{path} cannot be read as results ({_reason(error)}): leave it out or measure again"
+        ) from error
+    if not found:
+        raise InputError(f"{path} holds no time of a case of gdbench, though it may hold other results: leave it out")
+    return found
+
+
+def _reason(error: Exception) -> str:
+    """First line of what went wrong, cut: some errors hold the whole file."""
+    return f"{type(error).__name__}: {error}".splitlines()[0][:MAX_REASON]
 
 
 def _of_file(path: Path) -> Iterator[Row]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        if "result_columns" in content:
-            yield from _of_asv_file(path)
-        elif "benchmarks" in content and "machine_info" in content:
-            yield from _of_pytest_benchmark(path, content)
-        elif "base" in content and "head" in content and "cases" in content:
-            yield from _of_comparison(content)
-        else:
-            raise InputError(f"{path} is no file of asv, pytest-benchmark or gdbench compare: leave it out")
-    except (KeyError, TypeError, AttributeError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise InputError(f"{path} cannot be read as results ({error!r}): leave it out or measure again") from error
+    content = json.loads(path.read_bytes())  # in UTF-8, 16 or 32
+    if not isinstance(content, dict):
+        raise InputError(f"{path} holds JSON that is no object, so no results: leave it out")
+    if "commit_hash" in content and "results" in content:
+        yield from _of_asv_file(path)
+    elif "benchmarks" in content and "machine_info" in content:
+        yield from _of_pytest_benchmark(path, parse(content, PytestBenchmark))
+    elif "base" in content and "head" in content and "cases" in content:
+        yield from _of_comparison(content)
+    else:
+        raise InputError(f"{path} is no file of asv, pytest-benchmark or gdbench compare: leave it out")
 
 
 def _of_run(folder: Path) -> Iterator[Row]:
@@ -130,52 +188,53 @@ def _of_comparison(record: dict[str, Any]) -> Iterator[Row]:
                 yield {**_case(row), **_time(row[side]), **origin, **of_side}
 
 
-def _of_pytest_benchmark(path: Path, content: dict[str, Any]) -> Iterator[Row]:
+def _of_pytest_benchmark(path: Path, content: PytestBenchmark) -> Iterator[Row]:
     """Read one process's times; those of a run's block are told by the environment beside them."""
     described = path.parent.parent / "environment.json"
-    ours = "gdbench" in content and described.is_file()
+    ours = content.gdbench is not None and described.is_file()
     environment = read(described, Environment, remedy="leave the file out") if ours else None
-    for entry in content["benchmarks"]:
-        if not set(CASE_COLUMNS) <= set(entry["params"] or {}):
+    for entry in content.benchmarks:
+        if not set(CASE_COLUMNS) <= set(entry.params or {}):
             continue  # not one of our cases
-        threads = entry["params"]["threads"]
-        origin = _origin(PYTEST_BENCHMARK, environment, threads) if environment else _told(content, threads)
-        yield {**_case(entry["params"]), **_time(entry["stats"]["median"]), **origin, "date": content["datetime"]}
+        case = parse(entry.params, Case)
+        origin = _origin(PYTEST_BENCHMARK, environment, case.threads) if environment else _told(content, case.threads)
+        seconds = parse(entry.stats, Stats).median
+        if math.isfinite(seconds):
+            yield {**case.to_dict(), **_time(seconds), **origin, "date": content.datetime}
 
 
-def _told(content: dict[str, Any], threads: int) -> Row:
-    cpu = content["machine_info"].get("cpu") or {}
-    commit = (content.get("commit_info") or {}).get("id")
-    machine = machine_key(cpu.get("brand_raw"), cpu.get("count"), threads, NOT_RECORDED)
-    return {"source": PYTEST_BENCHMARK, "commit": commit, "machine": machine}
+def _told(content: PytestBenchmark, threads: int) -> Row:
+    cpu = content.machine_info.get("cpu")
+    known = cpu if isinstance(cpu, dict) else {"brand_raw": cpu}  # a name only in files of years ago
+    machine = machine_key(known.get("brand_raw"), known.get("count"), threads, NOT_RECORDED)
+    return {"source": PYTEST_BENCHMARK, "commit": (content.commit_info or {}).get("id"), "machine": machine}
 
 
 def _of_asv_folder(folder: Path) -> Iterator[Row]:
+    from gdbench.history.asv_files import result_paths  # noqa: PLC0415 - asv is slow to import, and rarely needed
+
     for described in sorted(folder.rglob("machine.json")):
-        for path in sorted(described.parent.glob("*.json")):
-            if path != described:
-                yield from _of_file(path)
+        for path in result_paths(described.parent):
+            yield from _of_asv_file(path)
 
 
 def _of_asv_file(path: Path) -> Iterator[Row]:
-    from gdbench.history.asv_files import load, results_of  # noqa: PLC0415 - asv is slow to import, and rarely needed
+    from gdbench.history.asv_files import load  # noqa: PLC0415 - asv is slow to import, and rarely needed
 
     result = load(path)
-    threads = {value for name, value in result.env_vars.items() if name.endswith("_NUM_THREADS")}
+    threads = {value for name, value in result.variables.items() if name.endswith("_NUM_THREADS")}
     machine = machine_key(
-        result.params.get("cpu"),
-        result.params.get("num_cpu"),
+        result.machine.get("cpu"),
+        result.machine.get("num_cpu"),
         threads.pop() if len(threads) == 1 else None,
         NOT_RECORDED,
     )
-    date = datetime.fromtimestamp(result.date / 1000, UTC).isoformat() if result.date else ""
-    origin = {"source": ASV, "commit": result.commit_hash, "date": date, "machine": machine}
-    for key in result.get_all_result_keys():
-        for parameters, value, stats in results_of(result, key):
-            case = case_of(key, parameters)
-            if case is not None and value is not None and not math.isnan(value):
-                low, high = (stats.get(name, math.nan) for name in ("ci_99_a", "ci_99_b"))
-                yield {**case.to_dict(), **_time(value, low, high), **origin}
+    date = result.moment.isoformat() if result.moment else ""
+    origin = {"source": ASV, "commit": result.commit, "date": date, "machine": machine}
+    for one in result.values:
+        case = case_of(one.benchmark, one.parameters)
+        if case is not None and one.value is not None:
+            yield {**case.to_dict(), **_time(one.value, one.low, one.high), **origin}
 
 
 def _origin(source: str, environment: Environment, threads: int) -> Row:
@@ -190,5 +249,9 @@ def _case(row: dict[str, Any]) -> Row:
     return {name: row[name] for name in CASE_COLUMNS}
 
 
-def _time(seconds: float, low: float = math.nan, high: float = math.nan) -> Row:
-    return {"seconds": seconds, "seconds_low": low, "seconds_high": high}
+def _time(seconds: float, low: float | None = None, high: float | None = None) -> Row:
+    return {"seconds": seconds, "seconds_low": _number(low), "seconds_high": _number(high)}
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else value

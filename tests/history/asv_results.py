@@ -20,6 +20,7 @@ BENCHMARK = {
 """Parameters in the order in which asv asks for them."""
 CASES = [(task, dtype, variant, size) for task in TASKS for dtype in DTYPES for variant in VARIANTS for size in SIZES]
 MACHINE = {"arch": "x86_64", "cpu": "A CPU", "num_cpu": "2", "os": "Linux 6", "ram": "8000", "version": 1}
+NO_PACKAGES: Mapping[str, str] = {}
 FIRST_DATE_MS = 1_700_000_000_000
 
 
@@ -50,14 +51,17 @@ def write_result(
     position: int = 0,
     version: str = "1",
     benchmark: Mapping[str, object] = BENCHMARK,
+    packages: Mapping[str, str] = NO_PACKAGES,
+    described: Mapping[str, str] = NO_PACKAGES,
 ) -> Path:
     """Write one commit's results as asv does; a value of None failed, NaN was skipped."""
-    params = {**MACHINE, "machine": machine, "python": "3.11"}
+    params = {**MACHINE, "machine": machine, "python": "3.11", **described}
+    environment = "-".join([environment, *packages])
     folder = results / machine
     folder.mkdir(parents=True, exist_ok=True)
     describe(results, machine)
     date = FIRST_DATE_MS + 1000 * position
-    result = Results(params, {"numpy": numpy}, commit, date, "3.11", environment, {"OMP_NUM_THREADS": "1"})
+    result = Results(params, {"numpy": numpy, **packages}, commit, date, "3.11", environment, {"OMP_NUM_THREADS": "1"})
     measured = BenchmarkResult(list(seconds), [None] * len(seconds), [None] * len(seconds), 0, "", None)
     result.add_result({**benchmark, "version": version}, measured)
     result.save(str(results))

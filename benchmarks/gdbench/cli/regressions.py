@@ -10,27 +10,29 @@ from rich.console import Console
 from rich.table import Table
 
 from gdbench.basics.exit_codes import INTERRUPTED
+from gdbench.basics.records import plain
 from gdbench.basics.storage import check_writable, write_text
 from gdbench.cli.console import fail, human_output, json_option, stderr, write_json
 from gdbench.history import markdown, page
-from gdbench.history.asv_files import choose_machine, read_history, results_folder
-from gdbench.history.bisect import Confirmation
+from gdbench.history.asv_files import choose_machine, results_folder
 from gdbench.history.confirmation import confirm_all
 from gdbench.history.labels import ENVIRONMENT, IMPROVEMENT, REGRESSION
-from gdbench.history.record import make_record, proposals
-from gdbench.history.tables import HEAD, Record, headline, remarks, rows, subjects
+from gdbench.history.reading import read_histories
+from gdbench.history.record import Judged, Record, judge, make_record
+from gdbench.history.tables import HEAD, headline, remarks, rows, subjects, warnings
 
 EXAMPLES = """
 Examples:
 
 \b
   gdbench regressions
-  gdbench regressions --results reports/asv/results --machine laptop
+  gdbench regressions --results reports/asv/results --machine laptop --environment virtualenv-py3.12
   gdbench regressions --confirm --markdown steps.md
 
 \b
 Exit codes: 0 read, whatever is proposed; 1 a regression was confirmed; 2 no results to read;
-3 a proposal could be neither confirmed nor refuted; 4 too few results to judge any case.
+3 a proposal could be neither confirmed nor refuted, or results are there that are not in this
+history; 4 too few results to judge any case.
 """
 PAGE = "regressions.html"
 COLOURS = {REGRESSION: "red", IMPROVEMENT: "green", ENVIRONMENT: "magenta"}
@@ -45,6 +47,7 @@ COLOURS = {REGRESSION: "red", IMPROVEMENT: "green", ENVIRONMENT: "magenta"}
 @click.option(
     "--machine", help="Whose results are read; this machine's if not given. Those of several are never mixed."
 )
+@click.option("--environment", help="The only one of asv's environments that is read; each is judged if not given.")
 @click.option("--confirm", is_flag=True, help="Measure each proposed commit against its parent, and search beside it.")
 @click.option(
     "--tier", type=click.Choice(["quick", "standard", "deep"]), default="standard", show_default=True,
@@ -57,6 +60,7 @@ def command(
     *,
     results: Path | None,
     machine: str | None,
+    environment: str | None,
     confirm: bool,
     tier: str,
     markdown_path: Path | None,
@@ -72,28 +76,28 @@ def command(
         if path is not None:
             check_writable(path)
     place = results or results_folder(Path())
-    history = read_history(place, choose_machine(place, machine), Path())
-    found = proposals(history)
-    confirmations: dict[int, Confirmation] | None = {} if confirm else None
+    histories = read_histories(place, choose_machine(place, machine), Path(), environment=environment)
+    found = [judge(history) for history in histories]
 
     def finish() -> Record:
-        record = make_record(history, found, confirmations)
-        write_json(json_path, record)
+        record = make_record(found, confirmed=confirm)
+        write_json(json_path, plain(record))
         if markdown_path is not None:
             write_text(markdown_path, markdown.render(record))
         if output is not None:
-            write_text(output / PAGE, page.render(history, record))
+            write_text(output / PAGE, page.render(histories, record))
         _show(record, human_output(json_path))
         return record
 
-    if confirmations is not None:
-        _confirm(lambda: confirm_all(history, found, confirmations, tier=tier, folder=output, report=_say), finish)
-    return int(finish()["exit_code"])
+    if confirm:
+        _confirm(found, finish, tier=tier, folder=output)
+    return finish().exit_code
 
 
-def _confirm(measure: Callable[[], None], finish: Callable[[], Record]) -> None:
+def _confirm(found: list[Judged], finish: Callable[[], Record], *, tier: str, folder: Path | None) -> None:
     try:
-        measure()
+        for one in found:
+            confirm_all(one.history, one.proposals, one.confirmations, tier=tier, folder=folder, report=_say)
     except KeyboardInterrupt:
         finish()
         fail("stopped: what was measured until then is above.", INTERRUPTED)
@@ -106,12 +110,14 @@ def _say(sentence: str) -> None:
 def _show(record: Record, out: Console) -> None:
     """Print the headline, a row per step, and what rows leave no room for."""
     out.print(f"{headline(record)}.", style="bold", highlight=False, markup=False, soft_wrap=True)
+    for warning in warnings(record):
+        out.print(warning, style="yellow", highlight=False, markup=False, soft_wrap=True)
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_edge=False)
     for name in HEAD:
         table.add_column(name, overflow="fold", no_wrap=name in ("commit", "label", "history"))
     for row in rows(record):
         table.add_row(*row, style=COLOURS[row[HEAD.index("label")]])
-    if record["steps"]:
+    if record.steps:
         out.print(table, highlight=False, markup=False)
     for commit, subject in subjects(record).items():
         out.print(f"{commit} {subject}", highlight=False, markup=False, soft_wrap=True)

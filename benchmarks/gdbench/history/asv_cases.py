@@ -29,6 +29,8 @@ def case_of(benchmark: str, parameters: Sequence[str]) -> Case | None:
     if pair is None or module != MODULE or method != METHOD or len(parameters) != len(AXES):
         return None
     axes = dict(zip(AXES, map(_value, parameters), strict=True))
+    if not str(axes["batch_size"]).isdecimal():
+        return None
     network, dataset = pair
     return Case(
         network=network,
@@ -62,5 +64,5 @@ def _value(text: str) -> object:
     """Read a parameter as asv stores it: the representation of a Python value."""
     try:
         return ast.literal_eval(text)
-    except (ValueError, SyntaxError):
+    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):  # all that its documentation names
         return text

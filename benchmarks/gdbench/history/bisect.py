@@ -14,7 +14,7 @@ REACH = 12
 """Commits on each side of the proposed one among which the cause is sought."""
 
 
-class Finding(Protocol):
+class Comparison(Protocol):
     """What a comparison says of one case: head relative to base, above 1 slower."""
 
     @property
@@ -34,7 +34,7 @@ class Finding(Protocol):
         """Upper end of its interval."""
 
 
-Measure = Callable[[str, str, str], Finding]
+Measure = Callable[[str, str, str], Comparison]
 """Compare a base commit with a head commit on one case."""
 
 
@@ -45,9 +45,9 @@ class Confirmation:
     status: str
     reason: str
     commit: str | None
-    ratio: float
-    low: float
-    high: float
+    ratio: float | None
+    low: float | None
+    high: float | None
     comparisons: int
 
 
@@ -58,11 +58,11 @@ class _Search:
         self.commits, self.case, self.measure = commits, case, measure
         self.comparisons = 0
 
-    def compare(self, base: int, head: int) -> Finding:
+    def compare(self, base: int, head: int) -> Comparison:
         self.comparisons += 1
         return self.measure(self.commits[base], self.commits[head], self.case)
 
-    def answer(self, status: str, reason: str, finding: Finding, commit: int | None = None) -> Confirmation:
+    def answer(self, status: str, reason: str, finding: Comparison, commit: int | None = None) -> Confirmation:
         culprit = None if commit is None else self.commits[commit]
         return Confirmation(status, reason, culprit, finding.ratio, finding.low, finding.high, self.comparisons)
 
@@ -99,7 +99,7 @@ def confirm(
     return _bisect(search, base, head, wide)
 
 
-def _bisect(search: _Search, base: int, head: int, wide: Finding) -> Confirmation:
+def _bisect(search: _Search, base: int, head: int, wide: Comparison) -> Confirmation:
     """Halve until two neighbours are left, then ask once more, with measurements that chose nothing."""
     low, high = base, head
     while high - low > 1:
@@ -115,6 +115,6 @@ def _bisect(search: _Search, base: int, head: int, wide: Finding) -> Confirmatio
     return search.answer(OPEN, f"slower between {between}, but by no single commit", wide)
 
 
-def _slower_already(found: Finding, whole: Finding) -> bool:
+def _slower_already(found: Comparison, whole: Comparison) -> bool:
     """Whether most of the slowdown is there already, whatever the verdict: a part of it can be too small for one."""
     return math.isfinite(found.ratio) and math.log(found.ratio) > math.log(whole.ratio) / 2

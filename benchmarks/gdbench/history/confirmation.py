@@ -125,7 +125,7 @@ def _bounds(other: Proposal, proposal: Proposal, history: History, place: dict[s
 
 
 def _open(reason: str) -> Confirmation:
-    return Confirmation(OPEN, reason, None, math.nan, math.nan, math.nan, 0)
+    return Confirmation(OPEN, reason, None, None, None, None, 0)
 
 
 @contextmanager

@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from gdbench.history.changes import changes
 from gdbench.history.noise import Series
-from gdbench.history.notes import about, cost_shifted, went_away
-from gdbench.history.series import History, Step
+from gdbench.history.notes import about, cost_shifted, unclear, went_away
+from gdbench.history.series import History, LevelStep
 from gdbench.history.shifts import CONFIDENCE
 from gdbench.history.steps import logs, noise_of, size
 from gdbench.history.vote import SETTLED, absolute_error
@@ -32,7 +33,7 @@ NEAR = 3
 class Proposal:
     """A step with what is known of its cause."""
 
-    step: Step
+    step: LevelStep
     label: str
     status: str
     notes: tuple[str, ...] = ()
@@ -43,11 +44,15 @@ class Proposal:
         return self.label == REGRESSION
 
 
-def label(history: History, steps: list[Step]) -> list[Proposal]:
-    """Label the steps of a history; they are sorted by what matters, regressions first."""
+def label(history: History, steps: list[LevelStep]) -> list[Proposal]:
+    """Label the steps of a history; they are sorted by what matters, regressions first.
+
+    A detector compares means, which outliers move; the interval of a step does not mind them. Where it holds no change,
+    a slowdown is still worth a look, and provisional; an improvement is not proposed.
+    """
     points = {case: [step.at for step in steps if step.case == case] for case in history.values}
     proposals = [_label(history, step, points) for step in steps]
-    return sorted(proposals, key=_rank)
+    return sorted((one for one in proposals if one.step.certain or one.label != IMPROVEMENT), key=_rank)
 
 
 def _rank(proposal: Proposal) -> tuple[int, bool, float, int]:
@@ -55,20 +60,20 @@ def _rank(proposal: Proposal) -> tuple[int, bool, float, int]:
     return order, proposal.status != FINAL, -abs(float(np.log(proposal.step.ratio))), proposal.step.at
 
 
-def _label(history: History, step: Step, points: Mapping[str, list[int]]) -> Proposal:
+def _label(history: History, step: LevelStep, points: Mapping[str, list[int]]) -> Proposal:
     placed = _at_change_of_environment(history, step, points[step.case])
     reasons = list(_environment_reasons(history, placed, points))
     commit_label = REGRESSION if step.ratio > 1 else IMPROVEMENT
     return Proposal(
         step=placed if reasons else step,
         label=ENVIRONMENT if reasons else commit_label,
-        status=FINAL if step.values_after >= SETTLED else PROVISIONAL,
-        notes=(*reasons, *went_away(history, step, points[step.case]), *cost_shifted(history, step)),
+        status=FINAL if step.certain and step.values_after >= SETTLED else PROVISIONAL,
+        notes=(*reasons, *unclear(step), *went_away(history, step, points[step.case]), *cost_shifted(history, step)),
     )
 
 
-def _environment_reasons(history: History, step: Step, points: Mapping[str, list[int]]) -> Iterator[str]:
-    changed = changed_environment(history, step)
+def _environment_reasons(history: History, step: LevelStep, points: Mapping[str, list[int]]) -> Iterator[str]:
+    changed = _changed(history, step)
     if changed:
         yield f"environment changed: {changed}"
     canaries = [case for case in history.values if CANARY in case.lower()]
@@ -89,14 +94,12 @@ def _says_something(history: History, asked: list[str], answers: list[bool | Non
     return len(there) >= MIN_CASES and len(variants) != 1
 
 
-def changed_environment(history: History, step: Step) -> str:
+def _changed(history: History, step: LevelStep) -> str:
     """Say in what the environment of a step's first commit differs from that of the last one before it."""
-    before, after = (history.commits[at].environment for at in (step.since, step.at))
-    names = [name for name in dict.fromkeys([*before, *after]) if before.get(name) != after.get(name)]
-    return ", ".join(f"{name} {before.get(name) or 'unset'} -> {after.get(name) or 'unset'}" for name in names)
+    return changes(*(history.commits[at].environment for at in (step.since, step.at)))
 
 
-def _at_change_of_environment(history: History, step: Step, points: list[int]) -> Step:
+def _at_change_of_environment(history: History, step: LevelStep, points: list[int]) -> LevelStep:
     """Move a step to a change of environment nearby if it fits there as well, up to the noise."""
     values = history.values[step.case]
     present = [int(at) for at in np.flatnonzero(np.isfinite(values))]
@@ -106,11 +109,7 @@ def _at_change_of_environment(history: History, step: Step, points: list[int]) -
     sd = noise_of(values, points).sd
     for at in sorted(present[max(1, here - NEAR) : here + NEAR + 1], key=lambda other: abs(other - step.at)):
         moved = replace(step, at=at, since=present[present.index(at) - 1])
-        if (
-            start < at < stop
-            and changed_environment(history, moved)
-            and _fits(values, step.at, at, edges=(start, stop), sd=sd)
-        ):
+        if start < at < stop and _changed(history, moved) and _fits(values, step.at, at, edges=(start, stop), sd=sd):
             return moved
     return step
 

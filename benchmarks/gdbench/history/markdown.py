@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from gdbench.history.tables import HEAD, Record, headline, remarks, rows, subjects
+from gdbench.history.record import Record
+from gdbench.history.tables import HEAD, headline, remarks, rows, subjects, warnings
 
 
 def render(record: Record) -> str:
@@ -13,7 +14,8 @@ def render(record: Record) -> str:
     parts = [
         "# gdbench regressions",
         f"{headline(record)}.",
-        "\n".join(table) if record["steps"] else "",
+        "\n\n".join(f"**{_text(warning)}**" for warning in warnings(record)),
+        "\n".join(table) if record.steps else "",
         "\n".join(f"- `{commit}` {_text(subject)}" for commit, subject in subjects(record).items()),
         "\n".join(f"- {_text(remark)}" for remark in remarks(record)),
     ]

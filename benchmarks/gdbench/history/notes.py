@@ -10,7 +10,7 @@ import numpy as np
 
 from gdbench.experiments.cases import Case
 from gdbench.history.noise import Series
-from gdbench.history.series import History, Step
+from gdbench.history.series import History, LevelStep
 from gdbench.history.steps import logs
 from gdbench.history.vote import SETTLED
 
@@ -26,7 +26,13 @@ def about(values: Series, at: int) -> tuple[Series, Series]:
     return before[np.isfinite(before)][-REACH:], after[np.isfinite(after)][:REACH]
 
 
-def went_away(history: History, step: Step, points: list[int]) -> Iterator[str]:
+def unclear(step: LevelStep) -> Iterator[str]:
+    """Say that a step may be none."""
+    if not step.certain:
+        yield "its interval holds no change"
+
+
+def went_away(history: History, step: LevelStep, points: list[int]) -> Iterator[str]:
     """Say where a slowdown was undone: a later level is nearer to the one before the step than to the one after it."""
     values = history.values[step.case]
     later = [at for at in points if at > step.at]
@@ -39,7 +45,7 @@ def went_away(history: History, step: Step, points: list[int]) -> Iterator[str]:
             return
 
 
-def cost_shifted(history: History, step: Step) -> Iterator[str]:
+def cost_shifted(history: History, step: LevelStep) -> Iterator[str]:
     """Say that what one task of a variant lost another won, so that their sum is as it was."""
     case = history.cases.get(step.case)
     if case is None:

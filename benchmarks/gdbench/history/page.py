@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -11,16 +12,17 @@ from markupsafe import Markup
 
 import gdbench
 from gdbench.history.noise import Series
+from gdbench.history.record import Record, StepRow
 from gdbench.history.series import History
 from gdbench.history.steps import logs
-from gdbench.history.tables import HEAD, Record, headline, remarks, rows, subjects
+from gdbench.history.tables import HEAD, headline, remarks, rows, subjects, warnings
 from gdbench.views.page import packed_plotly, templates
 
 DIGITS = 4
 """Significant digits of the values in the page."""
 
 
-def render(history: History, record: Record) -> str:
+def render(histories: Sequence[History], record: Record) -> str:
     """Return the findings as one HTML page, most of which is plotly.js; it loads nothing."""
     return (
         templates()
@@ -30,32 +32,47 @@ def render(history: History, record: Record) -> str:
             head=HEAD,
             rows=rows(record),
             subjects=subjects(record),
+            warnings=warnings(record),
             remarks=list(remarks(record)),
-            data=_data(history, record),
+            data=_data(histories, record),
             plotly=Markup(packed_plotly()),
             version=gdbench.__version__,
         )
     )
 
 
-def _data(history: History, record: Record) -> dict[str, Any]:
-    """Return commits, and for each case its values, levels and steps; cases that step come first."""
-    place = {commit.commit: i for i, commit in enumerate(history.commits)}
-    steps: dict[str, list[dict[str, Any]]] = {}
-    for step in record["steps"]:
-        shown = {name: step[name] for name in ("label", "status", "ratio", "low", "high")}
-        steps.setdefault(step["case"], []).append({**shown, "at": place[step["commit"]]})
-    order = [*steps, *(case for case in history.values if case not in steps)]
-    return {
-        "commits": [[commit.short, commit.date, commit.subject] for commit in history.commits],
-        "cases": [_case(case, history.values[case], steps.get(case, [])) for case in order],
-    }
+def _data(histories: Sequence[History], record: Record) -> dict[str, Any]:
+    """Return all commits, and for each series its values on them, levels and steps; those that step come first."""
+    every = {commit.commit: commit for history in histories for commit in history.commits}
+    commits = sorted(every.values(), key=lambda commit: commit.order)
+    place = {commit.commit: i for i, commit in enumerate(commits)}
+    steps: dict[tuple[str, str], list[StepRow]] = {}
+    for step in record.steps:
+        steps.setdefault((step.environment, step.case), []).append(step)
+    series = {(one.environment, case): (one, values) for one in histories for case, values in one.values.items()}
+    found = []
+    for key in [*steps, *(key for key in series if key not in steps)]:
+        history, values = series[key]
+        name = f"{key[1]} in {key[0]}" if len(histories) > 1 else key[1]
+        found.append(_case(name, _spread(history, values, place), steps.get(key, []), place))
+    return {"commits": [[commit.short, commit.date, commit.subject] for commit in commits], "cases": found}
 
 
-def _case(case: str, values: Series, steps: list[dict[str, Any]]) -> dict[str, Any]:
-    edges = [0, *sorted(step["at"] for step in steps), len(values)]
+def _spread(history: History, values: Series, place: dict[str, int]) -> Series:
+    """Return values on all commits, NaN where this history has none."""
+    found = np.full(len(place), np.nan)
+    found[[place[commit.commit] for commit in history.commits]] = values
+    return found
+
+
+def _case(name: str, values: Series, steps: list[StepRow], place: dict[str, int]) -> dict[str, Any]:
+    shown = [
+        {name: getattr(step, name) for name in ("label", "status", "ratio", "low", "high")} | {"at": place[step.commit]}
+        for step in steps
+    ]
+    edges = [0, *sorted(place[step.commit] for step in steps), len(values)]
     levels = [[start, stop - 1, _level(values[start:stop])] for start, stop in pairwise(edges)]
-    return {"case": case, "values": [_round(value) for value in values.tolist()], "levels": levels, "steps": steps}
+    return {"case": name, "values": [_round(value) for value in values.tolist()], "levels": levels, "steps": shown}
 
 
 def _level(values: Series) -> float | None:

@@ -1,15 +1,15 @@
-"""The findings on a history as plain data for every view of them."""
+"""The findings on a history of each environment as one record, for every view of them."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import asdict
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from gdbench.basics.exit_codes import KERNEL_WRONG, NOT_ENOUGH_EVIDENCE, OK, REGRESSED
+from gdbench.experiments.cases import Case
 from gdbench.history.bisect import CONFIRMED, OPEN, Confirmation
 from gdbench.history.labels import Proposal, label
 from gdbench.history.series import History
@@ -20,80 +20,158 @@ from gdbench.history.vote import MIN_VALUES
 FORMAT = 1
 
 
-def proposals(history: History) -> list[Proposal]:
+@dataclass(frozen=True)
+class Judged:
+    """A history with its labelled steps, and what measuring them again said, by their position."""
+
+    history: History
+    proposals: list[Proposal]
+    confirmations: dict[int, Confirmation] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class StepRow:
+    """A step as every view shows it.
+
+    Attributes
+    ----------
+    axes : Case
+        Our own case; None for a benchmark of another suite.
+    since : str
+        Last commit before it that has a result.
+    ratio, low, high : float
+        Later level over the earlier with its interval; None beyond the range of numbers.
+    spark : str
+        The series as a line of bars.
+    """
+
+    case: str
+    environment: str
+    axes: Case | None
+    label: str
+    status: str
+    notes: tuple[str, ...]
+    commit: str
+    subject: str
+    date: str
+    since: str
+    commits_without_result: int
+    ratio: float | None
+    low: float | None
+    high: float | None
+    spark: str
+    confirmation: Confirmation | None
+
+
+@dataclass(frozen=True)
+class Record:
+    """All that is known of the results of a machine.
+
+    Attributes
+    ----------
+    environments : tuple of str
+        Those that were judged, each by itself.
+    cases, judged : int
+        Series, and how many of them have enough results; one in each environment counts each time.
+    confirmed : bool
+        Whether proposals were measured again.
+    skipped, incomplete : tuple of str
+        Sentences on what was left out, and on what could be judged but for something that the user can mend.
+    """
+
+    format: int
+    machine: str
+    environments: tuple[str, ...]
+    commits: int
+    first: str
+    last: str
+    cases: int
+    judged: int
+    confirmed: bool
+    steps: tuple[StepRow, ...]
+    skipped: tuple[str, ...]
+    incomplete: tuple[str, ...]
+    exit_code: int
+
+
+def judge(history: History) -> Judged:
     """Return the labelled steps of a history, sorted by what matters."""
-    return label(history, find_steps(history))
+    return Judged(history, label(history, find_steps(history)))
 
 
-def judged(history: History) -> list[str]:
-    """Cases that have enough results for a step to be seen."""
-    return [case for case, values in history.values.items() if np.isfinite(values).sum() >= MIN_VALUES]
-
-
-def make_record(
-    history: History, found: list[Proposal], confirmations: Mapping[int, Confirmation] | None = None
-) -> dict[str, Any]:
-    """Return all that is known as plain JSON values.
+def make_record(found: Sequence[Judged], *, confirmed: bool = False) -> Record:
+    """Return all that is known.
 
     Parameters
     ----------
-    history, found
-        What was read, and its labelled steps.
-    confirmations
-        By the position in ``found``; None when nothing was measured again.
+    found : sequence
+        One for each environment, at least one.
+    confirmed : bool
+        Whether proposals were measured again.
     """
-    told = confirmations or {}
-    rows = [_row(history, proposal, told.get(i)) for i, proposal in enumerate(found)]
-    return {
-        "format": FORMAT,
-        "machine": history.machine,
-        "commits": len(history.commits),
-        "first": history.commits[0].commit,
-        "last": history.commits[-1].commit,
-        "cases": len(history.values),
-        "judged": len(judged(history)),
-        "confirmed": confirmations is not None,
-        "steps": rows,
-        "skipped": list(history.skipped),
-        "exit_code": exit_code(history, confirmations),
-    }
+    histories = [one.history for one in found]
+    commits = sorted((commit for history in histories for commit in history.commits), key=lambda commit: commit.order)
+    rows = [_row(one, i) for one in found for i in range(len(one.proposals))]
+    return Record(
+        format=FORMAT,
+        machine=histories[0].machine,
+        environments=tuple(history.environment for history in histories),
+        commits=len({commit.commit for commit in commits}),
+        first=commits[0].commit,
+        last=commits[-1].commit,
+        cases=sum(len(history.values) for history in histories),
+        judged=sum(_judgeable(history) for history in histories),
+        confirmed=confirmed,
+        steps=tuple(rows),
+        skipped=tuple(dict.fromkeys(text for history in histories for text in history.skipped)),
+        incomplete=tuple(dict.fromkeys(text for history in histories for text in history.incomplete)),
+        exit_code=exit_code(found),
+    )
 
 
-def exit_code(history: History, confirmations: Mapping[int, Confirmation] | None) -> int:
-    """Return 4 when no case could be judged, and 1 or 3 only after measuring again: a proposal proves nothing."""
-    if not judged(history):
+def exit_code(found: Sequence[Judged]) -> int:
+    """Return 4 when no case could be judged, 1 and 3 after measuring again, since a proposal proves nothing.
+
+    It is 3 also where results are missing from the history that the user can bring in: they may hold a step.
+    """
+    if not any(_judgeable(one.history) for one in found):
         return KERNEL_WRONG
-    statuses = {found.status for found in (confirmations or {}).values()}
+    statuses = {told.status for one in found for told in one.confirmations.values()}
     if CONFIRMED in statuses:
         return REGRESSED
-    return NOT_ENOUGH_EVIDENCE if OPEN in statuses else OK
+    open_ends = OPEN in statuses or any(one.history.incomplete for one in found)
+    return NOT_ENOUGH_EVIDENCE if open_ends else OK
 
 
-def _row(history: History, proposal: Proposal, confirmation: Confirmation | None) -> dict[str, Any]:
+def _judgeable(history: History) -> int:
+    """Count the cases that have enough results for a step to be seen."""
+    return sum(int(np.isfinite(values).sum()) >= MIN_VALUES for values in history.values.values())
+
+
+def _row(found: Judged, index: int) -> StepRow:
+    history, proposal = found.history, found.proposals[index]
     step = proposal.step
     commit, since = history.commits[step.at], history.commits[step.since]
-    case = history.cases.get(step.case)
-    return {
-        "case": step.case,
-        "axes": case.to_dict() if case else None,
-        "label": proposal.label,
-        "status": proposal.status,
-        "notes": list(proposal.notes),
-        "commit": commit.commit,
-        "subject": commit.subject,
-        "date": commit.date,
-        "since": since.commit,
-        "commits_without_result": commit.order - since.order - 1,
-        "ratio": step.ratio,
-        "low": step.low,
-        "high": step.high,
-        "spark": spark(history.values[step.case]),
-        "confirmation": _plain(asdict(confirmation)) if confirmation else None,
-    }
+    return StepRow(
+        case=step.case,
+        environment=history.environment,
+        axes=history.cases.get(step.case),
+        label=proposal.label,
+        status=proposal.status,
+        notes=proposal.notes,
+        commit=commit.commit,
+        subject=commit.subject,
+        date=commit.date,
+        since=since.commit,
+        commits_without_result=commit.order - since.order - 1,
+        ratio=_finite(step.ratio),
+        low=_finite(step.low),
+        high=_finite(step.high),
+        spark=spark(history.values[step.case]),
+        confirmation=found.confirmations.get(index),
+    )
 
 
-def _plain(row: dict[str, Any]) -> dict[str, Any]:
-    """Replace numbers that JSON has not."""
-    return {
-        name: None if isinstance(value, float) and not math.isfinite(value) else value for name, value in row.items()
-    }
+def _finite(value: float) -> float | None:
+    """Replace a number that JSON has not."""
+    return value if math.isfinite(value) else None

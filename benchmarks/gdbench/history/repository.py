@@ -15,9 +15,25 @@ class Commit:
     subject: str
 
 
-def ancestors(folder: Path) -> list[Commit]:
-    """Return all commits up to HEAD, oldest first, parents before children; none outside a repository."""
-    return _log(folder)
+@dataclass(frozen=True)
+class Repository:
+    """What git knows in a folder: nothing outside a repository.
+
+    Attributes
+    ----------
+    commits : tuple of Commit
+        All up to HEAD, oldest first, parents before children.
+    shallow : bool
+        Whether it is a clone whose history is cut.
+    """
+
+    commits: tuple[Commit, ...]
+    shallow: bool
+
+
+def look(folder: Path) -> Repository:
+    """Ask git what it knows in a folder."""
+    return Repository(tuple(_log(folder)), _git(folder, "rev-parse", "--is-shallow-repository").strip() == "true")
 
 
 def first_parents(folder: Path) -> list[str]:
@@ -26,11 +42,14 @@ def first_parents(folder: Path) -> list[str]:
 
 
 def _log(folder: Path, *options: str) -> list[Commit]:
-    command = ["git", "log", "--topo-order", "--reverse", "--format=%H%x1f%s", *options, "HEAD", "--"]
+    text = _git(folder, "log", "--topo-order", "--reverse", "--format=%H%x1f%s", *options, "HEAD", "--")
+    return [Commit(*line.split("\x1f", 1)) for line in text.split("\n") if line]
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    """Return what git answers; nothing where it has no answer."""
     try:
-        done = subprocess.run(command, cwd=folder, capture_output=True, check=False)
+        done = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, check=False)
     except OSError:
-        return []
-    if done.returncode != 0:
-        return []
-    return [Commit(*line.split("\x1f", 1)) for line in done.stdout.decode(errors="replace").split("\n") if line]
+        return ""
+    return done.stdout.decode(errors="replace") if done.returncode == 0 else ""

@@ -28,20 +28,33 @@ class Measured:
 
 @dataclass(frozen=True, eq=False)
 class History:
-    """Commits in their order, oldest first, and each case's values, NaN where a commit has none."""
+    """Commits in their order, oldest first, and each case's values, NaN where a commit has none.
+
+    Attributes
+    ----------
+    values : mapping
+        By the name of the case: an array as long as ``commits`` of positive values.
+    cases : mapping
+        Those of our own grid by their name; a benchmark of another suite has none.
+    environment : str
+        asv's name for where all of it was measured; several where one came after the other.
+    skipped : tuple of str
+        Sentences on what was left out, and why.
+    incomplete : tuple of str
+        Sentences on results that could be judged, but for something that the user can mend.
+    """
 
     machine: str
     commits: tuple[Measured, ...]
     values: Mapping[str, Series]
-    """By the name of the case: an array as long as ``commits``."""
     cases: Mapping[str, Case]
-    """Those of our own grid by their name; a benchmark of another suite has none."""
+    environment: str = ""
     skipped: tuple[str, ...] = ()
-    """Sentences on what was left out, and why."""
+    incomplete: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
-class Step:
+class LevelStep:
     """A change of the level of one case."""
 
     case: str
@@ -54,3 +67,8 @@ class Step:
     high: float
     values_after: int
     """Results on the new level."""
+
+    @property
+    def certain(self) -> bool:
+        """Whether the interval leaves out 1, which is no change."""
+        return self.low > 1 or self.high < 1

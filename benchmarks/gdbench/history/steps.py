@@ -5,17 +5,17 @@ from __future__ import annotations
 import numpy as np
 
 from gdbench.history.noise import Noise, Series, from_residuals
-from gdbench.history.series import History, Step
+from gdbench.history.series import History, LevelStep
 from gdbench.history.shifts import CONFIDENCE, Shift, shift
 from gdbench.history.vote import change_points
 
 
-def find_steps(history: History) -> list[Step]:
+def find_steps(history: History) -> list[LevelStep]:
     """Return the steps of all series, in the order of the cases and then of the commits."""
     return [step for case, values in history.values.items() for step in steps_of(case, values)]
 
 
-def steps_of(case: str, values: Series) -> list[Step]:
+def steps_of(case: str, values: Series) -> list[LevelStep]:
     """Return the steps of one series, with gaps, of values in any unit."""
     points = change_points(values)
     if not points:
@@ -49,7 +49,7 @@ def _present(values: Series) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
     return np.flatnonzero(np.isfinite(values) & (values > 0))
 
 
-def _step(case: str, values: Series, at: int, *, level_before: Series, level_after: Series, noise: Noise) -> Step:
+def _step(case: str, values: Series, at: int, *, level_before: Series, level_after: Series, noise: Noise) -> LevelStep:
     found = size(level_before, level_after, noise=noise)
     since = int(_present(values[:at])[-1])
-    return Step(case, at, since, found.ratio, found.low, found.high, values_after=len(_present(level_after)))
+    return LevelStep(case, at, since, found.ratio, found.low, found.high, values_after=len(_present(level_after)))

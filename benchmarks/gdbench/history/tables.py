@@ -3,79 +3,94 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
+from gdbench.history.bisect import Confirmation
 from gdbench.history.labels import ENVIRONMENT, IMPROVEMENT, REGRESSION
+from gdbench.history.record import Record, StepRow
 
-Record = dict[str, Any]
 HEAD = ("commit", "case", "size", "label", "status", "history")
 SHORT = 8
 
 
 def rows(record: Record) -> list[tuple[str, ...]]:
     """Return the steps in order, as cells under ``HEAD``."""
-    lines = [_line(step) for step in record["steps"] if step["label"] != ENVIRONMENT]
+    lines = [_line(record, step) for step in record.steps if step.label != ENVIRONMENT]
     return [*lines, *_environment_lines(record)]
-
-
-def size(step: dict[str, Any]) -> str:
-    """Write a size with its sign and interval: ``+10.3 % (+8.1 to +12.4 %)``."""
-    whole, low, high = (_percent(step[name]) for name in ("ratio", "low", "high"))
-    return f"{whole} % ({low} to {high} %)"
 
 
 def headline(record: Record) -> str:
     """Say in a sentence what was found."""
-    counts = {name: sum(step["label"] == name for step in record["steps"]) for name in (REGRESSION, IMPROVEMENT)}
-    environment = len({step["commit"] for step in record["steps"] if step["label"] == ENVIRONMENT})
-    read = f"{record['judged']} cases over {record['commits']} commits on {record['machine']}"
-    if not record["judged"]:
+    counts = {name: sum(step.label == name for step in record.steps) for name in (REGRESSION, IMPROVEMENT)}
+    environment = len({step.commit for step in record.steps if step.label == ENVIRONMENT})
+    several = f", each in its environment: {', '.join(record.environments)}" if len(record.environments) > 1 else ""
+    cases, commits = _count(record.judged, "case"), _count(record.commits, "commit")
+    read = f"{cases} over {commits} on {record.machine}{several}"
+    if not record.judged:
         return f"{read}: too few results for any case to be judged"
     found = f"{_count(counts[REGRESSION], 'regression')} and {_count(counts[IMPROVEMENT], 'improvement')} proposed"
     shared = f", {_count(environment, 'change')} of the environment" if environment else ""
-    return f"{read}: {found}{shared}{_confirmed(record)}"
+    missing = "; results are missing" if record.incomplete else ""
+    return f"{read}: {found}{shared}{_confirmed(record)}{missing}"
+
+
+def warnings(record: Record) -> list[str]:
+    """Return what must be read before the rows: results that were not judged, and the remedy."""
+    return [f"{text[:1].upper()}{text[1:]}." for text in record.incomplete]
 
 
 def remarks(record: Record) -> Iterator[str]:
     """Yield what rows leave no room for."""
-    for step in record["steps"]:
-        if step["label"] == ENVIRONMENT:
+    for step in record.steps:
+        if step.label == ENVIRONMENT:
             continue
-        name = f"{step['commit'][:SHORT]} {step['case']}"
-        for note in step["notes"]:
+        name = f"{step.commit[:SHORT]} {case_name(record, step)}"
+        for note in step.notes:
             yield f"{name}: {note}"
-        if step["commits_without_result"]:
-            yield f"{name}: the {_count(step['commits_without_result'], 'commit')} before it have no result"
-        if step["confirmation"]:
-            yield f"{name}: {_told(step['confirmation'])}"
-    yield from record["skipped"]
+        if step.commits_without_result > 0:
+            yield f"{name}: the {_count(step.commits_without_result, 'commit')} before it have no result"
+        if step.confirmation:
+            yield f"{name}: {_told(step.confirmation)}"
+    yield from record.skipped
 
 
 def subjects(record: Record) -> dict[str, str]:
     """First lines of the commits' messages by the short hash."""
-    return {step["commit"][:SHORT]: step["subject"] for step in record["steps"] if step["subject"]}
+    return {step.commit[:SHORT]: step.subject for step in record.steps if step.subject}
 
 
-def _line(step: dict[str, Any]) -> tuple[str, ...]:
-    confirmation = step["confirmation"]
-    status = f"{step['status']}, {confirmation['status']}" if confirmation else step["status"]
-    return step["commit"][:SHORT], step["case"], size(step), step["label"], status, step["spark"]
+def case_name(record: Record, step: StepRow) -> str:
+    """Name of a step's case, with its environment where there are several."""
+    return f"{step.case} in {step.environment}" if len(record.environments) > 1 else step.case
+
+
+def _line(record: Record, step: StepRow) -> tuple[str, ...]:
+    status = f"{step.status}, {step.confirmation.status}" if step.confirmation else step.status
+    return step.commit[:SHORT], case_name(record, step), _size(step), step.label, status, step.spark
 
 
 def _environment_lines(record: Record) -> Iterator[tuple[str, ...]]:
-    steps = [step for step in record["steps"] if step["label"] == ENVIRONMENT]
-    for commit in dict.fromkeys(step["commit"] for step in steps):
-        group = [step for step in steps if step["commit"] == commit]
-        ratio = float(np.median([step["ratio"] for step in group]))
-        cases = group[0]["case"] if len(group) == 1 else f"{len(group)} cases"
-        text = f"{_percent(ratio)} %{' in the median' if len(group) > 1 else ''}"
-        yield commit[:SHORT], cases, text, ENVIRONMENT, group[0]["notes"][0], group[0]["spark"]
+    groups: dict[tuple[str, str], list[StepRow]] = {}
+    for step in record.steps:
+        if step.label == ENVIRONMENT:
+            groups.setdefault((step.commit, step.environment), []).append(step)
+    for (commit, environment), group in groups.items():
+        ratio = float(np.median([step.ratio or np.nan for step in group]))
+        where = f" in {environment}" if len(record.environments) > 1 else ""
+        cases = f"{group[0].case if len(group) == 1 else f'{len(group)} cases'}{where}"
+        text = f"{_percent(ratio)}{' in the median' if len(group) > 1 else ''}"
+        yield commit[:SHORT], cases, text, ENVIRONMENT, group[0].notes[0], group[0].spark
 
 
-def _percent(ratio: float) -> str:
-    return f"{100 * (ratio - 1):+.1f}"
+def _size(of: StepRow | Confirmation) -> str:
+    """Write a size with its sign and interval: ``+10.3 % (+8.1 to +12.4 %)``."""
+    low, high = (_percent(value).removesuffix(" %") for value in (of.low, of.high))
+    return f"{_percent(of.ratio)} ({low} to {high} %)"
+
+
+def _percent(ratio: float | None) -> str:
+    return "beyond measure" if ratio is None or not np.isfinite(ratio) else f"{100 * (ratio - 1):+.1f} %"
 
 
 def _count(number: int, noun: str) -> str:
@@ -83,15 +98,14 @@ def _count(number: int, noun: str) -> str:
 
 
 def _confirmed(record: Record) -> str:
-    told = [step["confirmation"]["status"] for step in record["steps"] if step["confirmation"]]
+    told = [step.confirmation.status for step in record.steps if step.confirmation]
     if not told:
         return ""
     return "; measured again: " + ", ".join(f"{told.count(status)} {status}" for status in dict.fromkeys(told))
 
 
-def _told(confirmation: dict[str, Any]) -> str:
-    commit = f" at {confirmation['commit'][:SHORT]}" if confirmation["commit"] else ""
-    measured = (
-        f", {size(confirmation)}" if confirmation["ratio"] and confirmation["low"] and confirmation["high"] else ""
-    )
-    return f"{confirmation['status']}{commit}{measured}: {confirmation['reason']}"
+def _told(confirmation: Confirmation) -> str:
+    commit = f" at {confirmation.commit[:SHORT]}" if confirmation.commit else ""
+    known = all(value is not None and np.isfinite(value) for value in (confirmation.low, confirmation.high))
+    measured = f", {_size(confirmation)}" if known else ""
+    return f"{confirmation.status}{commit}{measured}: {confirmation.reason}"

@@ -1,0 +1,189 @@
+"""Makes histories of asv's results: of each environment its own, in the order in which git has the commits."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from gdbench.experiments.cases import Case
+from gdbench.history.asv_cases import case_of, name_of
+from gdbench.history.asv_files import HOW_TO_MAKE, HOW_TO_UPDATE, OlderFormat, ResultFile, load, result_paths
+from gdbench.history.noise import Series
+from gdbench.history.repository import Repository, look
+from gdbench.history.series import History, Measured
+from kernels import InputError
+from kernels.errors import choices
+
+MAX_NAMED = 3
+"""Files or cases that a sentence names one by one."""
+
+
+@dataclass(frozen=True)
+class Results:
+    """Results of a machine that can be judged, in the order of their commits.
+
+    Attributes
+    ----------
+    ordered : list of ResultFile
+        Those whose commits are in the history that git knows.
+    skipped : tuple of str
+        Sentences on what was left out, and why.
+    incomplete : tuple of str
+        Sentences on results that are there and could be judged, but for something that the user can mend.
+    """
+
+    ordered: list[ResultFile]
+    skipped: tuple[str, ...]
+    incomplete: tuple[str, ...]
+
+
+def read_histories(
+    results: Path, machine: str, repository: Path, *, environment: str | None = None
+) -> tuple[History, ...]:
+    """Read all results of a machine into a history for each environment.
+
+    Where each commit was measured in one environment only, all are one history, and a change of it is labelled.
+
+    Parameters
+    ----------
+    results : Path
+        Folder of asv's results.
+    machine : str
+        One of the folders in it.
+    repository : Path
+        Where git is asked for the order of commits; where it knows none of them, their dates decide.
+    environment : str
+        The only one that is read, if given.
+
+    Raises
+    ------
+    InputError
+        If no file of results can be read, or none is of that environment.
+    """
+    git = look(repository)
+    found = _in_order(results / machine, git)
+    parts = _by_environment(found.ordered, environment)
+    places = {commit: (i, "") for i, commit in enumerate(dict.fromkeys(one.commit for one in found.ordered))}
+    places |= {commit.commit: (i, commit.subject) for i, commit in enumerate(git.commits) if commit.commit in places}
+    return tuple(_history(part, places, machine=machine, environment=name, found=found) for name, part in parts.items())
+
+
+def _in_order(folder: Path, git: Repository) -> Results:
+    """Read the files of a machine and sort them."""
+    read, older, skipped = _read_all(folder)
+    if not read and older:
+        raise InputError(f"all {older} files of results in {folder} are in an older format of asv: {HOW_TO_UPDATE}")
+    if not read:
+        reason = f" ({skipped[0]})" if skipped else ""
+        raise InputError(f"no file of results in {folder} can be read{reason}: delete them, and {HOW_TO_MAKE}")
+    incomplete = [f"{older} files are in an older format of asv and left out: {HOW_TO_UPDATE}"] if older else []
+    place = {commit.commit: i for i, commit in enumerate(git.commits)}
+    there = {result.commit for result in read}
+    outside = len(there - place.keys())
+    if outside and git.shallow:
+        incomplete.append(
+            f"this clone is shallow, so {outside} of {len(there)} commits with results are beyond its history: "
+            "run git fetch --unshallow, then ask again"
+        )
+    if outside < len(there):
+        ordered = sorted((one for one in read if one.commit in place), key=lambda one: place[one.commit])
+        if outside and not git.shallow:
+            skipped.append(f"{outside} commits with results are not among the ancestors of HEAD and are left out")
+        return Results(ordered, tuple(skipped), tuple(incomplete))
+    if git.commits:
+        skipped.append("git knows none of these commits here, so their dates tell the order")
+    return Results(sorted(read, key=lambda one: one.date or 0), tuple(skipped), tuple(incomplete))
+
+
+def _read_all(folder: Path) -> tuple[list[ResultFile], int, list[str]]:
+    """Return what can be read, how many files are in an older format, and what is wrong with the others."""
+    read: dict[tuple[str, str], ResultFile] = {}
+    older, wrong = 0, []
+    for path in result_paths(folder):
+        try:
+            result = load(path)
+        except OlderFormat:
+            older += 1
+        except InputError as error:
+            wrong.append(str(error))
+        else:
+            if result.machine.get("machine") not in (None, folder.name):
+                wrong.append(
+                    f"{path} is of the machine {result.machine['machine']}, not of {folder.name}: move it there"
+                )
+                continue
+            read[result.commit, result.environment] = result  # once, though a file was copied
+    more = len(wrong) - MAX_NAMED
+    return [*read.values()], older, [*wrong[:MAX_NAMED], *([f"so are {more} other files"] if more > 0 else [])]
+
+
+def _by_environment(ordered: list[ResultFile], wanted: str | None) -> dict[str, list[ResultFile]]:
+    """Divide results by their environments, or leave them together where no commit has results of two."""
+    names = sorted({result.environment for result in ordered})
+    if wanted is not None and wanted not in names:
+        raise InputError(f"there are no results of the environment {wanted}: choose {choices(names)}")
+    chosen = [name for name in names if wanted in (None, name)]
+    if len(chosen) > 1 and max(Counter(result.commit for result in ordered).values()) == 1:
+        return {" and ".join(dict.fromkeys(result.environment for result in ordered)): ordered}
+    return {name: [result for result in ordered if result.environment == name] for name in chosen}
+
+
+def _history(
+    part: list[ResultFile], places: Mapping[str, tuple[int, str]], *, machine: str, environment: str, found: Results
+) -> History:
+    values, cases, no_times = _series(part)
+    return History(
+        machine=machine,
+        environment=environment,
+        commits=tuple(_measured(result, *places[result.commit]) for result in part),
+        values=values,
+        cases=cases,
+        skipped=(*found.skipped, *_not_positive(no_times)),
+        incomplete=found.incomplete,
+    )
+
+
+def _measured(result: ResultFile, order: int, subject: str) -> Measured:
+    day = result.moment.date().isoformat() if result.moment else ""
+    return Measured(result.commit, subject, day, _environment(result), order)
+
+
+def _environment(result: ResultFile) -> dict[str, str]:
+    """Return what asv recorded of machine, packages and variables as texts; a package without a version has none."""
+    parts = {**result.machine, **result.requirements, **result.variables, "python": result.python}
+    return {name: "" if value is None else str(value) for name, value in parts.items() if name != "machine"}
+
+
+def _series(part: list[ResultFile]) -> tuple[dict[str, Series], dict[str, Case], Counter[str]]:
+    """Return each case's values over the commits, our cases, and how many values of each are zero or less.
+
+    Values are those of the newest version of each benchmark.
+    """
+    newest = {value.benchmark: value.version for result in part for value in result.values}
+    values: dict[str, Series] = {}
+    cases: dict[str, Case] = {}
+    no_times: Counter[str] = Counter()
+    for at, result in enumerate(part):
+        for one in result.values:
+            if one.version != newest[one.benchmark]:
+                continue  # it measured something else then
+            name, case = name_of(one.benchmark, one.parameters), case_of(one.benchmark, one.parameters)
+            if case is not None:
+                cases[name] = case
+            series = values.setdefault(name, np.full(len(part), np.nan))
+            if one.value is not None and one.value > 0:
+                series[at] = one.value
+            elif one.value is not None:
+                no_times[name] += 1
+    return values, cases, no_times
+
+
+def _not_positive(no_times: Counter[str]) -> Iterable[str]:
+    """Say what is left out since steps are ratios."""
+    if no_times:
+        named = ", ".join([*no_times][:MAX_NAMED]) + (", ..." if len(no_times) > MAX_NAMED else "")
+        yield f"{no_times.total()} values of zero or less are left out, since a step is a ratio: {named}"
