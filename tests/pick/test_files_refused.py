@@ -58,11 +58,19 @@ CLASSES: dict[str, object] = {"target": ["label"], "kind": "classification"}
 REFUSED = [
     ("none.csv", lambda path: None, PRICED, "there is no file .*none.csv: check"),
     ("folder.csv", Path.mkdir, PRICED, ".*folder.csv is a folder: name a file"),
-    ("a.txt", _text("a,price\n1,2\n"), PRICED, "a.txt does not end in one of .npz, .npy, .csv, .parquet: save"),
+    ("a.txt", _text("a,price\n1,2\n"), PRICED, "a.txt does not end in one of .npz, .npy, .csv, .tsv, .parquet: save"),
     ("a", _text("a,price\n1,2\n"), PRICED, "a does not end in one of"),
     *((f"a{ending}", _text(""), PRICED, f"a{ending} is empty: save") for ending in READERS),
-    *((f"a{end}", _cut, PRICED, f"a{end} is damaged or not a {end} file: save") for end in READERS if end != ".csv"),
-    *((f"a{end}", _text("a,price\n1,2\n"), PRICED, f"a{end} is damaged") for end in READERS if end != ".csv"),
+    *(
+        (f"a{end}", _cut, PRICED, f"a{end} is damaged or not a {end} file: save")
+        for end in READERS
+        if end not in (".csv", ".tsv")
+    ),
+    *(
+        (f"a{end}", _text("a,price\n1,2\n"), PRICED, f"a{end} is damaged")
+        for end in READERS
+        if end not in (".csv", ".tsv")
+    ),
     ("a.npy", _other(".npz"), {}, "a.npy is damaged or not a .npy file"),
     ("a.npz", _other(".npy"), {}, "a.npz is damaged or not a .npz file"),
     *(("a.csv", _other(end), PRICED, "a.csv is not text in UTF-8: save") for end in (".npy", ".npz", ".parquet")),
@@ -105,8 +113,18 @@ REFUSED = [
         for word in ("2", "-3", "y")
     ),
     ("a.npz", _arrays(X=X, y=PRICE), {"target": ["cost"]}, "a.npz has no array 'cost': choose .* X, y$"),
-    ("a.npz", _arrays(X=X, cost=PRICE), {}, "a.npz has no array called y, Y, target or labels, only X, cost: save"),
-    ("a.npz", _arrays(A=X, y=PRICE), {}, "a.npz has no array called X, x, data or features, only A: save"),
+    (
+        "a.npz",
+        _arrays(X=X, cost=PRICE),
+        {},
+        "a.npz has no array called y, Y, target, labels or targets, only X, cost: save",
+    ),
+    (
+        "a.npz",
+        _arrays(A=X, y=PRICE),
+        {},
+        "a.npz has no array called X, .* or images for the inputs, only A beside the target y: save",
+    ),
     ("a.npz", _arrays(X=X[:, 0], y=PRICE), {}, r"the array X of a.npz has one dimension: save X\.reshape\(-1, 1\)"),
     (
         "a.npz",
@@ -141,7 +159,10 @@ REFUSED = [
     ),
     *((f"a{end}", _table(kind=_with(SPECIES, None)), PRICED, r"1 of 60 .* missing .*\(in kind\)") for end in SAVERS),
     *((f"a{end}", _table(old=[True, None] * 30), PRICED, r"30 of 60 .* missing .*\(in old\)") for end in SAVERS),
-    *((f"a{end}", _table(void=None), PRICED, r"60 of 60 .* missing .*\(in void\)") for end in SAVERS),
+    *(
+        (f"a{end}", _table(void=None), PRICED, "the column void of .* has no values at all: drop what is empty")
+        for end in SAVERS
+    ),
     (
         "a.npz",
         _arrays(X=np.where(X > 0, -np.inf, X), y=PRICE),
@@ -152,7 +173,7 @@ REFUSED = [
         "a.npy",
         _array(np.where(X > 99, X, np.nan)),
         {},
-        r"60 of 60 rows of a.npy have missing .*\(in column 0, column 1\)",
+        "the columns column 0, column 1 of a.npy have no values at all: drop",
     ),
     *(
         (f"a{end}", _table(sold=days), PRICED, f"the column sold of a{end} holds dates or times.*: drop it, or turn")

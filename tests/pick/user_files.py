@@ -13,6 +13,7 @@ SPECIES = np.array(["setosa", "virginica", "Éland"])[RNG.integers(3, size=N)]
 X, PRICE = NUMBERS[["size", "age"]].to_numpy(), NUMBERS["price"].to_numpy()
 SAVERS: dict[str, Callable[[Path, pd.DataFrame], object]] = {
     ".csv": lambda path, frame: frame.to_csv(path, index=False),
+    ".tsv": lambda path, frame: frame.to_csv(path, index=False, sep="\t"),
     ".parquet": lambda path, frame: frame.to_parquet(path),
 }
 """Of tables with names."""

@@ -19,6 +19,7 @@ from gdbench.cli import pick_show
 from gdbench.cli.console import enough_memory, fail, human_output, write_json
 from gdbench.cli.pick_options import PAIRS, all_options, amounts_of, question_of
 from gdbench.experiments import datasets
+from gdbench.pick.data.files import READERS
 from gdbench.pick.journal import Journal, default_folder
 from gdbench.pick.progress import Clock
 from gdbench.pick.record import read_record
@@ -40,9 +41,10 @@ Examples:
   gdbench pick houses.parquet --target price --network mlp --hidden 64,32 --activation relu
   gdbench pick --dataset digits --network softmax --tier quick --current 512
   gdbench pick flowers.csv --target species --network softmax --validation 0.2 --budget 2m
+  gdbench pick sensors.csv --no-header --target -1 --network linear
   gdbench pick --replan picks/2026-01-31-digits-softmax --variant vectorized
 
-Files: .npz, .npy, .csv, .parquet. Data sets: {choices(datasets.names())}.
+Files: {choices(READERS)}. Data sets: {choices(datasets.names())}.
 Outputs and losses of mlp: {PAIRS}.
 
 \b

@@ -35,7 +35,13 @@ DATA = (
         "--target",
         metavar="COL",
         multiple=True,
-        help="FILE: column to be learnt; once for each. In .npy its number, in .npz the name of an array.",
+        help="FILE: column to be learnt; once for each. In .npy its number (from 0; -1 is the last), in .npz the name "
+        "of an array.",
+    ),
+    click.option(
+        "--no-header",
+        is_flag=True,
+        help="FILE: .csv or .tsv without a line of names; --target is then a column's number, from 0; -1 is the last.",
     ),
     click.option("--kind", metavar="NAME", help=f"FILE: {choices(KINDS)}; default by the target's values and network."),
     click.option("--no-standardise", is_flag=True, help="FILE: leave inputs and targets as they are."),
@@ -141,7 +147,14 @@ def question_of(options: Options) -> Question:
     kind = options["kind"]
     if kind is None and options["file"] is not None:
         kind = usual_kind(options["preset"], output=output, loss=loss)
-    source = Source(options["dataset"], options["file"], options["target"], not options["no_standardise"], kind)
+    source = Source(
+        options["dataset"],
+        options["file"],
+        options["target"],
+        standardise=not options["no_standardise"],
+        kind=kind,
+        header=not options["no_header"],
+    )
     dataset = source.load()
     network = build_network(
         options["preset"], dataset, hidden=hidden, activation=options["activation"], output=output, loss=loss

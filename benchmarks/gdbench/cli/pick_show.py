@@ -35,6 +35,8 @@ def announce(question: Question, console: Console) -> None:
     shape = f"n = {question.n_rows:,}, d = {data.X.shape[1]:,}, k = {data.Y.shape[1]:,}{apart}"
     console.print(f"[bold]{question.label}[/] on ", end="", highlight=False)
     console.print(f"{data.name} ({shape}), {settings.dtype}", **PLAIN)
+    if question.source.file is not None:
+        console.print(f"read: {data.origin}", **PLAIN)
     sizes, count = question.batch_sizes, counted(len(question.batch_sizes), "batch size")
     span = f"{count} from {sizes[0]:,} to {sizes[-1]:,}" if len(sizes) > 1 else f"batch size {sizes[0]:,}"
     console.print(f"{_work(question, span)}; Ctrl-C gives the best answer so far.", **PLAIN)

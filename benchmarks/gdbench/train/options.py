@@ -82,6 +82,8 @@ def regimes(batch_size: int, n: int) -> tuple[int, ...]:
     InputError
         If the given batch size is not between those of the other two.
     """
+    if n < 3:
+        raise InputError(f"a comparison of descents needs 3 rows or more, got {n}: add rows, or fit one batch size")
     if not 1 < batch_size < n:
         raise InputError(
             f"a comparison of descents needs a mini-batch between 1 and {n} rows, got {batch_size}: "

@@ -10,14 +10,17 @@ import numpy.typing as npt
 import pandas as pd
 
 from gdbench.pick.data.columns import some
+from gdbench.pick.data.table import Table, numbered
 from kernels import InputError
 
-INPUTS = ("X", "x", "data", "features")
-TARGETS = ("y", "Y", "target", "labels")
+INPUTS = ("X", "x", "data", "features", "inputs", "images")
+TARGETS = ("y", "Y", "target", "labels", "targets")
+PARTS = ("", "_train", "train_")
+"""Before or behind these names, where a file has rows to train on and others: the former are taken."""
 
 
-def read_npy(file: IO[bytes], name: str, targets: Sequence[str]) -> tuple[pd.DataFrame, list[str]]:
-    """Return the columns of an .npy file, one array (n, columns), and which are targets, by number (-1 is the last).
+def read_npy(file: IO[bytes], name: str, targets: Sequence[str]) -> Table:
+    """Return the columns of an .npy file, one array (n, columns); targets are named by number (-1 is the last).
 
     Raises
     ------
@@ -29,13 +32,15 @@ def read_npy(file: IO[bytes], name: str, targets: Sequence[str]) -> tuple[pd.Dat
         raise InputError(
             f"the array of {name} has shape {values.shape}: save two dimensions, rows and columns with the target last"
         )
-    chosen = [_column(text, values.shape[1], name) for text in targets or ("-1",)]
     frame = pd.DataFrame(values).add_prefix("column ")
-    return frame, list(frame.columns[list(dict.fromkeys(chosen))])
+    return Table(frame, numbered(targets or ("-1",), list(frame.columns), name))
 
 
-def read_npz(file: IO[bytes], name: str, targets: Sequence[str]) -> tuple[pd.DataFrame, list[str]]:
-    """Return the columns of an .npz file with arrays ``X`` and ``y``, or others named alike, and which are targets.
+def read_npz(file: IO[bytes], name: str, targets: Sequence[str]) -> Table:
+    """Return the columns of an .npz file with arrays ``X`` and ``y``, or others named alike.
+
+    Of arrays to train on and to test with, such as Keras' ``x_train``, ``y_train``, ``x_test`` and ``y_test``, it takes
+    the former, or those that go with a target that is named.
 
     Raises
     ------
@@ -45,9 +50,9 @@ def read_npz(file: IO[bytes], name: str, targets: Sequence[str]) -> tuple[pd.Dat
     with np.load(file, allow_pickle=False) as arrays:
         there = arrays.files
         wanted = list(dict.fromkeys(_known(target, there, name) for target in targets))
-        wanted = wanted or [_usual(TARGETS, there, name)]
+        wanted = wanted or [_usual_target(there, name)]
         left = [array for array in there if array not in wanted]
-        inputs = left[0] if targets and len(left) == 1 else _usual(INPUTS, left, name)
+        inputs = left[0] if len(left) == 1 and (targets or left[0] in INPUTS) else _inputs_of(wanted[0], left, name)
         X = arrays[inputs]
         if X.ndim == 1:
             raise InputError(f"the array {inputs} of {name} has one dimension: save {inputs}.reshape(-1, 1)")
@@ -57,16 +62,10 @@ def read_npz(file: IO[bytes], name: str, targets: Sequence[str]) -> tuple[pd.Dat
             raise InputError(
                 f"{inputs} of {name} has {len(X)} rows but {target} has {len(part)}: save one row for each"
             )
-    return pd.concat(parts, axis=1), [column for part in parts[1:] for column in part.columns]
-
-
-def _column(text: str, count: int, name: str) -> int:
-    try:
-        return range(count)[int(text)]
-    except (ValueError, IndexError):
-        raise InputError(
-            f"{name} has no column {text!r}: name the target by its number, from 0 to {count - 1}, or -1 for the last"
-        ) from None
+    unused = [array for array in left if array != inputs]
+    notes = [f"inputs {inputs}, without {some(unused)}"] if unused else []
+    columns = tuple(column for part in parts[1:] for column in part.columns)
+    return Table(pd.concat(parts, axis=1), columns, tuple(notes))
 
 
 def _known(target: str, there: Sequence[str], name: str) -> str:
@@ -75,14 +74,34 @@ def _known(target: str, there: Sequence[str], name: str) -> str:
     return target
 
 
-def _usual(names: Sequence[str], there: Sequence[str], name: str) -> str:
-    found = next((array for array in names if array in there), None)
+def _usual_target(there: Sequence[str], name: str) -> str:
+    """Return the array of the targets where the user names none."""
+    found = next((target for part in PARTS for stem in TARGETS if (target := _in_part(stem, part)) in there), None)
     if found is None:
         raise InputError(
-            f"{name} has no array called {', '.join(names[:-1])} or {names[-1]}, only {some(there) or 'none'}: "
+            f"{name} has no array called {', '.join(TARGETS[:-1])} or {TARGETS[-1]}, only {some(there) or 'none'}: "
             "save the inputs as X and the target as y, or name the array of the target by --target"
         )
     return found
+
+
+def _inputs_of(target: str, there: Sequence[str], name: str) -> str:
+    """Return the array of inputs that belongs to a target, such as ``x_train`` to ``y_train``."""
+    stem = next((stem for stem in TARGETS if target.startswith(stem) or target.endswith(stem)), None)
+    parts = ["", *(part for part in target.split(stem) if part)] if stem and target not in TARGETS else [""]
+    found = next((inputs for part in parts for stem in INPUTS if (inputs := _in_part(stem, part)) in there), None)
+    if found is None:
+        wanted = _in_part("x", parts[-1])
+        raise InputError(
+            f"{name} has no array called {', '.join(INPUTS[:-1])} or {INPUTS[-1]} for the inputs, only "
+            f"{some(there) or 'none'} beside the target {target}: save the inputs as {wanted}"
+        )
+    return found
+
+
+def _in_part(stem: str, part: str) -> str:
+    """Join a name and a part of the rows: ``_train`` behind it, ``train_`` before it."""
+    return part + stem if part.endswith("_") else stem + part
 
 
 def _frame(values: npt.NDArray[Any], array: str, name: str, kinds: str) -> pd.DataFrame:

@@ -61,6 +61,12 @@ def plain(frame: pd.DataFrame, file: str, *, labels: Collection[str] = ()) -> pd
 def check_complete(frame: pd.DataFrame, file: str) -> None:
     """Raise InputError with the count of the rows of ``file`` in which a value is missing or infinite."""
     missing, infinite = frame.isna().to_numpy(), np.zeros(frame.shape, bool)
+    empty = frame.columns[np.flatnonzero(missing.all(axis=0))]
+    if len(empty):
+        raise InputError(
+            f"the column{'s' if len(empty) > 1 else ''} {some(empty)} of {file} {'have' if len(empty) > 1 else 'has'} "
+            "no values at all: drop what is empty (dropna(axis=1, how='all') in pandas), and save the file again"
+        )
     are_numbers = [dtype.kind == "f" for dtype in frame.dtypes]
     infinite[:, are_numbers] = np.isinf(frame.loc[:, are_numbers].to_numpy(np.float64, na_value=np.nan))
     wrong = missing | infinite
@@ -68,9 +74,12 @@ def check_complete(frame: pd.DataFrame, file: str) -> None:
         found = [word for word, mask in (("missing", missing), ("infinite", infinite)) if mask.any()]
         rows, columns = wrong.any(axis=1).sum(), some(frame.columns[np.flatnonzero(wrong.any(axis=0))])
         first = "make infinite values NaN, then " if infinite.any() else ""
+        remedy = "drop these rows or fill the values in (dropna and fillna in pandas)"
+        if len(frame) - rows < 2:
+            remedy = "fill the values in (fillna in pandas) or drop the columns that lack most"
         raise InputError(
             f"{rows} of {len(frame)} rows of {file} have {' or '.join(found)} values (in {columns}): "
-            f"{first}drop these rows or fill the values in (dropna and fillna in pandas), and save the file again"
+            f"{first}{remedy}, and save the file again"
         )
 
 

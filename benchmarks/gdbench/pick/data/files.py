@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -13,17 +14,19 @@ from gdbench.experiments.datasets import STANDARDISED, Dataset, sha256_of, stand
 from gdbench.pick.data.array_files import read_npy, read_npz
 from gdbench.pick.data.columns import check_complete, encode_inputs, plain, some
 from gdbench.pick.data.outputs import encode_outputs
-from gdbench.pick.data.table_files import read_csv, read_parquet
+from gdbench.pick.data.table import Table
+from gdbench.pick.data.table_files import read_parquet, read_text
 from kernels import InputError
 from kernels.errors import choices, unknown
 
 KINDS = ("regression", "classification")
 AS_STORED = "as in the file"
-Table = tuple[pd.DataFrame, list[str]]
+SEPARATORS = {".csv": ",", ".tsv": "\t"}
+"""Of the fields of text, which may have no header."""
 READERS: dict[str, Callable[[IO[bytes], str, Sequence[str]], Table]] = {
     ".npz": read_npz,
     ".npy": read_npy,
-    ".csv": read_csv,
+    **{ending: partial(read_text, separator=separator) for ending, separator in SEPARATORS.items()},
     ".parquet": read_parquet,
 }
 
@@ -34,21 +37,24 @@ def read_file(
     target: Sequence[str] | None = None,
     standardise: bool = True,
     kind: str | None = None,
+    header: bool = True,
 ) -> Dataset:
     """Read X (n, d) and Y (n, k), float64, from a file; its ending says how.
 
     Parameters
     ----------
-    path
-        A table with a header (.csv in UTF-8, .parquet), an array whose columns are inputs and targets (.npy), or
-        arrays of inputs (n, d) and targets (n,) or (n, k) (.npz).
-    target
-        Names of the columns to be learnt (.csv, .parquet), their numbers (.npy; else the last), or names of arrays
-        (.npz; else ``y``, ``Y``, ``target`` or ``labels``).
-    standardise
+    path : str or Path
+        A table with a header (.csv and .tsv in UTF-8, .parquet), an array whose columns are inputs and targets (.npy),
+        or arrays of inputs (n, d) and targets (n,) or (n, k) (.npz).
+    target : sequence of str, optional
+        Names of the columns to be learnt (.csv, .tsv, .parquet), their numbers (.npy, else the last; without a
+        header), or names of arrays (.npz; else ``y``, ``Y``, ``target``, ``labels`` or ``y_train``).
+    standardise : bool
         Bring inputs and regression targets to mean 0 and variance 1 by column; constant inputs become zeros.
-    kind
-        ``regression`` or ``classification``; by default text and True and False are classes, numbers a regression.
+    kind : {"regression", "classification"}, optional
+        By default text and True and False are classes, numbers a regression.
+    header : bool
+        Whether the first line of text has names; without, columns count from 0, and -1 is the last.
 
     Raises
     ------
@@ -58,13 +64,14 @@ def read_file(
     if kind is not None and kind not in KINDS:
         raise unknown("kind of target", kind, KINDS)
     path = Path(path)
-    frame, wanted = _read(path, (target,) if isinstance(target, str) else tuple(target or ()))
-    file = path.name
+    table = _read(path, (target,) if isinstance(target, str) else tuple(target or ()), header=header)
+    frame, wanted, file = table.frame, list(table.targets), path.name
     _check_size(frame, wanted, file)
     frame = plain(frame, file, labels=wanted if kind == "classification" else ())
     check_complete(frame, file)
     X, text = encode_inputs(frame.drop(columns=wanted), file)
     outputs = encode_outputs(frame[wanted], kind, file)
+    encoded = [f"one-hot encoded: {some(text)}"] if text else []
     Y = standardised(outputs.values) if standardise and outputs.kind == "regression" else outputs.values
     return Dataset(
         name=file,
@@ -72,7 +79,7 @@ def read_file(
         Y=np.ascontiguousarray(Y),
         kind=outputs.kind,
         scaling=STANDARDISED if standardise else AS_STORED,
-        origin=f"{file}, target {outputs.words}" + (f", one-hot encoded: {some(text)}" if text else ""),
+        origin=", ".join([file, f"target {outputs.words}", *encoded, *table.notes]),
         sha256=sha256_of(X, outputs.values),
     )
 
@@ -84,9 +91,13 @@ def _check_size(frame: pd.DataFrame, wanted: Sequence[str], file: str) -> None:
         raise InputError(f"{file} has no columns but the target: add columns to learn from")
 
 
-def _read(path: Path, targets: Sequence[str]) -> Table:
+def _read(path: Path, targets: Sequence[str], *, header: bool) -> Table:
     """Choose the reader by the ending; whatever it cannot read becomes one sentence."""
     reader = _reader(path)
+    if not header:
+        if (ending := path.suffix.lower()) not in SEPARATORS:
+            raise InputError(f"--no-header belongs to {choices(SEPARATORS)}, not to {path.name}: leave it out")
+        reader = partial(read_text, separator=SEPARATORS[ending], header=False)
     try:
         with path.open("rb") as file:
             return reader(file, path.name, targets)

@@ -26,6 +26,8 @@ class Source:
     standardise: bool = True
     kind: str | None = None
     """``regression`` or ``classification``; by default what the target's values suggest."""
+    header: bool = True
+    """Whether the first line of a file of text has the names of its columns."""
 
     def load(self) -> Dataset:
         """Return the rows in float64.
@@ -39,10 +41,21 @@ class Source:
             raise InputError("name either a data set with --dataset or a file, not both and not neither")
         if self.dataset is not None:
             return self._named(self.dataset)
-        return read_file(str(self.file), target=self.target or None, standardise=self.standardise, kind=self.kind)
+        return read_file(
+            str(self.file),
+            target=self.target or None,
+            standardise=self.standardise,
+            kind=self.kind,
+            header=self.header,
+        )
 
     def _named(self, name: str) -> Dataset:
-        given = {"--target": self.target, "--no-standardise": not self.standardise, "--kind": self.kind}
+        given = {
+            "--target": self.target,
+            "--no-standardise": not self.standardise,
+            "--kind": self.kind,
+            "--no-header": not self.header,
+        }
         unfit = [option for option, value in given.items() if value]
         if unfit:
             raise InputError(f"{unfit[0]} belongs to a file, not to a named data set: leave it out or name a file")
