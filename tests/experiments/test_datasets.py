@@ -1,11 +1,14 @@
 """Data sets: shapes, scaling and encoding; a cache that mends itself; synthetic ones as asked for."""
 
 import dataclasses
+import functools
 import json
 import os
+import pwd
 import subprocess
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import pytest
@@ -238,3 +241,25 @@ def test_bad_options_are_refused_in_one_sentence(options: str, message: str) -> 
 def test_a_classification_has_two_classes_at_least() -> None:
     with pytest.raises(InputError, match=r"^k=1 is out of range for synthetic_classification"):
         load(f"{CLASSIFICATION}:k=1")
+
+
+def _unknown_user(number: int) -> NoReturn:
+    raise KeyError(number)
+
+
+@pytest.mark.parametrize("home", [os.devnull, None, "/proc/nobody"], ids=["a device", "none", "not ours"])
+def test_without_a_place_for_a_cache_values_are_parsed_and_it_is_said_once(
+    home: str | None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.delenv("GDBENCH_CACHE", raising=False)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setenv("HOME", home or "")
+    if home is None:  # as in a container whose user has no entry: platformdirs leaves the tilde as it is
+        monkeypatch.delenv("HOME")
+        monkeypatch.setattr(pwd, "getpwuid", _unknown_user)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(datasets, "_say_not_kept", functools.cache(datasets._say_not_kept.__wrapped__))
+    assert [load(name).n_rows for name in ("wine", "diabetes")] == [178, 442]
+    (said,) = [record.getMessage() for record in caplog.records]
+    assert said.endswith("set GDBENCH_CACHE to a folder that you can write to")
+    assert not list(tmp_path.iterdir())

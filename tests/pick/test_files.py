@@ -1,5 +1,7 @@
 """A user's own files are read to the number in every format, and encoded and scaled as said."""
 
+import json
+import os
 from decimal import Decimal
 from pathlib import Path
 
@@ -10,7 +12,8 @@ from sklearn.preprocessing import StandardScaler
 
 from gdbench.experiments.datasets import standardised
 from gdbench.pick.data.files import READERS, read_file
-from kernels import Network, fit
+from gdbench.pick.record import write_record
+from kernels import InputError, Network, fit
 
 from .user_files import NUMBERS, PRICE, SAVERS, SPECIES, N, X, numbers_file, saved
 
@@ -199,3 +202,15 @@ def test_a_network_learns_from_it(tmp_path: Path, target: str) -> None:
     network = Network.softmax(d, k) if target == "species" else Network.linear(d, k)
     found = fit(network, data.X, data.Y, variant="vectorized", batch_size=N, learning_rate=0.1, epochs=5)
     assert found.losses[-1] < found.losses[0]
+
+
+def test_a_name_that_is_no_text_is_read_and_printed(tmp_path: Path) -> None:
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/donn\xe9es.csv"))
+    NUMBERS.to_csv(path, index=False)
+    data = read_file(path, target=["price"])
+    assert data.name == "donn\N{REPLACEMENT CHARACTER}es.csv"
+    with pytest.raises(InputError, match=r"donn.es[.]csv has no column"):
+        read_file(path, target=["cost"])
+    kept = tmp_path / "kept.json"
+    write_record({"file": str(path), "name": data.name}, kept)
+    assert json.loads(kept.read_text(encoding="utf-8"))["file"] == str(path)  # so that another pick finds it

@@ -7,6 +7,7 @@ against a SHA-256 of their values at every load, so two machines measure the sam
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -177,7 +178,10 @@ def describe_zeros(name: str) -> str:
 
 def cache_folder() -> Path:
     """Folder of the parsed data; the environment variable GDBENCH_CACHE moves it."""
-    return Path(os.environ.get("GDBENCH_CACHE") or platformdirs.user_cache_dir("gdbench"))
+    try:
+        return Path(os.environ.get("GDBENCH_CACHE") or platformdirs.user_cache_dir("gdbench")).expanduser()
+    except RuntimeError:  # a user without a home, as in containers
+        return Path(os.devnull, "gdbench")  # which cannot be made
 
 
 def _known(name: str) -> str:
@@ -199,9 +203,28 @@ def _cached(name: str, source: Source) -> tuple[Values, Values]:
                 f"the installed package ships other values of {name} than this suite was made with: "
                 f"install the versions in pyproject.toml or measure one of {choices(set(names()) - {name})}"
             )
+        _keep(path, values)
+    return values[:, :-1], values[:, -1]
+
+
+def _keep(path: Path, values: Values) -> None:
+    """Write values into the cache; where that is impossible they are parsed at every load, and it is said once."""
+    try:
         with replacing(path) as temporary, temporary.open("wb") as file:
             np.save(file, values)
-    return values[:, :-1], values[:, -1]
+    except OSError as error:
+        _say_not_kept(path.parent, error.strerror or type(error).__name__)
+
+
+@cache
+def _say_not_kept(folder: Path, reason: str) -> None:
+    """Tell whoever logs, which without a handler is standard error; once, since this is cached."""
+    logging.getLogger(__name__).warning(
+        "parsed data cannot be kept in %s (%s), so that every start parses them again: "
+        "set GDBENCH_CACHE to a folder that you can write to",
+        folder,
+        reason,
+    )
 
 
 def _read_cache(path: Path) -> Values | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -65,7 +66,7 @@ def read_file(
         raise unknown("kind of target", kind, KINDS)
     path = Path(path)
     table = _read(path, (target,) if isinstance(target, str) else tuple(target or ()), header=header)
-    frame, wanted, file = table.frame, list(table.targets), path.name
+    frame, wanted, file = table.frame, list(table.targets), printable(path.name)
     _check_size(frame, wanted, file)
     frame = plain(frame, file, labels=wanted if kind == "classification" else ())
     check_complete(frame, file)
@@ -84,6 +85,11 @@ def read_file(
     )
 
 
+def printable(name: str) -> str:
+    """Return the name of a file as text; bytes in it that are no UTF-8 become question marks in diamonds."""
+    return os.fsencode(name).decode(errors="replace")
+
+
 def _check_size(frame: pd.DataFrame, wanted: Sequence[str], file: str) -> None:
     if len(frame) < 2:
         raise InputError(f"{file} has fewer than 2 rows ({len(frame)}), too few to learn from: add rows")
@@ -100,7 +106,7 @@ def _read(path: Path, targets: Sequence[str], *, header: bool) -> Table:
         reader = partial(read_text, separator=SEPARATORS[ending], header=False)
     try:
         with path.open("rb") as file:
-            return reader(file, path.name, targets)
+            return reader(file, printable(path.name), targets)
     except InputError:
         raise
     except PermissionError:
