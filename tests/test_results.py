@@ -1,6 +1,7 @@
 """All results load into one table, and unlike machines, threads or BLAS are never judged against each other."""
 
 import json
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -197,3 +198,64 @@ def test_what_is_not_there_is_refused(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "nothing"):
         with pytest.raises(InputError, match="holds no results"):
             collect([path])
+
+
+def test_one_path_or_several_are_taken_as_text_or_as_paths(tmp_path: Path) -> None:
+    path = _pytest_benchmark(tmp_path / "speed.json")
+    expected = collect([path])
+    assert len(expected) == 1
+    for given in (path, str(path), [str(path)], iter([path]), (str(path),)):
+        pd.testing.assert_frame_equal(collect(given), expected)
+    for given, told in ((3, "got int"), ([3], "got int among them"), ("nowhere.json", "nowhere.json holds no results")):
+        with pytest.raises(InputError, match=told):
+            collect(given)
+
+
+FOREIGN = {
+    "of today": {
+        "machine_info": {"cpu": {}},
+        "benchmarks": [{"name": "a", "params": {"n": 1}, "stats": {"median": 1}}],
+    },
+    "of 2015": {"machine_info": {"node": "x"}, "benchmarks": [{"name": "a", "stats": {"median": 1}}], "version": "2.5"},
+    "with nothing": {"machine_info": {}, "benchmarks": []},
+}
+
+
+@pytest.mark.parametrize("kind", FOREIGN)
+def test_results_of_another_project_are_no_empty_table_without_a_word(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "speed.json"
+    path.write_text(json.dumps(FOREIGN[kind]), encoding="utf-8")
+    told = (
+        rf"^{re.escape(str(path))} holds no time of a case of gdbench, though it may hold other results: leave it out$"
+    )
+    with pytest.raises(InputError, match=told):
+        collect(path)
+
+
+def test_a_benchmark_of_another_suite_of_asv_is_said_too(tmp_path: Path) -> None:
+    foreign = {"name": "other.time_it", "version": "1", "params": []}
+    write_result(tmp_path, "e" * 40, [1.0], benchmark=foreign)
+    with pytest.raises(InputError, match="holds no time of a case of gdbench"):
+        collect(tmp_path)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
+def test_a_file_is_read_in_every_encoding_that_json_may_have(encoding: str, tmp_path: Path) -> None:
+    path = _pytest_benchmark(tmp_path / "speed.json")
+    expected = collect(path)
+    path.write_bytes(path.read_text(encoding="utf-8").encode(encoding))
+    pd.testing.assert_frame_equal(collect(path), expected)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"[1, 2]", b"3", b"{" * 10_000, b"[" * 100_000, b'{"a": "\xe9"}' + b" " * 9999, b"\xff\xfe" * 999]
+)
+def test_what_is_no_file_of_results_is_refused_in_a_sentence_that_does_not_hold_it(
+    content: bytes, tmp_path: Path
+) -> None:
+    path = tmp_path / "speed.json"
+    path.write_bytes(content)
+    with pytest.raises(InputError) as refused:
+        collect(path)
+    assert str(refused.value).startswith(f"{path} ")
+    assert len(str(refused.value)) < len(str(path)) + 250

@@ -39,6 +39,8 @@ class Value:
 
     Attributes
     ----------
+    version : str
+        What asv made of the benchmark's source; None in early files, which asv takes for the same.
     parameters : tuple of str
         As asv stores them: representations of Python values.
     value : float
@@ -48,7 +50,7 @@ class Value:
     """
 
     benchmark: str
-    version: str
+    version: str | None
     parameters: tuple[str, ...]
     value: float | None
     low: float | None
@@ -159,7 +161,7 @@ def _values(found: Results, key: str) -> Iterator[dict[str, object]]:
         within: Mapping[str, Any] = told or {}
         yield {
             "benchmark": key,
-            "version": str(found.benchmark_version.get(key)),
+            "version": found.benchmark_version.get(key),
             "parameters": parameters,
             "value": _finite(value),
             "low": _finite(within.get("ci_99_a")),

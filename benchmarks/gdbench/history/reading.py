@@ -163,13 +163,13 @@ def _series(part: list[ResultFile]) -> tuple[dict[str, Series], dict[str, Case],
 
     Values are those of the newest version of each benchmark.
     """
-    newest = {value.benchmark: value.version for result in part for value in result.values}
+    newest = {one.benchmark: one.version for result in part for one in result.values if one.version is not None}
     values: dict[str, Series] = {}
     cases: dict[str, Case] = {}
     no_times: Counter[str] = Counter()
     for at, result in enumerate(part):
         for one in result.values:
-            if one.version != newest[one.benchmark]:
+            if one.version is not None and one.version != newest[one.benchmark]:
                 continue  # it measured something else then
             name, case = name_of(one.benchmark, one.parameters), case_of(one.benchmark, one.parameters)
             if case is not None:

@@ -10,6 +10,8 @@ from scipy import stats
 from gdbench.history.noise import Noise, Series
 
 CONFIDENCE = 0.95
+MAX_LOG = 700.0
+"""Log of the greatest ratio that is told; a little above, numbers end."""
 
 
 class Shift(NamedTuple):
@@ -49,4 +51,4 @@ def shift(before: Series, after: Series, *, noise: Noise, confidence: float = CO
     else:
         half = quantile * noise.long_run_sd * float(np.sqrt(1 / n + 1 / m))
         low, high = min(middle - half, float(differences[0])), max(middle + half, float(differences[-1]))
-    return Shift(float(np.exp(middle)), float(np.exp(low)), float(np.exp(high)))
+    return Shift(*(float(value) for value in np.exp(np.clip([middle, low, high], -MAX_LOG, MAX_LOG))))

@@ -12,6 +12,8 @@ from gdbench.history.record import Record, StepRow
 
 HEAD = ("commit", "case", "size", "label", "status", "history")
 SHORT = 8
+MAX_WRITTEN = 1e4
+"""Ratio from which on a percentage would be a long number."""
 
 
 def rows(record: Record) -> list[tuple[str, ...]]:
@@ -90,7 +92,9 @@ def _size(of: StepRow | Confirmation) -> str:
 
 
 def _percent(ratio: float | None) -> str:
-    return "beyond measure" if ratio is None or not np.isfinite(ratio) else f"{100 * (ratio - 1):+.1f} %"
+    if ratio is None or not np.isfinite(ratio):
+        return "not known"
+    return f"{100 * (ratio - 1):+.1f} %" if ratio < MAX_WRITTEN else f"{ratio:.3g} times"
 
 
 def _count(number: int, noun: str) -> str:
