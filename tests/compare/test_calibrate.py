@@ -2,6 +2,8 @@
 
 import json
 import math
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,6 +22,7 @@ from gdbench.compare.session import ComparisonSession
 from gdbench.compare.sides import Side
 from gdbench.compare.tiers import QUICK, STANDARD, TIERS, ComparisonTier
 from gdbench.machine.environment import Environment
+from kernels import InputError
 
 from ..helpers import invoke
 from .comparison_records import RULE, cases
@@ -141,6 +144,45 @@ def test_a_calibration_of_a_part_keeps_the_rest() -> None:
     assert both.cases["case 0"].bias == 0.1
     assert both.margin == margin_from(both.bias_sd) > some().margin
     assert both.blocks == 8
+
+
+KEEPS = """
+import sys
+from gdbench.compare.calibration import Calibration, CaseNoise, keep, machine_of
+from gdbench.machine.environment import Environment
+
+sys.stdin.readline()
+for number in range(5):
+    cases = {f"{sys.argv[1]} {number}": CaseNoise(0.01, 0.0)}
+    part = Calibration("2026-01-31", None, machine_of(Environment()), 16, 0.1, 0.0, 0.0, 0.005, cases)
+    keep(part, Environment(), part=True)
+"""
+
+
+def test_calibrations_of_parts_at_once_are_all_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    command = [sys.executable, "-c", KEEPS]
+    started = [subprocess.Popen([*command, name], stdin=subprocess.PIPE, text=True) for name in "abc"]
+    for process in started:
+        assert process.stdin is not None
+        process.stdin.write("\n")
+        process.stdin.flush()
+    for process in started:
+        process.communicate()
+    assert [process.returncode for process in started] == [0, 0, 0]
+    kept = calibration.read(Environment())
+    assert kept is not None
+    assert set(kept.cases) == {f"{name} {number}" for name in "abc" for number in range(5)}
+
+
+def test_a_calibration_that_cannot_be_stored_is_refused_before_it_is_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setattr("gdbench.compare.calibration.open_session", None)  # nothing is begun
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
+    with pytest.raises(InputError, match=r"file is no folder: set XDG_STATE_HOME to another folder$"):
+        calibration.calibrate()
 
 
 def test_a_machine_whose_builds_differ_by_themselves_is_told() -> None:

@@ -1,6 +1,8 @@
 """What is compared is found, copied out of reach of edits, and certified in its own process by today's verification."""
 
+import json
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -108,6 +110,46 @@ def test_old_builds_are_forgotten_but_never_those_in_use(monkeypatch: pytest.Mon
     monkeypatch.setattr(builds, "IN_USE_SECONDS", -1.0)
     kept = build_both(*read_sides("HEAD~1", "HEAD"))
     assert set(builds.builds_folder().glob("*/*-*")) == {build.root for build in kept}
+
+
+def test_what_killed_processes_left_of_builds_is_deleted_and_never_taken_for_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    first, _ = build_both(*read_sides("HEAD~1", "HEAD"))
+    left = first.root.with_name(f"{builds.UNFINISHED}{first.root.name}")
+    (left / "kernels").mkdir(parents=True)
+    again, _ = build_both(*read_sides("HEAD~1", "HEAD"))
+    assert (again.root, left.exists()) == (first.root, True)  # it may be in the making
+    monkeypatch.setattr(builds, "IN_USE_SECONDS", -1.0)
+    build_both(*read_sides("HEAD~1", "HEAD"))
+    assert not left.exists()
+    assert first.root.exists()
+
+
+def test_comparisons_at_once_lose_no_certificate_of_a_build(tmp_path: Path) -> None:
+    text = """
+import sys
+from pathlib import Path
+from gdbench.compare import proofs
+from gdbench.compare.builds import Build
+from gdbench.compare.sides import Side
+build = Build(Side("HEAD", "revision", Path()), Path())
+sys.stdin.readline()
+for number in range(8):
+    proofs._grant(build, f"{sys.argv[1]} {number}")
+"""
+    started = [
+        subprocess.Popen([sys.executable, "-c", text, name], stdin=subprocess.PIPE, text=True, cwd=tmp_path)
+        for name in "abc"
+    ]
+    for process in started:
+        assert process.stdin is not None
+        process.stdin.write("\n")
+        process.stdin.flush()
+    for process in started:
+        process.communicate()
+    granted = json.loads((tmp_path / "certificates.json").read_text(encoding="utf-8"))["granted"]
+    assert sorted(granted) == sorted(f"{name} {number}" for name in "abc" for number in range(8))
 
 
 def test_a_revision_without_kernels_is_refused(repository: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -13,6 +14,8 @@ from kernels import InputError
 
 LOCK = ".lock"
 """File that whoever writes into a folder holds; the system lets go of it when its process ends, however that ends."""
+LOCKED_SECONDS = 60.0
+"""Patience with whoever changes a file, which takes milliseconds."""
 
 
 @contextmanager
@@ -107,8 +110,15 @@ def locked(path: Path) -> Iterator[None]:
     Raises
     ------
     OSError
-        If its folder cannot be written.
+        If its folder cannot be written, or a lock that is held for milliseconds is not let go of.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(path.with_name(f".{path.name}.lock")):
+    lock = FileLock(path.with_name(f".{path.name}.lock"), timeout=LOCKED_SECONDS)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise TimeoutError(errno.ETIMEDOUT, f"locked for {LOCKED_SECONDS:g} s", str(path)) from error
+    try:
         yield
+    finally:
+        lock.release()

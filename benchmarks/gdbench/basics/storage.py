@@ -36,13 +36,13 @@ def write_text(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
-def check_writable(folder: Path) -> None:
-    """Raise InputError if files cannot be made in a folder, which need not exist yet; makes nothing."""
+def check_writable(folder: Path, remedy: str = "name another one") -> None:
+    """Raise InputError, with the remedy, if files cannot be made in a folder, which need not exist; makes nothing."""
     nearest = next(path for path in (folder, *folder.absolute().parents) if os.path.lexists(path))
     if not nearest.is_dir():
-        raise InputError(f"cannot write into {folder}, since {nearest} is no folder: name another one")
+        raise InputError(f"cannot write into {folder}, since {nearest} is no folder: {remedy}")
     if not os.access(nearest, os.W_OK | os.X_OK):
-        raise InputError(f"cannot write into {folder}, since {nearest} is not yours to write: name another one")
+        raise InputError(f"cannot write into {folder}, since {nearest} is not yours to write: {remedy}")
 
 
 def new_folder(subject: str, parent: Path = Path("reports")) -> Path:

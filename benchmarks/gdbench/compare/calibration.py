@@ -46,6 +46,7 @@ NOISIER = 1.5
 DOUBTFUL_BIAS = 0.005
 """Spread of biases above which slowdowns of 2 % cannot be claimed here."""
 MIN_SHARED = 5
+STATE_REMEDY = "set XDG_STATE_HOME to another folder"
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ def calibrate(
     """
     if blocks < MIN_BLOCKS:
         raise InputError(f"{blocks} blocks say nothing of spread: ask for at least {MIN_BLOCKS}")
-    check_writable(user_state_path("gdbench"))  # before minutes of measuring, not after them
+    check_writable(user_state_path("gdbench"), STATE_REMEDY)  # before minutes of measuring, not after them
     text, tier = here(), replace(TIERS[SAMPLED_AS], screen_blocks=blocks, confirm_blocks=0, compile_pairs=0)
     with (
         tempfile.TemporaryDirectory(prefix="gdbench-") as name,
@@ -210,7 +211,7 @@ def keep(new: Calibration, environment: Environment, *, part: bool) -> Kept:
         If the user's folder cannot be written.
     """
     path = file_of(environment)
-    with writing(path.parent, "set XDG_STATE_HOME to another folder"), locked(path):
+    with writing(path.parent, STATE_REMEDY), locked(path):
         former = read(environment)
         stored = merged(former, new) if part else new
         records.write(path, stored)
