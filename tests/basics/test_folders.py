@@ -4,11 +4,12 @@ import json
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
-from gdbench.basics.folders import LOCK, fresh_folder, locked, own_folder, writing
+from gdbench.basics.folders import LOCK, fresh_folder, locked, own_folder, scratch_folder, writing
 from kernels import InputError
 
 from ..helpers import wait_for
@@ -16,6 +17,7 @@ from ..helpers import wait_for
 MANY = 6
 FRESH = """
 import sys
+import tempfile
 from pathlib import Path
 from gdbench.basics.folders import fresh_folder
 sys.stdin.readline()
@@ -122,3 +124,30 @@ def test_a_full_disk_is_a_sentence_with_its_remedy() -> None:
     sentence = r"^cannot write into there \(No space left on device\): free space there, or name another folder"
     with pytest.raises(InputError, match=sentence), writing(Path("there")):
         full.write_text("something", encoding="utf-8")
+
+
+SCRATCH = """
+import sys
+import tempfile
+from gdbench.basics.folders import scratch_folder
+with scratch_folder("scratch-") as folder:
+    print(folder, flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_scratch_folder_outlives_a_killed_process_until_the_next_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    killed, living = (subprocess.Popen([sys.executable, "-c", SCRATCH], **streams) for _ in range(2))
+    left, held = (Path(process.stdout.readline().strip()) for process in (killed, living))
+    killed.kill()
+    killed.communicate()
+    assert left.is_dir()
+    with scratch_folder("scratch-") as ours:
+        assert set(tmp_path.iterdir()) == {held, ours}
+    living.communicate()
+    assert not list(tmp_path.iterdir())

@@ -1,4 +1,4 @@
-"""Commands in homes, folders, locales and disks that nobody foresaw: an answer, or a sentence and nothing half-written."""
+"""Commands in homes, folders, locales and disks that nobody foresaw: an answer, or a sentence and nothing half-done."""
 
 import os
 import subprocess

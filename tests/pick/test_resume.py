@@ -5,12 +5,16 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
+from gdbench.basics.folders import scratch_folder
 from gdbench.cli import pick as cli_pick
 from gdbench.machine.environment import describe
 from gdbench.pick import runners, session
@@ -76,9 +80,11 @@ def test_a_killed_search_goes_on_to_the_same_steps(tmp_path: Path, monkeypatch: 
     process.communicate()
     assert workers
     assert have_ended(workers)
-    assert not (tmp_path / "killed").exists()
+    assert not (tmp_path / "killed" / "pick.json").exists()
+    assert list((tmp_path / "temporary").glob("gdbench-pick-*"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
 
-    monkeypatch.setattr(cli_pick, "processes", lambda workers: runners.serial())
+    monkeypatch.setattr(cli_pick, "processes", serial_in_scratch)
     monkeypatch.setattr(session, "observe", lambda threads: describe())
     monkeypatch.setattr(session, "measure_step_time", lambda network, X, Y, sizes, **options: make_times(sizes))
     again, whole = (
@@ -86,6 +92,7 @@ def test_a_killed_search_goes_on_to_the_same_steps(tmp_path: Path, monkeypatch: 
         for folder in ("cache", "undisturbed")
     )
     assert (again.returncode, whole.returncode) == (0, 0), (again.stderr, whole.stderr)
+    assert not list((tmp_path / "temporary").iterdir())  # what the killed one left is cleared away
     record = json.loads(again.stdout)
     assert record["steps"] == close_to(json.loads(whole.stdout)["steps"])
     assert f"going on where an earlier search ended: {FEW} blocks are known already" in again.stderr
@@ -94,26 +101,37 @@ def test_a_killed_search_goes_on_to_the_same_steps(tmp_path: Path, monkeypatch: 
     assert len(stored(tmp_path / "cache")) == len(stored(tmp_path / "undisturbed")) > FEW
 
 
-def stop(folder: Path, *more: str, **options: Any) -> tuple[subprocess.Popen[str], list[psutil.Process]]:
-    """Send Ctrl-C to a search that takes long, as soon as it has finished a block."""
+@contextmanager
+def serial_in_scratch(workers: int | None) -> Iterator[runners.Runner]:
+    with scratch_folder("gdbench-pick-"), runners.serial() as runner:
+        yield runner
+
+
+def stop(
+    folder: Path, *more: str, number: int = signal.SIGINT, **options: Any
+) -> tuple[subprocess.Popen[str], list[psutil.Process]]:
+    """Send Ctrl-C, or another signal, to a search that takes long, as soon as it has finished a block."""
     process = begin(*LONG, "--output", "out", "--workers", "1", *more, folder=folder, **options)
     wait_for(lambda: stored(folder / "cache"), process)
     workers = children(process)
     assert workers
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     return process, workers
 
 
-def test_ctrl_c_leaves_an_answer_or_a_status_and_no_process(tmp_path: Path) -> None:
-    process, workers = stop(tmp_path, times="times")
+@pytest.mark.parametrize(("name", "words"), [("SIGINT", "Ctrl-C"), ("SIGTERM", "SIGTERM")])
+def test_a_signal_leaves_an_answer_or_a_status_and_no_process(tmp_path: Path, name: str, words: str) -> None:
+    number = signal.Signals[name]
+    process, workers = stop(tmp_path, number=number, times="times")
     done = finish(process)
-    assert done.returncode == 130, done.stderr
+    assert done.returncode == 128 + number, done.stderr
     assert "Traceback" not in done.stderr
     assert "Ctrl-C again ends at once" in done.stderr
     assert have_ended(workers)
     found = json.loads((tmp_path / "out" / "pick.json").read_text(encoding="utf-8"))
-    assert (found["complete"], found["exit_code"]) == (False, 130)
-    assert found["progress"].startswith("stopped by Ctrl-C; last stage: ")
+    assert (found["complete"], found["exit_code"]) == (False, 128 + number)
+    assert found["progress"].startswith(f"stopped by {words}; last stage: ")
+    assert not list((tmp_path / "temporary").iterdir())
     assert found["sentences"][0 if found["choice"] is None else 1].startswith("Stopped")
     assert found["sentences"][0] in done.stdout
     assert found["times"]["rows"]  # these come first: whatever is known of the steps can be joined to them

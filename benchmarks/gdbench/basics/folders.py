@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -122,3 +124,24 @@ def locked(path: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+@contextmanager
+def scratch_folder(prefix: str) -> Iterator[Path]:
+    """Make a temporary folder, gone when the block ends; if its process is killed, when the next one makes one.
+
+    Parameters
+    ----------
+    prefix : str
+        What its name begins with, and that of those that are cleared away.
+    """
+    _clear_away(prefix)
+    with tempfile.TemporaryDirectory(prefix=prefix) as name, FileLock(Path(name, LOCK)):
+        yield Path(name)
+
+
+def _clear_away(prefix: str) -> None:
+    """Remove folders whose process no longer holds them; one without a lock is being made at this moment."""
+    for lock in Path(tempfile.gettempdir()).glob(f"{prefix}*/{LOCK}"):
+        with suppress(Timeout, OSError), FileLock(lock, timeout=0):
+            shutil.rmtree(lock.parent, ignore_errors=True)

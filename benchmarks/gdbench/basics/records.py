@@ -17,7 +17,8 @@ Record = TypeVar("Record")
 
 def plain(record: object) -> Any:
     """Return a record as the dicts, lists, texts and numbers of JSON; NaN and infinity become None."""
-    return json.loads(msgspec.json.encode(record, enc_hook=_of_python))
+    built = msgspec.to_builtins(record, enc_hook=_of_python, str_keys=True)
+    return json.loads(json.dumps(built), parse_constant=lambda _: None)  # also names of files that are no UTF-8
 
 
 def _of_python(value: object) -> object:

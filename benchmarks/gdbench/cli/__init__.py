@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import NoReturn
 
@@ -83,7 +83,7 @@ def main() -> None:
     """Run the command line; SIGTERM and SIGHUP end it as Ctrl-C does, with exit code 128 + their number."""
     with outliving_readers(), _signals_as_ctrl_c() as received:
         try:
-            _run()
+            _run(received)
         except SystemExit as end:
             if received and end.code == INTERRUPTED:
                 sys.exit(SIGNALLED + received[0])
@@ -117,8 +117,11 @@ def _signals_as_ctrl_c() -> Iterator[list[int]]:
             signal.signal(number, signal.SIG_DFL)
 
 
-def _run() -> None:
-    """Run the command that was asked for; a user's error is one sentence and exit code 2."""
+def _run(received: Sequence[int]) -> None:
+    """Run the command that was asked for; a user's error is one sentence and exit code 2.
+
+    Commands find the numbers of signals that were received as the ``obj`` of their context.
+    """
     try:
         check_kernels()
     except ImportError as error:  # before the imports below, which would fail for the same reason
@@ -129,7 +132,7 @@ def _run() -> None:
     from kernels import Diverged, InputError  # noqa: PLC0415
 
     try:
-        code = gdbench.main(standalone_mode=False) or OK
+        code = gdbench.main(standalone_mode=False, obj=received) or OK
         sys.stdout.flush()  # a full disk is told below, not at the interpreter's end
         sys.exit(code)
     except click.Abort:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import shlex
+import signal
 import sys
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ import click
 from click.core import ParameterSource
 
 from gdbench.basics.exit_codes import KERNEL_WRONG
-from gdbench.basics.storage import check_writable, new_folder
+from gdbench.basics.folders import fresh_folder, own_folder
+from gdbench.basics.storage import check_writable
 from gdbench.cli import pick_show
 from gdbench.cli.console import enough_memory, fail, human_output, write_json
 from gdbench.cli.pick_options import PAIRS, all_options, amounts_of, question_of
@@ -63,16 +65,17 @@ FREE = ("replan", "file", "output", "json_path")
 @click.pass_context
 def command(context: click.Context, /, *, json_path: str | None, output: str | None, **options: Any) -> int:
     """Find the batch size with which training reaches a loss soonest, for FILE or a data set, on this machine."""
-    with enough_memory("take fewer rows or columns, a smaller network, or fewer --workers"), pick_show.interrupts():
+    folder = Path(output) if output else None
+    remedy = "take fewer rows or columns, a smaller network, or fewer --workers"
+    with enough_memory(remedy), pick_show.interrupts(), _own(folder):
         work = _search if options["replan"] is None else partial(_replan, context)
-        folder = Path(output) if output else None
-        if folder is not None:
-            check_writable(folder)
         session = work(json_path, folder, options)
-        record = session.record(shlex.join(["gdbench", *sys.argv[1:]]))
+        number = context.obj[0] if context.obj else signal.SIGINT
+        record = session.record(shlex.join(["gdbench", *sys.argv[1:]]), number=number)
         pick_show.show(record, human_output(json_path))
         write_json(json_path, record)  # before the files: what took minutes is told even if their disk is full
-        files = write_views(record, folder or _new_folder(session))
+        with fresh_folder(folder, _subject(session), Path("picks")) as place:
+            files = write_views(record, place)
     pick_show.show_files(files, human_output(json_path))
     if session.fault:
         fail(session.fault, KERNEL_WRONG)
@@ -117,7 +120,17 @@ def _runner(workers: int | None, scheduler: str | None) -> Callable[[], Abstract
     return partial(processes, workers) if scheduler is None else partial(cluster, scheduler)
 
 
-def _new_folder(session: Session) -> Path:
-    """Name a folder that does not exist yet after data and network."""
+@contextmanager
+def _own(folder: Path | None) -> Iterator[None]:
+    """Keep other commands from a folder that the user names; it is gone again if nothing comes of it."""
+    if folder is None:
+        yield
+        return
+    with fresh_folder(folder, ""), own_folder(folder):
+        yield
+
+
+def _subject(session: Session) -> str:
+    """What the name of a new folder ends with: data and network."""
     name = Path(session.question.dataset.name.split(":")[0]).stem
-    return new_folder(f"{name}-{session.question.label.partition(',')[0]}", Path("picks"))
+    return f"{name}-{session.question.label.partition(',')[0]}"

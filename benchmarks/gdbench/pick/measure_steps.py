@@ -7,7 +7,7 @@ import signal
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import monotonic
 from typing import TypeVar
 
@@ -26,7 +26,7 @@ class OutOfTime(BaseException):
     """A plan was ended early; the message says by what. Like Ctrl-C it may come anywhere."""
 
 
-ENDED = "the budget ended the search"
+ENDED, INTERRUPTED = "the budget ended the search", "the search was stopped"
 
 
 @dataclass(frozen=True)
@@ -68,15 +68,15 @@ def measure_steps(
     report : hears of every round before it begins
     """
     search = Search(problem, tuple(candidates), target.value, tier, most_rows)
-    stopped = ""
+    stopped, interrupted = "", False
     if target.start > target.value and (target.optimum is None or target.optimum < target.value):
         try:
             carry(search.run(), problem, runner, most_seconds=most_seconds, search=search, report=report)
         except OutOfTime as end:
             stopped = str(end)
         except KeyboardInterrupt:
-            stopped = "stopped by Ctrl-C"
-    return describe(search, target, seed=seed, stopped=stopped)
+            stopped, interrupted = INTERRUPTED, True
+    return replace(describe(search, target, seed=seed, stopped=stopped), interrupted=interrupted)
 
 
 def carry(

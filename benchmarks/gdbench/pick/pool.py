@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import pickle
 import signal
-import tempfile
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -16,6 +15,7 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from gdbench.basics.folders import scratch_folder
 from gdbench.basics.storage import replacing
 from gdbench.pick.blocks import Block, Curves
 from gdbench.pick.problem import Problem
@@ -29,8 +29,8 @@ def processes(workers: int | None = None) -> Iterator[EngineRunner]:
 
     They start with the first round and live until the end: starting one costs about a second.
     """
-    with tempfile.TemporaryDirectory(prefix="gdbench-pick-") as folder:
-        engine = _Pool(workers or len(allowed_cores()) or os.cpu_count() or 1, Path(folder))
+    with scratch_folder("gdbench-pick-") as folder:
+        engine = _Pool(workers or len(allowed_cores()) or os.cpu_count() or 1, folder)
         try:
             yield EngineRunner(engine)
         except BaseException:

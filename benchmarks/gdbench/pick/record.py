@@ -63,7 +63,7 @@ def build_record(
     progress
         How far it got, in words.
     interrupted
-        Why it did not come to its end, such as ``stopped by Ctrl-C``; empty if it did.
+        Why it did not come to its end, such as ``stopped by SIGTERM``; empty if it did.
     warnings
         Beside those of the two halves.
     earlier

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
@@ -9,7 +10,7 @@ from time import monotonic
 
 from threadpoolctl import threadpool_limits
 
-from gdbench.basics.exit_codes import KERNEL_WRONG
+from gdbench.basics.exit_codes import KERNEL_WRONG, SIGNALLED
 from gdbench.machine.environment import Environment, observe
 from gdbench.pick.amounts import counted
 from gdbench.pick.choice import NOT_MEASURED, Choice, NoChoice
@@ -35,8 +36,6 @@ TIMES_SHARE = 0.35
 """Of the budget that they may take at most."""
 VIEWS_SECONDS = 2.0
 """Left of the budget for joining the halves and drawing them."""
-STOPPED = "stopped by Ctrl-C"
-"""Also the reason that ``measure_steps`` gives for a search that was stopped so."""
 
 
 @dataclass
@@ -52,7 +51,8 @@ class Session:
     """Why there are no steps, where there should be."""
     fault: str = ""
     """Why nothing could be timed."""
-    interrupted: str = ""
+    interrupted: bool = False
+    """Whether Ctrl-C, or a signal that does the same, ended it."""
     earlier: Record | None = None
     """Record whose steps were taken over."""
     seconds: dict[str, float | None] = field(default_factory=lambda: {"steps": None, "times": None, "total": None})
@@ -78,10 +78,9 @@ class Session:
                 if self._problem is not None and not self.fault:
                     self._find_steps(runner, open_journal)
         except KeyboardInterrupt:
-            self.interrupted = STOPPED
+            self.interrupted = True
         finally:
-            if self.steps is not None and self.steps.reason == STOPPED:
-                self.interrupted = STOPPED
+            self.interrupted |= self.steps is not None and self.steps.interrupted
             self.seconds["total"] = self.clock.spent
 
     def plan_again(self, earlier: Record, steps: Steps | None, *, most_seconds: float) -> None:
@@ -91,7 +90,7 @@ class Session:
             self._observe()
             self.measure_times(most_seconds)
         except KeyboardInterrupt:
-            self.interrupted = STOPPED
+            self.interrupted = True
         self.seconds["total"] = self.clock.spent
 
     def measure_times(self, most_seconds: float) -> None:
@@ -160,8 +159,17 @@ class Session:
             search_seconds=None if self.earlier else self.seconds["total"],  # the search was that of the earlier pick
         )
 
-    def record(self, command: str) -> Record:
-        """Return the record of what is known."""
+    def record(self, command: str, *, number: int = signal.SIGINT) -> Record:
+        """Return the record of what is known.
+
+        Parameters
+        ----------
+        command : str
+            As typed.
+        number : int
+            Of the signal that ended it, if it was interrupted.
+        """
+        code = SIGNALLED + number if self.interrupted else KERNEL_WRONG if self.fault else None
         asked = self.question.describe()
         return build_record(
             command=command,
@@ -174,10 +182,10 @@ class Session:
             choice=self.choose(),
             seconds=self.seconds,
             progress=self._progress(),
-            interrupted=self.interrupted,
+            interrupted=f"stopped by {_name_of(number)}" if self.interrupted else "",
             warnings=self.warnings,
             earlier=self.earlier,
-            exit_code=KERNEL_WRONG if self.fault and not self.interrupted else None,
+            exit_code=code,
         )
 
     def _progress(self) -> str:
@@ -193,3 +201,7 @@ class Session:
             yield
         finally:
             self.seconds[half] = monotonic() - begun
+
+
+def _name_of(number: int) -> str:
+    return "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name

@@ -9,15 +9,14 @@ process and no more, so sampling ends when that is known to 2 %, and the interva
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from time import monotonic
 
 import numpy as np
 
 import kernels
+from gdbench.basics.folders import scratch_folder
 from gdbench.experiments.variants import supports
 from gdbench.pick.fleet import Fleet, NotTimed
 from gdbench.pick.step_proof import certified, reason
@@ -115,8 +114,8 @@ def measure_step_time(
 
 @contextmanager
 def _fleet(network: Network, X: Array, Y: Array, *, threads: int, size: int, seed: int) -> Iterator[Fleet]:
-    with tempfile.TemporaryDirectory(prefix="gdbench-") as folder:
-        arrays = Path(folder, "problem.npz")
+    with scratch_folder("gdbench-pick-") as folder:
+        arrays = folder / "problem.npz"
         np.savez(arrays, X=X, Y=Y)
         with Fleet(network, arrays, threads=threads, size=size, seed=seed) as fleet:
             fleet.fill()

@@ -98,3 +98,5 @@ class Steps:
     """Rows processed by all runs."""
     seed: int
     warnings: tuple[str, ...] = ()
+    interrupted: bool = False
+    """Whether Ctrl-C, or a signal that does the same, ended the search."""
