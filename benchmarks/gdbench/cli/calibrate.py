@@ -58,10 +58,10 @@ def command(*, blocks: int, seed: int | None, json_path: str | None, **filters: 
     finite = {case: {tier: _finite(value) for tier, value in found.items()} for case, found in effects.items()}
     write_json(json_path, {**records.plain(stored), "smallest_effects": finite})
     out = human_output(json_path)
-    out.print(one_line(environment), style="dim", highlight=False, soft_wrap=True)
-    out.print(_table(stored, effects), highlight=False)
-    out.print(_summary(stored, kept.former), highlight=False, soft_wrap=True)
-    stderr.print(f"Stored in {kept.path}", highlight=False, markup=False, soft_wrap=True)
+    out.print(one_line(environment), style="dim", soft_wrap=True)
+    out.print(_table(stored, effects))
+    out.print(_summary(stored, kept.former), soft_wrap=True)
+    stderr.print(f"Stored in {kept.path}", soft_wrap=True)
     return OK
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
+from rich.text import Text
 
 import kernels
 from gdbench.basics.exit_codes import KERNEL_WRONG, OK
@@ -52,15 +53,18 @@ def command(*, with_peers: bool, json_path: str | None, **filters: Any) -> int:
     wrong = [row for row in rows if not row.certified]
     for row in wrong:
         out.print(
-            f"[red]WRONG[/] {row.variant} in {row.dtype} on {row.network}, {row.dataset}: {row.refusal}",
-            highlight=False,
+            Text.assemble(
+                ("WRONG", "red"), f" {row.variant} in {row.dtype} on {row.network}, {row.dataset}: {row.refusal}"
+            ),
             soft_wrap=True,
         )
     if wrong:
         names = choices(dict.fromkeys(row.variant for row in wrong))
-        out.print(f"[bold red]{names}: not certified[/]; {len(rows) - len(wrong)} of {len(rows)} certificates granted.")
+        granted = f"; {len(rows) - len(wrong)} of {len(rows)} certificates granted."
+        out.print(Text.assemble((f"{names}: not certified", "bold red"), granted))
         return KERNEL_WRONG
-    out.print(f"[bold green]All {len(rows)} certificates granted[/]: every variant agrees with the reference.")
+    all_of_them = (f"All {len(rows)} certificates granted", "bold green")
+    out.print(Text.assemble(all_of_them, ": every variant agrees with the reference."))
     return OK
 
 
@@ -73,7 +77,12 @@ def certify(jobs: list[Job]) -> list[CertificateRow]:
 @contextmanager
 def certifying(jobs: list[Job]) -> Iterator[Callable[[CertificateRow], None]]:
     """Draw a progress bar on standard error, which goes on with each certificate that is heard."""
-    columns = TextColumn("Certifying"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}")
+    columns = (
+        TextColumn("Certifying"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.description}", markup=False),
+    )
     with Progress(*columns, console=stderr, transient=True) as progress:
         bar = progress.add_task("", total=sum(len(job.variants) for job in jobs))
 
@@ -97,7 +106,7 @@ def certificate_table(rows: Sequence[CertificateRow]) -> Table:
         style = "green" if granted == len(group) else "bold red"
         error = "-" if worst.max_error is None else f"{worst.max_error:.1e}"
         where = f"{worst.network}, {worst.dataset}: {worst.where}"
-        verdict = f"[{style}]{granted} of {len(group)}[/]"
+        verdict = Text(f"{granted} of {len(group)}", style=style)
         table.add_row(variant, dtype, verdict, error, f"{worst.tolerance:.1e}", where)
     return table
 

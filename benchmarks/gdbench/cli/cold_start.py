@@ -12,12 +12,12 @@ from gdbench.run.folder import Run
 def show(run: Run, out: Console) -> None:
     """Print the tables and sentences of a run's cold starts; nothing if it has none."""
     for text in cold_start.tables(run):
-        out.print(f"\n{text.title}", style="bold", highlight=False, markup=False, soft_wrap=True)
+        out.print(f"\n{text.title}", style="bold", soft_wrap=True)
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_edge=False)
         for position, name in enumerate(text.head):
             table.add_column(name, justify="left" if position < 2 else "right", no_wrap=True)
         for row in text.rows:
             table.add_row(*row)
-        out.print(table, highlight=False)
+        out.print(table)
     for sentence in cold_start.sentences(run):
-        out.print(sentence, highlight=False, markup=False, style="red" if sentence.startswith("FAILED") else None)
+        out.print(sentence, style="red" if sentence.startswith("FAILED") else None)

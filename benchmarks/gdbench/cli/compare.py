@@ -116,7 +116,7 @@ def command(
             "Run the same command again, into another folder, to measure all of it.",
             INTERRUPTED,
         )
-    stderr.print(f"All of it: {folder / 'comparison.html'}", highlight=False, markup=False, soft_wrap=True)
+    stderr.print(f"All of it: {folder / 'comparison.html'}", soft_wrap=True)
     return record.exit_code
 
 

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterator
 
 from rich.console import Console
-from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
@@ -97,11 +96,11 @@ def _show_lines(lines: list[Line], out: Console) -> None:
     if not lines:
         return
     if out.width >= TABLE_WIDTH:
-        out.print(_table(lines, out.width), highlight=False)
+        out.print(_table(lines, out.width))
         return
     for entry in lines:
         style = STYLES[entry.verdict]
-        out.print(f"[{style}]{entry.verdict}[/] {escape(entry.case)}", highlight=False)
+        out.print(Text.assemble((entry.verdict, style), f" {entry.case}"))
         for text in _below(entry):
             out.print(Padding(Text(text), (0, 0, 0, 2), expand=False))
 
@@ -129,10 +128,10 @@ def _table(lines: list[Line], width: int) -> Table:
     if width >= WIDE:
         table.add_column("p adjusted", justify="right", no_wrap=True)
     for entry in lines:
-        told = [f"[dim]{escape(text)}[/]" for text in (entry.reason, *entry.explained) if text]
-        cells = [
-            f"[{STYLES[entry.verdict]}]{entry.verdict}[/]",
-            "\n".join([escape(entry.case), *told]),
+        told = [Text(text, style="dim") for text in (entry.reason, *entry.explained) if text]
+        cells: list[str | Text] = [
+            Text(entry.verdict, style=STYLES[entry.verdict]),
+            Text("\n").join([Text(entry.case), *told]),
             entry.base,
             entry.head,
             entry.ratio,
@@ -143,4 +142,4 @@ def _table(lines: list[Line], width: int) -> Table:
 
 
 def _say(out: Console, text: str, style: str | None = None) -> None:
-    out.print(text, style=style, highlight=False, markup=False)
+    out.print(text, style=style)

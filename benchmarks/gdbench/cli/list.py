@@ -33,7 +33,7 @@ def command(json_path: str | None) -> int:
         for row in rows:
             table.add_row(str(row["name"]), _details(row))
         if rows:
-            out.print(table, "", highlight=False)
+            out.print(table, "")
     return OK
 
 

@@ -55,13 +55,13 @@ class Watch:
         """Draw an event."""
         match event:
             case Described():
-                stderr.print(one_line(event.environment), highlight=False, style="dim", soft_wrap=True)
+                stderr.print(one_line(event.environment), style="dim", soft_wrap=True)
                 self._certify = self._draw(certifying(jobs_of(self.plan.cases, self.plan.networks)))
             case Certified() if self._certify is not None:
                 self._certify(event.row)
             case AllCertified():
                 self._stage.close()
-                stderr.print(_verdict(event.rows), highlight=False)
+                stderr.print(_verdict(event.rows))
             case ColdStartBegun():
                 self._cold_start = self._cold_start or self._draw(_status())
                 self._cold_start(f"Cold start of {event.job.variant} in {event.job.dtype}")
@@ -88,9 +88,8 @@ def _verdict(rows: tuple[CertificateRow, ...]) -> object:
     if not all_certified(rows):
         return certificate_table(rows)
     strain = max(row.strain for row in rows if row.tolerance)
-    return (
-        f"[green]All {len(rows)} certificates granted[/]: the worst error is {digits(100 * strain)} % of its tolerance."
-    )
+    all_of_them = (f"All {len(rows)} certificates granted", "green")
+    return Text.assemble(all_of_them, f": the worst error is {digits(100 * strain)} % of its tolerance.")
 
 
 @contextmanager
@@ -115,10 +114,10 @@ def _bar(plan: Plan, folder: Path) -> Iterator[Callable[[Event], None]]:
     """Draw a bar for the blocks that are left; where standard error is no terminal, a line per block."""
     costs = {block.index: estimate_seconds(plan, block) for block in left(folder, plan)}
     with Progress(
-        TextColumn("Measuring"),
+        TextColumn("Measuring", markup=False),
         BarColumn(),
         TimeLeft(),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         console=stderr,
         transient=True,
     ) as progress:
@@ -135,7 +134,7 @@ def _bar(plan: Plan, folder: Path) -> Iterator[Callable[[Event], None]]:
                 case BlockEnded():
                     spent, cases, ended = spent + costs[index], 0, ended + 1
                     if not stderr.is_terminal:
-                        stderr.print(f"block {ended} of {len(plan.blocks)} done", highlight=False)
+                        stderr.print(f"block {ended} of {len(plan.blocks)} done")
             block = plan.blocks[index]
             case = plan.cases[block.cases[0]]
             number = ended if isinstance(event, BlockEnded) else ended + 1

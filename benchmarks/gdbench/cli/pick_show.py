@@ -11,6 +11,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
+from rich.text import Text
 
 from gdbench.basics.exit_codes import INTERRUPTED
 from gdbench.basics.units import duration
@@ -22,8 +23,6 @@ from gdbench.pick.steps import BUDGET
 from gdbench.pick.tables import table
 from kernels.errors import choices
 
-PLAIN: dict[str, Any] = {"highlight": False, "markup": False, "soft_wrap": True}
-"""For texts with names of files and columns in them, which are anybody's."""
 USUAL_SECONDS = {"quick": 30.0, "standard": 180.0}
 """That a tier takes as a rule for some thousand rows on two cores; ``thorough`` takes what it is given."""
 
@@ -33,13 +32,13 @@ def announce(question: Question, console: Console) -> None:
     settings, data = question.settings, question.dataset
     apart = f", {counted(data.n_rows - question.n_rows, 'row')} held out" if question.held_out else ""
     shape = f"n = {question.n_rows:,}, d = {data.X.shape[1]:,}, k = {data.Y.shape[1]:,}{apart}"
-    console.print(f"[bold]{question.label}[/] on ", end="", highlight=False)
-    console.print(f"{data.name} ({shape}), {settings.dtype}", **PLAIN)
+    subject = Text.assemble((question.label, "bold"), f" on {data.name} ({shape}), {settings.dtype}")
+    console.print(subject, soft_wrap=True)
     if question.source.file is not None:
-        console.print(f"read: {data.origin}", **PLAIN)
+        console.print(f"read: {data.origin}", soft_wrap=True)
     sizes, count = question.batch_sizes, counted(len(question.batch_sizes), "batch size")
     span = f"{count} from {sizes[0]:,} to {sizes[-1]:,}" if len(sizes) > 1 else f"batch size {sizes[0]:,}"
-    console.print(f"{_work(question, span)}; Ctrl-C gives the best answer so far.", **PLAIN)
+    console.print(f"{_work(question, span)}; Ctrl-C gives the best answer so far.", soft_wrap=True)
 
 
 def _work(question: Question, span: str) -> str:
@@ -58,11 +57,11 @@ def _work(question: Question, span: str) -> str:
 @contextmanager
 def progress() -> Iterator[tuple[Callable[[Doing], None], Callable[[str], None]]]:
     """Draw a bar on standard error; where it is no terminal, a line per stage. Also give what prints a remark."""
-    columns = TextColumn("Picking"), BarColumn(), TextColumn("{task.description}")
+    columns = TextColumn("Picking", markup=False), BarColumn(), TextColumn("{task.description}", markup=False)
 
     def remark(sentence: str) -> None:
         if sentence:
-            stderr.print(sentence, **PLAIN)
+            stderr.print(sentence, soft_wrap=True)
 
     with Progress(*columns, console=stderr, transient=True) as shown:
         bar, said = shown.add_task("", total=1.0), [""]
@@ -91,7 +90,7 @@ def interrupts() -> Iterator[None]:
         count += 1
         if count > 1:
             sys.exit(INTERRUPTED)  # which nothing on the way takes for the first one
-        stderr.print("stopping with the best answer so far; Ctrl-C again ends at once", **PLAIN)
+        stderr.print("stopping with the best answer so far; Ctrl-C again ends at once", soft_wrap=True)
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGINT, stop)
@@ -105,18 +104,18 @@ def show(record: dict[str, Any], console: Console) -> None:
     """Print the answer: sentences, the first of them bold, the table, warnings and limits."""
     first, *others = record["sentences"]
     console.print()
-    console.print(first, style="bold", **PLAIN)
+    console.print(first, style="bold", soft_wrap=True)
     for sentence in others:
-        console.print(f"  {sentence}", **PLAIN)
+        console.print(f"  {sentence}", soft_wrap=True)
     if record["choice"] or any(row["status"] != BUDGET for row in (record["steps"] or {"rows": ()})["rows"]):
         console.print(table(record, width=console.width))
     for title, sentences in (("Warnings", record["warnings"]), ("Limits of this answer", record["limits"])):
         if sentences:
             console.print(f"{title}:", style="bold")
         for sentence in sentences:
-            console.print(f"  {sentence}", **PLAIN)
+            console.print(f"  {sentence}", soft_wrap=True)
 
 
 def show_files(files: Sequence[str], console: Console) -> None:
     """Say what was written."""
-    console.print(f"written: {choices(files)}", **PLAIN)
+    console.print(f"written: {choices(files)}", soft_wrap=True)

@@ -104,22 +104,22 @@ def _confirm(found: list[Judged], finish: Callable[[], Record], *, tier: str, fo
 
 
 def _say(sentence: str) -> None:
-    stderr.print(sentence, highlight=False, markup=False, soft_wrap=True)
+    stderr.print(sentence, soft_wrap=True)
 
 
 def _show(record: Record, out: Console) -> None:
     """Print the headline, a row per step, and what rows leave no room for."""
-    out.print(f"{headline(record)}.", style="bold", highlight=False, markup=False, soft_wrap=True)
+    out.print(f"{headline(record)}.", style="bold", soft_wrap=True)
     for warning in warnings(record):
-        out.print(warning, style="yellow", highlight=False, markup=False, soft_wrap=True)
+        out.print(warning, style="yellow", soft_wrap=True)
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_edge=False)
     for name in HEAD:
         table.add_column(name, overflow="fold", no_wrap=name in ("commit", "label", "history"))
     for row in rows(record):
         table.add_row(*row, style=COLOURS[row[HEAD.index("label")]])
     if record.steps:
-        out.print(table, highlight=False, markup=False)
+        out.print(table)
     for commit, subject in subjects(record).items():
-        out.print(f"{commit} {subject}", highlight=False, markup=False, soft_wrap=True)
+        out.print(f"{commit} {subject}", soft_wrap=True)
     for remark in remarks(record):
-        out.print(remark, style="dim", highlight=False, markup=False, soft_wrap=True)
+        out.print(remark, style="dim", soft_wrap=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import click
+from rich.text import Text
 
 from gdbench.basics.exit_codes import INTERRUPTED, KERNEL_WRONG, OK
 from gdbench.basics.folders import fresh_folder
@@ -118,9 +119,9 @@ def command(
 
 def _measured(plan: Plan, folder: Path, cold: list[ColdStart], names: Filters, *, resume: bool) -> Run:
     """Measure a plan into its folder, with progress in the terminal."""
-    stderr.print(_headline(plan, folder, cold), highlight=False, soft_wrap=True)
+    stderr.print(_headline(plan, folder, cold), soft_wrap=True)
     for remark in left_out.sentences(plan, names.batch_size, names.variant):
-        stderr.print(remark, style="yellow", highlight=False, markup=False, soft_wrap=True)
+        stderr.print(remark, style="yellow", soft_wrap=True)
     try:
         with Watch(plan, folder) as report:
             if resume:
@@ -150,12 +151,13 @@ def _interrupted(folder: Path, plan: Plan) -> NoReturn:
     )
 
 
-def _headline(plan: Plan, folder: Path, cold: list[ColdStart]) -> str:
+def _headline(plan: Plan, folder: Path, cold: list[ColdStart]) -> Text:
     seconds = sum(estimate_seconds(plan, block) for block in left(folder, plan)) + cold_starts.estimate_seconds(cold)
-    return (
-        f"[bold]Profile {plan.profile}[/]: {f'{len(cold)} cold starts and ' if cold else ''}"
+    return Text.assemble(
+        (f"Profile {plan.profile}", "bold"),
+        f": {f'{len(cold)} cold starts and ' if cold else ''}"
         f"{len(plan.cases)} cases in {len(left(folder, plan))} blocks, "
-        f"about {duration(seconds)} of measuring after the certificates; results in {folder}"
+        f"about {duration(seconds)} of measuring after the certificates; results in {folder}",
     )
 
 
@@ -167,15 +169,14 @@ def _show_plan(plan: Plan, folder: Path, cold: list[ColdStart], json_path: str |
         name = f"{first.network} on {first.dataset}, {block.threads} thread{plural}, {len(block.cases)} cases"
         groups.setdefault(name, []).append(estimate_seconds(plan, block))
     for name, seconds in groups.items():
-        out.print(f"{name}: {len(seconds)} blocks of about {duration(seconds[0])}", highlight=False)
+        out.print(f"{name}: {len(seconds)} blocks of about {duration(seconds[0])}")
     starting = cold_starts.estimate_seconds(cold)
     if cold:
-        out.print(f"{len(cold)} cold starts: about {duration(starting)}", highlight=False)
+        out.print(f"{len(cold)} cold starts: about {duration(starting)}")
     total = starting + sum(sum(seconds) for seconds in groups.values())
     write_json(json_path, plain(DryRun(len(plan.cases), len(blocks), len(cold), total, starting, str(folder))))
     out.print(
         f"{len(plan.cases)} cases, {len(blocks)} blocks, about {duration(total)} of measuring after the "
         f"certificates, and up to 20 s more where Numba has not compiled yet. Results would go to {folder}. "
         "Nothing was measured or written.",
-        highlight=False,
     )

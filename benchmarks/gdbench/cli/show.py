@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from gdbench.basics.exit_codes import KERNEL_WRONG, OK
 from gdbench.cli.console import write_json
@@ -17,7 +18,7 @@ from gdbench.report.findings import CAUTION, sentences
 from gdbench.report.limit_table import limit_tables
 from gdbench.report.peers_table import peer_sentences, peer_tables
 from gdbench.report.tables import BEST, speed_tables
-from gdbench.report.tables import Table as Text
+from gdbench.report.tables import Table as Columns
 from gdbench.run.folder import Run
 
 ONE_LINE_WIDTH = 120
@@ -28,23 +29,23 @@ def show(run: Run, out: Console) -> None:
     """Print tables, sentences and where the files are."""
     joint = " " if out.width >= ONE_LINE_WIDTH else "\n"
     for text in [*speed_tables(run), *_beside(run)]:
-        out.print(text.title, style="bold", highlight=False, markup=False, soft_wrap=True)
+        out.print(text.title, style="bold", soft_wrap=True)
         table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
         for position, name in enumerate(text.head):
             table.add_column(name, justify="left" if position < 2 else "right", no_wrap=True)
         for position, row in enumerate(text.rows):
             cells = (cell.replace("\n", joint) for cell in row)
             table.add_row(*(_cell(cell, (position, column) == text.best) for column, cell in enumerate(cells)))
-        out.print(table, "", highlight=False)
+        out.print(table, "")
     for sentence in sentences(run):
-        out.print(sentence, highlight=False, markup=False, style="red" if sentence.startswith("FAILED") else None)
+        out.print(sentence, style="red" if sentence.startswith("FAILED") else None)
     for sentence in [*peer_sentences(run), *auto_check.sentences(run), *limit_sentences(run.limits)]:
-        out.print(sentence, highlight=False, markup=False)
-    out.print(CAUTION, style="italic", highlight=False)
-    out.print(f"\nReport: {run.folder / 'report.html'}", highlight=False, markup=False, soft_wrap=True)
+        out.print(sentence)
+    out.print(CAUTION, style="italic")
+    out.print(f"\nReport: {run.folder / 'report.html'}", soft_wrap=True)
 
 
-def _beside(run: Run) -> list[Text]:
+def _beside(run: Run) -> list[Columns]:
     """Tables that compare with something else: with peers, where one was measured, and with the machine's limits."""
     return [*(peer_tables(run) if run.summary["best_peer"].any() else []), *limit_tables(run)]
 
@@ -63,7 +64,7 @@ def summary_json(json_path: str | None, run: Run) -> None:
     write_json(json_path, {"folder": str(run.folder), "complete": run.complete, "cases": rows})
 
 
-def _cell(text: str, best: bool) -> str:
+def _cell(text: str, best: bool) -> str | Text:
     if best:
-        return f"[bold green]{text} {BEST}[/]"
-    return f"[red]{text}[/]" if text == "failed" else text
+        return Text(f"{text} {BEST}", style="bold green")
+    return Text(text, style="red") if text == "failed" else text

@@ -15,7 +15,7 @@ from gdbench.compare.session import StageProgress
 @contextmanager
 def steps(title: str) -> Iterator[Callable[[StageProgress], None]]:
     """Draw a bar on standard error; where it is no terminal, a line per stage."""
-    columns = TextColumn(title), BarColumn(), TextColumn("{task.description}")
+    columns = TextColumn(title, markup=False), BarColumn(), TextColumn("{task.description}", markup=False)
     with Progress(*columns, console=stderr, transient=True) as progress:
         bar, said = progress.add_task("", total=1.0), [""]
 
@@ -23,7 +23,7 @@ def steps(title: str) -> Iterator[Callable[[StageProgress], None]]:
             left = "" if step.seconds_left is None else f", about {duration(step.seconds_left)} left"
             progress.update(bar, completed=step.share, description=f"{step.words}{left}")
             if not stderr.is_terminal and step.words != said[0]:
-                stderr.print(f"{step.words}{left}", highlight=False, soft_wrap=True)
+                stderr.print(f"{step.words}{left}", soft_wrap=True)
             said[0] = step.words
 
         yield report
