@@ -20,7 +20,8 @@ DENSE = ("tiled", "jit", "buffered", "vectorized", "reference")
 SKIPPING = ("sparse", *DENSE)
 """The same where zeros are worth skipping."""
 MIN_OUTPUTS = 128
-"""Of the first layer, to list the zeros of a batch: a nonzero is listed twice, which only many products pay back."""
+"""Outputs of the first layer from which listing the nonzeros of a batch pays: each is listed twice, and many products
+pay that back."""
 LISTING = "listing the nonzeros of a batch may cost more than it saves"
 
 

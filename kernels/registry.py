@@ -1,6 +1,6 @@
 """Finds variants: every module in a folder such as ``kernels/variants/`` is one, and its file stem is its name.
 
-A file whose name begins with an underscore is none: helpers that variants share may live there.
+A file or folder whose name begins with an underscore is none: helpers that variants share may live there.
 A module that does not keep the contract is refused by name. A module whose optional dependency is
 missing is listed as unavailable with the reason. Neither is skipped in silence.
 """

@@ -21,11 +21,11 @@ def _problem_away_from_kinks(network: Network, problem_of, kink_distance):
 
 
 def _differences(variant: Variant, network: Network, theta, X, Y) -> np.ndarray:
-    slopes = np.empty_like(theta)
+    derivatives = np.empty_like(theta)
     for i, step in enumerate(STEP * np.eye(len(theta))):
         above, below = (variant.loss(network, theta + sign * step, X, Y) for sign in (1, -1))
-        slopes[i] = (above - below) / (2 * STEP)
-    return slopes
+        derivatives[i] = (above - below) / (2 * STEP)
+    return derivatives
 
 
 def test_gradient_equals_central_differences(variant: Variant, network: Network, problem_of, kink_distance) -> None:

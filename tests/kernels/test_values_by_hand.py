@@ -176,7 +176,7 @@ def test_gradient(variant: Variant, case: Case, dtype: type) -> None:
 def test_one_update(variant: Variant, case: Case, dtype: type) -> None:
     theta, X, Y = _arrays(case, dtype)
     found = variant.epoch(case.network, theta, X, Y, np.array([1, 0]), 2, RATE)
-    expected = [value - RATE * slope for value, slope in zip(case.theta, case.gradient, strict=True)]
+    expected = [value - RATE * derivative for value, derivative in zip(case.theta, case.gradient, strict=True)]
     assert found.dtype == dtype
     _assert_close(found, expected, dtype)
 

@@ -55,11 +55,13 @@ def mean_loss(layers: Layers, network: Network, X: JaxArray, Y: JaxArray) -> Jax
     return LOSSES[network.output, network.loss](Z, Y).sum() / len(X)
 
 
-def updated(network: Network, layers: Layers, X: JaxArray, Y: JaxArray, rows: JaxArray, rate: JaxArray) -> Layers:
+def updated(
+    network: Network, layers: Layers, X: JaxArray, Y: JaxArray, rows: JaxArray, learning_rate: JaxArray
+) -> Layers:
     """Layers after one update on some rows; their positions are known to be inside X, so none is checked."""
     x, y = (values.at[rows].get(mode="promise_in_bounds") for values in (X, Y))
-    slopes = jax.grad(mean_loss)(layers, network, x, y)
-    return jax.tree.map(lambda values, slope: values - rate * slope, layers, slopes)
+    gradients = jax.grad(mean_loss)(layers, network, x, y)
+    return jax.tree.map(lambda values, change: values - learning_rate * change, layers, gradients)
 
 
 def flat(layers: Layers) -> JaxArray:

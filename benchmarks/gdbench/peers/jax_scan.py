@@ -27,16 +27,22 @@ def epoch(
     check_batch_size(batch_size, len(order))
     full = len(order) - len(order) % batch_size
     batches, rest = order[:full].reshape(-1, batch_size), order[full:]
-    rate = theta.dtype.type(learning_rate)
-    return np.asarray(_epoch(network, put(theta), put(X), put(Y), put(batches), put(rest), rate))
+    learning_rate = theta.dtype.type(learning_rate)
+    return np.asarray(_epoch(network, put(theta), put(X), put(Y), put(batches), put(rest), learning_rate))
 
 
 @partial(jax.jit, static_argnames="network")
 def _epoch(
-    network: Network, theta: JaxArray, X: JaxArray, Y: JaxArray, batches: JaxArray, rest: JaxArray, rate: JaxArray
+    network: Network,
+    theta: JaxArray,
+    X: JaxArray,
+    Y: JaxArray,
+    batches: JaxArray,
+    rest: JaxArray,
+    learning_rate: JaxArray,
 ) -> JaxArray:
     def update(layers: Layers, rows: JaxArray) -> tuple[Layers, None]:
-        return updated(network, layers, X, Y, rows, rate), None
+        return updated(network, layers, X, Y, rows, learning_rate), None
 
     layers, _ = jax.lax.scan(update, network.unpack(theta), batches)
     if len(rest):

@@ -26,10 +26,10 @@ def epoch(
 ) -> Array:
     """Parameters (p,) after one pass over the rows in the given order."""
     slices = batches(order, batch_size)
-    layers, rate = _unpack(network, jnp.array(theta)), theta.dtype.type(learning_rate)
+    layers, learning_rate = _unpack(network, jnp.array(theta)), theta.dtype.type(learning_rate)
     X, Y = put(X), put(Y)
     for rows in slices:
-        layers = _step(network, layers, X, Y, rows, rate)
+        layers = _step(network, layers, X, Y, rows, learning_rate)
     return np.asarray(_flat(layers))
 
 
@@ -39,8 +39,10 @@ def _unpack(network: Network, theta: JaxArray) -> Layers:
 
 
 @partial(jax.jit, static_argnames="network", donate_argnames="layers")
-def _step(network: Network, layers: Layers, X: JaxArray, Y: JaxArray, rows: JaxArray, rate: JaxArray) -> Layers:
-    return updated(network, layers, X, Y, rows, rate)
+def _step(
+    network: Network, layers: Layers, X: JaxArray, Y: JaxArray, rows: JaxArray, learning_rate: JaxArray
+) -> Layers:
+    return updated(network, layers, X, Y, rows, learning_rate)
 
 
 _flat = jax.jit(flat)

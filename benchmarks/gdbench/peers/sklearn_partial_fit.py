@@ -69,16 +69,16 @@ def _has_sgd(network: Network) -> bool:
     )
 
 
-def _mlp_epoch(network: Network, theta: Array, X: Array, Y: Array, batch_size: int, rate: float) -> Array:
-    model = _mlp(network, theta.dtype.name, batch_size, rate)
+def _mlp_epoch(network: Network, theta: Array, X: Array, Y: Array, batch_size: int, learning_rate: float) -> Array:
+    model = _mlp(network, theta.dtype.name, batch_size, learning_rate)
     _start_mlp(network, model, theta)
     model.partial_fit(X, _mlp_targets(network, Y))
     parts = zip(model.coefs_, model.intercepts_, strict=True)
     return np.concatenate([values.ravel() for layer in parts for values in layer])
 
 
-def _sgd_epoch(network: Network, theta: Array, X: Array, Y: Array, batch_size: int, rate: float) -> Array:
-    model, ((W, b),) = _sgd(network, theta.dtype.name, rate), network.unpack(theta)
+def _sgd_epoch(network: Network, theta: Array, X: Array, Y: Array, batch_size: int, learning_rate: float) -> Array:
+    model, ((W, b),) = _sgd(network, theta.dtype.name, learning_rate), network.unpack(theta)
     model.coef_ = W[:, 0].copy() if network.output == "identity" else np.array(W.T, order="C")
     model.intercept_ = b.copy()
     model.partial_fit(X, Y[:, 0] if network.n_outputs == 1 else Y.argmax(axis=1))
@@ -98,7 +98,7 @@ def _mlp_targets(network: Network, Y: Array) -> Array:
 
 
 @cache
-def _mlp(network: Network, dtype: str, batch_size: int, rate: float) -> Any:
+def _mlp(network: Network, dtype: str, batch_size: int, learning_rate: float) -> Any:
     """Estimator that has seen two rows of zeros, so that it has all that belongs to its parameters."""
     from sklearn.neural_network import MLPClassifier, MLPRegressor  # noqa: PLC0415 - as above
 
@@ -110,7 +110,7 @@ def _mlp(network: Network, dtype: str, batch_size: int, rate: float) -> Any:
         alpha=0.0,
         batch_size=1,
         learning_rate="constant",
-        learning_rate_init=rate,
+        learning_rate_init=learning_rate,
         momentum=0.0,
         nesterovs_momentum=False,
         shuffle=False,
@@ -122,11 +122,11 @@ def _mlp(network: Network, dtype: str, batch_size: int, rate: float) -> Any:
 
 
 @cache
-def _sgd(network: Network, dtype: str, rate: float) -> Any:
+def _sgd(network: Network, dtype: str, learning_rate: float) -> Any:
     """Estimator that has seen a row of zeros."""
     from sklearn.linear_model import SGDClassifier, SGDRegressor  # noqa: PLC0415 - as above
 
-    options = {"penalty": None, "learning_rate": "constant", "eta0": rate, "shuffle": False, "random_state": 0}
+    options = {"penalty": None, "learning_rate": "constant", "eta0": learning_rate, "shuffle": False, "random_state": 0}
     X, y = np.zeros((1, network.n_inputs), dtype), np.zeros(1, dtype)
     if network.output == "identity":
         return SGDRegressor(**options).partial_fit(X, y)

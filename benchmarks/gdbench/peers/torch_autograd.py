@@ -27,13 +27,13 @@ def epoch(
     network: Network, theta: Array, X: Array, Y: Array, order: Order, batch_size: int, learning_rate: float
 ) -> Array:
     """Parameters (p,) after one pass over the rows in the given order."""
-    flat, rate = tensor(theta).clone(), float(learning_rate)
+    flat, learning_rate = tensor(theta).clone(), float(learning_rate)
     leaves = _leaves(network, flat)
     layers = _pairs(leaves)
     for x, y in batches(X, Y, order, batch_size):
         mean_loss(network, layers, x, y).backward()
         with torch.no_grad():
-            torch._foreach_add_(leaves, [leaf.grad for leaf in leaves], alpha=-rate)
+            torch._foreach_add_(leaves, [leaf.grad for leaf in leaves], alpha=-learning_rate)
         for leaf in leaves:
             leaf.grad = None
     return flat.numpy()

@@ -69,7 +69,7 @@ def epoch(
     network: Network, theta: Array, X: Array, Y: Array, order: Order, batch_size: int, learning_rate: float
 ) -> Array:
     """Parameters (p,) after one pass over the rows in the given order."""
-    rate, spaces = float(learning_rate), {}
+    learning_rate, spaces = float(learning_rate), {}
     with torch.inference_mode():
         flat = tensor(theta).clone()
         layers = unpack(network, flat)
@@ -77,7 +77,7 @@ def epoch(
             m = x.shape[0]
             if m not in spaces:  # twice at most: for full batches, and for a short last one
                 spaces[m] = Workspace(network, m, flat.dtype)
-            _update(network, layers, x, y, spaces[m], -rate / m)
+            _update(network, layers, x, y, spaces[m], -learning_rate / m)
         return flat.numpy()
 
 

@@ -1,7 +1,8 @@
 """Gradients and losses of many parameter vectors of one network at once: the canonical float64 kernel of the picker.
 
-The formulas are those of ``kernels/README.md``; the letters are theirs. Runs lie in the first two axes, L rates and
-S seeds, and the rows of a seed are shared by all its rates. The fixed cost of a NumPy call is paid once for all runs.
+The formulas are those of ``kernels/README.md``; the letters are theirs. Runs lie in the first two axes, L learning
+rates and S seeds, and the rows of a seed are shared by all its learning rates. The fixed cost of a NumPy call is paid
+once for all runs.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from kernels import Network
 
 Values = npt.NDArray[np.float64]
 CHUNK_BYTES = 8 << 20
-"""Of one layer's activations when losses are computed: a few rows at a time stay in the cache."""
+"""Size of one layer's activations when losses are computed: a few rows at a time stay in the cache."""
 
 
 def gradients(network: Network, thetas: Values, X: Values, Y: Values) -> Values:

@@ -14,7 +14,7 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic
 
 DEGREES = {32: 7, 64: 13}
-"""Of the polynomial, by the bits of the type: 0.347^8 / 8! is 5e-9, 0.347^14 / 14! is 4e-18."""
+"""Degree of the polynomial, by the bits of the type: 0.347^8 / 8! is 5e-9, 0.347^14 / 14! is 4e-18."""
 MANTISSA_BITS = {32: 23, 64: 52}
 LN2_HIGH = {32: 355 / 512, 64: 2977044471 / 2**32}
 """ln 2 cut short enough that its product with n is exact."""
@@ -23,7 +23,7 @@ LOWEST = {32: -87.3, 64: -708.3}
 """Below this the exponential would be subnormal; it is 0 then."""
 X86 = llvmlite.binding.get_process_triple().startswith(("x86_64", "i686"))
 FLUSH_BITS = 0x8040
-"""Of the control register MXCSR: flush results to zero, take operands as zero, where they are subnormal."""
+"""Bits of the control register MXCSR: flush results to zero, take operands as zero, where they are subnormal."""
 
 
 def _parts(builder: Any, kind: Any, x: Any) -> tuple[Any, Any, Any]:
@@ -53,7 +53,7 @@ def _parts(builder: Any, kind: Any, x: Any) -> tuple[Any, Any, Any]:
 
 @intrinsic
 def exp(typing, x):
-    """Exponential of x <= 0, within 2 units in the last place; 0 where it would be subnormal."""
+    """Exponential of x <= 0, within 2 units in the last pointer; 0 where it would be subnormal."""
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         (x_,) = arguments
@@ -103,21 +103,21 @@ def _control(builder: Any) -> Any:
     word = ir.IntType(32)
     if not X86:
         return ir.Constant(word, 0)
-    place = cgutils.alloca_once(builder, word)
-    _call_control(builder, "stmxcsr", place)
-    return builder.load(place)
+    pointer = cgutils.alloca_once(builder, word)
+    _call_control(builder, "stmxcsr", pointer)
+    return builder.load(pointer)
 
 
 def _set_control(builder: Any, value: Any) -> None:
     if X86:
-        place = cgutils.alloca_once(builder, value.type)
-        builder.store(value, place)
-        _call_control(builder, "ldmxcsr", place)
+        pointer = cgutils.alloca_once(builder, value.type)
+        builder.store(value, pointer)
+        _call_control(builder, "ldmxcsr", pointer)
 
 
-def _call_control(builder: Any, name: str, place: Any) -> None:
+def _call_control(builder: Any, name: str, target: Any) -> None:
     pointer = ir.IntType(8).as_pointer()
     function = cgutils.get_or_insert_function(
         builder.module, ir.FunctionType(ir.VoidType(), [pointer]), f"llvm.x86.sse.{name}"
     )
-    builder.call(function, [builder.bitcast(place, pointer)])
+    builder.call(function, [builder.bitcast(target, pointer)])

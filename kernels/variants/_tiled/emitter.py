@@ -17,7 +17,7 @@ if SETTINGS["DISABLE_JIT"]:
     raise ModuleNotFoundError("its vectors exist in compiled code alone, which NUMBA_DISABLE_JIT switches off")
 
 FEATURES = get_host_cpu_features() if SETTINGS["CPU_FEATURES"] is None else SETTINGS["CPU_FEATURES"]
-"""Of the processor that Numba compiles for."""
+"""Features of the processor that Numba compiles for."""
 WIDE = {"+avx512f", "+avx512vl"} <= set(FEATURES.split(","))
 VECTOR_BYTES = 64 if WIDE else 32
 """Width of a vector; narrower registers (SSE, NEON) hold it as a pair."""

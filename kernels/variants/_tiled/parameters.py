@@ -6,7 +6,7 @@ from kernels.variants._tiled.layout import ONE
 
 @part
 def load_parameters(plan, theta, memory):
-    """Lay the parameters theta out in memory, with zeros in the padding and in the steps; put the 1 in its place."""
+    """Lay the parameters theta out in memory, with zeros in the padding and in the steps; write the 1."""
     memory[plan.parameters : plan.parameters + 2 * plan.size] = 0
     memory[ONE] = 1
     for number in range(len(plan.layers)):
