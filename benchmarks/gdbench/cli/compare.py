@@ -103,7 +103,7 @@ def command(
                 )
         except KeyboardInterrupt:
             if not (folder / FILE).exists():
-                fail("stopped before anything was measured: run the same command again.", INTERRUPTED)
+                fail("stopped before there was a result: run the same command again.", INTERRUPTED)
             record, interrupted = read_record(folder), True
         except (SideError, SideLost) as error:
             fail(f"nothing was measured: {error}", KERNEL_WRONG)
