@@ -28,7 +28,7 @@ from gdbench.pick.record import plain
 from gdbench.pick.replan import ask_again
 from kernels import InputError
 
-from ..helpers import LIMIT_SECONDS, WIDE, contents, finish, invoke
+from ..helpers import LIMIT_SECONDS, WIDE, contents, finish, invoke, start
 
 DIABETES = ("--dataset", "diabetes", "--network", "linear")
 CURRENT = 100
@@ -230,6 +230,21 @@ def test_without_an_answer_there_is_a_status_a_reason_and_no_number(name: str, t
     assert (kept["status"], kept["choice"], kept["complete"], kept["exit_code"]) == (status, None, True, 3)
     assert words in found.stdout
     assert "Use batch size" not in found.stdout
+
+
+def test_two_at_once_in_a_folder_lose_no_answer(tmp_path: Path) -> None:
+    """A target that is met needs no training, so that both write in the same moment."""
+    (tmp_path / "cache").mkdir()
+    sizes = ("4", "8")
+    options = ("--dataset", "diabetes", "--network", "mlp", "--loss-target", "1e9")
+    both = [
+        start("pick", *options, "--hidden", size, cwd=tmp_path, GDBENCH_CACHE=str(tmp_path / "cache")) for size in sizes
+    ]
+    found = [finish(process) for process in both]
+    assert [process.returncode for process in found] == [3, 3], [process.stderr for process in found]
+    records = [json.loads(path.read_text(encoding="utf-8")) for path in tmp_path.glob("picks/*/pick.json")]
+    assert sorted(record["network"]["sizes"][1] for record in records) == [4, 8]
+    assert all(len(list(path.iterdir())) == 4 for path in (tmp_path / "picks").iterdir())
 
 
 # --- refusals: one sentence, and nothing is written ---
