@@ -42,6 +42,8 @@ ALL = {
     "path of signs": Surroundings(folder="a b [bold]c[red] 100%d ü$'"),
     "home unset": Surroundings({"HOME": None, "XDG_CACHE_HOME": None}),
     "home no folder": Surroundings({"HOME": os.devnull, "XDG_CACHE_HOME": None}),
+    "narrow terminal": Surroundings({"COLUMNS": "3"}),
+    "wide terminal": Surroundings({"COLUMNS": "200"}),
     "full disk": Surroundings(file_blocks=4, refuses=("train", "pick")),
 }
 
