@@ -41,8 +41,9 @@ def add_steps(plan, codes, memory, chunk, row_starts, shift):
 @inlined
 def find_rows(chunk, starts):
     """Write where the rows of a chunk begin in X."""
+    order, d = chunk.order, chunk.X.shape[1]
     for i in range(len(starts)):
-        starts[i] = chunk.order[chunk.start + i] * chunk.X.shape[1]
+        starts[i] = order[chunk.start + i] * d
 
 
 @part
@@ -110,15 +111,16 @@ def activate_layer(plan, layer, code, memory, m):
 @part
 def forward_pass(plan, codes, memory, m):
     """Activations of the hidden layers and pre-activations of the last one, from the second layer's input on."""
-    for number in range(1, len(plan.layers)):
-        activate_layer(plan, plan.layers[number - 1], codes.hidden, memory, m)
-        forward_layer(plan, plan.layers[number], memory, m)
+    layers = plan.layers
+    for number in range(1, len(layers)):
+        activate_layer(plan, layers[number - 1], codes.hidden, memory, m)
+        forward_layer(plan, layers[number], memory, m)
 
 
 @part
 def output_delta(plan, codes, memory, chunk):
     """Write the deltas of the last layer, times the chunk's scale, from its pre-activations and the targets."""
-    layer, m = plan.layers[-1], chunk.m
+    layer, m, Y, order, scale = plan.layers[-1], chunk.m, chunk.Y, chunk.order, chunk.scale
     width = layer.width
     activate_output(plan, codes, memory, m)
     one, multiplies = memory.dtype.type(1), multiplies_derivative(codes.delta)
@@ -128,11 +130,11 @@ def output_delta(plan, codes, memory, chunk):
         columns = min(width, layer.fan_out - panel * width)
         memory[deltas : deltas + m * width] = 0  # the padding too
         for i in range(m):
-            target = chunk.order[chunk.start + i]
+            target = order[chunk.start + i]
             for j in range(columns):
                 a = memory[outputs + i * width + j]
                 derivative = a * (one - a) if multiplies else one
-                memory[deltas + i * width + j] = (a - chunk.Y[target, panel * width + j]) * derivative * chunk.scale
+                memory[deltas + i * width + j] = (a - Y[target, panel * width + j]) * derivative * scale
 
 
 @part
@@ -190,8 +192,9 @@ def _normalise(plan, layer, memory, i):
 @part
 def backward(plan, codes, memory, m, shift):
     """Deltas of the layers below the last, and the updates of those above the first."""
-    for number in range(len(plan.layers) - 1, 0, -1):
-        layer, below = plan.layers[number], plan.layers[number - 1]
+    layers = plan.layers
+    for number in range(len(layers) - 1, 0, -1):
+        layer, below = layers[number], layers[number - 1]
         transpose(layer, below, memory)
         lower_delta(plan, layer, below, memory, m)
         derive_layer(plan, below, codes.hidden, memory, m)

@@ -22,6 +22,7 @@ def epoch_of_single(codes, theta, rows, batch_size, learning_rate):
     check_order(order, X)
     if codes.output != SIGMOID and codes.output != IDENTITY:
         raise ValueError("epoch_of_single has no line for this activation: add it")
+    multiplies = multiplies_derivative(codes.delta)
     before = flush_subnormals()
     theta = theta.copy()
     step = np.zeros_like(theta)
@@ -29,10 +30,11 @@ def epoch_of_single(codes, theta, rows, batch_size, learning_rate):
         m = min(batch_size, len(order) - first)
         scale = -learning_rate / theta.dtype.type(m)
         if batch_size == 1:
-            _add_row(codes, theta, X[order[first]], Y[order[first], 0], scale, theta)
+            row = order[first]
+            _add_row((codes.output == SIGMOID, multiplies), theta, X[row], Y[row, 0], scale, theta)
             continue
         for i in range(first, first + m):
-            _add_row(codes, theta, X[order[i]], Y[order[i], 0], scale, step)
+            _add_row((codes.output == SIGMOID, multiplies), theta, X[order[i]], Y[order[i], 0], scale, step)
         for j in range(len(theta)):
             theta[j] += step[j]
             step[j] = 0
@@ -41,14 +43,14 @@ def epoch_of_single(codes, theta, rows, batch_size, learning_rate):
 
 
 @inlined
-def _add_row(codes, theta, x, y, scale, target):
-    """Add the gradient of one row, times scale, to the target."""
-    d = len(x)
+def _add_row(is_sigmoid, theta, x, y, scale, target):
+    """Add the gradient of one row, times scale, to the target; whether output and derivative are the sigmoid's."""
+    d, (output_is, derivative_is) = len(x), is_sigmoid
     z, one = theta[d], theta.dtype.type(1)
     for j in range(d):
         z += x[j] * theta[j]
-    a = sigmoid(z) if codes.output == SIGMOID else z
-    derivative = a * (one - a) if multiplies_derivative(codes.delta) else one
+    a = sigmoid(z) if output_is else z
+    derivative = a * (one - a) if derivative_is else one
     delta = (a - y) * derivative * scale
     for j in range(d):
         target[j] += delta * x[j]

@@ -48,10 +48,11 @@ def start_rows(before, now, memory):
 @part
 def forward_row(before, now, codes, memory, first):
     """Forward pass of the row now through the layers from ``first`` on, and their update by the row before."""
-    for number in range(first, len(now.layers)):
-        layer, other = now.layers[number], before.layers[number]
+    layers, others = now.layers, before.layers  # once: each look at a tuple's array counts its references
+    for number in range(first, len(layers)):
+        layer, other = layers[number], others[number]
         if number > 0:
-            activate_layer(now, now.layers[number - 1], codes.hidden, memory, 1)
+            activate_layer(now, layers[number - 1], codes.hidden, memory, 1)
         start_from_bias(now, layer, memory, 1)
         for panel in range(layer.panels):
             result, deltas = layer.activations + panel * layer.width, other.deltas + panel * layer.width
@@ -63,16 +64,17 @@ def forward_row(before, now, codes, memory, first):
 def backward_row(before, now, codes, memory, chunk):
     """Deltas of the row now, the updates of the transposed weights by the row before, and of the biases by both."""
     output_delta(now, codes, memory, chunk)
-    for number in range(len(now.layers) - 1, -1, -1):
-        update_bias(now, now.layers[number], memory, 1, 0)
+    layers, others = now.layers, before.layers
+    for number in range(len(layers) - 1, -1, -1):
+        update_bias(now, layers[number], memory, 1, 0)
         if number > 0:
-            _lower_delta(before, now, memory, number)
-            derive_layer(now, now.layers[number - 1], codes.hidden, memory, 1)
+            _lower_delta(layers[number], others[number], layers[number - 1], memory)
+            derive_layer(now, layers[number - 1], codes.hidden, memory, 1)
 
 
 @inlined
-def _lower_delta(before, now, memory, number):
-    layer, other, below = now.layers[number], before.layers[number], now.layers[number - 1]
+def _lower_delta(layer, other, below, memory):
+    """Deltas of the layer below, and the update of the transposed weights; ``other`` is the layer of the row before."""
     lower, height = below.width, layer.panels * layer.width
     memory[below.deltas : below.deltas + below.panels * lower] = 0
     for panel in range(below.panels):
