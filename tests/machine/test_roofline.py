@@ -80,8 +80,7 @@ def test_a_working_set_lives_in_the_smallest_level_that_holds_it() -> None:
 
 def test_limits_of_a_run_are_medians_over_the_blocks_with_so_many_threads() -> None:
     def stored(speed: float) -> Limits:
-        bandwidths = {"L1": 2 * speed}
-        return Limits({"L1": 100}, {"float32": speed}, bandwidths, bandwidths)
+        return Limits({"L1": 100}, {"float32": speed}, {"L1": 2 * speed}, {"L1": 2 * speed})
 
     found = limits_of([(1, stored(1.0)), (2, stored(50.0)), (1, stored(9.0)), (1, stored(3.0))])
     assert {threads: limits.flops_per_second["float32"] for threads, limits in found.items()} == {1: 3.0, 2: 50.0}

@@ -40,8 +40,12 @@ def median_interval(values: Sequence[float]) -> Interval:
 
 @cache
 def _order_statistic(m: int) -> tuple[int, float]:
-    """Return the k of the interval of m values, and its coverage; a report asks thousands of times for the same m."""
-    below = special.bdtr(np.arange(m + 1), m, 0.5)  # the binomial distribution; scipy.stats takes a second to import
+    """Return the k of the interval of m values, and its coverage; a report asks thousands of times for the same m.
+
+    ``scipy.stats.quantile_test`` has the same intervals (a test compares them) and none below six values; it tells no
+    coverage, and takes a second to import.
+    """
+    below = special.bdtr(np.arange(m + 1), m, 0.5)
     k = max(1, int(np.searchsorted(below, (1 - CONFIDENCE) / 2)))
     return k, max(0.0, 1 - 2 * float(below[k - 1]))
 

@@ -20,8 +20,10 @@ def case_of(benchmark: str, parameters: Sequence[str]) -> Case | None:
 
     Parameters
     ----------
-    benchmark : asv's name, such as ``experiments.logistic_breast_cancer.time_task``
-    parameters : as asv stores them, such as ``"'gradient'"`` or ``"32"``
+    benchmark : str
+        asv's name, such as ``experiments.logistic_breast_cancer.time_task``.
+    parameters : sequence of str
+        As asv stores them, such as ``"'gradient'"`` or ``"32"``.
     """
     module, _, rest = benchmark.partition(".")
     experiment, _, method = rest.partition(".")

@@ -14,7 +14,9 @@ MACHINE = ("arch", "cpu", "num_cpu", "os", "ram")
 RAM_TOLERANCE = 0.1
 """Relative difference up to which two machines have the same memory."""
 KILOBYTES = {"": 1.0, "k": 1.0, "m": 1e3, "g": 1e6, "t": 1e9}
-"""asv writes memory in kilobytes without a unit; people write others."""
+"""By unit, which people write."""
+MIN_BYTES = 2.0**30
+"""asv writes a number without a unit: of kilobytes once, of bytes today. One from here on is of bytes."""
 
 
 def changes(before: Mapping[str, str], after: Mapping[str, str]) -> str:
@@ -58,7 +60,10 @@ def _alike(name: str, before: str, after: str) -> bool:
 def _kilobytes(text: str) -> float | None:
     """Read memory such as ``16303316``, ``16GB`` or ``15.5 GiB``; None for anything else."""
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?", text.strip().casefold())
-    return float(found[1]) * KILOBYTES[found[2]] if found else None
+    if not found:
+        return None
+    number = float(found[1])
+    return number / 1e3 if not found[2] and number >= MIN_BYTES else number * KILOBYTES[found[2]]
 
 
 def _series(text: str) -> str:

@@ -13,9 +13,9 @@ from scipy import stats
 from gdbench.history.noise import Noise, Series
 
 PENALTY = 2.4
-"""Of a step, in squared long-run standard deviations per log of the length: liberal, since another must agree."""
+"""Cost of a step, in squared long-run standard deviations per log of the length: liberal, since another must agree."""
 ROUGH_PENALTY = 1.6
-"""Of a first, finer segmentation that serves only to estimate the noise about it."""
+"""Cost of a step in a first, finer segmentation, which serves only to estimate the noise about it."""
 RANK_THRESHOLD = 2.6
 """Standardised rank sum from which on a split is proposed; liberal for the same reason."""
 RANK_SIDE = 4

@@ -24,7 +24,7 @@ MIN_CASES = 5
 CANARY = "canary"
 """In the name of a benchmark that runs none of the measured code."""
 CANARY_CONFIDENCE = 0.999
-"""Of the interval that must leave out no change: one canary that moves by chance would excuse a regression."""
+"""Coverage of the interval that must leave out no change: one canary that moves by chance would excuse a regression."""
 NEAR = 3
 """Results by which the position of a step may be off."""
 

@@ -46,7 +46,7 @@ class Noise:
 def from_differences(values: Series) -> Noise:
     """Estimate the noise of a series whose steps are not known yet.
 
-    Of an AR(1) process, differences of neighbours have the variance 2 sd² (1 - a) and those at distance two
+    In an AR(1) process, differences of neighbours have the variance 2 sd² (1 - a) and those at distance two
     2 sd² (1 - a²), so that the ratio is 1 + a; a step changes only one or two of them, which a median passes over.
     """
     near, far = (_spread(values[lag:] - values[:-lag]) ** 2 for lag in (1, 2))

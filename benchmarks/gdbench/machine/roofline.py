@@ -13,7 +13,6 @@ from gdbench.experiments.cases import Case, NetworkSpec
 from gdbench.machine.work import BEYOND, Limits, limit_seconds, work_of
 from kernels.errors import choices
 
-PARTS = ("flops_per_second", "read_bytes_per_second", "update_bytes_per_second")
 GIGA = 1e9
 
 
@@ -28,11 +27,18 @@ def limits_of(blocks: Sequence[tuple[int, Limits]]) -> dict[int, Limits]:
 
 
 def _median(stored: list[Limits]) -> Limits:
-    def median(part: str) -> dict[str, float]:
-        blocks: list[dict[str, float]] = [getattr(block, part) for block in stored]
-        return {name: float(np.median([speeds[name] for speeds in blocks])) for name in blocks[0]}
+    return Limits(
+        cache_bytes=stored[0].cache_bytes,
+        flops_per_second=_medians([block.flops_per_second for block in stored]),
+        read_bytes_per_second=_medians([block.read_bytes_per_second for block in stored]),
+        update_bytes_per_second=_medians([block.update_bytes_per_second for block in stored]),
+    )
 
-    return Limits(stored[0].cache_bytes, *map(median, PARTS))
+
+def _medians(stored: list[dict[str, float]]) -> dict[str, float]:
+    """Median of each entry over the blocks that have it."""
+    names = dict.fromkeys(name for block in stored for name in block)
+    return {name: float(np.median([block[name] for block in stored if name in block])) for name in names}
 
 
 def add_limit_columns(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -25,13 +26,25 @@ MAX_SLOWDOWN = 1.1
 COLUMNS = [*CELL, "auto", "best", "slowdown", "within"]
 
 
+@dataclass(frozen=True)
+class Judgement:
+    """What auto takes in a cell, and what was fastest; ``slowdown`` is NaN where auto's variant was not measured."""
+
+    auto: str
+    best: str
+    slowdown: float
+    within: bool
+
+
 def auto_table(summary: pd.DataFrame, networks: dict[str, NetworkSpec]) -> pd.DataFrame:
     """Return a row per cell: auto's variant, the best of ours, seconds of the first over those of the second.
 
     Parameters
     ----------
-    summary : a row per case, as in ``summary.csv``
-    networks : those of the run's plan, by name
+    summary : DataFrame
+        A row per case, as in ``summary.csv``.
+    networks : dict
+        Those of the run's plan, by name.
 
     Returns
     -------
@@ -48,7 +61,7 @@ def auto_table(summary: pd.DataFrame, networks: dict[str, NetworkSpec]) -> pd.Da
             identity: dict[str, Any] = dict(zip(CELL, key, strict=True))
             network = networks[identity["network"]].build(str(dataset))
             choice = kernels.choose(network, X, int(identity["batch_size"]))
-            rows.append({**identity, **_judge(cell, choice)})
+            rows.append({**identity, **asdict(_judge(cell, choice))})
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
@@ -79,11 +92,11 @@ def in_words(table: pd.DataFrame) -> list[str]:
     ]
 
 
-def _judge(cell: pd.DataFrame, choice: Choice) -> dict[str, Any]:
+def _judge(cell: pd.DataFrame, choice: Choice) -> Judgement:
     """Compare the first choice that is not refused with the fastest; both are empty where nothing was measured."""
     refused = set(cell["variant"][cell["status"] == FAILED])
     auto = preferred(choice, refused) or ""
     measured = cell[cell["status"] == MEASURED].set_index("variant")["seconds"]
     best = "" if measured.empty else str(measured.idxmin())
     slowdown = float(measured[auto] / measured[best]) if auto in measured else math.nan
-    return {"auto": auto, "best": best, "slowdown": slowdown, "within": slowdown <= MAX_SLOWDOWN}
+    return Judgement(auto, best, slowdown, slowdown <= MAX_SLOWDOWN)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+from statistics import geometric_mean
 
 import pandas as pd
 
@@ -45,11 +45,6 @@ def our_fastest(table: pd.DataFrame) -> pd.DataFrame:
     """Return the row of the fastest of our own variants in each cell of one task."""
     ours = table[(table["status"] == MEASURED) & ~table["variant"].map(is_peer).astype(bool)]
     return ours.sort_values("seconds", kind="stable").drop_duplicates(CELL)
-
-
-def geometric_mean(ratios: pd.Series) -> float:
-    """Return the geometric mean: the mean of ratios that does not depend on which side is called 1."""
-    return math.exp(ratios.map(math.log).mean())
 
 
 def _table(name: str, table: pd.DataFrame) -> Table:

@@ -25,7 +25,7 @@ TIME_PER_ROW, ROOFLINE = "time_per_row.png", "roofline.png"
 COLORS = ("#4c566a", "#d08770", "#2e7d9a", "#7a3e9d", "#5b8c3a", "#b5446e", "#c9a227", "#222222")
 GREYS = ("#8a8f98", "#a9adb4", "#6b7078", "#bcc0c6", "#7d7468", "#9a9186")
 MARKERS = ("s", "D", "^", "v", "X", "P")
-"""Of the peers, whose greys are close to one another."""
+"""Markers of the peers, whose greys are close to one another."""
 LEGEND_ROW_INCHES = 0.2
 TITLE_POINTS = 9
 LABEL_RATIO = 1.4
