@@ -59,6 +59,7 @@ def test_numbas_own_file_counts_as_its_variables_do(line: str, tmp_path: Path) -
 def test_what_changes_compiled_code_is_recorded_as_a_worker_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
     usual = observe().settings
     assert usual is not None
+    assert not any(name.endswith("THREADS") for name in usual)  # a worker has those of its case
     given = {"NUMBA_OPT": "1", "NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": "+sse2", "NUMBA_ENABLE_AVX": "0"}
     given |= {"NUMBA_BOUNDSCHECK": "1", "NUMBA_LOOP_VECTORIZE": "0", "NUMBA_SLP_VECTORIZE": "1", "NUMBA_DEBUGINFO": "1"}
     given |= {"XLA_FLAGS": "--xla_cpu_max_isa=AVX2", "MKL_CBWR": "AVX2", "ONEDNN_MAX_CPU_ISA": "AVX2"}

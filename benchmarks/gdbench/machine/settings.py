@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
+from gdbench.processes.launch import THREAD_VARIABLES
 from kernels import InputError
 
 FILE = ".numba_config.yaml"
@@ -24,6 +25,7 @@ PREFIXES = (
 )
 """Beginnings of the names of variables by which libraries that are measured are told how to compute."""
 HARMLESS = (
+    *THREAD_VARIABLES,
     *("_NUM_THREADS", "_DIR", "_PATH", "_FILE", "_VERBOSE", "_LOGS", "_WARNINGS", "_TRACEBACKS", "_CLASSES"),
     *("NUMBA_COLOR_SCHEME", "NUMBA_SHOW_HELP", "NUMBA_HIGHLIGHT_DUMPS", "NUMBA_DEVELOPER_MODE"),
     *("KMP_DUPLICATE_LIB_OK", "KMP_INIT_AT_FORK"),  # scikit-learn sets them for itself when it is imported
