@@ -216,7 +216,7 @@ def _forward(sizes, codes, theta, X, work):
 
 
 @njit(cache=True)
-def _activate(code, A):  # noqa: C901 - a branch for each activation
+def _activate(code, A):
     """Replace pre-activations by their activations."""
     flat, zero = A.reshape(A.size), A.dtype.type(0)
     if code == SOFTMAX:

@@ -5,8 +5,10 @@ import os
 import subprocess
 import sys
 import time
+from contextlib import redirect_stdout
 from dataclasses import asdict, replace
 from functools import partial
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ import psutil
 import pytest
 from threadpoolctl import threadpool_limits
 
+from gdbench.cli import console, pick_show
 from gdbench.cli import pick as cli_pick
 from gdbench.cli.pick import command
 from gdbench.cli.pick_options import question_of
@@ -341,6 +344,31 @@ def test_help_has_examples(tmp_path: Path) -> None:
 def test_amounts_are_read_with_their_units() -> None:
     assert [read_seconds(text) for text in ("30s", "2m", "1.5h", "90", "1 min")] == [30, 120, 5400, 90, 60]
     assert [read_bytes(text) for text in ("512MB", "2GiB", "1000", "3 kB")] == [512e6, 2 * 2**30, 1000, 3000]
+
+
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+@pytest.mark.parametrize("hidden", ["8", "8,4"])
+def test_hidden_layers_that_no_gradient_reaches_are_refused(activation: str, hidden: str) -> None:
+    arguments = ["--dataset", "diabetes", "--network", "mlp", "--hidden", hidden, "--activation"]
+    with pytest.raises(InputError, match=r"no gradient reaches the hidden layers, .*: add another --init, such as"):
+        question_of(options_of([*arguments, activation, "--init", "zeros"]))
+    for name, init in ((activation, "he"), ("sigmoid", "zeros")):
+        assert question_of(options_of([*arguments, name, "--init", init])).settings.scheme == init
+    idle = ("--init", "zeros", "--objective", "throughput")  # nothing is trained
+    assert not question_of(options_of([*arguments, activation, *idle])).settings.needs_steps
+
+
+def test_names_in_brackets_are_announced_as_they_are(tmp_path: Path) -> None:
+    labels = np.resize(["[red]", "[/red]", "[link=x]y[/link]"], 30)
+    path = tmp_path / "[bold]a b%20[].csv"
+    frame = pd.DataFrame({"[i]": np.arange(30.0) ** 2, "[/]": np.arange(30.0), "[b]": labels})
+    frame.to_csv(path, index=False)
+    question = question_of(options_of([str(path), "--target", "[b]", "--network", "softmax"]))
+    with redirect_stdout(StringIO()) as out:
+        pick_show.announce(question, console.stdout)
+    first, second, *_ = out.getvalue().splitlines()
+    assert first.startswith("softmax, 2-3 on [bold]a b%20[].csv (n = 30")
+    assert second == "read: [bold]a b%20[].csv, target [b] (classes [/red], [link=x]y[/link], [red])"
 
 
 def test_held_out_rows_are_fixed_by_the_seed_and_apart_from_those_trained_on() -> None:

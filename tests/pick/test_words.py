@@ -5,6 +5,8 @@ import io
 import json
 import math
 import re
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +15,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
+from gdbench.cli.console import stdout
+from gdbench.cli.pick_show import show as show_answer
 from gdbench.pick import amounts
 from gdbench.pick.choice import Tie
 from gdbench.pick.choose import choose
 from gdbench.pick.markdown import render
 from gdbench.pick.objectives import NAMES
 from gdbench.pick.record import FILE, read_record, steps_from_record, times_from_record, write_record
+from gdbench.pick.sentences import sentences
 from gdbench.pick.steps import BUDGET, CAPPED, DIVERGED, MET, UNRELIABLE
 from gdbench.pick.tables import cells, table
 from kernels import InputError
@@ -217,6 +222,30 @@ def test_a_target_that_was_not_reached_has_status_reason_and_remedy_and_no_numbe
     assert all(row[head.index("time to target")] == "-" for row in body)
     assert all(row[head.index("remark")] == f"{status}: some reason" for row in body)
     assert not {"steps", "rate", "passes", "rows read"} & set(head)
+
+
+@pytest.mark.parametrize("status", [CAPPED, DIVERGED, UNRELIABLE, MET])
+def test_columns_that_were_left_as_they_are_are_named(status: str) -> None:
+    record = make_record(unreached(status, "some reason"))
+    left = {**record, "data": {**record["data"], "source": {"standardise": False}}}
+    assert "leave out --no-standardise" in " ".join(sentences(left))
+    assert "--no-standardise" not in " ".join(sentences(record))
+
+
+def test_a_target_that_was_met_says_what_to_do_by_where_it_came_from() -> None:
+    record = make_record(unreached(MET, "some reason"))
+    assert "take another --init" in sentences(record)[-1]
+    given = {**record, "settings": {**record["settings"], "loss_target": 0.5}}
+    assert "Ask for a lower --loss-target, or for auto" in sentences(given)[-1]
+
+
+def test_brackets_of_names_and_reasons_are_printed_as_they_are() -> None:
+    record = make_record(unreached(CAPPED, "[bold]some[/] reason [/red]"))
+    with redirect_stdout(StringIO()) as out:
+        show_answer({**record, "warnings": ["[i]of[/i] rows"]}, stdout)
+    assert "What was seen: [bold]some[/] reason [/red]" in out.getvalue()
+    assert out.getvalue().count("[/red]") > len(SIZES)  # in the table too, which wraps
+    assert "[i]of[/i] rows" in out.getvalue()
 
 
 def test_statuses_are_told_apart() -> None:

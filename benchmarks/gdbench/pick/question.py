@@ -23,6 +23,9 @@ from kernels.auto import AUTO
 from kernels.contract import Array
 from kernels.validation import check_problem
 
+MAX_ROWS_TRIED = 1000
+"""On which it is tried whether descent reaches every layer."""
+
 
 @dataclass(frozen=True, eq=False)
 class Question:
@@ -114,6 +117,7 @@ def ask(
         raise InputError("a single row is left to train on, so there is no batch size to choose: add rows")
     check_problem(network, *question.timed_rows)
     _check_start(question)
+    _check_reaches(question)
     if batch_sizes is None:
         found = candidates(question.n_rows, most=settings.max_batch, current=settings.current)
         question = Question(settings, source, dataset, network, label, found)
@@ -138,6 +142,28 @@ def _check_start(question: Question) -> None:
             f"the loss before the first step is not finite in {question.settings.dtype}: let the values of "
             f"{question.dataset.name} be standardised, or scale them"
         )
+
+
+def _check_reaches(question: Question) -> None:
+    """Raise InputError if descent never changes the weights of a hidden layer, whatever the data.
+
+    Of layers that start from zeros, the last one alone has a gradient at first; each step reaches one layer further
+    down, but only through units that are not 0 themselves.
+    """
+    network, settings = question.network, question.settings
+    X, Y = (values[:MAX_ROWS_TRIED] for values in question.rows)
+    if settings.scheme != "zeros" or not settings.needs_steps or network.n_layers == 1 or not X.any():
+        return
+    theta = network.init(np.random.default_rng(0), np.float64, settings.scheme)
+    for _ in range(network.n_layers):
+        gradient = kernels.get("vectorized").gradient(network, theta, X, Y)
+        if network.unpack(gradient)[0][0].any():
+            return
+        theta = theta - gradient / max(1.0, float(np.abs(gradient).max()))
+    raise InputError(
+        f"no gradient reaches the hidden layers, since {network.hidden} of parameters that start from zeros stays 0: "
+        f"add another --init, such as {'he' if network.hidden == 'relu' else 'glorot'}"
+    )
 
 
 def _check_variant(question: Question) -> None:

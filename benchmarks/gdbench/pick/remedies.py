@@ -8,6 +8,7 @@ from typing import Any
 from gdbench.pick.choice import NOT_MEASURED, NOT_TIMED, NOT_TRIED, TOO_LARGE
 from gdbench.pick.steps import BUDGET, CAPPED, DIVERGED, EXTRAPOLATED, MET, REACHED, UNRELIABLE
 from gdbench.pick.tiers import QUICK
+from kernels.auto import AUTO
 
 Record = dict[str, Any]
 
@@ -24,6 +25,17 @@ WHAT = {
     NOT_TRIED: "no batch size that was timed has its steps searched for",
     TOO_LARGE: "every batch size that reached the target needs more memory than allowed",
 }
+SCALING = (DIVERGED, CAPPED, UNRELIABLE, MET)
+"""What may come of columns of unlike sizes."""
+UNSCALED = (
+    "The columns of the file were left as they are, and where their sizes differ descent is slow or diverges: "
+    "leave out --no-standardise, or scale them"
+)
+STUCK = (
+    "Descent did not lower the loss from where it starts: take another --init or --activation, look for columns of "
+    "enormous size, or name a --loss-target"
+)
+"""Where the target is what a reference descent reached."""
 GOES_ON = "The same command goes on from where it ended"
 REMEDY = {
     DIVERGED: "Let the inputs be standardised, look for columns or targets of enormous size, or take a smaller network",
@@ -51,8 +63,12 @@ def no_answer(record: Record) -> Iterator[str]:
         yield f"Target: {record['steps']['target']['words']}"
     if status == BUDGET:
         yield _larger_budget(record["settings"])
+    elif status == MET and record["settings"].get("loss_target") == AUTO:
+        yield STUCK
     elif status in REMEDY:
         yield REMEDY[status]
+    if status in SCALING and not record["data"].get("source", {}).get("standardise", True):
+        yield UNSCALED
 
 
 def _larger_budget(settings: Record) -> str:
