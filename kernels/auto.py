@@ -38,9 +38,12 @@ def choose(network: Network, X: Array, batch_size: int) -> Choice:
 
     Parameters
     ----------
-    network : what is computed
-    X : (n, d) float32 or float64; at most 64 of its rows are read, for the share of values that are not zero
-    batch_size : rows per update, 1 to n
+    network : Network
+        What is computed.
+    X : array, (n, d), float32 or float64
+        At most 64 of its rows are read, for the share of values that are not zero.
+    batch_size : int
+        Rows per update, 1 to n.
 
     Raises
     ------

@@ -78,17 +78,25 @@ def fit(
 
     Parameters
     ----------
-    X : (n, d) float32 or float64
-    Y : (n, k), of the same dtype
-    variant : name, one of ``kernels.variants()``, or a Variant of your own, or ``"auto"``: the first that
+    X : array, (n, d), float32 or float64
+    Y : array, (n, k)
+        Targets, of the same dtype.
+    variant : str or Variant
+        One of ``kernels.variants()``, or a Variant of your own, or ``"auto"``: the first that
         ``kernels.choose`` names for this network, X and batch size; ``Fit.variant`` says which that was.
-        Nothing is certified here: ``gdbench check`` and ``gdbench train`` do that
-    batch_size : rows per update, 1 (stochastic) to n (batch descent)
-    learning_rate : positive and finite
-    epochs : passes over the data, 0 or more
-    seed : fixes the starting parameters and, apart from them, the order of rows in each epoch
-    theta : (p,) starting parameters; ``network.init`` when not given
-    callback : called with (epoch, theta, loss), from epoch 0, the start; the fit ends when it returns True
+        Nothing is certified here: ``gdbench check`` and ``gdbench train`` do that.
+    batch_size : int
+        Rows per update, 1 (stochastic) to n (batch descent).
+    learning_rate : float
+        Positive and finite.
+    epochs : int
+        Passes over the data, 0 or more.
+    seed : int
+        Fixes the starting parameters and, apart from them, the order of rows in each epoch.
+    theta : array, (p,), optional
+        Starting parameters; ``network.init`` when not given.
+    callback : callable, optional
+        Called with (epoch, theta, loss), from epoch 0, the start; the fit ends when it returns True.
 
     Raises
     ------

@@ -63,11 +63,15 @@ class Registry:
 
     Parameters
     ----------
-    package : whose modules are the variants
-    order : names in their order of display; others follow in alphabetical order
-    required : the functions without which a module is refused
-    missing : tells, by name and without importing the module, why it cannot be used here, or None if it can;
-        without it, a module is imported as soon as someone asks
+    package : module
+        Package whose modules are the variants.
+    order : tuple of str
+        Names in their order of display; others follow in alphabetical order.
+    required : tuple of str
+        The functions without which a module is refused.
+    missing : callable, optional
+        Tells, by name and without importing the module, why it cannot be used here, or None if it can; without
+        it, a module is imported as soon as someone asks.
     """
 
     def __init__(

@@ -23,7 +23,7 @@ JOB, RESULT, COUNTS = "job.json", "per_call", "counts"
 WARM_CALLS = 20
 """At most, before counting: CPython 3.11 and later rewrite what has run a few times."""
 INSTRUCTIONS = 1e8
-"""Of all calls that are counted; about 2 s under valgrind."""
+"""Instructions of all calls that are counted; about 2 s under valgrind."""
 MAX_CALLS = 1000
 
 

@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 SWEEP_RUNS = 9 * 10 * 1.8
-"""Of an exhaustive sweep at one batch size: nine rates times ten seeds, each stopped at three times the steps of the
-best rate, after 1.8 times as many on average."""
+"""Cost of an exhaustive sweep at one batch size: nine rates times ten seeds, each stopped at three times the steps of
+the best rate, after 1.8 times as many on average."""
 MAX_RUNS = 32
-"""Of one rate at one batch size and in one round."""
+"""Runs of one rate at one batch size and in one round."""
 QUIET = 8.0
 """Multiple of the critical batch size beyond which runs hardly differ, and more rows hardly save steps."""
 

@@ -15,7 +15,7 @@ from gdbench.pick.problem import Problem
 
 Values = npt.NDArray[np.float64]
 RATIO = 1.1
-"""Of the numbers of steps at which the loss is looked at; the curve between is interpolated and smoothed."""
+"""Ratio of the numbers of steps at which the loss is looked at; the curve between is interpolated and smoothed."""
 BLOW_UP = 100.0
 """A run whose loss exceeds this multiple of that at its start has diverged."""
 

@@ -15,9 +15,12 @@ def candidates(n_rows: int, *, most: int | None = None, current: int | None = No
 
     Parameters
     ----------
-    n_rows : rows of the data, n, at least 1
-    most : largest batch size to consider (``--max-batch``); all n rows when not given
-    current : the user's own batch size (``--current``), to compare with
+    n_rows : int
+        Rows of the data, n, at least 1.
+    most : int, optional
+        Largest batch size to consider (``--max-batch``); all n rows when not given.
+    current : int, optional
+        The user's own batch size (``--current``), to compare with.
 
     Raises
     ------

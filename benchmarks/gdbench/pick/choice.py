@@ -7,7 +7,7 @@ from dataclasses import dataclass
 NOT_TIMED, NOT_TRIED, TOO_LARGE = "not timed", "not tried", "too large"
 """Beside the statuses of ``steps``: no seconds per step; no search of its steps; more memory than allowed."""
 NOT_MEASURED = "not measured"
-"""Of a whole pick: no variant could be timed at all."""
+"""Status of a whole pick: no variant could be timed at all."""
 OVERHEAD, ARITHMETIC, NOISE = "overhead", "arithmetic", "gradient noise"
 
 
@@ -29,7 +29,7 @@ class Row:
 
     batch_size: int
     status: str
-    """Of its steps (``pick.steps``), or ``not timed``, ``not tried``, ``too large``."""
+    """Status of its steps (``pick.steps``), or ``not timed``, ``not tried``, ``too large``."""
     reason: str
     """Why it could not be chosen; empty if it could."""
     variant: str | None
@@ -49,7 +49,7 @@ class Row:
     """Rows processed until the target, counting a row each time."""
     epochs: float | None
     value: float | None
-    """Of the objective, in ``Choice.unit``; extrapolated and too large ones have one too, though not to be chosen."""
+    """Value of the objective, in ``Choice.unit``; extrapolated and too large ones have one, but are never chosen."""
     ratio: float | None
     """``value`` relative to the best that can be chosen."""
     tied: bool = False
@@ -121,7 +121,7 @@ class Choice:
     rate: float | None
     """None only for ``throughput`` without any search."""
     value: float
-    """Of the objective, in ``unit``."""
+    """Value of the objective, in ``unit``."""
     unit: str
     seconds: float | None
     """Expected time to the target."""

@@ -76,8 +76,10 @@ def find_steps(
 
     Parameters
     ----------
-    target : None for what a reference descent reaches
-    reserve : seconds of the clock's that are left for what follows
+    target : Target, optional
+        None for what a reference descent reaches.
+    reserve : float
+        Seconds of the clock's that are left for what follows.
     """
     if target is None:
         clock.tell("finding a target")

@@ -24,11 +24,16 @@ class Fleet:
 
     Parameters
     ----------
-    network : what is computed
-    arrays : file with X (n, d) and Y (n, k), as ``np.savez`` writes it
-    threads : of BLAS and Numba in each
-    size : number of processes
-    seed : process i takes the parameters and the order of rows that seed + i fixes
+    network : Network
+        What is computed.
+    arrays : Path
+        File with X (n, d) and Y (n, k), as ``np.savez`` writes it.
+    threads : int
+        Threads of BLAS and Numba in each.
+    size : int
+        Number of processes.
+    seed : int
+        Process i takes the parameters and the order of rows that seed + i fixes.
     """
 
     def __init__(self, network: Network, arrays: Path, *, threads: int, size: int, seed: int) -> None:

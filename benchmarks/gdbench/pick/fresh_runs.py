@@ -32,7 +32,7 @@ MIN_STARTS = 6
 START_SPREAD, START_COUNT = 0.15, 4.0
 """Usual standard deviation of log K between starts, and the runs that it counts for."""
 MIN_PART = 0.3
-"""Of the usual number of runs, however much the races have cost."""
+"""Share of the usual number of runs that is made, however much the races have cost."""
 
 Told = tuple[Hit, int]
 """What a round of runs told, and how many runs it had."""
@@ -52,7 +52,7 @@ class FreshRuns:
     rows: float = 0.0
     runs: int = 0
     share: float = 0.0
-    """Of an exhaustive sweep that the runs of one rate in one round may cost."""
+    """Share of an exhaustive sweep that the runs of one rate in one round may cost."""
 
     def run(self) -> Plan:
         """Run at all batch sizes, at the rates and a little lower, then again where that did not suffice."""

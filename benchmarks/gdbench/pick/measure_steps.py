@@ -57,15 +57,24 @@ def measure_steps(
 
     Parameters
     ----------
-    problem : what descent is run on; its randomness is that of ``seed``
-    candidates : batch sizes, ascending
-    target : loss to reach by the mean over runs
-    tier : how much the search may cost
-    seed : for the record
-    runner : where blocks run
-    most_rows : rows after which nothing is begun that can be left out; what an answer needs may exceed them
-    most_seconds : no round is begun that would probably end later
-    report : hears of every round before it begins
+    problem : Problem
+        What descent is run on; its randomness is fixed by ``seed``.
+    candidates : sequence of int
+        Batch sizes, ascending.
+    target : Target
+        Loss to reach by the mean over runs.
+    tier : Tier
+        How much the search may cost.
+    seed : int
+        For the record.
+    runner : Runner
+        Where blocks run.
+    most_rows : float
+        Rows after which nothing is begun that can be left out; what an answer needs may exceed them.
+    most_seconds : float
+        No round is begun that would probably end later.
+    report : callable, optional
+        Called before every round.
     """
     search = Search(problem, tuple(candidates), target.value, tier, most_rows)
     stopped, interrupted = "", False

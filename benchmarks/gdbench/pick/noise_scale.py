@@ -25,10 +25,14 @@ def noise_scale(network: Network, theta: Values, X: Values, Y: Values) -> tuple[
 
     Parameters
     ----------
-    network : what is computed
-    theta : (p,) where
-    X : (n, d) inputs
-    Y : (n, k) targets
+    network : Network
+        What is computed.
+    theta : array, (p,)
+        Parameters at which it is taken.
+    X : array, (n, d)
+        Inputs.
+    Y : array, (n, k)
+        Targets.
     """
     squares, mean = row_gradients(network, theta, X, Y)
     signal = float(mean @ mean)

@@ -52,9 +52,12 @@ def find_optimum(network: Network, X: Values, Y: Values) -> Optimum | None:
 
     Parameters
     ----------
-    network : what is computed
-    X : (n, d) inputs
-    Y : (n, k) targets, finite like X
+    network : Network
+        What is computed.
+    X : array, (n, d)
+        Inputs.
+    Y : array, (n, k)
+        Targets, finite like X.
     """
     if network.n_layers > 1 or (network.output, network.loss) not in CONVEX:
         return None

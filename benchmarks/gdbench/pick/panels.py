@@ -41,7 +41,7 @@ class Panel:
     note: str
     """What its dotted line is."""
     label: str
-    """Of the vertical axis, with the unit."""
+    """Title of the vertical axis, with the unit."""
     unit: Literal["steps", "s"]
     estimates: Estimates
     """Dots with bars."""

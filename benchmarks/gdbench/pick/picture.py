@@ -21,7 +21,7 @@ from gdbench.pick.points import Point, Record, points
 WIDTH_INCHES, HEIGHT_INCHES, DOTS_PER_INCH = 10.0, 4.4, 180
 COLOURS = {"steps": "#0072B2", "times": "#D55E00", "total": "#333333"}
 CHOSEN_COLOUR, SOFT_COLOUR, RING_COLOUR = "#009E73", "#5f666d", "#111111"
-"""Of Okabe and Ito's set, or grey; what must be told apart has a shape of its own too."""
+"""Colours of Okabe and Ito's set, or grey; what must be distinguished has a shape of its own too."""
 HEADLINE_POINTS, TITLE_POINTS, LABEL_POINTS, SMALL_POINTS = 12.0, 10.0, 9.0, 8.0
 HEADLINE_INCHES, LINE_INCHES = 0.36, 0.19
 """Room of the title's first line and of each other."""

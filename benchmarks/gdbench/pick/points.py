@@ -17,7 +17,7 @@ Line: TypeAlias = list[tuple[float, float]]
 NUMBERED = (REACHED, EXTRAPOLATED)
 """Statuses of batch sizes that have steps to the target."""
 LINE_POINTS = 65
-"""Of a fitted line: enough for it to look smooth between its knees."""
+"""Points of a fitted line: enough for it to look smooth between its knees."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Point:
 
     batch_size: int
     status: str
-    """Of the statistical half; empty where that did not look."""
+    """Status in the statistical half; empty where that did not look."""
     reason: str
     """Why it could not be chosen; empty if it could."""
     rate: float | None
@@ -48,7 +48,7 @@ class Point:
     seconds: Estimate | None
     """Time to the target."""
     ratio: float | None
-    """Of the objective to the best."""
+    """Ratio of the objective to the best."""
     tied: bool
     chosen: bool
     fastest: bool

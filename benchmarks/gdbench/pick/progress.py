@@ -60,7 +60,7 @@ class Watched:
     blocks: int = 0
     """Finished so far."""
     known: int = 0
-    """Of these, found in the journal."""
+    """Those of them that the journal had."""
     _said: bool = False
 
     def run(self, problem: Problem, blocks: Sequence[Block], *, on_done: OnDone | None = None) -> list[Curves]:

@@ -37,7 +37,7 @@ class Question:
     """All rows, in float64."""
     network: Network
     label: str
-    """Of the network, such as ``mlp, 64-32-10 relu``."""
+    """Words for the network, such as ``mlp, 64-32-10 relu``."""
     batch_sizes: tuple[int, ...]
     """Among which one is picked, ascending."""
 
@@ -102,9 +102,12 @@ def ask(
 
     Parameters
     ----------
-    dataset : what the source holds, in float64
-    label : of the network, for people
-    batch_sizes : where the steps are known already; else powers of two up to all rows
+    dataset : Dataset
+        What the source holds, in float64.
+    label : str
+        Words for the network.
+    batch_sizes : sequence of int, optional
+        Where the steps are known already; else powers of two up to all rows.
 
     Raises
     ------

@@ -23,11 +23,11 @@ FINEST = 2.0**0.25
 NEAR = 0.6
 """Distance in log(rate) within which costs are taken for a parabola."""
 CURVATURE, CURVATURE_SPREAD = 0.8, 0.6
-"""Of log K over log(rate) at the best rate: a rate 30 % too low costs about 10 %."""
+"""Curvature of log K over log(rate) at the best rate, and its spread: a rate 30 % too low costs about 10 %."""
 UNLIKE = 0.5
 """Share of a cost above the least by which it may depart from the parabola."""
 NOISY = 0.05
-"""Standard error of log K beyond which rates nearer to each other than ``STEP`` cannot be told apart."""
+"""Standard error of log K beyond which rates nearer to each other than ``STEP`` are tied."""
 MIN_RATE_ERROR = 0.03
 STEEP = 0.04
 """In log K between neighbouring rates: less need not be resolved."""

@@ -16,7 +16,7 @@ from kernels import InputError, Network
 CHANGEABLE = ("objective", "variant", "threads", "dtype", "current", "memory_bytes", "time_weight")
 """Settings on which the steps to a target do not depend."""
 MAX_SECONDS = 6.0
-"""Of timing, so that the whole command takes ten as a rule."""
+"""Seconds of timing, so that the whole command takes ten as a rule."""
 
 
 def ask_again(record: Record, changes: Mapping[str, Any], *, file: str | None = None) -> tuple[Question, Steps | None]:
@@ -24,8 +24,10 @@ def ask_again(record: Record, changes: Mapping[str, Any], *, file: str | None = 
 
     Parameters
     ----------
-    changes : by name, of ``CHANGEABLE``
-    file : where the user's file lies now, if not where it lay
+    changes : dict
+        New values by name, of ``CHANGEABLE``.
+    file : str, optional
+        Where the user's file lies now, if not where it lay.
 
     Raises
     ------

@@ -33,7 +33,7 @@ OpenJournal = Callable[[str], Journal | None]
 TIMES_SECONDS = {"quick": 6.0, "standard": 10.0, "thorough": 10.0}
 """For the seconds per step, by tier."""
 TIMES_SHARE = 0.35
-"""Of the budget that they may take at most."""
+"""Share of the budget that they may take at most."""
 VIEWS_SECONDS = 2.0
 """Left of the budget for joining the halves and drawing them."""
 

@@ -30,10 +30,10 @@ class Settings:
     variant: str = AUTO
     threads: int = 1
     dtype: str = "float64"
-    """Of the timed variant; steps are always counted in float64."""
+    """Dtype of the timed variant; steps are always counted in float64."""
     seed: int = 0
     scheme: str = "normal"
-    """Of the starting parameters."""
+    """Scheme of the starting parameters."""
     validation: float | None = None
     """Share of the rows that is held out, whose loss is then the target's."""
     current: int | None = None
@@ -43,7 +43,7 @@ class Settings:
     memory_bytes: float | None = None
     """That a step may need, for the objective ``memory``."""
     time_weight: float | None = None
-    """Of time in the objective ``blend``, 0 to 1; None for a half."""
+    """Weight of time in the objective ``blend``, 0 to 1; None for a half."""
     fresh: bool = False
     """Whether finished runs of earlier searches are neither used nor kept."""
 
@@ -54,7 +54,7 @@ class Settings:
 
     @property
     def weight(self) -> float:
-        """Of time in the objective ``blend``."""
+        """Weight of time in the objective ``blend``."""
         return 0.5 if self.time_weight is None else self.time_weight
 
     @property

@@ -60,11 +60,16 @@ def rate_scale(network: Network, X: Values, Y: Values, batch_size: int, *, theta
 
     Parameters
     ----------
-    network : what is computed
-    X : (n, d) inputs
-    Y : (n, k) targets; looked at only where there are hidden layers
-    batch_size : rows per update, 1 to n; more count as n
-    theta : (p,) where the curvature of hidden layers is probed; ``network.init`` of a fixed seed when not given
+    network : Network
+        What is computed.
+    X : array, (n, d)
+        Inputs.
+    Y : array, (n, k)
+        Targets; looked at only where there are hidden layers.
+    batch_size : int
+        Rows per update, 1 to n; more count as n.
+    theta : array, (p,), optional
+        Where the curvature of hidden layers is probed; ``network.init`` of a fixed seed when not given.
 
     Raises
     ------

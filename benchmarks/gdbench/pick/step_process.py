@@ -90,7 +90,7 @@ class Sampler:
     theta: Array
     epoch_steps: int
     steps: int = 0
-    """Of the long call, or of each whole one."""
+    """Steps of the long call, or of each whole one."""
     calls: int = 0
     """Whole calls in a sample; 0: a long and a short one."""
 

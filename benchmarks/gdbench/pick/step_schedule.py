@@ -23,10 +23,14 @@ class Schedule:
 
     Parameters
     ----------
-    fleet : processes that hold the problem
-    variants, rates : of each batch size
-    rng : shuffles processes and batch sizes
-    deadline : reading of ``time.monotonic`` after which no visit begins but the first to a batch size
+    fleet : Fleet
+        Processes that hold the problem.
+    variants, rates : dict
+        By batch size.
+    rng : Generator
+        Shuffles processes and batch sizes.
+    deadline : float
+        Reading of ``time.monotonic`` after which no visit begins but the first to a batch size.
     """
 
     def __init__(
@@ -43,7 +47,7 @@ class Schedule:
         self.failed: dict[int, str] = {}
         """Batch sizes at which the variant raised, with the exception."""
         self.shares: list[float] = []
-        """Of each visit: which share of its time the process had its cores."""
+        """Share of its time for which the process had its cores, by visit."""
         self._opening: dict[int, float] = {}
         self._seconds: dict[int, float] = {}
         self._first = min(variants)

@@ -16,12 +16,12 @@ Values = Mapping[int, list[float]]
 PRECISION = 0.02
 """Half-width of the interval of the processes' medians at which a batch size has samples enough."""
 MIN_SAMPLES = 30
-"""Of a batch size, over all processes, where the seconds allow."""
+"""Samples of a batch size, over all processes, where the seconds allow."""
 CONFIDENCE = 0.9
 COMMON_FREEDOM = 4
 """Weight, in degrees of freedom, of the spread between processes that all batch sizes have in common."""
 USUAL_SPREAD = 0.05
-"""Of the medians of processes that run the same code, relative, where one process is all there is."""
+"""Spread of the medians of processes that run the same code, relative, where one process is all there is."""
 
 
 def precision(values: Values) -> float:
@@ -56,7 +56,7 @@ def rows(samples: Mapping[int, Values], variants: Mapping[int, str]) -> tuple[Ti
 
 
 def _medians(values: Values) -> list[float]:
-    """Of each process; by noise a difference of two calls may fall below 0, which is less than any step takes."""
+    """Seconds of each process; by noise a difference of two calls may fall below 0, less than any step takes."""
     return [max(float(np.median(found)), np.finfo(float).tiny) for found in values.values()]
 
 

@@ -31,9 +31,9 @@ from kernels.contract import Array
 from kernels.validation import check_batch_size, check_problem
 
 SAMPLING_SHARE = 0.4
-"""Of the seconds that are given: left for samples, however long the start and the certificates took."""
+"""Share of the seconds that are given that is left for samples, however long the start and the certificates took."""
 MIN_SHARE = 0.9
-"""Of the time for which a process has its cores on a machine that is as good as idle."""
+"""Share of the time for which a process has its cores on a machine that is as good as idle."""
 LARGEST_RATE = 0.01
 """Default learning rate, less for long rows: small, so that parameters stay ordinary however many steps are made."""
 
@@ -59,16 +59,26 @@ def measure_step_time(
 
     Parameters
     ----------
-    network : what is computed
-    X, Y : (n, d) and (n, k) float32 or float64; the dtype is that of the measurement
-    candidates : batch sizes, 1 to n
-    variant : name of a variant, or ``auto``: at each batch size the first of ``kernels.choose`` that is certified
-    threads : of BLAS and Numba
-    processes : fresh processes to measure in
-    most_seconds : wall time of everything; more where the certificates, or one visit to each batch size, need it
-    seed : of parameters, orders of rows and orders of batch sizes
-    learning_rate : for all, or by batch size; a small one where not given
-    report : hears of progress
+    network : Network
+        What is computed.
+    X, Y : array, (n, d) and (n, k), float32 or float64
+        Data; their dtype is that of the measurement.
+    candidates : sequence of int
+        Batch sizes, 1 to n.
+    variant : str
+        Name of a variant, or ``auto``: at each batch size the first of ``kernels.choose`` that is certified.
+    threads : int
+        Threads of BLAS and Numba.
+    processes : int
+        Fresh processes to measure in.
+    most_seconds : float
+        Wall time of everything; more where the certificates, or one visit to each batch size, need it.
+    seed : int
+        Seed of parameters, orders of rows and orders of batch sizes.
+    learning_rate : float or dict, optional
+        For all, or by batch size; a small one where not given.
+    report : callable, optional
+        Called with progress.
 
     Raises
     ------

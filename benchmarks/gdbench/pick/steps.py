@@ -13,8 +13,8 @@ REACHED, EXTRAPOLATED, CAPPED, DIVERGED, UNRELIABLE, BUDGET, MET = (
     "budget",
     "met at the start",
 )
-"""Of a batch size, or of a whole search. An extrapolated one has steps from the curve alone, since running it would
-have cost too much: it is compared with, never chosen."""
+"""Status of a batch size, or of a whole search. An extrapolated one has steps from the curve alone, since running it
+would have cost too much: it is compared with, never chosen."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ class Steps:
     rows: tuple[StepsRow, ...]
     """Ascending by batch size."""
     covariance: tuple[tuple[float, ...], ...]
-    """Of log K over the rows with steps (reached or extrapolated), in their order."""
+    """Covariance of log K over the rows with steps (reached or extrapolated), in their order."""
     curve: Curve | None
     rate_law: RateLaw | None
     noise_scale: dict[str, float] | None

@@ -15,11 +15,11 @@ from gdbench.pick.problem import Problem
 from gdbench.pick.steps import Target
 
 SHARE = 0.01
-"""Of the loss to gain, what may be left at the target of a convex problem."""
+"""Share of the loss to gain that may be left at the target of a convex problem."""
 MAX_PASSES, MIN_PASSES, MIN_STEPS = 10, 3, 300
-"""Of the reference descent over the rows; or that many steps, if they are more."""
+"""Passes of the reference descent over the rows; or that many steps, if they are more."""
 RUN_OPERATIONS = 4e9
-"""Of one reference descent, beyond which it makes fewer passes."""
+"""Cost of one reference descent, beyond which it makes fewer passes."""
 GRID = tuple(2.0**power for power in (1, 0, -1, -2, -3, -4))
 """Rates of the reference descent, in units of the problem's own scale."""
 SCOUTS, JUDGES = (9000, 9001), tuple(range(9100, 9110))

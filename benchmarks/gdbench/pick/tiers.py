@@ -19,7 +19,7 @@ class Tier:
     estimate_share: float
     """What the fresh runs of one rate may cost, in one round."""
     rounds: int
-    """Of fresh runs, at most."""
+    """Rounds of fresh runs, at most."""
     spread: float
     """Standard error of log K that needs no more rounds."""
     share: float

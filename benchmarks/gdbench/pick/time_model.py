@@ -31,8 +31,10 @@ def fit_time_model(batch_sizes: Sequence[int], seconds: Sequence[float]) -> Time
 
     Parameters
     ----------
-    batch_sizes : different ones, in any order; at least one
-    seconds : of a step at each, positive
+    batch_sizes : sequence of int
+        At least one, all different, in any order.
+    seconds : sequence of float
+        Seconds of a step at each, positive.
 
     Raises
     ------
