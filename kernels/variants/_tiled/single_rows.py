@@ -16,7 +16,6 @@ from kernels.variants._tiled.passes import (
     output_delta,
     start_from_bias,
     transpose,
-    update_bias,
 )
 from kernels.variants._tiled.tiles import Sweep, sweep
 
@@ -66,10 +65,17 @@ def backward_row(before, now, codes, memory, chunk):
     output_delta(now, codes, memory, chunk)
     layers, others = now.layers, before.layers
     for number in range(len(layers) - 1, -1, -1):
-        update_bias(now, layers[number], memory, 1, 0)
+        _update_bias(layers[number], memory)
         if number > 0:
             _lower_delta(layers[number], others[number], layers[number - 1], memory)
             derive_layer(now, layers[number - 1], codes.hidden, memory, 1)
+
+
+@inlined
+def _update_bias(layer, memory):
+    """Add the deltas of the row to a layer's bias: a product, as for a chunk, would cost 0.1 us more."""
+    for j in range(layer.panels * layer.width):
+        memory[layer.bias + j] += memory[layer.deltas + j]
 
 
 @inlined
