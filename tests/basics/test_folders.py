@@ -18,10 +18,20 @@ MANY = 6
 FRESH = """
 import sys
 import tempfile
+import os
+import time
 from pathlib import Path
-from gdbench.basics.folders import fresh_folder
+from gdbench.basics import folders
+named = folders.new_folder
+def new_folder(*arguments):
+    found = named(*arguments)
+    Path(f"asked-{os.getpid()}").touch()
+    while len([*Path().glob("asked-*")]) < int(sys.argv[1]) and os.getppid() != 1:
+        time.sleep(0.01)  # until all have been named the same folder
+    return found
+folders.new_folder = new_folder
 sys.stdin.readline()
-with fresh_folder(None, "mine") as folder:
+with folders.fresh_folder(None, "mine") as folder:
     (folder / "file").touch()
     print(folder)
 """
@@ -49,7 +59,7 @@ for _ in range(40):
 def begin(text: str, cwd: Path) -> subprocess.Popen[str]:
     """Start a process that waits for a line before it begins."""
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    return subprocess.Popen([sys.executable, "-c", text], cwd=cwd, text=True, **pipes)  # type: ignore[call-overload]
+    return subprocess.Popen([sys.executable, "-c", text, str(MANY)], cwd=cwd, text=True, **pipes)  # type: ignore[call-overload]
 
 
 def let_go(processes: list[subprocess.Popen[str]]) -> list[str]:

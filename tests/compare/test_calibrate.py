@@ -152,7 +152,7 @@ from gdbench.compare.calibration import Calibration, CaseNoise, keep, machine_of
 from gdbench.machine.environment import Environment
 
 sys.stdin.readline()
-for number in range(5):
+for number in range(40):
     cases = {f"{sys.argv[1]} {number}": CaseNoise(0.01, 0.0)}
     part = Calibration("2026-01-31", None, machine_of(Environment()), 16, 0.1, 0.0, 0.0, 0.005, cases)
     keep(part, Environment(), part=True)
@@ -172,7 +172,7 @@ def test_calibrations_of_parts_at_once_are_all_kept(tmp_path: Path, monkeypatch:
     assert [process.returncode for process in started] == [0, 0, 0]
     kept = calibration.read(Environment())
     assert kept is not None
-    assert set(kept.cases) == {f"{name} {number}" for name in "abc" for number in range(5)}
+    assert set(kept.cases) == {f"{name} {number}" for name in "abc" for number in range(40)}
 
 
 def test_a_calibration_that_cannot_be_stored_is_refused_before_it_is_measured(

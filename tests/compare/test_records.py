@@ -40,6 +40,7 @@ def stored(folder: Path) -> dict[str, Any]:
 def test_a_record_comes_back_as_it_was(record: Comparison, tmp_path: Path) -> None:
     write_record(tmp_path, record)
     assert read_record(tmp_path) == record
+    assert isinstance(read_record(tmp_path).of_metric("memory")[0].base, int)  # bytes stay whole numbers
 
 
 def test_programs_that_read_the_files_find_the_keys_that_they_know(record: Comparison, tmp_path: Path) -> None:
