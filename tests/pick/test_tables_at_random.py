@@ -37,7 +37,7 @@ WORDS = (
     "a;b",
     "None",
 )
-PLAIN: tuple[Callable[[float], str], ...] = (repr, "{:.3f}".format, "{:e}".format, "{:.17g}".format, "+{:.2f}".format)
+PLAIN: tuple[Callable[[float], str], ...] = (repr, "{:.3f}".format, "{:e}".format, "{:.17g}".format, "{:+.2f}".format)
 """How a number may be written such that it is one."""
 MARKED: tuple[Callable[[float], str], ...] = (
     "{:.1f}%".format,
@@ -110,7 +110,7 @@ def write(path: Path, columns: list[Column], how: dict[str, Any], *, header: boo
 @settings(max_examples=EXAMPLES, deadline=None)
 @given(
     columns=tables(),
-    ending=st.sampled_from([".csv", ".tsv", ".parquet"]),
+    ending=st.sampled_from([".csv", ".tsv"]),
     quoting=st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL, csv.QUOTE_NONNUMERIC]),
     line=st.sampled_from(["\n", "\r\n"]),
     header=st.booleans(),
@@ -118,16 +118,10 @@ def write(path: Path, columns: list[Column], how: dict[str, Any], *, header: boo
 def test_a_table_is_read_to_what_went_into_it_or_refused(
     columns: list[Column], ending: str, quoting: int, line: str, header: bool
 ) -> None:
-    header = header or ending == ".parquet"
     target = len(columns) - 1
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, f"a [b] %20{ending}")
-        if ending == ".parquet":
-            if len({column.name for column in columns}) < len(columns):
-                return
-            pd.DataFrame({column.name: column.written for column in columns}).to_parquet(path)
-        else:
-            write(path, columns, {"quoting": quoting, "lineterminator": line}, header=header)
+        write(path, columns, {"quoting": quoting, "lineterminator": line}, header=header)
         wanted = columns[target].name if header else str(target)
         try:
             with warnings.catch_warnings(action="error"):
