@@ -85,7 +85,7 @@ def test_a_signal_before_a_command_has_begun_has_its_exit_code_too(tmp_path: Pat
     text = """
 import os, signal
 from gdbench import cli
-cli._run = lambda: os.kill(os.getpid(), signal.SIGTERM) or signal.pause()
+cli._run = lambda received: os.kill(os.getpid(), signal.SIGTERM) or signal.pause()
 cli.main()
 """
     done = subprocess.run([sys.executable, "-c", text], cwd=tmp_path, capture_output=True, text=True, check=False)

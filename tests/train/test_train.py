@@ -51,7 +51,7 @@ def test_the_plain_command_writes_picture_and_history_into_a_new_dated_folder(si
     folder, done = simple
     assert done.returncode == 0, done.stderr
     (made,) = (folder / "training").iterdir()
-    assert re.fullmatch(r"\d{4}-\d\d-\d\d-\d{6}-diabetes-linear", made.name)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d-diabetes-linear", made.name)
     assert {file.name for file in made.iterdir()} == {"loss.png", "history.csv"}
     assert f"training/{made.name}/loss.png" in done.stdout
 

@@ -74,10 +74,7 @@ def _buffered(every: int) -> Edit:
 
 def _jit(every: int) -> Edit:
     """In one call of the epoch, where Python does not count: one update in ``every`` is made twice."""
-    update = (
-        "        _gradient(sizes, hidden, output, squared, theta, X_batch[:rows], Y_batch[:rows], "
-        "work, back, gradient)\n"
-    )
+    update = "        _gradient(sizes, codes, theta, (X_batch[:m], Y_batch[:m]), buffers)\n"
     return Edit(update, update + f"        if (start // batch_size) % {every} == {every - 1}:\n    {update}")
 
 
@@ -89,11 +86,10 @@ PRODUCT = "np.dot(activations[layer].T, delta).ravel()"
 SUMS = "        Z = activations[-1] @ W + b\n"
 BIAS = "        for i in range(len(A)):\n            for j in range(len(b)):\n                A[i, j] += b[j]\n"
 TURNED_BIAS = "        for j in range(len(b)):\n            for i in range(len(A)):\n                A[i, j] += b[j]\n"
-UPDATE = "        for i in range(len(theta)):\n            theta[i] -= rate * gradient[i]\n"
-STABLE = "            e = np.exp(-abs(z))\n            flat[i] = (one if z >= zero else e) / (one + e)\n"
+UPDATE = "        for i in range(len(theta)):\n            theta[i] -= learning_rate * buffers.gradient[i]\n"
+STABLE = "    e = np.exp(-abs(z))\n    return (one if z >= zero else e) / (one + e)\n"
 IN_FLOAT64 = (
-    "            e = np.exp(-abs(np.float64(z)))\n"
-    "            flat[i] = (np.float64(1) if z >= zero else e) / (np.float64(1) + e)\n"
+    "    e = np.exp(-abs(np.float64(z)))\n    return (np.float64(1) if z >= zero else e) / (np.float64(1) + e)\n"
 )
 
 NATURAL = (
@@ -155,7 +151,7 @@ NATURAL = (
         "update_through_a_temporary",
         "jit",
         ("epoch",),
-        (UPDATE, "        step = rate * gradient\n        theta = theta - step\n"),
+        (UPDATE, "        step = learning_rate * buffers.gradient\n        theta = theta - step\n"),
     ),
 )
 """What people write by mistake; correct, and slower at some batch size and dtype."""
