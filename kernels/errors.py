@@ -1,8 +1,12 @@
-"""The one exception that bad input raises."""
+"""The exception that bad input raises, and its kind for settings from outside."""
 
 
 class InputError(ValueError):
     """Input that a user can correct; the message is one sentence that names the remedy."""
+
+
+class SettingError(InputError):
+    """A setting of Python or Numba under which variants cannot be read; no source is at fault."""
 
 
 def choices(names: object) -> str:

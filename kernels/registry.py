@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 import pkgutil
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,7 +19,7 @@ from typing import Any
 
 from kernels.contract import PARAMETERS, REQUIRED, Epoch, Forward, Gradient, Loss, Supports
 from kernels.epochs import build_epoch
-from kernels.errors import InputError, choices, unknown
+from kernels.errors import InputError, SettingError, choices, unknown
 from kernels.network import Network
 
 ORDER = ("reference", "vectorized", "buffered", "jit", "tiled", "sparse")
@@ -128,6 +129,8 @@ class Registry:
         place = self.package.__name__
         try:
             module = import_module(f"{place}.{name}")
+        except SettingError:
+            raise
         except Exception as error:
             needed = error.name or "" if isinstance(error, ModuleNotFoundError) else ""
             if needed and needed.split(".")[0] not in ("kernels", place.split(".")[0]):
@@ -150,6 +153,8 @@ def variants() -> tuple[str, ...]:
     ------
     VariantError
         If a file does not keep the contract.
+    InputError
+        Under ``NUMBA_DISABLE_JIT``, ``python -OO``, or settings with which Numba cannot be imported.
     """
     return VARIANTS.available()
 
@@ -188,7 +193,11 @@ def as_variant(name: str, module: ModuleType, *, required: tuple[str, ...] = REQ
     ------
     VariantError
         If its docstring, a function or an argument is not as the contract says.
+    InputError
+        If Python strips docstrings.
     """
+    if sys.flags.optimize > 1:
+        raise SettingError("python -OO, or PYTHONOPTIMIZE=2, strips docstrings, which variants need: run it without")
     doc = inspect.getdoc(module)
     if not doc:
         raise VariantError(f"variant {name!r} has no docstring: say in its first line what differs and why")

@@ -2,6 +2,8 @@
 
 import importlib.util
 import json
+import os
+import re
 import shutil
 import subprocess
 import sys
@@ -200,3 +202,44 @@ def test_a_note_on_falling_back_that_is_no_line_is_refused(tmp_path: Path, value
     module = _module(tmp_path, f"{CORRECT}\nFALLS_BACK = {value}\n")
     with pytest.raises(VariantError, match=r"^variant 'specimen' has a FALLS_BACK that is no line of text: say in one"):
         as_variant("specimen", module)
+
+
+@pytest.mark.parametrize(
+    ("setting", "told"),
+    [
+        (
+            "NUMBA_DISABLE_JIT=1",
+            r"tiled and sparse exist in compiled code alone, which NUMBA_DISABLE_JIT, .*: unset it",
+        ),
+        (
+            "NUMBA_NUM_THREADS=0",
+            r"Numba cannot be imported as it is set \(.*\): correct or unset .*NUMBA_NUM_THREADS.*",
+        ),
+        (
+            "PYTHONOPTIMIZE=2",
+            r"python -OO, or PYTHONOPTIMIZE=2, strips docstrings, which variants need: run it without",
+        ),
+    ],
+)
+def test_a_setting_under_which_variants_cannot_be_read_is_named_and_no_file_is_blamed(setting: str, told: str) -> None:
+    code = """
+import kernels
+for ask in (kernels.variants, kernels.unavailable, lambda: kernels.get("tiled")):
+    try:
+        ask()
+    except kernels.InputError as error:
+        print(isinstance(error, kernels.VariantError), error)
+"""
+    variable, _, value = setting.partition("=")
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | {variable: value},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    answers = done.stdout.splitlines()
+    assert len(answers) == 3
+    for answer in answers:
+        assert re.fullmatch(f"False {told}", answer)

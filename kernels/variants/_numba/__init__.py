@@ -8,6 +8,7 @@ and of the settings. Where Numba caches (``NUMBA_CACHE_DIR`` or its default), an
 """
 
 import ast
+import os
 import sys
 from functools import cache
 from hashlib import sha256
@@ -15,7 +16,15 @@ from inspect import getsource
 from types import MappingProxyType
 from typing import Any
 
-from numba import njit
+from kernels.errors import SettingError
+
+try:
+    from numba import njit
+except ValueError as error:
+    raise SettingError(
+        f"Numba cannot be imported as it is set ({error}): correct or unset "
+        f"{', '.join(sorted(name for name in os.environ if name.startswith('NUMBA_'))) or '.numba_config.yaml'}"
+    ) from error
 from numba.core import config
 from numba.core.caching import CacheImpl
 

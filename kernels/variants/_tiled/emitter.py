@@ -11,10 +11,15 @@ from llvmlite import ir
 from numba.core import cgutils, config, types
 from numba.core.codegen import get_host_cpu_features
 
+from kernels.errors import SettingError
+
 SETTINGS = vars(config)
 """Numba's, which it reads from the environment."""
 if SETTINGS["DISABLE_JIT"]:
-    raise ModuleNotFoundError("its vectors exist in compiled code alone, which NUMBA_DISABLE_JIT switches off")
+    raise SettingError(
+        "tiled and sparse exist in compiled code alone, which NUMBA_DISABLE_JIT, or disable_jit in .numba_config.yaml, "
+        "switches off: unset it"
+    )
 
 FEATURES = get_host_cpu_features() if SETTINGS["CPU_FEATURES"] is None else SETTINGS["CPU_FEATURES"]
 """Features of the processor that Numba compiles for."""
