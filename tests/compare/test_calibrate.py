@@ -1,5 +1,6 @@
 """``gdbench calibrate`` stores this machine's noise, and comparisons use what it stored."""
 
+import hashlib
 import json
 import math
 import subprocess
@@ -214,6 +215,32 @@ def test_a_longer_tier_finds_smaller_slowdowns(sd: float) -> None:
 def test_a_noisier_case_hides_larger_slowdowns() -> None:
     quiet, loud = some(), some(cases={"case 0": CaseNoise(0.04, 0.0)})
     assert smallest_effects(loud, "case 0")["standard"] > 1.5 * smallest_effects(quiet, "case 0")["standard"]
+
+
+def test_a_calibration_outlives_some_kilobytes_of_memory_and_belongs_to_one_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    here = Environment(cpu="A CPU", logical_cores=2, memory_bytes=16_694_595_584, system="Linux", python="3.12.1")
+    calibration.keep(some(), here, part=False)
+    assert calibration.read(replace(here, memory_bytes=here.memory_bytes - 4096)) == some()
+    for change in ({"cpu": "B CPU"}, {"logical_cores": 4}, {"system": "Darwin"}, {"settings": {"NUMBA_OPT": "0"}}):
+        assert calibration.read(replace(here, **change)) is None
+
+
+def test_a_calibration_that_an_older_version_stored_under_the_bytes_of_memory_is_found_until_a_newer_one_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    here = Environment(cpu="A CPU", logical_cores=2, memory_bytes=16_694_595_584, system="Linux", python="3.12.1")
+    digest = hashlib.sha256(b'["A CPU", 2, 16694595584, "Linux", "3.12.1"]').hexdigest()
+    records.write(tmp_path / "gdbench" / f"calibration-{digest[:16]}.json", some(margin=0.02))
+    assert calibration.read(here) == some(margin=0.02)
+    part = some(cases={"new": CaseNoise(0.01, 0.0)})
+    kept = calibration.keep(part, here, part=True)
+    assert kept.former == some(margin=0.02)
+    assert set(kept.stored.cases) == {*some().cases, "new"}
+    assert calibration.read(here) == kept.stored
 
 
 def test_a_damaged_file_is_no_calibration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

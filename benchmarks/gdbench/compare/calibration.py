@@ -193,10 +193,23 @@ def smallest_effects(stored: Calibration, case: str) -> dict[str, float]:
 
 
 def file_of(environment: Environment) -> Path:
-    """Return where the calibration of a machine is kept: in the user's folder, under what distinguishes machines."""
-    told = list(records.plain(machine_of(environment)).values())
+    """Return where the calibration of a machine is kept: in the user's folder, under what distinguishes machines.
+
+    Memory is left out: an update of the system's kernel changes it by some kilobytes.
+    """
+    told = records.plain(machine_of(environment))
+    del told["memory_bytes"]
+    return _file_named(told, environment)
+
+
+def _older_file_of(environment: Environment) -> Path:
+    """Return where versions up to 0.1.0 kept it: under the bytes of memory, too."""
+    return _file_named(records.plain(machine_of(environment)), environment)
+
+
+def _file_named(told: dict[str, object], environment: Environment) -> Path:
     settings = [environment.settings] if environment.settings else []
-    digest = hashlib.sha256(json.dumps([*told, *settings]).encode()).hexdigest()
+    digest = hashlib.sha256(json.dumps([*told.values(), *settings]).encode()).hexdigest()
     return user_state_path("gdbench") / f"calibration-{digest[:16]}.json"
 
 
@@ -220,8 +233,9 @@ def keep(new: Calibration, environment: Environment, *, part: bool) -> Kept:
 
 def read(environment: Environment) -> Calibration | None:
     """Return the calibration of a machine; None if there is none, or one of another version."""
+    path, older = file_of(environment), _older_file_of(environment)
     try:
-        return records.read(file_of(environment), Calibration, remedy="run gdbench calibrate again")
+        return records.read(path if path.exists() else older, Calibration, remedy="run gdbench calibrate again")
     except InputError:
         return None
 
