@@ -2,14 +2,18 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from gdbench.basics.records import plain
+from gdbench.basics.records import parse, plain
 from gdbench.compare.family import ARROW
+from gdbench.compare.record import write_record
+from gdbench.compare.sides import ComparedSide
 from gdbench.experiments.cases import Case
+from gdbench.machine.environment import Environment
 from gdbench.results import (
     ASV,
     COLUMNS,
@@ -22,6 +26,7 @@ from gdbench.results import (
 from gdbench.run.folder import read_run
 from kernels import InputError
 
+from .compare.comparison_records import make, with_memory
 from .history.asv_results import CASES, times, write_result
 
 KEPT = Path(__file__).parents[1] / "reports" / "limits"
@@ -39,24 +44,18 @@ ENVIRONMENT = {
 def _comparison(
     folder: Path, *, threads: int = 1, variants: tuple[str, str] | None = None, **environment: object
 ) -> Path:
-    case = {"case": CASE.id, **CASE.to_dict(), "threads": threads}
-    if variants is not None:
-        case["variant"] = ARROW.join(variants)
     base, head = variants or (None, None)
-    rows = [
-        {**case, "metric": "time", "unit": "s", "base": 1e-3, "head": 1.1e-3},
-        {**case, "metric": "memory", "unit": "B", "base": 10, "head": 20},
-        {**case, "metric": "time", "unit": "s", "base": None, "head": None},
-    ]
-    record = {
-        "format": 1,
-        "base": {"commit": "a" * 40, "variant": base},
-        "head": {"commit": "b" * 40, "variant": head},
-        "environment": ENVIRONMENT | environment,
-        "cases": rows,
-    }
-    folder.mkdir(parents=True)
-    (folder / "comparison.json").write_text(json.dumps(record), encoding="utf-8")
+    case = replace(CASE, threads=threads, variant=ARROW.join(variants or (CASE.variant,)))
+    record = make(
+        [case, replace(case, batch_size=1)],
+        absent={1: ("BROKEN", "a kernel is wrong")},
+        base=ComparedSide("main", "revision", "a" * 40, variant=base),
+        head=ComparedSide("HEAD", "revision", "b" * 40, variant=head),
+        environment=parse(ENVIRONMENT | environment, Environment),
+    )
+    timed, broken = record.cases
+    record = replace(record, cases=(replace(timed, base=1e-3, head=1.1e-3), broken))
+    write_record(folder, with_memory(record, {0: 20}, base_bytes=10))
     return folder
 
 
@@ -186,7 +185,13 @@ def test_no_paths_are_an_empty_table_of_the_same_columns() -> None:
     assert list(collect([]).columns) == COLUMNS
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{", '{"benchmarks": [{}], "machine_info": {}}', '{"some": "thing"}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "[]", "{", '{"some": "thing"}', '{"benchmarks": [{}], "machine_info": {}}'),
+        *('{"base": {}, "head": {}, "cases": []}', '{"base": 1, "head": [], "cases": null}'),
+    ],
+)
 def test_what_holds_no_results_is_refused_in_a_sentence(tmp_path: Path, text: str) -> None:
     path = tmp_path / "other.json"
     path.write_text(text, encoding="utf-8")

@@ -19,10 +19,12 @@ from typing import Any
 import pandas as pd
 
 from gdbench.basics.records import parse, read
+from gdbench.compare.record import CaseResult, Comparison
 from gdbench.experiments.cases import CASE_COLUMNS, MEASURED, Case
 from gdbench.history.asv_cases import case_of
 from gdbench.machine.environment import Environment
 from gdbench.machine.settings import in_words
+from gdbench.run.folder import read_run
 from kernels import InputError
 
 COLUMNS = [
@@ -162,14 +164,12 @@ def _of_file(path: Path) -> Iterator[Row]:
     elif "benchmarks" in content and "machine_info" in content:
         yield from _of_pytest_benchmark(path, parse(content, PytestBenchmark))
     elif "base" in content and "head" in content and "cases" in content:
-        yield from _of_comparison(content)
+        yield from _of_comparison(parse(content, Comparison))
     else:
         raise InputError(f"{path} is no file of asv, pytest-benchmark or gdbench compare: leave it out")
 
 
 def _of_run(folder: Path) -> Iterator[Row]:
-    from gdbench.run.folder import read_run  # noqa: PLC0415 - it gives this module's function to its own users
-
     run = read_run(folder)
     for row in run.summary[run.summary["status"] == MEASURED].to_dict("records"):
         yield {
@@ -178,14 +178,14 @@ def _of_run(folder: Path) -> Iterator[Row]:
         }
 
 
-def _of_comparison(record: dict[str, Any]) -> Iterator[Row]:
+def _of_comparison(record: Comparison) -> Iterator[Row]:
     """Read the times of both sides; where variants were compared, each side's are those of its own."""
-    for row in record["cases"]:
-        for side in ("base", "head"):
-            if row["metric"] == "time" and row[side] is not None:
-                origin = _origin(COMPARISON, parse(record["environment"], Environment), row["threads"])
-                of_side = {"commit": record[side]["commit"], "variant": record[side]["variant"] or row["variant"]}
-                yield {**_case(row), **_time(row[side]), **origin, **of_side}
+    for row in record.of_metric("time"):
+        for side, seconds in ((record.base, row.base), (record.head, row.head)):
+            if seconds is not None and row.threads is not None:
+                origin = _origin(COMPARISON, record.environment, row.threads)
+                of_side = {"commit": side.commit, "variant": side.variant or row.variant}
+                yield {**_case(row), **_time(seconds), **origin, **of_side}
 
 
 def _of_pytest_benchmark(path: Path, content: PytestBenchmark) -> Iterator[Row]:
@@ -245,8 +245,8 @@ def _origin(source: str, environment: Environment, threads: int) -> Row:
     return {"source": source, "commit": environment.commit, "date": environment.date, "machine": machine}
 
 
-def _case(row: dict[str, Any]) -> Row:
-    return {name: row[name] for name in CASE_COLUMNS}
+def _case(row: CaseResult) -> Row:
+    return {name: getattr(row, name) for name in CASE_COLUMNS}
 
 
 def _time(seconds: float, low: float | None = None, high: float | None = None) -> Row:
