@@ -8,7 +8,6 @@ and of the settings. Where Numba caches (``NUMBA_CACHE_DIR`` or its default), an
 """
 
 import ast
-import os
 import sys
 from functools import cache
 from hashlib import sha256
@@ -22,8 +21,8 @@ try:
     from numba import njit
 except ValueError as error:
     raise SettingError(
-        f"Numba cannot be imported as it is set ({error}): correct or unset "
-        f"{', '.join(sorted(name for name in os.environ if name.startswith('NUMBA_'))) or '.numba_config.yaml'}"
+        f"Numba cannot be imported as it is set ({error}): correct or unset its variables, such as NUMBA_NUM_THREADS, "
+        "or .numba_config.yaml"
     ) from error
 from numba.core import config
 from numba.core.caching import CacheImpl
