@@ -21,8 +21,16 @@ from kernels.variants._tiled.emitter import VECTOR_BYTES, WIDE
 from kernels.variants._tiled.layout import Plan, equal_parts, plan
 from kernels.variants._tiled.memory import memory
 from kernels.variants._tiled.parameters import load_parameters, store_parameters, take_steps
-from kernels.variants._tiled.passes import Chunk, backward, forward_pass, output_delta, start_from_bias, update_bias
-from kernels.variants._tiled.single_rows import backward_row, forward_row, start_rows, two_plans
+from kernels.variants._tiled.passes import (
+    Chunk,
+    Rows,
+    backward,
+    forward_pass,
+    output_delta,
+    start_from_bias,
+    update_bias,
+)
+from kernels.variants._tiled.single_rows import backward_row, forward_row, start_rows, two_rows
 from kernels.variants._tiled.tiles import Nonzeros, gather_dot, list_block, scatter_axpy
 
 LISTED_ROWS = 252
@@ -70,11 +78,11 @@ class Lists(NamedTuple):
 @compiled
 def _run_epoch(network, memory, theta, rows, descent):
     """Parameters after an epoch; network (plan, codes, lists), rows (X, Y, order), descent (B, learning rate)."""
-    (planned, codes, (values, numbers)), (X, _, order) = network, rows
+    (planned, codes, (values, numbers)), rows = network, Rows(*rows)
     plan, codes = Plan(*planned), Codes(*codes)
-    in_row, in_column = np.zeros(plan.capacity, np.int64), np.zeros(X.shape[1], np.int64)
+    in_row, in_column = np.zeros(plan.capacity, np.int64), np.zeros(rows.X.shape[1], np.int64)
     lists = Lists(values, numbers[0], numbers[1], in_row, in_column)
-    check_order(order, X)
+    check_order(rows.order, rows.X)
     found = np.empty_like(theta)
     before = flush_subnormals()
     load_parameters(plan, theta, memory)
@@ -89,48 +97,48 @@ def _run_epoch(network, memory, theta, rows, descent):
 
 @inlined
 def _batch_by_batch(plan, codes, memory, lists, rows, descent):
-    (X, Y, order), (batch_size, learning_rate) = rows, descent
-    for first in range(0, len(order), batch_size):
-        end = min(first + batch_size, len(order))
+    (batch_size, learning_rate), n = descent, len(rows.order)
+    for first in range(0, n, batch_size):
+        end = min(first + batch_size, n)
         scale = -learning_rate / memory.dtype.type(end - first)
         shift = plan.size if end - first > plan.capacity else 0
         for start in range(first, end, plan.capacity):
-            chunk = Chunk(X, Y, order, start, min(plan.capacity, end - start), scale)
-            _list_rows(plan, memory, lists, chunk)
-            _first_forward(plan, memory, lists, chunk.m)
+            chunk = Chunk(start, min(plan.capacity, end - start), scale)
+            _list_rows(plan.layers[0], memory, lists, rows, chunk)
+            _first_forward(plan.layers[0], plan.capacity, memory, lists, chunk.m)
             forward_pass(plan, codes, memory, chunk.m)
-            output_delta(plan, codes, memory, chunk)
+            output_delta(plan.layers[-1], plan.capacity, codes, memory, rows.Y, rows.order, chunk)
             backward(plan, codes, memory, chunk.m, shift)
             _list_columns(plan, memory, lists, chunk.m)
             _first_update(plan, memory, lists, shift)
-            update_bias(plan, plan.layers[0], memory, chunk.m, shift)
+            update_bias(plan.layers[0], plan.capacity, memory, chunk.m, shift)
         if shift > 0:
             take_steps(plan, memory)
 
 
 @inlined
 def _row_by_row(plan, codes, memory, lists, rows, learning_rate):
-    X, Y, order = rows
-    before, now = two_plans(plan)
+    Y, order = rows.Y, rows.order
+    before, now = two_rows(plan)
     start_rows(before, now, memory)
     for t in range(len(order)):
-        chunk = Chunk(X, Y, order, t, 1, -learning_rate)
-        _list_rows(now, memory, lists, chunk)
-        _first_forward(now, memory, lists, 1)
+        chunk = Chunk(t, 1, -learning_rate)
+        _list_rows(now[0], memory, lists, rows, chunk)
+        _first_forward(now[0], 1, memory, lists, 1)
         forward_row(before, now, codes, memory, 1)
-        backward_row(before, now, codes, memory, chunk)
-        _first_update_by_row(now, memory, lists)
+        backward_row(before, now, codes, memory, Y, order, chunk)
+        _first_update_by_row(now[0], memory, lists)
         before, now = now, before
     forward_row(before, now, codes, memory, 1)  # for the last update; its pre-activations are not used
 
 
 @inlined
-def _list_rows(plan, memory, lists, chunk):
-    """List the nonzeros of the data rows of a chunk by row."""
-    d = chunk.X.shape[1]
+def _list_rows(layer, memory, lists, rows, chunk):
+    """List the nonzeros of the data rows of a chunk, the input of the first layer, by row."""
+    X, order, d = rows.X, rows.order, layer.fan_in
     for i in range(chunk.m):
-        nonzeros = Nonzeros(plan.data + i * d, lists.columns, i * d, 0)
-        lists.in_row[i] = _list_row(chunk.X, chunk.order[chunk.start + i], memory, nonzeros)
+        nonzeros = Nonzeros(layer.input + i * d, lists.columns, i * d, 0)
+        lists.in_row[i] = _list_row(X, order[chunk.start + i], memory, nonzeros)
 
 
 @inlined
@@ -153,24 +161,22 @@ def _list_row(X, row, memory, nonzeros):
 
 
 @inlined
-def _first_forward(plan, memory, lists, m):
+def _first_forward(layer, capacity, memory, lists, m):
     """Pre-activations of the first layer from the nonzeros of each row."""
-    layer = plan.layers[0]
     width, d = layer.width, layer.fan_in
-    start_from_bias(plan, layer, memory, m)
+    start_from_bias(layer, capacity, memory, m)
     for panel in range(layer.panels):
         weights = layer.weights + panel * d * width
         for i in range(m):
-            result = layer.activations + (panel * plan.capacity + i) * width
-            nonzeros = Nonzeros(plan.data + i * d, lists.columns, i * d, lists.in_row[i])
+            result = layer.activations + (panel * capacity + i) * width
+            nonzeros = Nonzeros(layer.input + i * d, lists.columns, i * d, lists.in_row[i])
             gather_dot(memory, layer.vectors, nonzeros, weights, result)
 
 
 @inlined
-def _first_update_by_row(plan, memory, lists):
+def _first_update_by_row(layer, memory, lists):
     """Update the weights of the columns in which a single row is not zero."""
-    layer = plan.layers[0]
-    nonzeros = Nonzeros(plan.data, lists.columns, 0, lists.in_row[0])
+    nonzeros = Nonzeros(layer.input, lists.columns, 0, lists.in_row[0])
     for panel in range(layer.panels):
         weights = layer.weights + panel * layer.fan_in * layer.width
         scatter_axpy(memory, layer.vectors, nonzeros, layer.deltas + panel * layer.width, weights)

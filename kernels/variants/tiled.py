@@ -24,6 +24,7 @@ from kernels.variants._tiled.parallel import epoch_in_parallel, threads_for
 from kernels.variants._tiled.parameters import load_parameters, store_parameters, take_steps
 from kernels.variants._tiled.passes import (
     Chunk,
+    Rows,
     activate_output,
     add_steps,
     first_forward,
@@ -32,7 +33,7 @@ from kernels.variants._tiled.passes import (
     output_row,
 )
 from kernels.variants._tiled.single_output import OUTPUTS, epoch_of_single
-from kernels.variants._tiled.single_rows import backward_row, forward_row, start_rows, two_plans
+from kernels.variants._tiled.single_rows import backward_row, forward_row, start_rows, two_rows
 
 FALLS_BACK = "one layer with one output: plain loops that LLVM vectorizes along the inputs"
 _threads_are_free = threading.Lock()
@@ -106,17 +107,17 @@ def _run_forward(plan, codes, memory, theta, X, activates):
         first_forward(plan, memory, X, row_starts[:m])
         forward_pass(plan, codes, memory, m)
         if activates:
-            activate_output(plan, codes, memory, m)
+            activate_output(plan.layers[-1], plan.capacity, codes, memory, m)
         for i in range(m):
-            output_row(plan, memory, i, found[start + i])
+            output_row(plan.layers[-1], plan.capacity, memory, i, found[start + i])
     return found
 
 
 @compiled
 def _run_epoch(plan, codes, memory, theta, rows, descent):
     """Parameters after an epoch, or the sum of its steps; rows (X, Y, order), descent (B, learning rate, sum alone)."""
-    plan, codes, (X, _, order), (batch_size, learning_rate, steps) = Plan(*plan), Codes(*codes), rows, descent
-    check_order(order, X)
+    plan, codes, rows, (batch_size, learning_rate, steps) = Plan(*plan), Codes(*codes), Rows(*rows), descent
+    check_order(rows.order, rows.X)
     found = np.empty_like(theta)
     before = flush_subnormals()
     load_parameters(plan, theta, memory)
@@ -131,27 +132,27 @@ def _run_epoch(plan, codes, memory, theta, rows, descent):
 
 @inlined
 def _batch_by_batch(plan, codes, memory, rows, descent):
-    (X, Y, order), (batch_size, learning_rate, steps) = rows, descent
-    row_starts = np.empty(plan.capacity, np.int64)
-    for first in range(0, len(order), batch_size):
-        end = min(first + batch_size, len(order))
+    batch_size, learning_rate, steps = descent
+    row_starts, n = np.empty(plan.capacity, np.int64), len(rows.order)
+    for first in range(0, n, batch_size):
+        end = min(first + batch_size, n)
         scale = -learning_rate / memory.dtype.type(end - first)
         shift = plan.size if end - first > plan.capacity or steps else 0
         for start in range(first, end, plan.capacity):
-            chunk = Chunk(X, Y, order, start, min(plan.capacity, end - start), scale)
-            add_steps(plan, codes, memory, chunk, row_starts, shift)
+            chunk = Chunk(start, min(plan.capacity, end - start), scale)
+            add_steps(plan, codes, memory, rows, chunk, (row_starts, shift))
         if shift > 0 and not steps:
             take_steps(plan, memory)
 
 
 @inlined
 def _row_by_row(plan, codes, memory, rows, learning_rate):
-    X, Y, order = rows
-    before, now = two_plans(plan)
+    X, Y, order = rows.X, rows.Y, rows.order
+    before, now = two_rows(plan)
     start_rows(before, now, memory)
     for t in range(len(order)):
-        gather_row(X, order[t], memory, now.data)
+        gather_row(X, order[t], memory, now[0].input)
         forward_row(before, now, codes, memory, 0)
-        backward_row(before, now, codes, memory, Chunk(X, Y, order, t, 1, -learning_rate))
+        backward_row(before, now, codes, memory, Y, order, Chunk(t, 1, -learning_rate))
         before, now = now, before
     forward_row(before, now, codes, memory, 0)  # for the last update; its pre-activations are not used

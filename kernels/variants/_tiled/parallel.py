@@ -14,7 +14,7 @@ from kernels.variants._numba.compiled import parallel
 from kernels.variants._tiled.elementary import flush_subnormals, restore
 from kernels.variants._tiled.layout import Plan
 from kernels.variants._tiled.parameters import load_parameters, store_parameters
-from kernels.variants._tiled.passes import Chunk, add_steps
+from kernels.variants._tiled.passes import Chunk, Rows, add_steps
 
 MIN_ROWS = 64
 """Rows of a thread's share, at least: with fewer the two meetings of an update, some ten microseconds, cost more than
@@ -34,22 +34,22 @@ def threads_for(batch_size: int) -> int:
 @parallel
 def epoch_in_parallel(plan, codes, memory, theta, rows, descent):
     """Parameters (p,) after one pass over rows (X, Y, order); ``memory`` has a row for each thread."""
-    plan, codes, (X, Y, order), (batch_size, learning_rate) = Plan(*plan), Codes(*codes), rows, descent
-    check_order(order, X)
-    threads, start, size = len(memory), plan.parameters, plan.size
+    plan, codes, rows, (batch_size, learning_rate) = Plan(*plan), Codes(*codes), Rows(*rows), descent
+    check_order(rows.order, rows.X)
+    threads, start, size, n = len(memory), plan.parameters, plan.size, len(rows.order)
     row_starts = np.empty((threads, plan.capacity), np.int64)
     for t in prange(threads):
         load_parameters(plan, theta, memory[t])
-    for first in range(0, len(order), batch_size):
-        m = min(batch_size, len(order) - first)
+    for first in range(0, n, batch_size):
+        m = min(batch_size, n - first)
         scale = -learning_rate / theta.dtype.type(m)
         for t in prange(threads):
             before = flush_subnormals()
             mine, end = memory[t], first + (t + 1) * m // threads
             mine[start + size : start + 2 * size] = 0
             for begin in range(first + t * m // threads, end, plan.capacity):
-                chunk = Chunk(X, Y, order, begin, min(plan.capacity, end - begin), scale)
-                add_steps(plan, codes, mine, chunk, row_starts[t], size)
+                chunk = Chunk(begin, min(plan.capacity, end - begin), scale)
+                add_steps(plan, codes, mine, rows, chunk, (row_starts[t], size))
             restore(before)
         for t in prange(threads):
             parameters = memory[t, start : start + size]

@@ -14,12 +14,23 @@ from kernels.variants._tiled.layout import ONE
 from kernels.variants._tiled.tiles import Left, Panels, product, transpose_block
 
 
-class Chunk(NamedTuple):
-    """Rows that are worked through at once: ``order[start : start + m]`` of X (n, d) and Y (n, k)."""
+class Rows(NamedTuple):
+    """Data, and the order in which their rows are gone through.
+
+    It is made once in a call: each time that arrays are put into a tuple, their references are counted.
+    """
 
     X: Array
+    """(n, d)"""
     Y: Array
+    """(n, k)"""
     order: Order
+    """(n,) indices of rows."""
+
+
+class Chunk(NamedTuple):
+    """Rows that are worked through at once: ``order[start : start + m]``."""
+
     start: int
     m: int
     scale: float
@@ -27,21 +38,22 @@ class Chunk(NamedTuple):
 
 
 @inlined
-def add_steps(plan, codes, memory, chunk, row_starts, shift):
-    """Add the gradient of a chunk of rows, times its scale; ``row_starts`` (capacity,) is work space."""
+def add_steps(plan, codes, memory, rows, chunk, work):
+    """Add the gradient of a chunk of rows, times its scale; ``work`` is (row starts (capacity,), shift)."""
+    row_starts, shift = work
     starts = row_starts[: chunk.m]
-    find_rows(chunk, starts)
-    first_forward(plan, memory, chunk.X, starts)
+    find_rows(rows, chunk, starts)
+    first_forward(plan, memory, rows.X, starts)
     forward_pass(plan, codes, memory, chunk.m)
-    output_delta(plan, codes, memory, chunk)
+    output_delta(plan.layers[-1], plan.capacity, codes, memory, rows.Y, rows.order, chunk)
     backward(plan, codes, memory, chunk.m, shift)
-    first_update(plan, memory, chunk.X, starts, shift)
+    first_update(plan, memory, rows.X, starts, shift)
 
 
 @inlined
-def find_rows(chunk, starts):
+def find_rows(rows, chunk, starts):
     """Write where the rows of a chunk begin in X."""
-    order, d = chunk.order, chunk.X.shape[1]
+    order, d = rows.order, rows.X.shape[1]
     for i in range(len(starts)):
         starts[i] = order[chunk.start + i] * d
 
@@ -50,7 +62,7 @@ def find_rows(chunk, starts):
 def first_forward(plan, memory, X, starts):
     """Pre-activations of the first layer for the data rows that begin at those indices of X."""
     layer, m = plan.layers[0], len(starts)
-    start_from_bias(plan, layer, memory, m)
+    start_from_bias(layer, plan.capacity, memory, m)
     for panel in range(layer.panels):
         result = layer.activations + panel * plan.capacity * layer.width
         weights = layer.weights + panel * layer.fan_in * layer.width
@@ -65,7 +77,7 @@ def first_update(plan, memory, X, starts, shift):
         deltas = layer.deltas + panel * plan.capacity * layer.width
         weights = layer.weights + panel * layer.fan_in * layer.width + shift
         product(memory, Left(X, 0, None, starts), Panels(layer.vectors, deltas, m, weights, layer.fan_in))
-    update_bias(plan, layer, memory, m, shift)
+    update_bias(layer, plan.capacity, memory, m, shift)
 
 
 @inlined
@@ -76,56 +88,62 @@ def gather_row(X, row, memory, to):
 
 
 @inlined
-def forward_layer(plan, layer, memory, m):
+def forward_layer(layer, capacity, memory, m):
     """Pre-activations of a layer above the first."""
     width = layer.width
-    start_from_bias(plan, layer, memory, m)
+    start_from_bias(layer, capacity, memory, m)
     for panel in range(layer.panels):
-        result = layer.activations + panel * plan.capacity * width
+        result = layer.activations + panel * capacity * width
         weights = layer.weights + panel * layer.fan_in * width
         for first in range(0, layer.fan_in, layer.input_width):
             count = min(layer.input_width, layer.fan_in - first)
-            left = Left(memory, layer.input + plan.capacity * first, layer.input_width, None)
+            left = Left(memory, layer.input + capacity * first, layer.input_width, None)
             product(memory, left, Panels(layer.vectors, weights + first * width, count, result, m))
 
 
 @inlined
-def start_from_bias(plan, layer, memory, m):
+def start_from_bias(layer, capacity, memory, m):
     """Start the pre-activations of a layer from its bias."""
     width = layer.width
     for panel in range(layer.panels):
-        to, bias = layer.activations + panel * plan.capacity * width, layer.bias + panel * width
+        to, bias = layer.activations + panel * capacity * width, layer.bias + panel * width
         for i in range(m):
             for j in range(width):
                 memory[to + i * width + j] = memory[bias + j]
 
 
 @inlined
-def activate_layer(plan, layer, code, memory, m):
+def activate_layer(layer, capacity, code, memory, m):
     """Replace the pre-activations of a layer by its activations, except for softmax."""
     for panel in range(layer.panels):
-        start = layer.activations + panel * plan.capacity * layer.width
+        start = layer.activations + panel * capacity * layer.width
         activate(code, memory[start : start + m * layer.width])
 
 
 @part
 def forward_pass(plan, codes, memory, m):
     """Activations of the hidden layers and pre-activations of the last one, from the second layer's input on."""
-    layers = plan.layers
+    layers, capacity = plan.layers, plan.capacity
     for number in range(1, len(layers)):
-        activate_layer(plan, layers[number - 1], codes.hidden, memory, m)
-        forward_layer(plan, layers[number], memory, m)
+        activate_layer(layers[number - 1], capacity, codes.hidden, memory, m)
+        forward_layer(layers[number], capacity, memory, m)
 
 
 @part
-def output_delta(plan, codes, memory, chunk):
+def output_delta(layer, capacity, codes, memory, Y, order, chunk):
     """Write the deltas of the last layer, times the chunk's scale, from its pre-activations and the targets."""
-    layer, m, Y, order, scale = plan.layers[-1], chunk.m, chunk.Y, chunk.order, chunk.scale
+    activate_output(layer, capacity, codes, memory, chunk.m)
+    residual(layer, capacity, codes, memory, Y, order, chunk)
+
+
+@inlined
+def residual(layer, capacity, codes, memory, Y, order, chunk):
+    """Write the deltas of the last layer, times the chunk's scale, from its activations and the targets."""
+    m, scale = chunk.m, chunk.scale
     width = layer.width
-    activate_output(plan, codes, memory, m)
     one, multiplies = memory.dtype.type(1), multiplies_derivative(codes.delta)
     for panel in range(layer.panels):
-        first = panel * plan.capacity * width
+        first = panel * capacity * width
         outputs, deltas = layer.activations + first, layer.deltas + first
         columns = min(width, layer.fan_out - panel * width)
         memory[deltas : deltas + m * width] = 0  # the padding too
@@ -138,53 +156,52 @@ def output_delta(plan, codes, memory, chunk):
 
 
 @part
-def activate_output(plan, codes, memory, m):
+def activate_output(layer, capacity, codes, memory, m):
     """Replace the pre-activations of the last layer by the network's outputs."""
     if codes.output == SOFTMAX:
-        _softmax(plan, memory, m)
+        _softmax(layer, capacity, memory, m)
     else:
-        activate_layer(plan, plan.layers[-1], codes.output, memory, m)
+        activate_layer(layer, capacity, codes.output, memory, m)
 
 
 @inlined
-def _softmax(plan, memory, m):
+def _softmax(layer, capacity, memory, m):
     """Replace the pre-activations of the last layer by their softmax; what the padding holds then means nothing."""
-    layer = plan.layers[-1]
     for i in range(m):
-        _subtract_max(plan, layer, memory, i)
+        _subtract_max(layer, capacity, memory, i)
     for panel in range(layer.panels):
-        start = layer.activations + panel * plan.capacity * layer.width
+        start = layer.activations + panel * capacity * layer.width
         exponentials(memory[start : start + m * layer.width])
     for i in range(m):
-        _normalise(plan, layer, memory, i)
+        _normalise(layer, capacity, memory, i)
 
 
 @inlined
-def _subtract_max(plan, layer, memory, i):
+def _subtract_max(layer, capacity, memory, i):
     """Subtract the largest pre-activation of a row from all of them."""
     width = layer.width
     top = memory[layer.activations + i * width]
     for panel in range(layer.panels):
-        row = layer.activations + (panel * plan.capacity + i) * width
+        row = layer.activations + (panel * capacity + i) * width
         for j in range(min(width, layer.fan_out - panel * width)):
             top = max(top, memory[row + j])
     for panel in range(layer.panels):
-        row = layer.activations + (panel * plan.capacity + i) * width
+        row = layer.activations + (panel * capacity + i) * width
         for j in range(width):
             memory[row + j] -= top
 
 
 @inlined
-def _normalise(plan, layer, memory, i):
+def _normalise(layer, capacity, memory, i):
     """Divide the exponentials of a row by their sum."""
     width, total = layer.width, memory.dtype.type(0)
     for panel in range(layer.panels):
-        row = layer.activations + (panel * plan.capacity + i) * width
+        row = layer.activations + (panel * capacity + i) * width
         for j in range(min(width, layer.fan_out - panel * width)):
             total += memory[row + j]
     share = memory.dtype.type(1) / total
     for panel in range(layer.panels):
-        row = layer.activations + (panel * plan.capacity + i) * width
+        row = layer.activations + (panel * capacity + i) * width
         for j in range(width):
             memory[row + j] *= share
 
@@ -192,13 +209,13 @@ def _normalise(plan, layer, memory, i):
 @part
 def backward(plan, codes, memory, m, shift):
     """Deltas of the layers below the last, and the updates of those above the first."""
-    layers = plan.layers
+    layers, capacity = plan.layers, plan.capacity
     for number in range(len(layers) - 1, 0, -1):
         layer, below = layers[number], layers[number - 1]
         transpose(layer, below, memory)
-        lower_delta(plan, layer, below, memory, m)
-        derive_layer(plan, below, codes.hidden, memory, m)
-        update(plan, layer, memory, m, shift)
+        lower_delta(layer, below, capacity, memory, m)
+        derive_layer(below, capacity, codes.hidden, memory, m)
+        update(layer, capacity, memory, m, shift)
 
 
 @inlined
@@ -220,55 +237,54 @@ def transpose(layer, below, memory):
 
 
 @inlined
-def lower_delta(plan, layer, below, memory, m):
+def lower_delta(layer, below, capacity, memory, m):
     """Products of a layer's deltas and its transposed weights, written as the deltas of the layer below."""
     width, lower = layer.width, below.width
     for panel in range(below.panels):
-        result = below.deltas + panel * plan.capacity * lower
+        result = below.deltas + panel * capacity * lower
         memory[result : result + m * lower] = 0
         for first in range(0, layer.fan_out, width):
             transposed = layer.transposed + (panel * layer.panels * width + first) * lower
             count = min(width, layer.fan_out - first)
-            left = Left(memory, layer.deltas + plan.capacity * first, width, None)
+            left = Left(memory, layer.deltas + capacity * first, width, None)
             product(memory, left, Panels(below.vectors, transposed, count, result, m))
 
 
 @inlined
-def derive_layer(plan, layer, code, memory, m):
+def derive_layer(layer, capacity, code, memory, m):
     """Multiply the deltas of a hidden layer by the derivative of its activation."""
     for panel in range(layer.panels):
-        first, size = panel * plan.capacity * layer.width, m * layer.width
+        first, size = panel * capacity * layer.width, m * layer.width
         activations, deltas = layer.activations + first, layer.deltas + first
         multiply_derivative(code, memory[activations : activations + size], memory[deltas : deltas + size])
 
 
 @inlined
-def update(plan, layer, memory, m, shift):
+def update(layer, capacity, memory, m, shift):
     """Add the products of inputs and deltas to a layer's weights, and the deltas to its bias."""
     width, inputs = layer.width, layer.input_width
     for panel in range(layer.panels):
-        deltas = layer.deltas + panel * plan.capacity * width
+        deltas = layer.deltas + panel * capacity * width
         weights = layer.weights + panel * layer.fan_in * width + shift
         for first in range(0, layer.fan_in, inputs):
             rows = min(inputs, layer.fan_in - first)
-            left = Left(memory, layer.input + plan.capacity * first, None, inputs)
+            left = Left(memory, layer.input + capacity * first, None, inputs)
             product(memory, left, Panels(layer.vectors, deltas, m, weights + first * width, rows))
-    update_bias(plan, layer, memory, m, shift)
+    update_bias(layer, capacity, memory, m, shift)
 
 
 @inlined
-def update_bias(plan, layer, memory, m, shift):
+def update_bias(layer, capacity, memory, m, shift):
     """Add the deltas of m rows to a layer's bias: the product of a row of ones, all of them the same 1, and them."""
     for panel in range(layer.panels):
-        deltas = layer.deltas + panel * plan.capacity * layer.width
+        deltas = layer.deltas + panel * capacity * layer.width
         bias = layer.bias + panel * layer.width + shift
         product(memory, Left(memory, ONE, None, 0), Panels(layer.vectors, deltas, m, bias, 1))
 
 
 @inlined
-def output_row(plan, memory, i, found):
+def output_row(layer, capacity, memory, i, found):
     """Copy one row of the last layer, pre-activations or activations, out of its panels."""
-    layer = plan.layers[-1]
     width = layer.width
     for j in range(layer.fan_out):
-        found[j] = memory[layer.activations + ((j // width) * plan.capacity + i) * width + j % width]
+        found[j] = memory[layer.activations + ((j // width) * capacity + i) * width + j % width]
