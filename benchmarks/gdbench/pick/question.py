@@ -24,7 +24,7 @@ from kernels.contract import Array
 from kernels.validation import check_problem
 
 MAX_ROWS_TRIED = 1000
-"""On which it is tried whether descent reaches every layer."""
+"""Rows on which it is tried whether descent reaches every layer."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,7 +150,7 @@ def _check_start(question: Question) -> None:
 def _check_reaches(question: Question) -> None:
     """Raise InputError if descent never changes the weights of a hidden layer, whatever the data.
 
-    Of layers that start from zeros, the last one alone has a gradient at first; each step reaches one layer further
+    Where all layers start from zeros, the last one alone has a gradient at first; each step reaches one layer further
     down, but only through units that are not 0 themselves.
     """
     network, settings = question.network, question.settings
@@ -165,7 +165,7 @@ def _check_reaches(question: Question) -> None:
         theta = theta - gradient / max(1.0, float(np.abs(gradient).max()))
     raise InputError(
         f"no gradient reaches the hidden layers, since {network.hidden} of parameters that start from zeros stays 0: "
-        f"add another --init, such as {'he' if network.hidden == 'relu' else 'glorot'}"
+        "add another --init, such as glorot"
     )
 
 

@@ -13,8 +13,8 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 from gdbench.train.training import History, Training
 
 COLOURS = {"batch": "#0072B2", "minibatch": "#D55E00", "stochastic": "#009E73"}
-"""By descent; of Okabe and Ito's set, told apart with every kind of colour vision."""
-LOSS_LABELS = {
+"""Colours of the descents, from Okabe and Ito's set, which every kind of colour vision distinguishes."""
+LOSS_LABELS: dict[str, str] = {
     "cross_entropy": "cross-entropy, mean over rows (nats)",
     "squared_error": "half squared error, mean over rows",
 }
