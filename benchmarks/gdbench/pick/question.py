@@ -15,7 +15,7 @@ from gdbench.experiments.variants import supports
 from gdbench.pick.candidates import candidates
 from gdbench.pick.data import source as sources
 from gdbench.pick.data.held_out import hold_out
-from gdbench.pick.data.source import Source
+from gdbench.pick.data.source import RowSource
 from gdbench.pick.objectives import training_bytes
 from gdbench.pick.settings import Settings, check
 from kernels import InputError, Network
@@ -32,7 +32,7 @@ class Question:
     """All that a pick is asked."""
 
     settings: Settings
-    source: Source
+    source: RowSource
     dataset: Dataset
     """All rows, in float64."""
     network: Network
@@ -91,7 +91,7 @@ class Question:
 
 def ask(
     settings: Settings,
-    source: Source,
+    source: RowSource,
     dataset: Dataset,
     network: Network,
     *,

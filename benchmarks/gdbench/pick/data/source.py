@@ -25,7 +25,7 @@ TARGET_KINDS: dict[tuple[str, str], str | None] = {
 
 
 @dataclass(frozen=True)
-class Source:
+class RowSource:
     """A named data set, or a file with how to read it; exactly one of both names is given."""
 
     dataset: str | None = None
@@ -79,7 +79,7 @@ def usual_kind(preset: str, *, output: str | None, loss: str | None) -> str | No
     return possible.pop() if len(possible) == 1 else PRESET_KINDS.get(preset)  # an unknown preset is refused later
 
 
-def describe(source: Source, dataset: Dataset, *, n_rows: int) -> dict[str, Any]:
+def describe(source: RowSource, dataset: Dataset, *, n_rows: int) -> dict[str, Any]:
     """Describe data for the record; ``n_rows`` of them are trained on."""
     return {
         "name": dataset.name,
@@ -95,9 +95,9 @@ def describe(source: Source, dataset: Dataset, *, n_rows: int) -> dict[str, Any]
     }
 
 
-def source_of(data: Mapping[str, Any], file: str | None) -> Source:
+def source_of(data: Mapping[str, Any], file: str | None) -> RowSource:
     """Return the source of a record's data; ``file`` is where a user's file lies now, if it has moved."""
-    kept = Source(**{**data["source"], "target": tuple(data["source"]["target"])})
+    kept = RowSource(**{**data["source"], "target": tuple(data["source"]["target"])})
     if file is not None and kept.file is None:
         raise InputError(f"the record is of the data set {kept.dataset}, not of a file: leave the file out")
     return kept if file is None else replace(kept, file=file)
