@@ -113,12 +113,12 @@ def _signatures() -> dict[str, int]:
 
 def _serve(descriptor: int, times: dict[str, Any], compiled_again: list[int]) -> None:
     """Answer with what was measured."""
-    from gdbench.cold_start.entries import Answer, ProcessTimes  # noqa: PLC0415 - after all has been measured
+    from gdbench.cold_start.entries import ColdStartAnswer, ProcessTimes  # noqa: PLC0415 - after all has been measured
     from gdbench.processes.answers import serve  # noqa: PLC0415
 
     class Worker:
-        def answer(self) -> Answer:
-            return Answer(ProcessTimes(**times), tuple(compiled_again))
+        def answer(self) -> ColdStartAnswer:
+            return ColdStartAnswer(ProcessTimes(**times), tuple(compiled_again))
 
     serve(descriptor, Worker())
 

@@ -31,7 +31,7 @@ DRIFT = 0.02
 DRIFT_ERRORS = 5.0
 
 
-Report = Callable[[float], None]
+ReportShare = Callable[[float], None]
 """Callable that is given the share of a block that is done."""
 
 
@@ -43,7 +43,7 @@ def measure_block(
     stage: int,
     index: int,
     caches: tuple[Path, Path] | None = None,
-    report: Report = lambda share: None,
+    report: ReportShare = lambda share: None,
 ) -> MeasuredBlock:
     """Measure cases and controls in fresh pairs; return the block for its raw file.
 

@@ -21,10 +21,10 @@ from gdbench.compare.record import (
     FORMAT,
     CaseResult,
     Comparison,
+    ComparisonSettings,
     Controls,
     Measurements,
     Metric,
-    Settings,
     axes_of,
     table,
     unsteady,
@@ -117,9 +117,9 @@ def _judged(session: ComparisonSession, margin: float) -> tuple[list[CaseResult]
     return rows, control_rows, verdict
 
 
-def _settings(session: ComparisonSession, stored: calibration.Calibration | None, margin: float) -> Settings:
+def _settings(session: ComparisonSession, stored: calibration.Calibration | None, margin: float) -> ComparisonSettings:
     rule, tier = session.rule, session.tier
-    return Settings(
+    return ComparisonSettings(
         equivalence=rule.equivalence,
         fdr=rule.fdr,
         effect=rule.effect,

@@ -15,7 +15,7 @@ import pandas as pd
 
 from gdbench.basics.storage import replacing
 from gdbench.basics.units import interval, seconds
-from gdbench.cold_start.entries import Entry, ProcessTimes, raw_file, read_entries
+from gdbench.cold_start.entries import ColdStartEntry, ProcessTimes, raw_file, read_entries
 from gdbench.cold_start.payback import BASELINE, cell, payback, sentence
 from gdbench.report.tables import Table
 from gdbench.run.folder import Run
@@ -64,7 +64,7 @@ def sentences(run: Run) -> list[str]:
     return [*(sentence(rows) for _, rows in started.groupby(keys, sort=False)), *wrong]
 
 
-def _row(entry: Entry) -> dict[str, Any]:
+def _row(entry: ColdStartEntry) -> dict[str, Any]:
     """Make the row of one entry."""
     row = {name: getattr(entry, name) for name in ("variant", "dtype", "network", "dataset", "threads", "reason")}
     cold, warm = entry.cold, entry.warm
