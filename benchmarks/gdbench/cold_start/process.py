@@ -80,12 +80,12 @@ def _calls(kernel: Any, problem: dict[str, Any]) -> list[Callable[[], object]]:
 
     network = Network(**problem["network"])
     theta, X, Y, order = (problem[name] for name in ("theta", "X", "Y", "order"))
-    rate = problem["learning_rate"]
+    learning_rate = problem["learning_rate"]
     tasks: dict[str, Callable[[int], object]] = {
         "forward": lambda size: kernel.forward(network, theta, X[:size]),
         "loss": lambda size: kernel.loss(network, theta, X[:size], Y[:size]),
         "gradient": lambda size: kernel.gradient(network, theta, X[:size], Y[:size]),
-        "epoch": lambda size: kernel.epoch(network, theta, X, Y, order, size, rate),
+        "epoch": lambda size: kernel.epoch(network, theta, X, Y, order, size, learning_rate),
     }
     return [lambda task=task, size=size: tasks[task](size) for task, size in problem["calls"]]  # type: ignore[misc]
 

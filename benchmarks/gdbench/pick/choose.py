@@ -70,7 +70,7 @@ def choose(
     memory_bytes, bytes_needed
         For the objective ``memory``: the most that a step may need, and what it needs by batch size.
     weight
-        Of time in the objective ``blend``, 0 to 1.
+        Weight of time in the objective ``blend``, 0 to 1.
     search_seconds
         What the search has cost, for the number of trainings after which it has paid for itself.
     draws

@@ -165,9 +165,9 @@ class Session:
         Parameters
         ----------
         command : str
-            As typed.
+            The command line as typed.
         number : int
-            Of the signal that ended it, if it was interrupted.
+            Number of the signal that ended it, if it was interrupted.
         """
         code = SIGNALLED + number if self.interrupted else KERNEL_WRONG if self.fault else None
         asked = self.question.describe()

@@ -20,7 +20,6 @@ from gdbench.cold_start.payback import BASELINE, cell, payback, sentence
 from gdbench.report.tables import Table
 from gdbench.run.folder import Run
 
-RANGED = ("import_seconds", "load_seconds", "first_call_seconds")
 COLUMNS = [
     *("variant", "dtype", "network", "dataset", "threads", "compiled", "processes", "numpy_seconds"),
     *("import_seconds", "import_seconds_low", "import_seconds_high", "compile_seconds"),

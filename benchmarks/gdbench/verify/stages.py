@@ -25,7 +25,7 @@ from gdbench.verify.violations import Fault, call, in_words, refuses_sizes
 from kernels import Network, Variant
 from kernels.contract import Array
 
-UPDATE_RATE = 0.5
+UPDATE_LEARNING_RATE = 0.5
 OUTWEIGHED = 16
 """Steps over parameters, largest of each, in the update of all rows."""
 DATA_ROWS = 64
@@ -200,7 +200,7 @@ def _all_stages(kernel: Variant, network: Network, truths: Truths) -> Iterator[T
     for truth in truths.situations:
         yield from _agreement(kernel, network, truth)
         yield from _update(kernel, network, truth)
-    refuses_sizes(kernel, network, truths.situations[0].situation, UPDATE_RATE)
+    refuses_sizes(kernel, network, truths.situations[0].situation, UPDATE_LEARNING_RATE)
     for path in truths.trajectories:
         if kernel.supports(network, "epoch", path.batch_size):
             yield _trajectory(kernel, path)
@@ -233,7 +233,7 @@ def _agreement(kernel: Variant, network: Network, truth: Truth) -> Iterator[Tole
 
 
 def _update(
-    kernel: Variant, network: Network, truth: Truth, learning_rate: float = UPDATE_RATE
+    kernel: Variant, network: Network, truth: Truth, learning_rate: float = UPDATE_LEARNING_RATE
 ) -> Iterator[ToleranceCheck]:
     """One update of all rows in another order: theta - learning_rate * gradient."""
     situation = truth.situation
@@ -253,8 +253,9 @@ def _outweighing(truth: Truth) -> float:
     """
     steepest = float(np.abs(truth.gradient).max())
     if steepest == 0:
-        return UPDATE_RATE
-    return max(UPDATE_RATE, 2.0 ** math.ceil(math.log2(OUTWEIGHED * np.abs(truth.situation.theta).max() / steepest)))
+        return UPDATE_LEARNING_RATE
+    largest = np.abs(truth.situation.theta).max()
+    return max(UPDATE_LEARNING_RATE, 2.0 ** math.ceil(math.log2(OUTWEIGHED * largest / steepest)))
 
 
 def _compare(name: str, situation: Situation, found: Values, truth: Values, limits: Bounded) -> ToleranceCheck:
