@@ -55,12 +55,22 @@ def tables(run: Run) -> list[Table]:
 
 def sentences(run: Run) -> list[str]:
     """Return a sentence per compiled variant and dtype on the network it was started on, then what is wrong."""
+    return [*answers(run), *failures(run)]
+
+
+def answers(run: Run) -> list[str]:
+    """Return a sentence per compiled variant and dtype on the network it was started on."""
     cold = read(run.folder)
     paid = payback(cold, run.summary)
-    wrong = [f"FAILED: cold start of {row['variant']} in {row['dtype']}: {row['reason']}." for row in _wrong(cold)]
     keys = ["variant", "dtype", "network", "dataset"]
     started = paid.merge(cold[keys], on=keys) if len(paid) else paid
-    return [*(sentence(rows) for _, rows in started.groupby(keys, sort=False)), *wrong]
+    return [sentence(rows) for _, rows in started.groupby(keys, sort=False)]
+
+
+def failures(run: Run) -> list[str]:
+    """Return a sentence per variant and dtype whose cold start failed."""
+    wrong = _wrong(read(run.folder))
+    return [f"FAILED: cold start of {row['variant']} in {row['dtype']}: {row['reason']}." for row in wrong]
 
 
 def _row(entry: ColdStartEntry) -> dict[str, Any]:
