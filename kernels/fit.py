@@ -140,7 +140,7 @@ def _descend(
 ) -> tuple[Array, tuple[float, ...]]:
     """Repeat passes over the data while the loss stays in range; return theta and the losses from epoch 0 on."""
     losses: list[float] = []
-    with np.errstate(over="ignore", invalid="ignore"):  # told apart below, with the epoch
+    with np.errstate(over="ignore", invalid="ignore"):  # found below, with the epoch
         limit = DIVERGED_FACTOR * max(loss_of(theta), loss_of(np.zeros_like(theta)))
         for epoch in range(epochs + 1):
             theta = pass_once(theta) if epoch > 0 else theta

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
+from collections.abc import Callable
 
 import numpy as np
 
@@ -25,8 +26,7 @@ def check_problem(network: Network, X: Array, Y: Array) -> tuple[Array, Array]:
         raise InputError(f"X is {X.dtype} but Y is {Y.dtype}: convert one of them with .astype")
     if len(X) != len(Y):
         raise InputError(f"X has {len(X)} rows but Y has {len(Y)}: pass one row of Y for each row of X")
-    if network.loss == "cross_entropy":
-        _check_labels(network, Y)
+    TARGET_CHECKS[network.output, network.loss](Y)
     return np.ascontiguousarray(X), np.ascontiguousarray(Y)
 
 
@@ -126,18 +126,33 @@ def _check_mask(name: str, values: Array) -> None:
         raise InputError(f"{name} is a masked array, and masks are ignored here: use {name}.filled(value)")
 
 
-def _check_labels(network: Network, Y: Array) -> None:
+def _take_any(Y: Array) -> None:
+    """Targets that are any finite number."""
+
+
+def _check_probabilities(Y: Array) -> None:
     if Y.min() < 0 or Y.max() > 1:
         raise InputError(
             f"cross-entropy takes targets from 0 to 1, got {Y.min():g} to {Y.max():g}: "
             "encode classes as 0 and 1, or use squared_error"
         )
-    if network.output == "softmax":
-        sums = Y.sum(axis=1)
-        wrong = np.abs(sums - 1) > ROW_SUM_ULPS * np.finfo(Y.dtype).eps * network.n_outputs
-        if wrong.any():
-            row = int(np.argmax(wrong))
-            raise InputError(
-                f"softmax takes target rows that sum to 1, but row {row} sums to {sums[row]:g}: "
-                "one-hot encode the classes"
-            )
+
+
+def _check_distributions(Y: Array) -> None:
+    _check_probabilities(Y)
+    sums = Y.sum(axis=1)
+    wrong = np.abs(sums - 1) > ROW_SUM_ULPS * np.finfo(Y.dtype).eps * Y.shape[1]
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        raise InputError(
+            f"softmax takes target rows that sum to 1, but row {row} sums to {sums[row]:g}: one-hot encode the classes"
+        )
+
+
+TARGET_CHECKS: dict[tuple[str, str], Callable[[Array], None]] = {
+    ("identity", "squared_error"): _take_any,
+    ("sigmoid", "cross_entropy"): _check_probabilities,
+    ("sigmoid", "squared_error"): _take_any,
+    ("softmax", "cross_entropy"): _check_distributions,
+}
+"""Raises InputError unless an output and loss can take the finite targets Y (n, k)."""

@@ -50,7 +50,7 @@ class Stats:
 
 
 @dataclass(frozen=True)
-class Entry:
+class Benchmark:
     """A benchmark of pytest-benchmark; early versions had no parameters."""
 
     stats: Any = None
@@ -61,7 +61,7 @@ class Entry:
 class PytestBenchmark:
     """A file of pytest-benchmark; ``gdbench`` is what a block of a run adds to it."""
 
-    benchmarks: tuple[Entry, ...]
+    benchmarks: tuple[Benchmark, ...]
     machine_info: dict[str, Any]
     commit_info: dict[str, Any] | None = None
     datetime: str = ""

@@ -14,7 +14,7 @@ from suite import ROOT
 
 PROFILE = profile(os.environ.get("GDBENCH_PROFILE", "smoke"))
 VARIANTS = tuple(sorted(path.stem for path in (ROOT / "kernels" / "variants").glob("[!_]*.py")))
-"""Of the checkout, not of the commit: a commit that lacks one shows a gap.
+"""Variants of the checkout, not of the commit: a commit that lacks one shows a gap.
 
 Sorted by name: asv asks for parameters by position, so the order of display of a commit's registry would mix them up.
 """

@@ -14,13 +14,13 @@ from gdbench.compare.instructions import NOTE
 from gdbench.compare.record import (
     CaseResult,
     Comparison,
+    ComparisonSettings,
     Controls,
     Explanation,
     InstructionRatio,
     MeasuredBlock,
     Measurements,
     PairedSample,
-    Settings,
     TaskRatio,
     table,
 )
@@ -134,7 +134,7 @@ def assemble(
         "base": ComparedSide("main", "revision", "1f0c" * 10),
         "head": ComparedSide("HEAD", "revision", "9b3e" * 10),
         "environment": environment(),
-        "settings": Settings(
+        "settings": ComparisonSettings(
             equivalence=RULE.equivalence,
             fdr=RULE.fdr,
             effect=RULE.effect,

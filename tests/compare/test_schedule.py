@@ -16,7 +16,7 @@ from gdbench.compare.controls import CANARIES, CONTROLS, SPIKE, SPIKE_SIZE
 from gdbench.compare.pair_process import Worker
 from gdbench.compare.preparation import schedule
 from gdbench.compare.record import MeasuredBlock
-from gdbench.compare.session import Schedule, State
+from gdbench.compare.session import CaseSchedule, State
 from gdbench.compare.tiers import DEEP, MIN_QUADS, QUICK, STANDARD, ComparisonTier
 from gdbench.experiments.cases import Case
 
@@ -120,7 +120,7 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> Any:
 
     def measure(index: int) -> tuple[MeasuredBlock, Pair]:
         def prepare(_pair: Pair, _setting: object, state: State, entries: object, *, spiked: int) -> None:
-            state.calls.update(dict.fromkeys((CASE.id, *CONTROLS), Schedule(100, 1, 12)))
+            state.calls.update(dict.fromkeys((CASE.id, *CONTROLS), CaseSchedule(100, 1, 12)))
             pair.seconds[spiked][SPIKE] *= SPIKE_SIZE
 
         base = dict.fromkeys((CASE.id, *CONTROLS), 1e-6)

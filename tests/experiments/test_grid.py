@@ -7,7 +7,7 @@ import pytest
 
 import kernels
 from gdbench.experiments import grid
-from gdbench.experiments.cases import Axes
+from gdbench.experiments.cases import Axes, network_and_variant
 from gdbench.experiments.datasets import names, shape_of
 from gdbench.experiments.grid import Filters, expand, experiments, networks, profile, profiles
 from gdbench.experiments.tasks import TASKS, load_problem
@@ -135,6 +135,13 @@ def test_an_unknown_profile_is_refused_with_those_that_exist() -> None:
     there = "smoke, quick, regular, peers, limits, compare, full"
     with pytest.raises(InputError, match=rf"^there is no profile 'slow': choose one of {there}$"):
         profile("slow")
+
+
+def test_the_id_of_every_case_names_its_network_and_variant() -> None:
+    cases = expand(profile("full"))
+    assert [network_and_variant(case.id) for case in cases] == [
+        (f"{case.network}@{case.dataset}", case.variant) for case in cases
+    ]
 
 
 def test_a_size_that_is_no_whole_number_is_refused() -> None:

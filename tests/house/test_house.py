@@ -19,7 +19,7 @@ KERNELS, INSTRUMENT = ROOT / "kernels", ROOT / "benchmarks" / "gdbench"
 PEERS = {"jax", "sklearn", "torch"}
 """Libraries with which variants are compared: only the peers call torch and jax, and no variant calls any."""
 ALLOWED_RANDOM = {"default_rng", "Generator", "SeedSequence", "BitGenerator", "get_state"}
-"""Of ``numpy.random``; ``get_state`` serves to prove that the global state was left alone."""
+"""Names of ``numpy.random`` that are allowed; ``get_state`` serves to prove that the global state was left alone."""
 ENTRY = "if __name__ == "
 
 

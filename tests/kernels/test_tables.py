@@ -26,6 +26,11 @@ NAMES: dict[str, set[Any]] = {
     "CURVATURES": {*OUTPUT_LOSSES},
     "MEAN_CURVATURES": {*OUTPUT_LOSSES},
     "SUPPORTED": {*OUTPUT_LOSSES},
+    "TARGET_CHECKS": {*OUTPUT_LOSSES},
+    "TARGET_KINDS": {*OUTPUT_LOSSES},
+    "HAS_CLASSES": {*OUTPUT_LOSSES},
+    "SOLVERS": {*OUTPUT_LOSSES},
+    "LOSS_LABELS": {loss for _, loss in OUTPUT_LOSSES},
 }
 KNOWN = ("kernels/variants/reference", "benchmarks/gdbench/verify/bounds", "benchmarks/gdbench/pick/lockstep")
 PARTS = {("benchmarks/gdbench/peers/sklearn_partial_fit.py", "ACTIVATIONS"): {*HIDDEN}}

@@ -50,7 +50,7 @@ def make_steps(
     extrapolated
         Batch sizes whose steps come from the curve alone.
     status, reason
-        Of the whole search.
+        Status and reason of the whole search.
     steps
         Instead of those of the curve.
     """

@@ -10,7 +10,17 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from gdbench.pick.binding import binding, shares
-from gdbench.pick.choice import ARITHMETIC, NOISE, NOT_TIMED, NOT_TRIED, OVERHEAD, TOO_LARGE, Choice, NoChoice, Tie
+from gdbench.pick.choice import (
+    ARITHMETIC,
+    NOISE,
+    NOT_TIMED,
+    NOT_TRIED,
+    OVERHEAD,
+    TOO_LARGE,
+    BatchSizeChoice,
+    NoChoice,
+    Tie,
+)
 from gdbench.pick.choose import choose
 from gdbench.pick.objectives import NAMES, training_bytes
 from gdbench.pick.steps import BUDGET, CAPPED, DIVERGED, MET, UNRELIABLE, Steps
@@ -27,13 +37,13 @@ STRICT = Tie(0.0, 0.0)
 positive = st.floats(-6, 6).map(lambda power: 2.0**power)
 
 
-def chosen(steps: Steps | None, times: Times, objective: str = "time", **options: object) -> Choice:
+def chosen(steps: Steps | None, times: Times, objective: str = "time", **options: object) -> BatchSizeChoice:
     found = choose(steps, times, objective, **({"tie": TIE} | options))  # type: ignore[arg-type]
-    assert isinstance(found, Choice)
+    assert isinstance(found, BatchSizeChoice)
     return found
 
 
-def row(choice: Choice | NoChoice, size: int) -> dict[str, object]:
+def row(choice: BatchSizeChoice | NoChoice, size: int) -> dict[str, object]:
     return asdict(next(row for row in choice.table if row.batch_size == size))
 
 

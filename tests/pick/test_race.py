@@ -10,7 +10,7 @@ import pytest
 from gdbench.pick.blocks import Block, Curves, run_block
 from gdbench.pick.hitting import Hit
 from gdbench.pick.measure_steps import carry
-from gdbench.pick.problem import Problem
+from gdbench.pick.problem import DescentProblem
 from gdbench.pick.race import CURVATURE, FINEST, MAX_EXTENSIONS, STEP, Plan, Race, together
 from gdbench.pick.runners import Runner, serial
 from selftest.picks.exact import best_rate, exact_steps
@@ -143,7 +143,7 @@ def test_no_rate_is_run_twice(runner: Runner) -> None:
     assert sorted(race.hits) == sorted(rates)
 
 
-def run_rounds(plan: Plan, problem: Problem) -> list[list[Block]]:
+def run_rounds(plan: Plan, problem: DescentProblem) -> list[list[Block]]:
     """Carry out a plan and return its rounds."""
     rounds: list[list[Block]] = []
     found: list[Curves] | None = None

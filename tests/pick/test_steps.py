@@ -15,7 +15,7 @@ from gdbench.pick.blocks import Block, Curves, run_block
 from gdbench.pick.candidates import candidates
 from gdbench.pick.measure_steps import Progress, carry, measure_steps
 from gdbench.pick.optimum import find_optimum
-from gdbench.pick.problem import NetworkProblem, Problem
+from gdbench.pick.problem import DescentProblem, NetworkProblem
 from gdbench.pick.races import CAP_EPOCHS, MIN_CAP_STEPS
 from gdbench.pick.rounds import run_limited
 from gdbench.pick.runners import serial
@@ -44,7 +44,7 @@ def target_of(found: Instance, share: float = 1.0) -> Target:
     return Target(share * found.goal, found.start_loss, None, "training loss", "as given")
 
 
-def search(problem: Problem, sizes: Sequence[int], target: Target, **others: Any) -> Steps:
+def search(problem: DescentProblem, sizes: Sequence[int], target: Target, **others: Any) -> Steps:
     with serial() as runner:
         return measure_steps(problem, sizes, **{"target": target, "tier": QUICK, "seed": 1, "runner": runner} | others)
 
@@ -120,7 +120,7 @@ class Watching:
     blocks: list[Block] = field(default_factory=list)
     found: list[Curves] = field(default_factory=list)
 
-    def run(self, problem: Problem, blocks: Sequence[Block], **others: Any) -> list[Curves]:
+    def run(self, problem: DescentProblem, blocks: Sequence[Block], **others: Any) -> list[Curves]:
         if self.done >= self.rounds:
             raise KeyboardInterrupt
         self.done += 1
@@ -348,7 +348,7 @@ class Clock(Watching):
     now: float = 0.0
     round_seconds: float = 0.0
 
-    def run(self, problem: Problem, blocks: Sequence[Block], **others: Any) -> list[Curves]:
+    def run(self, problem: DescentProblem, blocks: Sequence[Block], **others: Any) -> list[Curves]:
         self.now += self.round_seconds
         return super().run(problem, blocks, **others)
 

@@ -19,7 +19,7 @@ from gdbench.run.summary import summarise
 SLOW, FAST = [name for name in (*names(), *unavailable()) if is_peer(name)][:2]
 SPEC = NetworkSpec("logistic", "logistic", 0.1)
 N_ROWS = 569
-"""Of breast_cancer."""
+"""Rows of breast_cancer."""
 SECONDS = {  # by variant and batch size, block by block
     ("reference", 1): [9.0] * 6,
     ("reference", 32): [9.0] * 6,

@@ -22,7 +22,7 @@ from gdbench.experiments import datasets
 from gdbench.train import options as training_options
 from gdbench.train import pictures
 from gdbench.train import training as gdbench_training
-from gdbench.train.training import History, Point, fit_descent, history_csv, score
+from gdbench.train.training import EpochPoint, FitHistory, fit_descent, history_csv, score
 from kernels import InputError, Network
 
 from ..helpers import LIMIT_SECONDS, gdbench, invoke
@@ -170,8 +170,8 @@ def test_the_score_is_that_of_scikit_learn(name):
 
 @pytest.mark.parametrize("epochs", [1, 2, 11, 12, 20, 137, 100_000])
 def test_the_table_shows_at_most_twelve_epochs_evenly_spaced_with_first_and_last(epochs):
-    points = tuple(Point(i, i / 10, 1.0, 0.5) for i in range(epochs + 1))
-    (table,) = train_tables.tables(training(), [History("batch", 442, 442, points)])
+    points = tuple(EpochPoint(i, i / 10, 1.0, 0.5) for i in range(epochs + 1))
+    (table,) = train_tables.tables(training(), [FitHistory("batch", 442, 442, points)])
     shown = [int(cell) for cell in table.columns[0].cells]
     assert (shown[0], shown[-1]) == (0, epochs)
     assert len(shown) <= 12
@@ -181,9 +181,11 @@ def test_the_table_shows_at_most_twelve_epochs_evenly_spaced_with_first_and_last
 
 def test_the_curve_in_the_terminal_falls_with_the_loss_on_a_logarithmic_scale():
     losses = [10.0 ** (-2 * epoch / 7) for epoch in range(8)]
-    falling = tuple(Point(epoch, 0.0, loss, 0.0) for epoch, loss in enumerate(losses))
-    flat = tuple(Point(epoch, 0.0, 1.0, 0.0) for epoch in range(500))
-    title, first, second = train_tables.curves([History("batch", 9, 9, falling), History("stochastic", 1, 9, flat)])
+    falling = tuple(EpochPoint(epoch, 0.0, loss, 0.0) for epoch, loss in enumerate(losses))
+    flat = tuple(EpochPoint(epoch, 0.0, 1.0, 0.0) for epoch in range(500))
+    title, first, second = train_tables.curves(
+        [FitHistory("batch", 9, 9, falling), FitHistory("stochastic", 1, 9, flat)]
+    )
     assert title == "loss by epoch, logarithmic"
     assert first == "batch       █▇▆▅▄▃▂▁  1.000 to 0.01000"
     assert second.split()[1] == "█" * train_tables.CURVE_WIDTH
@@ -269,8 +271,8 @@ def test_linear_regression_on_classes_is_least_squares_classification():
 
 
 def test_csv_numbers_are_read_back_exactly():
-    point = Point(1, 0.1 + 0.2, 1 / 3, 2 / 3)
-    (row,) = csv.DictReader(io.StringIO(history_csv([History("batch", 9, 9, (point,))])))
+    point = EpochPoint(1, 0.1 + 0.2, 1 / 3, 2 / 3)
+    (row,) = csv.DictReader(io.StringIO(history_csv([FitHistory("batch", 9, 9, (point,))])))
     assert (float(row["seconds"]), float(row["loss"]), float(row["score"])) == (0.1 + 0.2, 1 / 3, 2 / 3)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import kernels
-from gdbench.verify.trajectory import BATCH_SIZES, LARGEST_RATE, ROWS, UPDATES, Trajectory, trajectories
+from gdbench.verify.trajectory import BATCH_SIZES, MAX_LEARNING_RATE, ROWS, UPDATES, Trajectory, trajectories
 from kernels import Network
 from kernels.epochs import batches
 from kernels.network import DTYPES
@@ -86,9 +86,9 @@ def test_rows_and_parameters_are_handed_out_as_copies(paths: list[Trajectory]) -
 
 
 def test_the_learning_rate_is_halved_until_the_reference_descends(dtype: str) -> None:
-    assert {path.learning_rate for path in trajectories(NETWORKS[1], dtype)} == {LARGEST_RATE}
+    assert {path.learning_rate for path in trajectories(NETWORKS[1], dtype)} == {MAX_LEARNING_RATE}
     paths, loss = trajectories(DIVERGING, dtype), kernels.get("reference").loss
-    assert min(path.learning_rate for path in paths) < LARGEST_RATE
+    assert min(path.learning_rate for path in paths) < MAX_LEARNING_RATE
     for path in paths:
         start, X, Y = path.situation.wide()
         assert loss(DIVERGING, path.truth, X, Y) <= loss(DIVERGING, start, X, Y)

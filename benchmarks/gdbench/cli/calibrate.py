@@ -20,6 +20,7 @@ from gdbench.compare.pair import SideError, SideLost
 from gdbench.compare.session import NothingMeasured
 from gdbench.compare.tables import percent
 from gdbench.compare.tiers import TIERS
+from gdbench.experiments.cases import network_and_variant
 from gdbench.experiments.grid import Filters
 from gdbench.machine.environment import one_line
 from kernels.validation import check_seed
@@ -76,8 +77,7 @@ def _table(stored: Calibration, effects: dict[str, dict[str, float]]) -> Table:
         table.add_column(name, justify="left" if name == "network and variant" else "right")
     groups: dict[str, list[str]] = {}
     for case in stored.cases:
-        network, _, variant, *_ = case.split("/")
-        groups.setdefault(f"{network}, {variant}", []).append(case)
+        groups.setdefault(", ".join(network_and_variant(case)), []).append(case)
     for name, members in groups.items():
         sds = [stored.cases[case].pair_sd for case in members]
         bias = max((stored.cases[case].bias for case in members), key=abs)

@@ -19,5 +19,7 @@ def show(run: Run, out: Console) -> None:
         for row in text.rows:
             table.add_row(*row)
         out.print(table)
-    for sentence in cold_start.sentences(run):
-        out.print(sentence, style="red" if sentence.startswith("FAILED") else None)
+    for sentence in cold_start.answers(run):
+        out.print(sentence)
+    for sentence in cold_start.failures(run):
+        out.print(sentence, style="red")

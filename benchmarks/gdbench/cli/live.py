@@ -39,9 +39,9 @@ class Watch:
     Parameters
     ----------
     plan : Plan
-        Of the run.
+        Plan of the run.
     folder : Path
-        Of the run.
+        Folder that the run writes to.
     """
 
     def __init__(self, plan: Plan, folder: Path) -> None:

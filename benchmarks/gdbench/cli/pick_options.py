@@ -11,7 +11,7 @@ import click
 from gdbench.cli.console import json_option
 from gdbench.experiments.cases import PRESETS
 from gdbench.pick.data.files import KINDS
-from gdbench.pick.data.source import Source, usual_kind
+from gdbench.pick.data.source import RowSource, usual_kind
 from gdbench.pick.objectives import NAMES
 from gdbench.pick.quantities import read_bytes, read_seconds
 from gdbench.pick.question import Question, ask, label_of
@@ -147,7 +147,7 @@ def question_of(options: Options) -> Question:
     kind = options["kind"]
     if kind is None and options["file"] is not None:
         kind = usual_kind(options["preset"], output=output, loss=loss)
-    source = Source(
+    source = RowSource(
         options["dataset"],
         options["file"],
         options["target"],

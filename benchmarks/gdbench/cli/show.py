@@ -14,7 +14,7 @@ from gdbench.cli.console import write_json
 from gdbench.experiments.cases import FAILED, MEASURED
 from gdbench.machine.roofline import limit_sentences
 from gdbench.report import auto_check
-from gdbench.report.findings import CAUTION, sentences
+from gdbench.report.findings import CAUTION, answers, failures
 from gdbench.report.limit_table import limit_tables
 from gdbench.report.peers_table import peer_sentences, peer_tables
 from gdbench.report.tables import BEST, speed_tables
@@ -37,8 +37,10 @@ def show(run: Run, out: Console) -> None:
             cells = (cell.replace("\n", joint) for cell in row)
             table.add_row(*(_cell(cell, (position, column) == text.best) for column, cell in enumerate(cells)))
         out.print(table, "")
-    for sentence in sentences(run):
-        out.print(sentence, style="red" if sentence.startswith("FAILED") else None)
+    for sentence in answers(run):
+        out.print(sentence)
+    for sentence in failures(run):
+        out.print(sentence, style="red")
     for sentence in [*peer_sentences(run), *auto_check.sentences(run), *limit_sentences(run.limits)]:
         out.print(sentence)
     out.print(CAUTION, style="italic")

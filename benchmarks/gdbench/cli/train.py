@@ -25,7 +25,7 @@ from gdbench.train import proof
 from gdbench.train.options import build_network, layer_sizes, read_batch_size, regimes
 from gdbench.train.proof import Refused, Taken
 from gdbench.train.record import answer
-from gdbench.train.training import History, Point, Training, check, fit_descent, history_csv
+from gdbench.train.training import EpochPoint, FitHistory, Training, check, fit_descent, history_csv
 from kernels import InputError, descent_name
 from kernels.errors import choices, unknown
 from kernels.network import DTYPES, HIDDEN, OUTPUT_LOSSES, SCHEMES
@@ -163,9 +163,9 @@ def _take(training: Training, batch_sizes: Sequence[int]) -> list[Taken]:
         fail(str(error), KERNEL_WRONG)
 
 
-def _fit(taken: Sequence[Taken]) -> list[History]:
+def _fit(taken: Sequence[Taken]) -> list[FitHistory]:
     """Fit each regime under a progress bar; Ctrl-C ends the list early."""
-    histories: list[History] = []
+    histories: list[FitHistory] = []
     columns = TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     # Refreshed by hand, between epochs: a thread that draws would take the processor from the fit.
     with Progress(
@@ -181,11 +181,11 @@ def _fit(taken: Sequence[Taken]) -> list[History]:
     return histories
 
 
-def _show(training: Training, progress: Progress, task: TaskID) -> Callable[[Point], None]:
+def _show(training: Training, progress: Progress, task: TaskID) -> Callable[[EpochPoint], None]:
     """Make the function that moves a bar on, not oftener than the eye can follow."""
     name, drawn = progress.tasks[task].description, 0.0
 
-    def show(point: Point) -> None:
+    def show(point: EpochPoint) -> None:
         nonlocal drawn
         text = f"{name}  loss {point.loss:.4g}  {training.score_name} {train_tables.score_text(training, point.score)}"
         refresh = monotonic() - drawn > REFRESH_SECONDS
@@ -195,7 +195,7 @@ def _show(training: Training, progress: Progress, task: TaskID) -> Callable[[Poi
     return show
 
 
-def _worth_keeping(histories: Sequence[History]) -> list[History]:
+def _worth_keeping(histories: Sequence[FitHistory]) -> list[FitHistory]:
     """Histories with something to store; if no regime came through, end with a sentence instead."""
     if histories[-1].interrupted and not any(history.epochs for history in histories):
         fail("stopped before the first epoch was complete: nothing was written.", INTERRUPTED)
@@ -207,7 +207,7 @@ def _worth_keeping(histories: Sequence[History]) -> list[History]:
     return [history for history in histories if history.epochs or history.diverged]
 
 
-def _write(folder: Path, training: Training, histories: Sequence[History]) -> tuple[str, str]:
+def _write(folder: Path, training: Training, histories: Sequence[FitHistory]) -> tuple[str, str]:
     """Write both files whole and return their paths."""
     from gdbench.train import pictures  # noqa: PLC0415 - matplotlib takes half a second, and --help needs none
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from rich.table import Table
 
-from gdbench.train.training import History, Point, Training
+from gdbench.train.training import EpochPoint, FitHistory, Training
 
 BARS = "▁▂▃▄▅▆▇█"
 CURVE_WIDTH = 48
@@ -18,14 +18,14 @@ TABLE_ROWS = 12
 """Epochs shown at most, the first and the last among them."""
 
 
-def tables(training: Training, histories: Sequence[History]) -> list[Table]:
+def tables(training: Training, histories: Sequence[FitHistory]) -> list[Table]:
     """Return the table of epochs, and for several regimes the losses side by side and then their ends."""
     if len(histories) == 1:
         return [_epochs(training, histories[0])]
     return [_losses(histories), _ends(training, histories)]
 
 
-def curves(histories: Sequence[History]) -> list[str]:
+def curves(histories: Sequence[FitHistory]) -> list[str]:
     """Return a line per regime that draws its loss over the epochs, all on one logarithmic scale."""
     logs = [np.log([max(point.loss, SMALLEST) for point in history.points]) for history in histories]
     low, high = min(map(np.min, logs)), max(map(np.max, logs))
@@ -43,14 +43,14 @@ def score_text(training: Training, score: float) -> str:
     return f"{score:.1%}" if training.dataset.kind == "classification" else f"{score:.4f}"
 
 
-def _epochs(training: Training, history: History) -> Table:
+def _epochs(training: Training, history: FitHistory) -> Table:
     table = _table("epoch", "seconds", "loss", training.score_name)
     for i in _rows(len(history.points)):
         table.add_row(str(i), *_state(training, history.points[i]))
     return table
 
 
-def _losses(histories: Sequence[History]) -> Table:
+def _losses(histories: Sequence[FitHistory]) -> Table:
     table = _table("loss after epoch", *(history.descent for history in histories))
     for i in _rows(max(len(history.points) for history in histories)):
         known = (history.points[i].loss if i < len(history.points) else None for history in histories)
@@ -58,7 +58,7 @@ def _losses(histories: Sequence[History]) -> Table:
     return table
 
 
-def _ends(training: Training, histories: Sequence[History]) -> Table:
+def _ends(training: Training, histories: Sequence[FitHistory]) -> Table:
     early = any(history.diverged or history.interrupted for history in histories)
     names = "B", "epochs", "updates", "seconds", "loss", training.score_name
     table = _table("descent", *names, *(["ended early"] if early else []))
@@ -69,12 +69,12 @@ def _ends(training: Training, histories: Sequence[History]) -> Table:
     return table
 
 
-def _state(training: Training, point: Point) -> tuple[str, str, str]:
+def _state(training: Training, point: EpochPoint) -> tuple[str, str, str]:
     seconds = f"{point.seconds:#.3g}" if point.seconds < 1000 else f"{point.seconds:,.0f}"
     return seconds, f"{point.loss:#.4g}", score_text(training, point.score)
 
 
-def _reason(history: History) -> str:
+def _reason(history: FitHistory) -> str:
     if history.diverged:
         return f"diverged, epoch {history.diverged.epoch}"
     return "stopped" if history.interrupted else ""

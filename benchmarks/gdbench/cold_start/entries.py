@@ -27,7 +27,7 @@ class ProcessTimes:
 
 
 @dataclass(frozen=True)
-class Answer:
+class ColdStartAnswer:
     """What a process says: its times, and the positions of the other problems for which it compiled anew."""
 
     times: ProcessTimes
@@ -43,7 +43,7 @@ class Experiment:
 
 
 @dataclass(frozen=True)
-class Entry:
+class ColdStartEntry:
     """Cold starts of one variant in one dtype: a process with an empty cache, then some that find what it left."""
 
     variant: str
@@ -70,12 +70,12 @@ def raw_file(folder: Path) -> Path:
     return folder / "raw" / "cold_start.json"
 
 
-def read_entries(folder: Path) -> list[Entry]:
+def read_entries(folder: Path) -> list[ColdStartEntry]:
     """Entries measured so far, none where the run is not to have any; InputError if the file is damaged."""
     path = raw_file(folder)
-    return records.read(path, list[Entry], remedy="delete it") if path.exists() else []
+    return records.read(path, list[ColdStartEntry], remedy="delete it") if path.exists() else []
 
 
-def write_entries(folder: Path, entries: list[Entry]) -> None:
+def write_entries(folder: Path, entries: list[ColdStartEntry]) -> None:
     """Write the raw file of a run, whole or not at all."""
     records.write(raw_file(folder), entries)

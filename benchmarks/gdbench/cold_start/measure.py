@@ -19,8 +19,8 @@ import numpy as np
 
 from gdbench.basics.records import plain
 from gdbench.cold_start.entries import (
-    Answer,
-    Entry,
+    ColdStartAnswer,
+    ColdStartEntry,
     Experiment,
     ProcessTimes,
     raw_file,
@@ -56,7 +56,7 @@ class ColdStart:
 
 
 @dataclass(frozen=True)
-class StoredProblem:
+class ColdStartProblem:
     """A problem that a process finds in a file, and what it is to call on it."""
 
     experiment: Experiment
@@ -76,7 +76,7 @@ class Assignment:
     peer: bool
     cache: str
     """Folder of Numba's cache."""
-    problems: tuple[StoredProblem, ...]
+    problems: tuple[ColdStartProblem, ...]
     """The first is timed; on the others it is seen whether the variant compiles anew."""
 
 
@@ -135,7 +135,7 @@ def estimate_seconds(jobs: list[ColdStart]) -> float:
     return sum(USUAL_SECONDS[_kind(job.variant)] for job in jobs)
 
 
-def measure(job: ColdStart, cases: Sequence[Case], networks: Mapping[str, NetworkSpec]) -> Entry:
+def measure(job: ColdStart, cases: Sequence[Case], networks: Mapping[str, NetworkSpec]) -> ColdStartEntry:
     """Return the entry of one job: a process with an empty cache, then some that find what it left there.
 
     The times are those of ``gdbench.cold_start.process``; ``reason`` says why there are none, if there are none.
@@ -145,7 +145,7 @@ def measure(job: ColdStart, cases: Sequence[Case], networks: Mapping[str, Networ
         cache.mkdir()
         problems = tuple(_problem(each, cases, networks, Path(place)) for each in (job, *_elsewhere(job, cases)))
         task = Assignment(job.variant, variants.is_peer(job.variant), str(cache), problems)
-        entry = Entry(
+        entry = ColdStartEntry(
             **asdict(job), rows=ROWS, calls=problems[0].calls, reason="", compiled_again=(), cold=None, warm=()
         )
         try:
@@ -168,7 +168,7 @@ def _warm(task: Assignment, threads: int) -> tuple[ProcessTimes, ...]:
     return tuple(_ask(task, threads, turn=turn + 1).times for turn in range(WARM_PROCESSES))
 
 
-def _job(entry: Entry) -> ColdStart:
+def _job(entry: ColdStartEntry) -> ColdStart:
     return ColdStart(entry.variant, entry.dtype, entry.network, entry.dataset, entry.threads)
 
 
@@ -186,7 +186,9 @@ def _elsewhere(job: ColdStart, cases: Sequence[Case]) -> list[ColdStart]:
     return [other for other in others if other != job and _cases(other, cases)]
 
 
-def _problem(job: ColdStart, cases: Sequence[Case], networks: Mapping[str, NetworkSpec], place: Path) -> StoredProblem:
+def _problem(
+    job: ColdStart, cases: Sequence[Case], networks: Mapping[str, NetworkSpec], place: Path
+) -> ColdStartProblem:
     """Store the arrays of a problem where a process finds them without importing anything; say what to call."""
     spec = networks[job.network]
     network = spec.build(job.dataset)
@@ -197,7 +199,7 @@ def _problem(job: ColdStart, cases: Sequence[Case], networks: Mapping[str, Netwo
     middle = sizes[len(sizes) // 2]
     chosen = {task: (sizes[0], middle, sizes[-1]) if task == "epoch" else (middle,) for task in TASKS}
     wanted = [(task, size) for task, some in chosen.items() for size in dict.fromkeys(some)]
-    return StoredProblem(
+    return ColdStartProblem(
         experiment=Experiment(job.network, job.dataset),
         network=network,
         arrays=str(path),
@@ -210,7 +212,7 @@ def _files(cache: Path) -> int:
     return sum(path.is_file() for path in cache.rglob("*"))
 
 
-def _ask(task: Assignment, threads: int, *, turn: int) -> Answer:
+def _ask(task: Assignment, threads: int, *, turn: int) -> ColdStartAnswer:
     """Run one process and return its answer, or raise ProcessLost."""
     arguments = json.dumps(plain(task)), repr(monotonic())
     with LiveProcess(
@@ -221,7 +223,7 @@ def _ask(task: Assignment, threads: int, *, turn: int) -> Answer:
         cores=cores_for(threads, turn=turn),
         usual_seconds=ANSWER_SECONDS,
     ) as process:
-        answer: Answer = process.ask("answer")
+        answer: ColdStartAnswer = process.ask("answer")
         return answer
 
 

@@ -80,12 +80,12 @@ def _calls(kernel: Any, problem: dict[str, Any]) -> list[Callable[[], object]]:
 
     network = Network(**problem["network"])
     theta, X, Y, order = (problem[name] for name in ("theta", "X", "Y", "order"))
-    rate = problem["learning_rate"]
+    learning_rate = problem["learning_rate"]
     tasks: dict[str, Callable[[int], object]] = {
         "forward": lambda size: kernel.forward(network, theta, X[:size]),
         "loss": lambda size: kernel.loss(network, theta, X[:size], Y[:size]),
         "gradient": lambda size: kernel.gradient(network, theta, X[:size], Y[:size]),
-        "epoch": lambda size: kernel.epoch(network, theta, X, Y, order, size, rate),
+        "epoch": lambda size: kernel.epoch(network, theta, X, Y, order, size, learning_rate),
     }
     return [lambda task=task, size=size: tasks[task](size) for task, size in problem["calls"]]  # type: ignore[misc]
 
@@ -113,12 +113,12 @@ def _signatures() -> dict[str, int]:
 
 def _serve(descriptor: int, times: dict[str, Any], compiled_again: list[int]) -> None:
     """Answer with what was measured."""
-    from gdbench.cold_start.entries import Answer, ProcessTimes  # noqa: PLC0415 - after all has been measured
+    from gdbench.cold_start.entries import ColdStartAnswer, ProcessTimes  # noqa: PLC0415 - after all has been measured
     from gdbench.processes.answers import serve  # noqa: PLC0415
 
     class Worker:
-        def answer(self) -> Answer:
-            return Answer(ProcessTimes(**times), tuple(compiled_again))
+        def answer(self) -> ColdStartAnswer:
+            return ColdStartAnswer(ProcessTimes(**times), tuple(compiled_again))
 
     serve(descriptor, Worker())
 

@@ -31,7 +31,7 @@ DRIFT = 0.02
 DRIFT_ERRORS = 5.0
 
 
-Report = Callable[[float], None]
+ReportShare = Callable[[float], None]
 """Callable that is given the share of a block that is done."""
 
 
@@ -43,7 +43,7 @@ def measure_block(
     stage: int,
     index: int,
     caches: tuple[Path, Path] | None = None,
-    report: Report = lambda share: None,
+    report: ReportShare = lambda share: None,
 ) -> MeasuredBlock:
     """Measure cases and controls in fresh pairs; return the block for its raw file.
 
@@ -63,7 +63,7 @@ def measure_block(
                 try:
                     prepare(pair, setting, state, left, spiked=spiked)
                     before = pair.ask_both("begin", (), ())
-                    with _together(pair, _place(threads, index)):
+                    with _together(pair, _cores_of(threads, index)):
                         for entry in left:
                             if not state.out(key_of(entry)):
                                 _try(pair, state, entry, rng, found)
@@ -78,7 +78,7 @@ def measure_block(
         stage=stage,
         index=index,
         **alike,
-        core=tuple(_place(1, index)),
+        core=tuple(_cores_of(1, index)),
         load_1_minute=round(psutil.getloadavg()[0], 2),
         compiled_while_timed=compiled,
         seconds=monotonic() - begun,
@@ -109,23 +109,23 @@ def _pair(
 ) -> Pair:
     """Start a pair whose environments differ in nothing but paths of equal length."""
     variables = {"PYTHONHASHSEED": str(alike["hash_seed"]), "GDBENCH_PADDING": "x" * alike["padding_bytes"]}
-    places = caches or tuple(build.numba_cache for build in setting.builds)
-    own = tuple({**variables, "NUMBA_CACHE_DIR": str(place)} for place in places)
+    folders = caches or tuple(build.numba_cache for build in setting.builds)
+    own = tuple({**variables, "NUMBA_CACHE_DIR": str(folder)} for folder in folders)
     return Pair(setting.builds, threads=threads, variables=own, turn=first, first=first)
 
 
-def _place(threads: int, index: int) -> list[int]:
+def _cores_of(threads: int, index: int) -> list[int]:
     """Cores of the pair in a block; the coordinator takes the others, so that it disturbs neither side."""
     cores = allowed_cores()
     return [cores[(index + offset) % len(cores)] for offset in range(min(threads, len(cores)))]
 
 
 @contextmanager
-def _together(pair: Pair, place: list[int]) -> Iterator[None]:
+def _together(pair: Pair, chosen: list[int]) -> Iterator[None]:
     """Bring both sides to the same cores, and this process, which coordinates them, to the others meanwhile."""
     cores = allowed_cores()
-    others = [core for core in cores if core not in place]
-    pair.pin(place)
+    others = [core for core in cores if core not in chosen]
+    pair.pin(chosen)
     if others:
         psutil.Process().cpu_affinity(others)
     try:

@@ -23,7 +23,7 @@ from gdbench.basics.folders import locked, writing
 from gdbench.basics.storage import check_writable
 from gdbench.compare.planning import Rule, smallest_effect
 from gdbench.compare.record import CaseResult, table
-from gdbench.compare.session import ComparisonSession, NothingMeasured, Report, open_session
+from gdbench.compare.session import ComparisonSession, NothingMeasured, ReportStage, open_session
 from gdbench.compare.sides import here
 from gdbench.compare.stages import SCREEN, certify, stage
 from gdbench.compare.tiers import TIERS
@@ -97,7 +97,11 @@ class Kept:
 
 
 def calibrate(
-    *, filters: Filters | None = None, blocks: int = BLOCKS, seed: int | None = None, report: Report = lambda step: None
+    *,
+    filters: Filters | None = None,
+    blocks: int = BLOCKS,
+    seed: int | None = None,
+    report: ReportStage = lambda step: None,
 ) -> tuple[Calibration, Environment]:
     """Compare the current commit with itself, built twice; return its noise, and the environment. Stores nothing.
 

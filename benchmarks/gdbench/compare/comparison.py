@@ -10,7 +10,7 @@ from gdbench.compare.conclusion import conclude
 from gdbench.compare.explain import explanations
 from gdbench.compare.pair import SideError, SideLost
 from gdbench.compare.record import Comparison, write_record
-from gdbench.compare.session import ComparisonSession, Report, open_session
+from gdbench.compare.session import ComparisonSession, ReportStage, open_session
 from gdbench.compare.stages import measure
 from gdbench.compare.tiers import TIERS
 from gdbench.compare.verdicts import REGRESSED, Rule
@@ -27,7 +27,7 @@ def compare(
     effect: float | None = None,
     seed: int | None = None,
     explain: bool = False,
-    report: Report = lambda step: None,
+    report: ReportStage = lambda step: None,
 ) -> Comparison:
     """Compare two sides and return the record, which is also in ``folder``.
 

@@ -21,10 +21,10 @@ from gdbench.compare.record import (
     FORMAT,
     CaseResult,
     Comparison,
+    ComparisonSettings,
     Controls,
     Measurements,
     Metric,
-    Settings,
     axes_of,
     table,
     unsteady,
@@ -50,7 +50,6 @@ RESOLVED_SHARE = 0.8
 """Share of the measured cases that must have a verdict for exit code 0."""
 MEMORY_SHARE, MEMORY_BYTES = 0.02, 4096
 """Allocations that differ by more than both are called changed: counts are exact, but Python keeps some memory."""
-NO_NUMBERS: dict[str, Any] = dict.fromkeys(("ratio", "low", "high", "base", "head"))
 
 
 def conclude(session: ComparisonSession, *, complete: bool) -> Comparison:
@@ -110,16 +109,17 @@ def _judged(session: ComparisonSession, margin: float) -> tuple[list[CaseResult]
         session.setting.family.cases, session.measured, margin=margin, rule=session.rule
     )
     for name, reasons in ((BROKEN, session.state.broken), (MISSING, session.state.missing)):
-        rows = [
-            replace(row, verdict=name, reason=reasons[row.case], **NO_NUMBERS) if row.case in reasons else row
-            for row in rows
-        ]
+        rows = [_without_numbers(row, name, reasons[row.case]) if row.case in reasons else row for row in rows]
     return rows, control_rows, verdict
 
 
-def _settings(session: ComparisonSession, stored: calibration.Calibration | None, margin: float) -> Settings:
+def _without_numbers(row: CaseResult, verdict: str, reason: str) -> CaseResult:
+    return replace(row, verdict=verdict, reason=reason, ratio=None, low=None, high=None, base=None, head=None)
+
+
+def _settings(session: ComparisonSession, stored: calibration.Calibration | None, margin: float) -> ComparisonSettings:
     rule, tier = session.rule, session.tier
-    return Settings(
+    return ComparisonSettings(
         equivalence=rule.equivalence,
         fdr=rule.fdr,
         effect=rule.effect,

@@ -52,10 +52,8 @@ class Pair:
         try:
             for number in (first, 1 - first):
                 start_at = (turn + number) % max(len(cores), 1)
-                places = (cores[start_at:] + cores[:start_at])[:threads]
-                started[number] = SideProcess(
-                    builds[number], threads=threads, cores=places, variables=variables[number]
-                )
+                own = (cores[start_at:] + cores[:start_at])[:threads]
+                started[number] = SideProcess(builds[number], threads=threads, cores=own, variables=variables[number])
         except BaseException:
             for side in started.values():
                 side.close()

@@ -12,7 +12,7 @@ import numpy as np
 
 from gdbench.compare.family import Family, problem_key, rows_of
 from gdbench.compare.pair import Pair, SideError, SideProcess
-from gdbench.compare.session import Schedule, Setting, State
+from gdbench.compare.session import CaseSchedule, Setting, State
 from gdbench.compare.tiers import MIN_QUADS, ComparisonTier
 from gdbench.experiments.cases import Case
 from gdbench.verify.stages import QUICK_ROWS, certify_quickly
@@ -107,13 +107,13 @@ def at_case(pair: Pair, key: str) -> Iterator[None]:
         side.at = None
 
 
-def schedule(call_seconds: float, tier: ComparisonTier) -> Schedule:
+def schedule(call_seconds: float, tier: ComparisonTier) -> CaseSchedule:
     """Return how a case is sampled whose call takes ``call_seconds``."""
     call_seconds = max(call_seconds, 1e-9)
     sample_seconds = tier.case_seconds / (4 * tier.quads)
     calls = max(1, math.ceil(sample_seconds / call_seconds))
     quads = round(tier.case_seconds / (4 * calls * call_seconds))
-    return Schedule(calls, int(call_seconds < WARM_BELOW_SECONDS), min(max(quads, MIN_QUADS), tier.quads))
+    return CaseSchedule(calls, int(call_seconds < WARM_BELOW_SECONDS), min(max(quads, MIN_QUADS), tier.quads))
 
 
 def key_of(entry: Case | str) -> str:

@@ -23,7 +23,7 @@ from gdbench.machine.fingerprint import fingerprint
 from gdbench.verify.stages import certify
 from kernels import InputError
 
-Report = Callable[[float], None]
+ReportShare = Callable[[float], None]
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Granted:
     granted: tuple[str, ...]
 
 
-def prove(setting: Setting, state: State, report: Report) -> dict[str, list[int | None]]:
+def prove(setting: Setting, state: State, report: ReportShare) -> dict[str, list[int | None]]:
     """Certify all variants of both sides; note those that are wrong as broken.
 
     Returns the bytes that a call allocates on each side by case, None where the call failed.

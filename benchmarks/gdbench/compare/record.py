@@ -164,7 +164,7 @@ class Controls(ControlsVerdict):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings:
+class ComparisonSettings:
     """How it was measured and judged; effects and margins are relative."""
 
     equivalence: float
@@ -195,7 +195,7 @@ class Comparison:
     base: ComparedSide
     head: ComparedSide
     environment: Environment
-    settings: Settings
+    settings: ComparisonSettings
     controls: Controls
     cases: tuple[CaseResult, ...]
     warnings: tuple[str, ...]

@@ -37,7 +37,7 @@ class Setting:
     seed: int
 
 
-class Schedule(NamedTuple):
+class CaseSchedule(NamedTuple):
     """How a case is sampled in every block."""
 
     calls: int
@@ -51,7 +51,7 @@ class Schedule(NamedTuple):
 class State:
     """What is learnt while measuring: calls in a sample, frozen by the first block, and cases that are out."""
 
-    calls: dict[str, Schedule] = field(default_factory=dict)
+    calls: dict[str, CaseSchedule] = field(default_factory=dict)
     broken: dict[str, str] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)
 
@@ -77,7 +77,7 @@ class StageProgress:
     seconds_left: float | None
 
 
-Report = Callable[[StageProgress], None]
+ReportStage = Callable[[StageProgress], None]
 
 
 @dataclass
@@ -86,7 +86,7 @@ class ComparisonSession:
 
     setting: Setting
     folder: Path
-    report: Report
+    report: ReportStage
     environment: Environment
     state: State = field(default_factory=State)
     measured: Measurements = field(default_factory=Measurements)
@@ -115,7 +115,7 @@ class NothingMeasured(Exception):
 
 @contextmanager
 def open_session(
-    base: str, head: str, *, folder: Path, tier: ComparisonTier, filters: Filters, seed: int | None, report: Report
+    base: str, head: str, *, folder: Path, tier: ComparisonTier, filters: Filters, seed: int | None, report: ReportStage
 ) -> Iterator[tuple[ComparisonSession, Path]]:
     """Build both sides and choose the cases; give the session and a folder for what nobody keeps.
 

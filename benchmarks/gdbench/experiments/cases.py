@@ -73,6 +73,12 @@ class Case:
         return asdict(self)
 
 
+def network_and_variant(case_id: str) -> tuple[str, str]:
+    """Return ``NETWORK@DATASET`` and the variant that a case's ``id`` names."""
+    network, _task, variant, *_rest = case_id.split("/")
+    return network, variant
+
+
 CASE_COLUMNS = [field.name for field in fields(Case)]
 MEASURED, FAILED, MISSING = "measured", "failed", "missing"
 """What has become of a case."""

@@ -14,7 +14,7 @@ REACH = 12
 """Commits on each side of the proposed one among which the cause is sought."""
 
 
-class Comparison(Protocol):
+class CaseComparison(Protocol):
     """What a comparison says of one case: head relative to base, above 1 slower."""
 
     @property
@@ -34,7 +34,7 @@ class Comparison(Protocol):
         """Upper end of its interval."""
 
 
-Measure = Callable[[str, str, str], Comparison]
+Measure = Callable[[str, str, str], CaseComparison]
 """Compare a base commit with a head commit on one case."""
 
 
@@ -58,11 +58,11 @@ class _Search:
         self.commits, self.case, self.measure = commits, case, measure
         self.comparisons = 0
 
-    def compare(self, base: int, head: int) -> Comparison:
+    def compare(self, base: int, head: int) -> CaseComparison:
         self.comparisons += 1
         return self.measure(self.commits[base], self.commits[head], self.case)
 
-    def answer(self, status: str, reason: str, finding: Comparison, commit: int | None = None) -> Confirmation:
+    def answer(self, status: str, reason: str, finding: CaseComparison, commit: int | None = None) -> Confirmation:
         culprit = None if commit is None else self.commits[commit]
         return Confirmation(status, reason, culprit, finding.ratio, finding.low, finding.high, self.comparisons)
 
@@ -99,7 +99,7 @@ def confirm(
     return _bisect(search, base, head, wide)
 
 
-def _bisect(search: _Search, base: int, head: int, wide: Comparison) -> Confirmation:
+def _bisect(search: _Search, base: int, head: int, wide: CaseComparison) -> Confirmation:
     """Halve until two neighbours are left, then ask once more, with measurements that chose nothing."""
     low, high = base, head
     while high - low > 1:
@@ -115,6 +115,6 @@ def _bisect(search: _Search, base: int, head: int, wide: Comparison) -> Confirma
     return search.answer(OPEN, f"slower between {between}, but by no single commit", wide)
 
 
-def _slower_already(found: Comparison, whole: Comparison) -> bool:
+def _slower_already(found: CaseComparison, whole: CaseComparison) -> bool:
     """Whether most of the slowdown is there already, whatever the verdict: a part of it can be too small for one."""
     return math.isfinite(found.ratio) and math.log(found.ratio) > math.log(whole.ratio) / 2

@@ -19,7 +19,7 @@ from gdbench.history.repository import first_parents
 from gdbench.history.series import History
 from kernels import InputError
 
-Report = Callable[[str], None]
+ReportText = Callable[[str], None]
 INVALID = "INVALID"
 """In place of a verdict when the comparison's controls failed."""
 
@@ -41,7 +41,7 @@ def confirm_all(
     *,
     tier: str,
     folder: Path | None,
-    report: Report,
+    report: ReportText,
 ) -> None:
     """Confirm each proposed regression in turn; answers stand in ``confirmations`` as soon as they are known."""
     commits = first_parents(Path())
@@ -78,7 +78,7 @@ def confirm_one(
     return confirm(commits, at, step.case, measure, first=first, last=last)
 
 
-def measure_by_compare(case: Case, *, tier: str, folder: Path, report: Report) -> Measure:
+def measure_by_compare(case: Case, *, tier: str, folder: Path, report: ReportText) -> Measure:
     """Return a function that compares two commits on one case, each comparison in a folder of its own."""
     from gdbench.compare.comparison import compare  # noqa: PLC0415 - only measuring again needs it
 

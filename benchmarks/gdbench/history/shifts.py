@@ -35,7 +35,7 @@ def shift(before: Series, after: Series, *, noise: Noise, confidence: float = CO
     before, after : array (n,), array (m,)
         Log values of each level, at least one of each.
     noise : Noise
-        Of the series: its autocorrelation widens the interval, as though there were fewer values.
+        Noise of the series: its autocorrelation widens the interval, as though there were fewer values.
     confidence : float
         Chance that such an interval holds the true ratio. Where there are too few values for it, the interval is that
         of a mean with the standard deviation of the noise, which is wider.

@@ -14,7 +14,7 @@ def shares(batch_size: int, seconds: float, fixed: float, critical: float | None
     Parameters
     ----------
     seconds, fixed
-        Of a step at this batch size, and its fixed cost: the line's intercept.
+        Time of a step at this batch size, and its fixed cost: the line's intercept.
     critical
         Critical batch size Bn, if it is known.
     """

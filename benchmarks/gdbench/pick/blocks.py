@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gdbench.pick.hitting import first_crossing, mean_curve, mean_losses
-from gdbench.pick.problem import Problem
+from gdbench.pick.problem import DescentProblem
 
 Values = npt.NDArray[np.float64]
 RATIO = 1.1
@@ -50,7 +50,7 @@ class Curves:
     """(2, 2) tr(Σ) and |G|² of the first seed: at its start; at the end, of the rate first at the goal, or NaN."""
 
 
-def run_block(problem: Problem, block: Block) -> Curves:
+def run_block(problem: DescentProblem, block: Block) -> Curves:
     """Run descent for every rate and seed of a block; the same arguments give the same values, bit for bit."""
     with np.errstate(all="ignore"):  # a rate that is too high overflows: that is what is to be found out
         return _Run(problem, block).result()
@@ -67,7 +67,7 @@ def step_grid(most: int) -> Iterator[int]:
 class _Run:
     """The state of a block's runs: parameters of the rates that are still alive, and the losses so far."""
 
-    def __init__(self, problem: Problem, block: Block) -> None:
+    def __init__(self, problem: DescentProblem, block: Block) -> None:
         self.problem, self.block = problem, block
         starts = np.stack([problem.start(seed) for seed in block.seeds])
         self.thetas = np.repeat(starts[None], len(block.rates), axis=0)

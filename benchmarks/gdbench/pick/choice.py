@@ -49,7 +49,8 @@ class Row:
     """Rows processed until the target, counting a row each time."""
     epochs: float | None
     value: float | None
-    """Value of the objective, in ``Choice.unit``; extrapolated and too large ones have one, but are never chosen."""
+    """Value of the objective, in ``BatchSizeChoice.unit``; extrapolated and too large ones have one, but are never
+    chosen."""
     ratio: float | None
     """``value`` relative to the best that can be chosen."""
     tied: bool = False
@@ -112,7 +113,7 @@ class Payback:
 
 
 @dataclass(frozen=True)
-class Choice:
+class BatchSizeChoice:
     """One batch size with its learning rate, how sure that is, and why."""
 
     objective: str

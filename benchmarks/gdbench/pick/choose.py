@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gdbench.pick.binding import binding, shares
-from gdbench.pick.choice import Choice, NoChoice, Row, Shares, Tie, Tied
+from gdbench.pick.choice import BatchSizeChoice, NoChoice, Row, Shares, Tie, Tied
 from gdbench.pick.choice_table import rows_of
 from gdbench.pick.comparisons import against, payback
 from gdbench.pick.estimates import Estimates, join, regrets, relative_half_width
@@ -56,7 +56,7 @@ def choose(
     weight: float = 0.5,
     search_seconds: float | None = None,
     draws: int = 2000,
-) -> Choice | NoChoice:
+) -> BatchSizeChoice | NoChoice:
     """Return the batch size to use: the smallest that is as good as the best, of those measured in both halves.
 
     Parameters
@@ -70,7 +70,7 @@ def choose(
     memory_bytes, bytes_needed
         For the objective ``memory``: the most that a step may need, and what it needs by batch size.
     weight
-        Of time in the objective ``blend``, 0 to 1.
+        Weight of time in the objective ``blend``, 0 to 1.
     search_seconds
         What the search has cost, for the number of trainings after which it has paid for itself.
     draws
@@ -152,7 +152,7 @@ def _describe(
     times: Times,
     table: tuple[Row, ...],
     picked: _Picked,
-) -> Choice:
+) -> BatchSizeChoice:
     """Say all of the choice but how it compares."""
     chosen = next(row for row in table if row.chosen)
     others = tuple(Tied(row.batch_size, row.ratio or 1.0) for row in table if row.tied and not row.chosen)
@@ -161,7 +161,7 @@ def _describe(
     half = times.model.half_throughput
     found = _shares(chosen, times, critical)
     regret = regrets(picked.drawn, picked.index, picked.open)
-    return Choice(
+    return BatchSizeChoice(
         objective=objective,
         batch_size=chosen.batch_size,
         variant=chosen.variant or times.variant,

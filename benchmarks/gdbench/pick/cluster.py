@@ -13,7 +13,7 @@ from typing import Any
 
 from gdbench.pick.blocks import Block, Curves
 from gdbench.pick.fingerprint import fingerprint
-from gdbench.pick.problem import Problem
+from gdbench.pick.problem import DescentProblem
 from gdbench.pick.rounds import EngineRunner, run_limited
 from gdbench.processes.launch import patience
 from kernels import InputError
@@ -101,7 +101,7 @@ class _Cluster:
         self._executor = client.get_executor(pure=False)
         self._key, self._problem = "", None
 
-    def submit(self, problem: Problem, block: Block) -> Future[Curves]:
+    def submit(self, problem: DescentProblem, block: Block) -> Future[Curves]:
         with self._answered():
             if self._key != problem.key:
                 limit = patience(LONELY_SECONDS)
@@ -132,7 +132,7 @@ class _Cluster:
             ) from error
 
 
-def _run_checked(problem: Problem, block: Block, expected: str) -> Curves:
+def _run_checked(problem: DescentProblem, block: Block, expected: str) -> Curves:
     """Run a block on a worker, which may have joined after the versions were compared."""
     if fingerprint() != expected:
         _refuse_others({socket.gethostname()})

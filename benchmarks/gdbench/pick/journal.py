@@ -17,7 +17,7 @@ from gdbench.basics.storage import replacing
 from gdbench.experiments.datasets import cache_folder
 from gdbench.pick.blocks import Block, Curves
 from gdbench.pick.fingerprint import fingerprint
-from gdbench.pick.problem import Problem
+from gdbench.pick.problem import DescentProblem
 from gdbench.pick.runners import OnDone, Runner
 
 KEPT_DAYS = 30
@@ -102,7 +102,7 @@ class Journaled:
     runner: Runner
     journal: Journal
 
-    def run(self, problem: Problem, blocks: Sequence[Block], *, on_done: OnDone | None = None) -> list[Curves]:
+    def run(self, problem: DescentProblem, blocks: Sequence[Block], *, on_done: OnDone | None = None) -> list[Curves]:
         """Run the blocks of a round that the journal has not; ``on_done`` hears of the others at once."""
         if problem.key != self.journal.problem_key:
             raise ValueError("the journal belongs to another problem")

@@ -12,7 +12,7 @@ from time import monotonic
 from typing import TypeVar
 
 from gdbench.pick.blocks import Block, Curves
-from gdbench.pick.problem import Problem
+from gdbench.pick.problem import DescentProblem
 from gdbench.pick.runners import Runner
 from gdbench.pick.search import Search
 from gdbench.pick.steps import Steps, Target
@@ -39,7 +39,7 @@ class Progress:
 
 
 def measure_steps(
-    problem: Problem,
+    problem: DescentProblem,
     candidates: Sequence[int],
     *,
     target: Target,
@@ -57,7 +57,7 @@ def measure_steps(
 
     Parameters
     ----------
-    problem : Problem
+    problem : DescentProblem
         What descent is run on; its randomness is fixed by ``seed``.
     candidates : sequence of int
         Batch sizes, ascending.
@@ -90,7 +90,7 @@ def measure_steps(
 
 def carry(
     plan: Generator[list[Block], list[Curves], Answer],
-    problem: Problem,
+    problem: DescentProblem,
     runner: Runner,
     *,
     most_seconds: float = math.inf,

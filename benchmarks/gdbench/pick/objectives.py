@@ -41,8 +41,8 @@ def objective_of(name: str, weight: float) -> Objective:
     Parameters
     ----------
     weight
-        Of time in ``blend``: ``w T / T* + (1 - w) C / C*``, with the least time T* and the least number of rows C*
-        among the same batch sizes (after the knob of Zeus, You et al., NSDI 2023).
+        Weight of time in ``blend``: ``w T / T* + (1 - w) C / C*``, with the least time T* and the least number of rows
+        C* among the same batch sizes (after the knob of Zeus, You et al., NSDI 2023).
 
     Raises
     ------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,8 +13,6 @@ import kernels
 from kernels import Network
 
 Values = npt.NDArray[np.float64]
-CONVEX = (("identity", "squared_error"), ("sigmoid", "cross_entropy"), ("softmax", "cross_entropy"))
-"""Pairs of output and loss that are convex in the parameters where there is no hidden layer."""
 COARSE, FINE = 1e-4, 1e-7
 """Where the two passes of the descent end: largest partial derivative, relative to that of zero parameters."""
 VERIFIED = 1e-6
@@ -59,11 +58,11 @@ def find_optimum(network: Network, X: Values, Y: Values) -> Optimum | None:
     Y : array, (n, k)
         Targets, finite like X.
     """
-    if network.n_layers > 1 or (network.output, network.loss) not in CONVEX:
+    solve = SOLVERS[network.output, network.loss]
+    if network.n_layers > 1 or solve is None:
         return None
     X, Y = np.ascontiguousarray(X, np.float64), np.ascontiguousarray(Y, np.float64)
     centre, spread = _scale(X)
-    solve = _solve if network.loss == "squared_error" else _descend
     theta, settled = solve(network, (X - centre) / spread, Y)
     theta = _unscaled(network, theta, centre, spread)
     kernel = kernels.get("vectorized")
@@ -118,3 +117,13 @@ def _minimise(network: Network, start: Values, X: Values, Y: Values, steepest: f
     # A line search that rounding defeats and spent evaluations are no errors: the gradient is looked at afterwards.
     found = optimize.minimize(evaluate, start, jac=True, method="L-BFGS-B", options=limits)
     return np.asarray(found.x, np.float64)
+
+
+SOLVERS: dict[tuple[str, str], Callable[[Network, Values, Values], tuple[Values, bool]] | None] = {
+    ("identity", "squared_error"): _solve,
+    ("sigmoid", "cross_entropy"): _descend,
+    ("sigmoid", "squared_error"): None,
+    ("softmax", "cross_entropy"): _descend,
+}
+"""Returns the parameters (p,) of the least loss and whether they are a minimum; None where the loss of a network
+without hidden layers is not convex in the parameters."""

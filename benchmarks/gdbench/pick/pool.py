@@ -18,7 +18,7 @@ from pathlib import Path
 from gdbench.basics.folders import scratch_folder
 from gdbench.basics.storage import replacing
 from gdbench.pick.blocks import Block, Curves
-from gdbench.pick.problem import Problem
+from gdbench.pick.problem import DescentProblem
 from gdbench.pick.rounds import EngineRunner, run_limited
 from gdbench.processes.launch import allowed_cores, thread_environment
 
@@ -52,7 +52,7 @@ class _Pool:
         self._workers, self._folder = workers, folder
         self._pool: ProcessPoolExecutor | None = None
 
-    def submit(self, problem: Problem, block: Block) -> Future[Curves]:
+    def submit(self, problem: DescentProblem, block: Block) -> Future[Curves]:
         path = self._send(problem)
         pool = self._pool or self._start()
         with _births():  # the pool starts its processes one by one, while blocks are submitted
@@ -78,7 +78,7 @@ class _Pool:
         )
         return self._pool
 
-    def _send(self, problem: Problem) -> Path:
+    def _send(self, problem: DescentProblem) -> Path:
         """Write the problem where each process reads it once, instead of sending it with every block."""
         path = self._folder / f"{problem.key}.pickle"
         if not path.exists():
@@ -122,7 +122,7 @@ def _run_sent(path: str, block: Block) -> Curves:
 
 
 @lru_cache(maxsize=1)
-def _read(path: str) -> Problem:
+def _read(path: str) -> DescentProblem:
     with open(path, "rb") as file:
-        problem: Problem = pickle.load(file)
+        problem: DescentProblem = pickle.load(file)
     return problem

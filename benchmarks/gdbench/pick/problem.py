@@ -26,7 +26,7 @@ MEMORY_ROWS, CACHED_PARAMETERS = 16.0, 50_000
 """Rows whose arithmetic takes as long as the traffic of all parameters, for networks of at least so many."""
 
 
-class Problem(Protocol):
+class DescentProblem(Protocol):
     """Whatever descent can be run on; it can be pickled, and its runs depend on nothing but ``key``."""
 
     @property

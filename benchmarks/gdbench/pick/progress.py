@@ -8,7 +8,7 @@ from time import monotonic
 
 from gdbench.pick.blocks import Block, Curves
 from gdbench.pick.journal import Journal, Journaled
-from gdbench.pick.problem import Problem
+from gdbench.pick.problem import DescentProblem
 from gdbench.pick.runners import OnDone, Runner
 
 
@@ -63,7 +63,7 @@ class Watched:
     """Those of them that the journal had."""
     _said: bool = False
 
-    def run(self, problem: Problem, blocks: Sequence[Block], *, on_done: OnDone | None = None) -> list[Curves]:
+    def run(self, problem: DescentProblem, blocks: Sequence[Block], *, on_done: OnDone | None = None) -> list[Curves]:
         """Run a round; see ``gdbench.pick.runners.Runner``."""
         self.rounds += 1
         done = 0
@@ -96,6 +96,6 @@ class _Asked:
     watched: Watched
     count: int
 
-    def run(self, problem: Problem, blocks: Sequence[Block], *, on_done: OnDone | None = None) -> list[Curves]:
+    def run(self, problem: DescentProblem, blocks: Sequence[Block], *, on_done: OnDone | None = None) -> list[Curves]:
         self.watched.note_known(self.count - len(blocks), missing=len(blocks))
         return self.watched.runner.run(problem, blocks, on_done=on_done) if blocks else []

@@ -15,7 +15,7 @@ from gdbench.experiments.variants import supports
 from gdbench.pick.candidates import candidates
 from gdbench.pick.data import source as sources
 from gdbench.pick.data.held_out import hold_out
-from gdbench.pick.data.source import Source
+from gdbench.pick.data.source import RowSource
 from gdbench.pick.objectives import training_bytes
 from gdbench.pick.settings import Settings, check
 from kernels import InputError, Network
@@ -24,7 +24,7 @@ from kernels.contract import Array
 from kernels.validation import check_problem
 
 MAX_ROWS_TRIED = 1000
-"""On which it is tried whether descent reaches every layer."""
+"""Rows on which it is tried whether descent reaches every layer."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +32,7 @@ class Question:
     """All that a pick is asked."""
 
     settings: Settings
-    source: Source
+    source: RowSource
     dataset: Dataset
     """All rows, in float64."""
     network: Network
@@ -91,7 +91,7 @@ class Question:
 
 def ask(
     settings: Settings,
-    source: Source,
+    source: RowSource,
     dataset: Dataset,
     network: Network,
     *,
@@ -150,7 +150,7 @@ def _check_start(question: Question) -> None:
 def _check_reaches(question: Question) -> None:
     """Raise InputError if descent never changes the weights of a hidden layer, whatever the data.
 
-    Of layers that start from zeros, the last one alone has a gradient at first; each step reaches one layer further
+    Where all layers start from zeros, the last one alone has a gradient at first; each step reaches one layer further
     down, but only through units that are not 0 themselves.
     """
     network, settings = question.network, question.settings
@@ -165,7 +165,7 @@ def _check_reaches(question: Question) -> None:
         theta = theta - gradient / max(1.0, float(np.abs(gradient).max()))
     raise InputError(
         f"no gradient reaches the hidden layers, since {network.hidden} of parameters that start from zeros stays 0: "
-        f"add another --init, such as {'he' if network.hidden == 'relu' else 'glorot'}"
+        "add another --init, such as glorot"
     )
 
 

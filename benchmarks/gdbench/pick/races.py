@@ -12,7 +12,7 @@ import numpy as np
 from gdbench.pick.allocation import MAX_RUNS, QUIET, runs_worth
 from gdbench.pick.blocks import Values
 from gdbench.pick.curve import USUAL_SPREAD, Pooled, pool
-from gdbench.pick.problem import Problem
+from gdbench.pick.problem import DescentProblem
 from gdbench.pick.race import FINEST, STEP, Plan, Race, together
 from gdbench.pick.rate_law import guess_rate
 from gdbench.pick.tiers import Tier
@@ -55,7 +55,7 @@ TOO_DEAR = 0.15
 class Races:
     """All races of a search; filled by ``run``."""
 
-    problem: Problem
+    problem: DescentProblem
     candidates: tuple[int, ...]
     goal: float
     tier: Tier

@@ -15,7 +15,7 @@ import numpy as np
 from gdbench.basics.exit_codes import INTERRUPTED, NOT_ENOUGH_EVIDENCE, OK
 from gdbench.basics.storage import write_text
 from gdbench.machine.environment import Environment
-from gdbench.pick.choice import Choice, NoChoice
+from gdbench.pick.choice import BatchSizeChoice, NoChoice
 from gdbench.pick.limits import limits
 from gdbench.pick.sentences import sentences
 from gdbench.pick.steps import Curve, RateLaw, Steps, StepsRow, Target
@@ -39,7 +39,7 @@ def build_record(
     settings: Mapping[str, Any],
     steps: Steps | None,
     times: Times | None,
-    choice: Choice | NoChoice | None,
+    choice: BatchSizeChoice | NoChoice | None,
     seconds: Mapping[str, float | None],
     progress: str = "",
     interrupted: str = "",
@@ -71,7 +71,7 @@ def build_record(
     exit_code
         In place of 0, 3 and 130, which follow from the other arguments.
     """
-    found = choice if isinstance(choice, Choice) else None
+    found = choice if isinstance(choice, BatchSizeChoice) else None
     status, reason = _status(steps, choice)
     record = {
         "format": FORMAT,
@@ -199,7 +199,7 @@ def _damaged(name: str) -> InputError:
     return InputError(f"the {name} of this record are damaged or of another version of gdbench: pick again")
 
 
-def _status(steps: Steps | None, choice: Choice | NoChoice | None) -> tuple[str, str]:
+def _status(steps: Steps | None, choice: BatchSizeChoice | NoChoice | None) -> tuple[str, str]:
     if isinstance(choice, NoChoice):
         return choice.status, choice.reason
     if steps is not None:
@@ -207,7 +207,7 @@ def _status(steps: Steps | None, choice: Choice | NoChoice | None) -> tuple[str,
     return ("reached", "") if choice is not None else ("budget", "nothing was measured")
 
 
-def _exit_code(choice: Choice | None, interrupted: str) -> int:
+def _exit_code(choice: BatchSizeChoice | None, interrupted: str) -> int:
     if interrupted:
         return INTERRUPTED
     return OK if choice is not None else NOT_ENOUGH_EVIDENCE

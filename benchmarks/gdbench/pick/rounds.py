@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from threadpoolctl import threadpool_limits
 
 from gdbench.pick.blocks import Block, Curves, run_block
-from gdbench.pick.problem import Problem
+from gdbench.pick.problem import DescentProblem
 from kernels import InputError
 
 OnDone = Callable[[int, Curves], None]
@@ -32,7 +32,7 @@ class Engine(Protocol):
     def remedy(self) -> str:
         """One sentence for when they are lost again and again."""
 
-    def submit(self, problem: Problem, block: Block) -> Future[Curves]:
+    def submit(self, problem: DescentProblem, block: Block) -> Future[Curves]:
         """Have a block run."""
 
     def abandon(self) -> None:
@@ -45,7 +45,7 @@ class EngineRunner:
 
     engine: Engine
 
-    def run(self, problem: Problem, blocks: Sequence[Block], *, on_done: OnDone | None = None) -> list[Curves]:
+    def run(self, problem: DescentProblem, blocks: Sequence[Block], *, on_done: OnDone | None = None) -> list[Curves]:
         """Run a round; see ``gdbench.pick.runners.Runner``.
 
         Raises
@@ -69,7 +69,7 @@ class EngineRunner:
         raise InputError(self.engine.remedy)
 
 
-def _collect(engine: Engine, problem: Problem, blocks: Mapping[int, Block], keep: OnDone) -> None:
+def _collect(engine: Engine, problem: DescentProblem, blocks: Mapping[int, Block], keep: OnDone) -> None:
     """Run blocks and keep each that finishes, also of those that had finished when something failed."""
     waiting: dict[Future[Curves], int] = {}
     try:
@@ -112,7 +112,7 @@ class _OneThread:
 one_thread = _OneThread()
 
 
-def run_limited(problem: Problem, block: Block) -> Curves:
+def run_limited(problem: DescentProblem, block: Block) -> Curves:
     """Run a block with one BLAS thread: sums over more threads would be rounded differently."""
     with one_thread():
         return run_block(problem, block)

@@ -9,7 +9,7 @@ from typing import Protocol
 from gdbench.pick.blocks import Block, Curves
 from gdbench.pick.cluster import cluster
 from gdbench.pick.pool import processes
-from gdbench.pick.problem import Problem
+from gdbench.pick.problem import DescentProblem
 from gdbench.pick.rounds import OnDone, run_limited
 
 __all__ = ["OnDone", "Runner", "cluster", "processes", "serial"]
@@ -18,7 +18,7 @@ __all__ = ["OnDone", "Runner", "cluster", "processes", "serial"]
 class Runner(Protocol):
     """Runs rounds of blocks."""
 
-    def run(self, problem: Problem, blocks: Sequence[Block], *, on_done: OnDone | None = None) -> list[Curves]:
+    def run(self, problem: DescentProblem, blocks: Sequence[Block], *, on_done: OnDone | None = None) -> list[Curves]:
         """Run blocks and return what came of them in their order, in whatever order they finished.
 
         ``on_done`` hears of each block when it has finished, in this process; also of those that had finished when
@@ -27,7 +27,7 @@ class Runner(Protocol):
 
 
 class _Serial:
-    def run(self, problem: Problem, blocks: Sequence[Block], *, on_done: OnDone | None = None) -> list[Curves]:
+    def run(self, problem: DescentProblem, blocks: Sequence[Block], *, on_done: OnDone | None = None) -> list[Curves]:
         results = []
         for place, block in enumerate(blocks):
             results.append(run_limited(problem, block))

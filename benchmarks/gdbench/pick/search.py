@@ -14,7 +14,7 @@ import numpy as np
 
 from gdbench.pick.allocation import QUIET
 from gdbench.pick.fresh_runs import FreshRuns
-from gdbench.pick.problem import Problem
+from gdbench.pick.problem import DescentProblem
 from gdbench.pick.race import STEP, Plan
 from gdbench.pick.races import Races
 from gdbench.pick.rate_law import rate_at
@@ -30,7 +30,7 @@ FEW = 3
 class Search:
     """All that has been found; filled by ``run``."""
 
-    problem: Problem
+    problem: DescentProblem
     candidates: tuple[int, ...]
     goal: float
     tier: Tier

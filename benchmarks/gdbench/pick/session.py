@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 from gdbench.basics.exit_codes import KERNEL_WRONG, SIGNALLED
 from gdbench.machine.environment import Environment, observe
 from gdbench.pick.amounts import counted
-from gdbench.pick.choice import NOT_MEASURED, Choice, NoChoice
+from gdbench.pick.choice import NOT_MEASURED, BatchSizeChoice, NoChoice
 from gdbench.pick.choose import choose
 from gdbench.pick.finding import as_trainings, find_steps, is_idle, known_target, make_problem
 from gdbench.pick.fleet import NotTimed
@@ -138,7 +138,7 @@ class Session:
             self.clock.remark(as_trainings(found, self.question.settings.current))
         self.warnings += [journal.warning] if journal is not None and journal.warning else []
 
-    def choose(self) -> Choice | NoChoice | None:
+    def choose(self) -> BatchSizeChoice | NoChoice | None:
         """Join both halves; None where one is missing that cannot be done without."""
         question, settings = self.question, self.question.settings
         if self.fault:
@@ -165,9 +165,9 @@ class Session:
         Parameters
         ----------
         command : str
-            As typed.
+            The command line as typed.
         number : int
-            Of the signal that ended it, if it was interrupted.
+            Number of the signal that ended it, if it was interrupted.
         """
         code = SIGNALLED + number if self.interrupted else KERNEL_WRONG if self.fault else None
         asked = self.question.describe()

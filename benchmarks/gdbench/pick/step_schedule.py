@@ -18,7 +18,7 @@ CLOSING_SECONDS = 1.0
 """By which the last visits may go over the seconds that were given."""
 
 
-class Schedule:
+class VisitSchedule:
     """Visits of processes to batch sizes, and what they brought.
 
     Parameters

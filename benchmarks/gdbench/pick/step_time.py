@@ -20,7 +20,7 @@ from gdbench.basics.folders import scratch_folder
 from gdbench.experiments.variants import supports
 from gdbench.pick.fleet import Fleet, NotTimed
 from gdbench.pick.step_proof import certified, reason
-from gdbench.pick.step_schedule import MAX_DRIFT, Schedule
+from gdbench.pick.step_schedule import MAX_DRIFT, VisitSchedule
 from gdbench.pick.step_statistics import enough, rows
 from gdbench.pick.time_model import fit_time_model
 from gdbench.pick.times import Times
@@ -37,7 +37,7 @@ MIN_SHARE = 0.9
 LARGEST_RATE = 0.01
 """Default learning rate, less for long rows: small, so that parameters stay ordinary however many steps are made."""
 
-Report = Callable[[str, float], None]
+ReportVisit = Callable[[str, float], None]
 """Hears what is being done, and which share of the seconds is spent."""
 
 
@@ -53,7 +53,7 @@ def measure_step_time(
     most_seconds: float = 10.0,
     seed: int = 0,
     learning_rate: float | Mapping[int, float] | None = None,
-    report: Report | None = None,
+    report: ReportVisit | None = None,
 ) -> Times:
     """Time one step (gather, gradient, update, share of the shuffle) at every batch size, after its certificate.
 
@@ -94,7 +94,7 @@ def measure_step_time(
     with _fleet(network, X, Y, threads=threads, size=processes, seed=seed) as fleet:
         report("certifying", 0.0)
         taken, refused = certified(fleet, preferences)
-        schedule = Schedule(
+        schedule = VisitSchedule(
             fleet,
             taken,
             _rates(X, taken, learning_rate),
@@ -165,7 +165,7 @@ def _rates(X: Array, sizes: Mapping[int, str], given: float | Mapping[int, float
     return dict.fromkeys(sizes, usual if given is None else float(given))
 
 
-def _warnings(schedule: Schedule, losses: tuple[str, ...], drift: float, *, processes: int) -> tuple[str, ...]:
+def _warnings(schedule: VisitSchedule, losses: tuple[str, ...], drift: float, *, processes: int) -> tuple[str, ...]:
     found = [f"{loss}; its samples so far are kept." for loss in losses]
     found += [f"B = {size:,} was not timed: the variant raised {how}." for size, how in schedule.failed.items()]
     if abs(drift) > MAX_DRIFT:

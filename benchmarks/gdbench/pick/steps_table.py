@@ -28,7 +28,7 @@ from gdbench.pick.steps import (
 NORMAL_90 = 1.645
 """Standard deviations to either side that hold 90 % of a normal distribution."""
 FEW_STEPS = 10
-"""A target that is reached in fewer is too easy for its steps to be told apart."""
+"""A target that is reached in fewer steps is too easy: batch sizes hardly differ in them."""
 
 
 def describe(search: Search, target: Target, *, seed: int, stopped: str = "") -> Steps:
@@ -145,7 +145,7 @@ def _warnings(search: Search, rows: tuple[StepsRow, ...], curve: Curve | None, s
         )
     if fewest < FEW_STEPS:
         found.append(
-            f"The target is easy: the largest batches need only {digits(fewest)} steps, too few to be told apart well; "
+            f"The target is easy: the largest batches need only {digits(fewest)} steps, too few for a comparison; "
             "ask for a lower loss with --loss-target."
         )
     if curve is not None and not curve.identified:

@@ -11,7 +11,7 @@ from gdbench.basics.units import digits
 from gdbench.pick.blocks import Block, Curves
 from gdbench.pick.hitting import mean_losses
 from gdbench.pick.optimum import Optimum
-from gdbench.pick.problem import Problem
+from gdbench.pick.problem import DescentProblem
 from gdbench.pick.steps import Target
 
 SHARE = 0.01
@@ -30,12 +30,12 @@ NEVER = -math.inf
 """A goal that no run reaches: it goes on to the end."""
 
 
-def given_target(problem: Problem, value: float, *, metric: str, optimum: Optimum | None = None) -> Target:
+def given_target(problem: DescentProblem, value: float, *, metric: str, optimum: Optimum | None = None) -> Target:
     """Return the target that the user named."""
     return Target(value, start_loss(problem), _least(optimum), metric, f"{metric} of {value:.3g}, as asked for")
 
 
-def near_optimum(problem: Problem, optimum: Optimum, *, metric: str) -> Target:
+def near_optimum(problem: DescentProblem, optimum: Optimum, *, metric: str) -> Target:
     """Return the loss at which all but ``SHARE`` of what descent can gain is gained: f* + 0.01 (f(start) - f*)."""
     start = start_loss(problem)
     value = optimum.value + SHARE * (start - optimum.value)
@@ -56,7 +56,7 @@ def passes_for(n_rows: int, n_parameters: int) -> int:
 
 
 def reference_target(
-    problem: Problem, batch_size: int, *, metric: str, passes: int = MAX_PASSES, optimum: Optimum | None = None
+    problem: DescentProblem, batch_size: int, *, metric: str, passes: int = MAX_PASSES, optimum: Optimum | None = None
 ) -> Generator[list[Block], list[Curves], Target]:
     """Find the loss that most runs of a reference descent reach: a plan, see ``race``."""
     rows = problem.n_rows or 1
@@ -74,7 +74,7 @@ def reference_target(
     return Target(value, start, _least(optimum), metric, f"{metric} of {value:.3g}, {reason}")
 
 
-def _best_rate(problem: Problem, batch_size: int, steps: int) -> Generator[list[Block], list[Curves], float]:
+def _best_rate(problem: DescentProblem, batch_size: int, steps: int) -> Generator[list[Block], list[Curves], float]:
     """Rate with the lowest mean loss on the way: by factors of 2, then by the square root of 2."""
     scale = problem.rate_scale(batch_size)
     found: dict[float, float] = {}
@@ -97,7 +97,7 @@ def _lowest(curves: Curves) -> float:
     return float(mean_losses(curves.losses[:, 0]).min())
 
 
-def start_loss(problem: Problem) -> float:
+def start_loss(problem: DescentProblem) -> float:
     """Loss before the first step, mean over ten starts."""
     return float(np.mean(problem.losses(np.stack([problem.start(seed) for seed in range(10)]))))
 

@@ -22,7 +22,7 @@ def serve(descriptor: int, worker: object) -> None:
     Parameters
     ----------
     descriptor : int
-        Of the connection, as the parent passed it on the command line.
+        File descriptor of the connection, as the parent passed it on the command line.
     worker : object
         A method of it that is asked for events as well gets the keyword ``tell`` (``Tell``). What a method raises is
         the answer, and the worker lives on; only ``SystemExit`` and the like end it.

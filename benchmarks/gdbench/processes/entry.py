@@ -7,16 +7,16 @@ import runpy
 import sys
 
 
-def pin(places: str) -> None:
+def pin(cores: str) -> None:
     """Pin this process to cores such as ``0,1``; a dash leaves it where it is."""
-    if places != "-":
+    if cores != "-":
         import psutil  # noqa: PLC0415
 
-        psutil.Process().cpu_affinity([int(core) for core in places.split(",")])
+        psutil.Process().cpu_affinity([int(number) for number in cores.split(",")])
 
 
 if __name__ == "__main__":
-    _, places, module, *arguments = sys.argv
-    pin(places)
+    _, cores, module, *arguments = sys.argv
+    pin(cores)
     sys.argv = [module, *arguments]
     runpy.run_module(module, run_name="__main__")

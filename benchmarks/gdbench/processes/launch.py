@@ -30,7 +30,7 @@ THREAD_VARIABLES = (
 )
 
 
-PUT_OFF = ("SIGINT", "SIGTERM", "SIGHUP")
+HELD_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 
 
 def allowed_cores() -> list[int]:
@@ -99,9 +99,9 @@ def start(
     ``variables`` of its environment come before ours; ``options`` are those of ``subprocess.Popen``.
     A session of its own keeps Ctrl-C in the terminal from reaching the worker before its parent has decided.
     """
-    places = ",".join(map(str, cores)) or "-"
-    command = [sys.executable, "-P", "-m", "gdbench.processes.entry", places, module, *arguments]
-    with _interrupts_put_off() as interrupts:
+    core_list = ",".join(map(str, cores)) or "-"
+    command = [sys.executable, "-P", "-m", "gdbench.processes.entry", core_list, module, *arguments]
+    with _interrupts_held() as interrupts:
         environment = thread_environment(threads) | (variables or {})
         process = subprocess.Popen(command, env=environment, text=True, start_new_session=True, **options)
     if interrupts:
@@ -113,11 +113,11 @@ def start(
 
 
 @contextmanager
-def _interrupts_put_off() -> Iterator[list[int]]:
+def _interrupts_held() -> Iterator[list[int]]:
     """Collect Ctrl-C, and signals that end as it does: in the midst of a start one would leave a process unknown."""
     found: list[int] = []
     main_thread = threading.current_thread() is threading.main_thread()  # others never see signals
-    numbers = [getattr(signal, name) for name in PUT_OFF if hasattr(signal, name)] if main_thread else []
+    numbers = [getattr(signal, name) for name in HELD_SIGNALS if hasattr(signal, name)] if main_thread else []
     heard = [number for number in numbers if callable(signal.getsignal(number))]  # neither ignored nor the system's
     handlers = {number: signal.signal(number, lambda number, _frame: found.append(number)) for number in heard}
     try:

@@ -1,8 +1,9 @@
 """A child process that is asked over a connection, pinned to cores, and ended by whoever started it.
 
-Every child of the instrument is one of these, but for three: the process that counts instructions replaces itself by
-valgrind, which writes its counts into files, a file for each of its forks; and the workers of a search belong to a pool
-of ``concurrent.futures`` or to Dask, which speak to them in their own way.
+Every child that runs code of the instrument is one of these, with three exceptions: the process that counts
+instructions replaces itself by valgrind, which writes its counts into files, a file for each of its forks; and the
+workers of a search belong to a pool of ``concurrent.futures`` or to Dask, which speak to them in their own way. Short
+commands of others, such as git, are run by ``subprocess.run`` where their answers are needed.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ class ProcessLost(Exception):
     Parameters
     ----------
     name : str
-        Of the process.
+        What messages call the process.
     ending : str
         How it ended, such as ``ended with code 3``.
     printed : str
@@ -66,13 +67,13 @@ class LiveProcess:
     *arguments : str
         Further arguments on its command line.
     name : str
-        Of the process, for messages.
+        What messages call the process.
     threads : int
-        Of BLAS and Numba, fixed before NumPy is imported.
+        Number of threads of BLAS and Numba, fixed before NumPy is imported.
     cores : list of int
-        To pin it to.
+        Cores that the process is pinned to.
     variables : dict of str, optional
-        Of its environment, before ours.
+        Environment variables of the process, which take precedence over ours.
     usual_seconds : float
         Silence after which it has hung, unless GDBENCH_PATIENCE_SECONDS says otherwise.
     """
@@ -119,7 +120,7 @@ class LiveProcess:
         question : str
             Name of a method of what the process serves.
         *arguments : Any
-            Of the method.
+            Arguments of the method.
         hear : callable, optional
             Is called with each event that the method tells before it answers.
 

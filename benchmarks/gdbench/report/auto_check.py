@@ -27,7 +27,7 @@ COLUMNS = [*CELL, "auto", "best", "slowdown", "within"]
 
 
 @dataclass(frozen=True)
-class Judgement:
+class AutoJudgement:
     """What auto takes in a cell, and what was fastest; ``slowdown`` is NaN where auto's variant was not measured."""
 
     auto: str
@@ -92,11 +92,11 @@ def in_words(table: pd.DataFrame) -> list[str]:
     ]
 
 
-def _judge(cell: pd.DataFrame, choice: Choice) -> Judgement:
+def _judge(cell: pd.DataFrame, choice: Choice) -> AutoJudgement:
     """Compare the first choice that is not refused with the fastest; both are empty where nothing was measured."""
     refused = set(cell["variant"][cell["status"] == FAILED])
     auto = preferred(choice, refused) or ""
     measured = cell[cell["status"] == MEASURED].set_index("variant")["seconds"]
     best = "" if measured.empty else str(measured.idxmin())
     slowdown = float(measured[auto] / measured[best]) if auto in measured else math.nan
-    return Judgement(auto, best, slowdown, slowdown <= MAX_SLOWDOWN)
+    return AutoJudgement(auto, best, slowdown, slowdown <= MAX_SLOWDOWN)

@@ -15,12 +15,11 @@ import pandas as pd
 
 from gdbench.basics.storage import replacing
 from gdbench.basics.units import interval, seconds
-from gdbench.cold_start.entries import Entry, ProcessTimes, raw_file, read_entries
+from gdbench.cold_start.entries import ColdStartEntry, ProcessTimes, raw_file, read_entries
 from gdbench.cold_start.payback import BASELINE, cell, payback, sentence
 from gdbench.report.tables import Table
 from gdbench.run.folder import Run
 
-RANGED = ("import_seconds", "load_seconds", "first_call_seconds")
 COLUMNS = [
     *("variant", "dtype", "network", "dataset", "threads", "compiled", "processes", "numpy_seconds"),
     *("import_seconds", "import_seconds_low", "import_seconds_high", "compile_seconds"),
@@ -56,15 +55,25 @@ def tables(run: Run) -> list[Table]:
 
 def sentences(run: Run) -> list[str]:
     """Return a sentence per compiled variant and dtype on the network it was started on, then what is wrong."""
+    return [*answers(run), *failures(run)]
+
+
+def answers(run: Run) -> list[str]:
+    """Return a sentence per compiled variant and dtype on the network it was started on."""
     cold = read(run.folder)
     paid = payback(cold, run.summary)
-    wrong = [f"FAILED: cold start of {row['variant']} in {row['dtype']}: {row['reason']}." for row in _wrong(cold)]
     keys = ["variant", "dtype", "network", "dataset"]
     started = paid.merge(cold[keys], on=keys) if len(paid) else paid
-    return [*(sentence(rows) for _, rows in started.groupby(keys, sort=False)), *wrong]
+    return [sentence(rows) for _, rows in started.groupby(keys, sort=False)]
 
 
-def _row(entry: Entry) -> dict[str, Any]:
+def failures(run: Run) -> list[str]:
+    """Return a sentence per variant and dtype whose cold start failed."""
+    wrong = _wrong(read(run.folder))
+    return [f"FAILED: cold start of {row['variant']} in {row['dtype']}: {row['reason']}." for row in wrong]
+
+
+def _row(entry: ColdStartEntry) -> dict[str, Any]:
     """Make the row of one entry."""
     row = {name: getattr(entry, name) for name in ("variant", "dtype", "network", "dataset", "threads", "reason")}
     cold, warm = entry.cold, entry.warm

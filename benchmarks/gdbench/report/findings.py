@@ -20,8 +20,12 @@ MAX_TIES = 3
 
 def sentences(run: Run) -> list[str]:
     """Return a sentence per network and data set, then what failed; empty when nothing was measured."""
-    found = [_fastest(table) for _, table in experiments(run.summary)]
-    return [*filter(None, found), *_failures(run)]
+    return [*answers(run), *failures(run)]
+
+
+def answers(run: Run) -> list[str]:
+    """Return a sentence on the fastest variant per network and data set that was measured."""
+    return list(filter(None, (_fastest(table) for _, table in experiments(run.summary))))
 
 
 def experiments(summary: pd.DataFrame) -> list[tuple[tuple[str, str], pd.DataFrame]]:
@@ -98,7 +102,8 @@ def _ties(ties: pd.DataFrame) -> str:
     return f"Tied with the fastest: {', '.join(names)}{more}."
 
 
-def _failures(run: Run) -> list[str]:
+def failures(run: Run) -> list[str]:
+    """Return a sentence per variant that failed on a network and data set."""
     failed = run.summary[run.summary["status"] == FAILED]
     groups = failed.groupby(["variant", "network", "dataset", "reason"], sort=False)
     return [

@@ -35,7 +35,7 @@ STYLES: tuple[Literal["-", "--"], ...] = ("-", "--")
 
 @dataclass(frozen=True)
 class Look:
-    """How the lines of a run's pictures are told apart: variants by colour and marker, dtypes by the line."""
+    """What the lines of a run's pictures look like: variants differ in colour and marker, dtypes in the line."""
 
     colors: dict[str, str]
     markers: dict[str, str]

@@ -71,4 +71,4 @@ class BlockEnded:
 Event: TypeAlias = (
     Described | Certified | AllCertified | ColdStartBegun | BlockBegun | CaseBegun | CaseEnded | BlockEnded
 )
-Report: TypeAlias = Callable[[Event], None]
+ReportEvent: TypeAlias = Callable[[Event], None]

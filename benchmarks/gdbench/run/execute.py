@@ -9,7 +9,7 @@ from pathlib import Path
 from gdbench.basics import records
 from gdbench.processes.launch import cores_for
 from gdbench.processes.live import AnswerError, LiveProcess, ProcessLost
-from gdbench.run.events import BlockBegun, BlockEnded, CaseBegun, CaseEnded, Report
+from gdbench.run.events import BlockBegun, BlockEnded, CaseBegun, CaseEnded, ReportEvent
 from gdbench.run.plan import Plan, PlannedBlock
 from gdbench.run.raw import BlockFacts, BlockFile, block_file, remember_failure
 
@@ -36,7 +36,7 @@ def left(folder: Path, plan: Plan) -> list[PlannedBlock]:
     return [block for block in plan.blocks if not block_file(folder, block.index).exists()]
 
 
-def execute(folder: Path, plan: Plan, report: Report) -> None:
+def execute(folder: Path, plan: Plan, report: ReportEvent) -> None:
     """Measure every block that is left.
 
     Parameters
@@ -64,7 +64,7 @@ def execute(folder: Path, plan: Plan, report: Report) -> None:
         report(BlockEnded(block.index))
 
 
-def _measure(folder: Path, block: PlannedBlock, report: Report) -> Death | None:
+def _measure(folder: Path, block: PlannedBlock, report: ReportEvent) -> Death | None:
     """Run the process of one block; return the case that ended it, or None when the block's file is in place."""
     target = block_file(folder, block.index)
     target.parent.mkdir(exist_ok=True)

@@ -32,7 +32,7 @@ class BlockFacts:
 
 
 @dataclass(frozen=True)
-class Stats:
+class TimedRounds:
     """Rounds of a case, and calls in each."""
 
     data: tuple[float, ...]
@@ -53,7 +53,7 @@ class CaseEntry:
     """A case in a block."""
 
     params: Case
-    stats: Stats
+    stats: TimedRounds
     extra_info: ExtraInfo
 
 

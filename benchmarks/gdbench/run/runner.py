@@ -10,7 +10,7 @@ from gdbench.basics.storage import check_writable
 from gdbench.cold_start import measure as cold_starts
 from gdbench.machine.environment import Environment, check_same_machine, observe
 from gdbench.machine.fingerprint import fingerprint
-from gdbench.run.events import AllCertified, Certified, ColdStartBegun, Described, Report
+from gdbench.run.events import AllCertified, Certified, ColdStartBegun, Described, ReportEvent
 from gdbench.run.execute import execute, left
 from gdbench.run.folder import Run, certificates_file, read_run, write_tables
 from gdbench.run.plan import Plan, read_plan, write_plan
@@ -21,7 +21,7 @@ from kernels import InputError
 NOT_EMPTY = "add --resume to go on with a run in it, or name a new folder"
 
 
-def run(plan: Plan, *, folder: Path, cold_start: bool = False, report: Report = lambda event: None) -> Run:
+def run(plan: Plan, *, folder: Path, cold_start: bool = False, report: ReportEvent = lambda event: None) -> Run:
     """Measure a plan and return what was found, which is also in ``folder``.
 
     Every variant is certified first, and cases of one that is refused are not timed. Each block is on disk before the
@@ -67,7 +67,7 @@ def run(plan: Plan, *, folder: Path, cold_start: bool = False, report: Report = 
         return _measure(plan, folder, report)
 
 
-def resume(folder: Path, *, report: Report = lambda event: None) -> Run:
+def resume(folder: Path, *, report: ReportEvent = lambda event: None) -> Run:
     """Go on with a run that was stopped, and return what was found.
 
     Parameters
@@ -115,7 +115,7 @@ def check_free(folder: Path) -> None:
         raise InputError(f"{folder} is not empty: {NOT_EMPTY}")
 
 
-def _measure(plan: Plan, folder: Path, report: Report) -> Run:
+def _measure(plan: Plan, folder: Path, report: ReportEvent) -> Run:
     """Measure what is left, and derive the tables."""
     (folder / "raw").mkdir(exist_ok=True)
     _describe(plan, folder, report)
@@ -133,7 +133,7 @@ def _measure(plan: Plan, folder: Path, report: Report) -> Run:
     return found
 
 
-def _describe(plan: Plan, folder: Path, report: Report) -> None:
+def _describe(plan: Plan, folder: Path, report: ReportEvent) -> None:
     """Store the machine's description, or see that it is still the same."""
     environment = observe(max(block.threads for block in plan.blocks))
     known = folder / "environment.json"
@@ -144,7 +144,7 @@ def _describe(plan: Plan, folder: Path, report: Report) -> None:
     report(Described(environment))
 
 
-def _certify(plan: Plan, folder: Path, report: Report) -> None:
+def _certify(plan: Plan, folder: Path, report: ReportEvent) -> None:
     """Store the certificates; note the cases that must not be timed."""
     rows = certify_all(jobs_of(plan.cases, plan.networks), lambda row: report(Certified(row)))
     records.write(certificates_file(folder), rows)

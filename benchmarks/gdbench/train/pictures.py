@@ -10,11 +10,11 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, PercentFormatter
 
-from gdbench.train.training import History, Training
+from gdbench.train.training import FitHistory, Training
 
 COLOURS = {"batch": "#0072B2", "minibatch": "#D55E00", "stochastic": "#009E73"}
-"""By descent; of Okabe and Ito's set, told apart with every kind of colour vision."""
-LOSS_LABELS = {
+"""Colours of the descents, from Okabe and Ito's set, which every kind of colour vision distinguishes."""
+LOSS_LABELS: dict[str, str] = {
     "cross_entropy": "cross-entropy, mean over rows (nats)",
     "squared_error": "half squared error, mean over rows",
 }
@@ -23,12 +23,12 @@ LOG_RATIO = 10
 """Losses or seconds whose largest is more than this many times their smallest are drawn on a logarithmic axis."""
 
 
-def picture(training: Training, histories: Sequence[History]) -> bytes:
+def picture(training: Training, histories: Sequence[FitHistory]) -> bytes:
     """PNG of one fit or of several regimes."""
     return fit_picture(training, histories[0]) if len(histories) == 1 else comparison_picture(training, histories)
 
 
-def fit_picture(training: Training, history: History) -> bytes:
+def fit_picture(training: Training, history: FitHistory) -> bytes:
     """PNG of one fit: loss over epochs, and accuracy or R² over epochs."""
     figure = _figure(f"{_settings(training)}, {_label(history)}", training)
     loss, score = figure.subplots(1, 2)
@@ -43,7 +43,7 @@ def fit_picture(training: Training, history: History) -> bytes:
     return _png(figure)
 
 
-def comparison_picture(training: Training, histories: Sequence[History]) -> bytes:
+def comparison_picture(training: Training, histories: Sequence[FitHistory]) -> bytes:
     """PNG of several regimes: loss over epochs and the same loss over seconds, on one loss axis."""
     figure = _figure(_settings(training), training)
     epochs, seconds = figure.subplots(1, 2, sharey=True)
@@ -67,12 +67,12 @@ def _settings(training: Training) -> str:
     return f"{training.variant}, {training.dataset.X.dtype}, learning rate {training.learning_rate:g}"
 
 
-def _label(history: History) -> str:
+def _label(history: FitHistory) -> str:
     ended = f" (diverged in epoch {history.diverged.epoch})" if history.diverged else ""
     return f"{history.descent}, B = {history.batch_size:,}{ended}"
 
 
-def _line(axes: Axes, history: History, x: str, y: str) -> None:
+def _line(axes: Axes, history: FitHistory, x: str, y: str) -> None:
     """Draw one attribute of the points over another; a cross marks where a divergence ended the line."""
     xs, ys = ([getattr(point, name) for point in history.points] for name in (x, y))
     few = len(xs) <= 50
@@ -82,7 +82,7 @@ def _line(axes: Axes, history: History, x: str, y: str) -> None:
         axes.plot(xs[-1:], ys[-1:], color=colour, marker="X", markersize=9, clip_on=False)
 
 
-def _loss_axis(axes: Axes, training: Training, histories: Sequence[History]) -> None:
+def _loss_axis(axes: Axes, training: Training, histories: Sequence[FitHistory]) -> None:
     losses = [point.loss for history in histories for point in history.points]
     axes.set_ylabel(LOSS_LABELS[training.network.loss])
     if losses and 0 < LOG_RATIO * min(losses) < max(losses):
@@ -97,7 +97,7 @@ def _epoch_axis(axes: Axes) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
-def _seconds_axis(axes: Axes, histories: Sequence[History]) -> None:
+def _seconds_axis(axes: Axes, histories: Sequence[FitHistory]) -> None:
     """Linear from 0, or logarithmic when the regimes take times so different that one would hide the others."""
     axes.set_xlabel("training time (seconds)")
     ends = [history.points[-1].seconds for history in histories if history.epochs]

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gdbench.train.training import History, Point, Training
+from gdbench.train.training import EpochPoint, FitHistory, Training
 
 
 @dataclass(frozen=True)
-class Fit:
+class FittedRegime:
     """One regime: what computed it, why it ended early if it did, and its state after each epoch."""
 
     descent: str
     batch_size: int
     variant: str
     diverged: str | None
-    history: tuple[Point, ...]
+    history: tuple[EpochPoint, ...]
     """Seconds are cumulative."""
 
 
@@ -45,7 +45,7 @@ class Proof:
 
 
 @dataclass(frozen=True)
-class Answer:
+class TrainAnswer:
     """What ``--json`` writes."""
 
     dataset: str
@@ -59,7 +59,7 @@ class Answer:
     dtype: str
     score: str
     """What the points' score is: accuracy or R²."""
-    fits: tuple[Fit, ...]
+    fits: tuple[FittedRegime, ...]
     certified: bool
     max_error: float
     tolerance: float
@@ -71,11 +71,11 @@ class Answer:
 
 
 def answer(
-    training: Training, histories: Sequence[History], proof: Proof, *, interrupted: bool, files: tuple[str, ...]
-) -> Answer:
+    training: Training, histories: Sequence[FitHistory], proof: Proof, *, interrupted: bool, files: tuple[str, ...]
+) -> TrainAnswer:
     """Put settings, histories and their proof together."""
     data = training.dataset
-    return Answer(
+    return TrainAnswer(
         dataset=data.name,
         network=str(training.network),
         n_rows=data.n_rows,
@@ -98,6 +98,6 @@ def answer(
     )
 
 
-def _fit(history: History) -> Fit:
+def _fit(history: FitHistory) -> FittedRegime:
     diverged = str(history.diverged) if history.diverged else None
-    return Fit(history.descent, history.batch_size, history.variant, diverged, history.points)
+    return FittedRegime(history.descent, history.batch_size, history.variant, diverged, history.points)

@@ -54,7 +54,7 @@ class Training:
 
 
 @dataclass(frozen=True)
-class Point:
+class EpochPoint:
     """State after an epoch; epoch 0 is the start."""
 
     epoch: int
@@ -66,13 +66,13 @@ class Point:
 
 
 @dataclass(frozen=True)
-class History:
+class FitHistory:
     """What one fit by a variant went through; ``diverged`` or ``interrupted`` say why it ended early, if it did."""
 
     descent: str
     batch_size: int
     n_rows: int
-    points: tuple[Point, ...]
+    points: tuple[EpochPoint, ...]
     diverged: Diverged | None = None
     interrupted: bool = False
     variant: str = ""
@@ -127,7 +127,9 @@ def warm_up(training: Training) -> float:
     return perf_counter() - started
 
 
-def fit_descent(training: Training, *, batch_size: int, on_epoch: Callable[[Point], None] | None = None) -> History:
+def fit_descent(
+    training: Training, *, batch_size: int, on_epoch: Callable[[EpochPoint], None] | None = None
+) -> FitHistory:
     """Fit in the regime of a batch size; a divergence or Ctrl-C ends the history early and is kept in it.
 
     Parameters
@@ -144,12 +146,12 @@ def fit_descent(training: Training, *, batch_size: int, on_epoch: Callable[[Poin
     History
         Points of all epochs that were completed.
     """
-    points: list[Point] = []
+    points: list[EpochPoint] = []
     diverged, interrupted = None, False
     watch = _Stopwatch(training.variant)
 
     def record(epoch: int, theta: Array, loss: float) -> None:
-        points.append(Point(epoch, watch.seconds, loss, score(training, theta)))
+        points.append(EpochPoint(epoch, watch.seconds, loss, score(training, theta)))
         if on_epoch is not None:
             on_epoch(points[-1])
 
@@ -172,7 +174,9 @@ def fit_descent(training: Training, *, batch_size: int, on_epoch: Callable[[Poin
     except KeyboardInterrupt:
         interrupted = True
     n = training.dataset.n_rows
-    return History(descent_name(batch_size, n), batch_size, n, tuple(points), diverged, interrupted, training.variant)
+    return FitHistory(
+        descent_name(batch_size, n), batch_size, n, tuple(points), diverged, interrupted, training.variant
+    )
 
 
 def _run_in(training: Training, batch_size: int) -> None:
@@ -214,7 +218,7 @@ def score(training: Training, theta: Array) -> float:
     return float(1 - np.sum((A - data.Y) ** 2) / total) if total > 0 else 0.0
 
 
-def history_csv(histories: Sequence[History]) -> str:
+def history_csv(histories: Sequence[FitHistory]) -> str:
     """Text of ``history.csv``: a row per regime and epoch; seconds are cumulative."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")

@@ -12,7 +12,7 @@ import numpy as np
 from gdbench.experiments.tasks import TASKS, Problem
 from gdbench.experiments.variants import get
 from gdbench.verify.inputs import random_situation, with_labels
-from gdbench.verify.stages import QUICK_ROWS, UPDATE_RATE, Certificate, certify, certify_quickly
+from gdbench.verify.stages import QUICK_ROWS, UPDATE_LEARNING_RATE, Certificate, certify, certify_quickly
 from kernels import Choice, Network
 
 
@@ -67,7 +67,7 @@ def first_call_seconds(variant: str, network: Network, dtype: str) -> float:
     situation = random_situation(network, dtype, rows=QUICK_ROWS, seed=0)
     kernel, order = get(variant), np.arange(QUICK_ROWS)
     situation = with_labels(network, situation) if kernel.labels_only else situation
-    problem = Problem(network, situation.theta, situation.X, situation.Y, order, UPDATE_RATE)
+    problem = Problem(network, situation.theta, situation.X, situation.Y, order, UPDATE_LEARNING_RATE)
     begin = perf_counter()
     for name, build in TASKS.items():
         if name not in kernel.lacks:

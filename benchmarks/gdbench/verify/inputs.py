@@ -28,6 +28,13 @@ TARGETS: dict[tuple[str, str], Callable[[np.random.Generator, int, int], Array]]
     ("softmax", "cross_entropy"): lambda rng, rows, k: rng.dirichlet(np.ones(k), size=rows),
 }
 """Soft targets (rows, k) that a loss can take."""
+HAS_CLASSES: dict[tuple[str, str], bool] = {
+    ("identity", "squared_error"): False,
+    ("sigmoid", "cross_entropy"): True,
+    ("sigmoid", "squared_error"): False,
+    ("softmax", "cross_entropy"): True,
+}
+"""Whether the targets of a loss are shares of classes, not numbers."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,9 +92,9 @@ def random_situation(
 
 
 def with_labels(network: Network, situation: Situation) -> Situation:
-    """Return the situation with targets of cross-entropy made one-hot, for kernels that learn from classes alone."""
+    """Return the situation with shares of classes made one-hot, for kernels that learn from classes alone."""
     Y = situation.Y
-    if network.loss != "cross_entropy":
+    if not HAS_CLASSES[network.output, network.loss]:
         return situation
     if ((Y == 0) | (Y == 1)).all() and (network.n_outputs == 1 or (Y.sum(axis=1) == 1).all()):
         return situation

@@ -25,7 +25,7 @@ from gdbench.verify.violations import Fault, call, in_words, refuses_sizes
 from kernels import Network, Variant
 from kernels.contract import Array
 
-UPDATE_RATE = 0.5
+UPDATE_LEARNING_RATE = 0.5
 OUTWEIGHED = 16
 """Steps over parameters, largest of each, in the update of all rows."""
 DATA_ROWS = 64
@@ -65,7 +65,7 @@ def refusal(where: str, max_error: float | None, tolerance: float) -> str:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class ToleranceCheck:
     """One comparison: an error against its tolerance, both relative."""
 
     where: str
@@ -115,7 +115,7 @@ def certify_quickly(variant: str | Variant, network: Network, X: Array, Y: Array
     situation = Situation("rows of the data", theta, X[:QUICK_ROWS], Y[:QUICK_ROWS])
     truth = _truth(network, situation)
 
-    def stages() -> Iterator[Comparison]:
+    def stages() -> Iterator[ToleranceCheck]:
         yield from _agreement(kernel, network, truth)
         yield from _update(kernel, network, truth)
 
@@ -123,10 +123,10 @@ def certify_quickly(variant: str | Variant, network: Network, X: Array, Y: Array
 
 
 def _certificate(
-    kernel: Variant, network: Network, dtype: npt.DTypeLike, stages: Callable[[], Iterator[Comparison]]
+    kernel: Variant, network: Network, dtype: npt.DTypeLike, stages: Callable[[], Iterator[ToleranceCheck]]
 ) -> Certificate:
     """Keep the comparison under most strain; whatever a variant raises is a failure of that variant."""
-    worst = nothing = Comparison("nothing was compared", 0.0, math.inf)
+    worst = nothing = ToleranceCheck("nothing was compared", 0.0, math.inf)
     try:
         with warnings.catch_warnings(), np.errstate(over="warn", divide="warn", invalid="warn"):
             warnings.simplefilter("error", RuntimeWarning)
@@ -137,7 +137,7 @@ def _certificate(
         if worst is nothing:
             raise Fault(nothing.where)
     except Exception as error:
-        worst = Comparison(str(error) if isinstance(error, Fault) else in_words(error), math.inf, 0.0)
+        worst = ToleranceCheck(str(error) if isinstance(error, Fault) else in_words(error), math.inf, 0.0)
     return Certificate(
         variant=kernel.name,
         network=str(network),
@@ -196,11 +196,11 @@ def _truth(network: Network, situation: Situation) -> Truth:
     )
 
 
-def _all_stages(kernel: Variant, network: Network, truths: Truths) -> Iterator[Comparison]:
+def _all_stages(kernel: Variant, network: Network, truths: Truths) -> Iterator[ToleranceCheck]:
     for truth in truths.situations:
         yield from _agreement(kernel, network, truth)
         yield from _update(kernel, network, truth)
-    refuses_sizes(kernel, network, truths.situations[0].situation, UPDATE_RATE)
+    refuses_sizes(kernel, network, truths.situations[0].situation, UPDATE_LEARNING_RATE)
     for path in truths.trajectories:
         if kernel.supports(network, "epoch", path.batch_size):
             yield _trajectory(kernel, path)
@@ -209,15 +209,15 @@ def _all_stages(kernel: Variant, network: Network, truths: Truths) -> Iterator[C
         yield from _update(kernel, network, truths.all_rows, _outweighing(truths.all_rows))
 
 
-def _trajectory(kernel: Variant, path: Trajectory) -> Comparison:
+def _trajectory(kernel: Variant, path: Trajectory) -> ToleranceCheck:
     name = f"trajectory of 100 updates at batch size {path.batch_size}"
     try:
-        return Comparison(name, path.deviation(kernel.epoch), path.tolerance)
+        return ToleranceCheck(name, path.deviation(kernel.epoch), path.tolerance)
     except Exception as error:
         raise Fault(f"{name} raised {in_words(error)}") from error
 
 
-def _agreement(kernel: Variant, network: Network, truth: Truth) -> Iterator[Comparison]:
+def _agreement(kernel: Variant, network: Network, truth: Truth) -> Iterator[ToleranceCheck]:
     """Contract and agreement of forward, loss and gradient."""
     situation, limits = truth.situation, truth.bounds
     inputs = network, situation.theta, situation.X
@@ -233,8 +233,8 @@ def _agreement(kernel: Variant, network: Network, truth: Truth) -> Iterator[Comp
 
 
 def _update(
-    kernel: Variant, network: Network, truth: Truth, learning_rate: float = UPDATE_RATE
-) -> Iterator[Comparison]:
+    kernel: Variant, network: Network, truth: Truth, learning_rate: float = UPDATE_LEARNING_RATE
+) -> Iterator[ToleranceCheck]:
     """One update of all rows in another order: theta - learning_rate * gradient."""
     situation = truth.situation
     if not kernel.supports(network, "epoch", len(situation.X)):
@@ -253,17 +253,18 @@ def _outweighing(truth: Truth) -> float:
     """
     steepest = float(np.abs(truth.gradient).max())
     if steepest == 0:
-        return UPDATE_RATE
-    return max(UPDATE_RATE, 2.0 ** math.ceil(math.log2(OUTWEIGHED * np.abs(truth.situation.theta).max() / steepest)))
+        return UPDATE_LEARNING_RATE
+    largest = np.abs(truth.situation.theta).max()
+    return max(UPDATE_LEARNING_RATE, 2.0 ** math.ceil(math.log2(OUTWEIGHED * largest / steepest)))
 
 
-def _compare(name: str, situation: Situation, found: Values, truth: Values, limits: Bounded) -> Comparison:
+def _compare(name: str, situation: Situation, found: Values, truth: Values, limits: Bounded) -> ToleranceCheck:
     """Compare value by value; report the one under most strain, relative to the largest true value."""
     where = f"{name} on {situation.name}"
     if not np.isfinite(found).all():
-        return Comparison(f"{where} is not finite", math.inf, 0.0)
+        return ToleranceCheck(f"{where} is not finite", math.inf, 0.0)
     error, allowed = np.abs(found - truth), SAFETY * limits.error
     with np.errstate(over="ignore"):  # allowed may be as small as the smallest number
         worst = np.unravel_index(np.argmax(error / allowed), error.shape)
     scale = float(np.abs(truth).max()) or 1.0
-    return Comparison(where, float(error[worst]) / scale, float(allowed[worst]) / scale)
+    return ToleranceCheck(where, float(error[worst]) / scale, float(allowed[worst]) / scale)

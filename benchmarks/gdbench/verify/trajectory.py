@@ -22,7 +22,7 @@ ROWS = 24
 UPDATES = 100
 BATCH_SIZES = (1, 7, ROWS)
 """Stochastic, mini-batch with a short last batch of 3, and batch descent."""
-LARGEST_RATE = 0.25
+MAX_LEARNING_RATE = 0.25
 """Halved where it is too large: a trajectory that diverges, or amplifies rounding, proves nothing."""
 JOLTED_RUNS = 3
 STACKED_VALUES = 1 << 13
@@ -62,27 +62,27 @@ def _trajectory(network: Network, situation: Situation, batch_size: int) -> Traj
     u = float(np.finfo(situation.theta.dtype).eps) / 2
     most = FACTOR * UPDATES * u * max(ROWS, *network.sizes)  # each update errs by u times the length of its sums
     _, X, Y = situation.wide()
-    rate, loss = LARGEST_RATE, get("reference").loss
+    learning_rate, loss = MAX_LEARNING_RATE, get("reference").loss
     while True:
         with np.errstate(over="ignore", invalid="ignore"):
-            path = _follow(network, situation, batch_size, rate)
+            path = _follow(network, situation, batch_size, learning_rate)
             descended = loss(network, path.truth, X, Y) <= loss(network, situation.wide()[0], X, Y)
         if descended and path.tolerance <= most:
             return path
-        rate /= 2
+        learning_rate /= 2
 
 
-def _follow(network: Network, situation: Situation, batch_size: int, rate: float) -> Trajectory:
+def _follow(network: Network, situation: Situation, batch_size: int, learning_rate: float) -> Trajectory:
     truth, X, Y = situation.wide()
     for order in _orders(batch_size):
-        truth = get("reference").epoch(network, truth, X, Y, order, batch_size, rate)
+        truth = get("reference").epoch(network, truth, X, Y, order, batch_size, learning_rate)
     together = max(1, STACKED_VALUES // network.n_parameters)
     spread = max(
-        np.abs(_jolted(network, situation, batch_size, rate, seeds) - truth).max()
+        np.abs(_jolted(network, situation, batch_size, learning_rate, seeds) - truth).max()
         for seeds in (range(JOLTED_RUNS)[i : i + together] for i in range(0, JOLTED_RUNS, together))
     )
     tolerance = FACTOR * float(spread / np.abs(truth).max())
-    return Trajectory(network, situation, batch_size, rate, truth, tolerance)
+    return Trajectory(network, situation, batch_size, learning_rate, truth, tolerance)
 
 
 def _orders(batch_size: int) -> list[Order]:
@@ -92,7 +92,7 @@ def _orders(batch_size: int) -> list[Order]:
     return [rng.permutation(ROWS) for _ in range(epochs)]
 
 
-def _jolted(network: Network, situation: Situation, batch_size: int, rate: float, seeds: range) -> Values:
+def _jolted(network: Network, situation: Situation, batch_size: int, learning_rate: float, seeds: range) -> Values:
     """Parameters (seeds, p) when each update errs by as much as rounding in the dtype of the situation may."""
     theta, X, Y = situation.wide()
     thetas = np.tile(theta, (len(seeds), 1))
@@ -100,7 +100,7 @@ def _jolted(network: Network, situation: Situation, batch_size: int, rate: float
     for order in _orders(batch_size):
         for start in range(0, len(order), batch_size):
             rows = order[start : start + batch_size]
-            updated = bounds(network, thetas, X[rows], Y[rows], situation.theta.dtype).update(rate)
+            updated = bounds(network, thetas, X[rows], Y[rows], situation.theta.dtype).update(learning_rate)
             signs = np.stack([rng.choice((-1.0, 1.0), theta.shape) for rng in generators])
             thetas = updated.value + signs * updated.error
     return thetas

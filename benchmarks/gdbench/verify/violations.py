@@ -81,13 +81,13 @@ def _restore(arrays: list[npt.NDArray[Any]], before: list[npt.NDArray[Any]]) -> 
     return changed
 
 
-def refuses_sizes(kernel: Variant, network: Network, situation: Situation, rate: float) -> None:
+def refuses_sizes(kernel: Variant, network: Network, situation: Situation, learning_rate: float) -> None:
     """Batch sizes below 1 and above n are errors, not something to be trimmed in silence."""
     n = len(situation.X)
     for batch_size in (0, n + 1):
         theta, X, Y = (values.copy() for values in (situation.theta, situation.X, situation.Y))
         try:
-            kernel.epoch(network, theta, X, Y, np.arange(n), batch_size, rate)
+            kernel.epoch(network, theta, X, Y, np.arange(n), batch_size, learning_rate)
         except InputError:
             continue
         except Exception as error:

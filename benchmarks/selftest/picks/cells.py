@@ -10,7 +10,7 @@ from functools import cached_property
 from gdbench.experiments import datasets
 from gdbench.pick.blocks import Block, Curves
 from gdbench.pick.candidates import candidates
-from gdbench.pick.data.source import Source
+from gdbench.pick.data.source import RowSource
 from gdbench.pick.finding import REFERENCE, known_target, make_problem
 from gdbench.pick.problem import NetworkProblem
 from gdbench.pick.question import Question, ask
@@ -74,7 +74,7 @@ class Cell:
     def question(self, seed: int) -> Question:
         """What ``gdbench pick`` would be asked."""
         settings = Settings(seed=seed, scheme=self.scheme)
-        return ask(settings, Source(dataset=self.dataset), self.data, self.network, label=self.name)
+        return ask(settings, RowSource(dataset=self.dataset), self.data, self.network, label=self.name)
 
     def problem(self, seed: int) -> NetworkProblem:
         """Descent as ``gdbench pick`` runs it, with randomness of its own."""

@@ -14,7 +14,7 @@ from typing import Any
 
 from threadpoolctl import threadpool_limits
 
-from gdbench.pick.choice import Choice, NoChoice
+from gdbench.pick.choice import BatchSizeChoice, NoChoice
 from gdbench.pick.choose import choose
 from gdbench.pick.finding import OPERATIONS, OPERATIONS_PER_ROW
 from gdbench.pick.journal import Journal as Blocks
@@ -100,11 +100,11 @@ class Study:
         chosen = [
             (entry, variant, self._choice(entry, times[variant])) for entry in self._picked() for variant in VARIANTS
         ]
-        sizes = {choice.batch_size for _, _, choice in chosen if isinstance(choice, Choice)}
+        sizes = {choice.batch_size for _, _, choice in chosen if isinstance(choice, BatchSizeChoice)}
         self._refine(runs, sizes & set(self.cell.sizes))
         truth, picked = Truth(self.cell, runs), replace(runs, part=PICKED)
         for _, _, choice in chosen:
-            if isinstance(choice, Choice) and choice.rate is not None:
+            if isinstance(choice, BatchSizeChoice) and choice.rate is not None:
                 picked.at(choice.batch_size, [choice.rate], self.cell.refined)
         for variant in VARIANTS:
             values = {"cell": self.cell.name, "variant": variant, "target": self._target().words}
@@ -116,10 +116,10 @@ class Study:
     def _picked(self) -> list[dict[str, Any]]:
         return [entry for entry in latest(self.context.journal, PICKS) if entry["cell"] == self.cell.name]
 
-    def _choice(self, entry: dict[str, Any], times: Times) -> Choice | NoChoice:
+    def _choice(self, entry: dict[str, Any], times: Times) -> BatchSizeChoice | NoChoice:
         return choose(steps_from_record(entry), among(times, self.cell.candidates), n_rows=self.cell.data.n_rows)
 
-    def _keep(self, truth: Truth, entry: dict[str, Any], times: Times, choice: Choice | NoChoice) -> None:
+    def _keep(self, truth: Truth, entry: dict[str, Any], times: Times, choice: BatchSizeChoice | NoChoice) -> None:
         best = truth.order(times)[0]
         seconds = truth.seconds(times)[best]
         key = f"{entry['key']} {times.variant}"
@@ -230,7 +230,7 @@ def measure(context: Context, stages: Sequence[str], names: Sequence[str], worke
                 Study(context, CELLS[name], runner).measure(stage)
 
 
-def _within(choice: Choice, true: float) -> bool:
+def _within(choice: BatchSizeChoice, true: float) -> bool:
     low, high = choice.seconds_low, choice.seconds_high
     return low is not None and high is not None and low <= true <= high
 

@@ -22,7 +22,7 @@ IMPORTED = re.compile(r"^from gdbench\.pick\.(\w+) import", re.MULTILINE)
 
 
 def code_of_search() -> str:
-    """Tell apart versions of the code that searches and chooses: the modules above and what they import."""
+    """Hash of the code that searches and chooses: the modules above and what they import."""
     folder, waiting, found = Path(gdbench.pick.__path__[0]), list(ROOTS), dict[str, str]()
     while waiting:
         name = waiting.pop()

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from gdbench.pick.blocks import Block, Curves
 from gdbench.pick.hitting import hit
-from gdbench.pick.problem import Problem
+from gdbench.pick.problem import DescentProblem
 from gdbench.pick.runners import Runner
 from selftest.journal import Journal
 from selftest.picks.scores import finite
@@ -49,7 +49,7 @@ class Runs:
     """Descent on one cell, whose findings are kept in a journal."""
 
     cell: str
-    problem: Problem
+    problem: DescentProblem
     goal: float
     together: int
     """Runs that share a block."""

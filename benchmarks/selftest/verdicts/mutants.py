@@ -25,8 +25,6 @@ class Mutant:
     variant: str
     slows: tuple[str, ...]
     edits: tuple[Edit, ...]
-    nominal: int | None = None
-    """Per cent, of the shares."""
 
     @property
     def path(self) -> Path:
@@ -48,9 +46,7 @@ def shares(per_cent: int) -> tuple[Mutant, ...]:
     every = EVERY[per_cent]
     edits = {"vectorized": (), "buffered": (_buffered(every),), "jit": (_jit(every),)}
     return tuple(
-        Mutant(
-            f"every_{every}th_gradient_twice", variant, GRADIENTS, (*COUNTING, _gradient_twice(every), *found), per_cent
-        )
+        Mutant(f"every_{every}th_gradient_twice", variant, GRADIENTS, (*COUNTING, _gradient_twice(every), *found))
         for variant, found in edits.items()
     )
 

@@ -39,8 +39,8 @@ def read_npy(file: IO[bytes], name: str, targets: Sequence[str]) -> Table:
 def read_npz(file: IO[bytes], name: str, targets: Sequence[str]) -> Table:
     """Return the columns of an .npz file with arrays ``X`` and ``y``, or others named alike.
 
-    Of arrays to train on and to test with, such as Keras' ``x_train``, ``y_train``, ``x_test`` and ``y_test``, it takes
-    the former, or those that go with a target that is named.
+    Where some arrays are to train on and others to test with, such as Keras' ``x_train``, ``y_train``, ``x_test`` and
+    ``y_test``, it takes the former, or those that go with a target that is named.
 
     Raises
     ------

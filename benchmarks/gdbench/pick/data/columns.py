@@ -15,7 +15,7 @@ from kernels import InputError
 Values = npt.NDArray[np.float64]
 
 MAX_CATEGORIES = 100
-"""Of an input column of text; one with more is free text as a rule, and each makes an input of the network."""
+"""Categories of an input column of text; one with more is usually free text, and each makes an input of the network."""
 MAX_NAMES = 10
 """Names listed in a message or a description."""
 

@@ -23,7 +23,7 @@ from kernels.errors import choices, unknown
 KINDS = ("regression", "classification")
 AS_STORED = "as in the file"
 SEPARATORS = {".csv": ",", ".tsv": "\t"}
-"""Of the fields of text, which may have no header."""
+"""Separators of fields in files of text, which may have no header."""
 READERS: dict[str, Callable[[IO[bytes], str, Sequence[str]], Table]] = {
     ".npz": read_npz,
     ".npy": read_npy,

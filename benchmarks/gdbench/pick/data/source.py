@@ -12,12 +12,20 @@ from gdbench.experiments.datasets import Dataset
 from gdbench.pick.data.files import read_file
 from kernels import InputError
 
-PRESET_KINDS = {"logistic": "classification", "softmax": "classification", "linear": "regression"}
-"""What a file's target is taken for with a network, whatever its values are; text is no target of a regression."""
+PRESET_KINDS = {"linear": "regression", "logistic": "classification", "softmax": "classification", "mlp": None}
+"""What a file's target is taken for with a network, whatever its values are; text is no target of a regression. None
+where the output and loss decide."""
+TARGET_KINDS: dict[tuple[str, str], str | None] = {
+    ("identity", "squared_error"): "regression",
+    ("sigmoid", "cross_entropy"): "classification",
+    ("sigmoid", "squared_error"): None,
+    ("softmax", "cross_entropy"): "classification",
+}
+"""What it is taken for with an output and loss; None where they take either."""
 
 
 @dataclass(frozen=True)
-class Source:
+class RowSource:
     """A named data set, or a file with how to read it; exactly one of both names is given."""
 
     dataset: str | None = None
@@ -67,12 +75,11 @@ class Source:
 
 def usual_kind(preset: str, *, output: str | None, loss: str | None) -> str | None:
     """Return the kind of target that a network asks for; None where it takes either, so that the values decide."""
-    if output == "softmax" or loss == "cross_entropy":
-        return "classification"
-    return "regression" if output == "identity" else PRESET_KINDS.get(preset)
+    possible = {kind for pair, kind in TARGET_KINDS.items() if output in (None, pair[0]) and loss in (None, pair[1])}
+    return possible.pop() if len(possible) == 1 else PRESET_KINDS.get(preset)  # an unknown preset is refused later
 
 
-def describe(source: Source, dataset: Dataset, *, n_rows: int) -> dict[str, Any]:
+def describe(source: RowSource, dataset: Dataset, *, n_rows: int) -> dict[str, Any]:
     """Describe data for the record; ``n_rows`` of them are trained on."""
     return {
         "name": dataset.name,
@@ -88,9 +95,9 @@ def describe(source: Source, dataset: Dataset, *, n_rows: int) -> dict[str, Any]
     }
 
 
-def source_of(data: Mapping[str, Any], file: str | None) -> Source:
+def source_of(data: Mapping[str, Any], file: str | None) -> RowSource:
     """Return the source of a record's data; ``file`` is where a user's file lies now, if it has moved."""
-    kept = Source(**{**data["source"], "target": tuple(data["source"]["target"])})
+    kept = RowSource(**{**data["source"], "target": tuple(data["source"]["target"])})
     if file is not None and kept.file is None:
         raise InputError(f"the record is of the data set {kept.dataset}, not of a file: leave the file out")
     return kept if file is None else replace(kept, file=file)

@@ -16,11 +16,11 @@ from gdbench.pick.data.text_formats import format_of
 from kernels import InputError
 
 SAMPLE_BYTES = 1 << 16
-"""Looked at for zero bytes, which text in UTF-8 has none of."""
+"""Bytes at the start that are searched for zero bytes, which text in UTF-8 has none of."""
 SAMPLE_ROWS = 1000
-"""Compared with the first line, which may be one of them."""
+"""Rows that are compared with the first line, which may be one of them."""
 FORMATTED_ROWS = 10
-"""Of these, looked at for quantities in formats that are no numbers."""
+"""Rows of the sample in which quantities in formats that are no numbers are looked for."""
 AS_WRITTEN: dict[str, Any] = {"keep_default_na": False, "skipinitialspace": True}
 """Fields as the text has them."""
 MIN_COUNTED = 4
@@ -40,11 +40,11 @@ def read_text(
     file : file
         Opened for reading bytes.
     name : str
-        Of the file, for messages.
+        Name of the file, for messages.
     targets : sequence of str
         Names of the columns to be learnt; their numbers without a header.
     separator : str
-        Between two fields.
+        What stands between two fields.
     header : bool
         Whether the first line has names.
 

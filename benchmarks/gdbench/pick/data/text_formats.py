@@ -28,7 +28,7 @@ class Format:
 
     words: str
     pattern: re.Pattern[str]
-    """Of the whole value, with spaces and minus signs as ``normalised`` returns them."""
+    """Matches the whole value, with spaces and minus signs as ``normalised`` returns them."""
     remedy: str
     doubtful: bool = False
     """Whether labels of categories may look the same; for a target that is asked for as classes, they are labels."""

@@ -16,7 +16,7 @@ SAVERS: dict[str, Callable[[Path, pd.DataFrame], object]] = {
     ".tsv": lambda path, frame: frame.to_csv(path, index=False, sep="\t"),
     ".parquet": lambda path, frame: frame.to_parquet(path),
 }
-"""Of tables with names."""
+"""Kinds of tables with names."""
 
 
 def saved(folder: Path, ending: str, frame: pd.DataFrame) -> Path:

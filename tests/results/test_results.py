@@ -26,10 +26,11 @@ from gdbench.results import (
 from gdbench.run.folder import read_run
 from kernels import InputError
 
-from .compare.comparison_records import make, with_memory
-from .history.asv_results import CASES, times, write_result
+from ..compare.comparison_records import make, with_memory
+from ..helpers import ROOT
+from ..history.asv_results import CASES, times, write_result
 
-KEPT = Path(__file__).parents[1] / "reports" / "limits"
+KEPT = ROOT / "reports" / "limits"
 """A run that is kept with the sources."""
 CASE = Case("deep", "wine", 178, "gradient", "jit", 32, "float64")
 ENVIRONMENT = {
