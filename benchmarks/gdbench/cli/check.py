@@ -105,9 +105,10 @@ def certificate_table(rows: Sequence[CertificateRow]) -> Table:
         granted = sum(row.certified for row in group)
         style = "green" if granted == len(group) else "bold red"
         error = "-" if worst.max_error is None else f"{worst.max_error:.1e}"
+        tolerance = "-" if worst.tolerance is None else f"{worst.tolerance:.1e}"
         where = f"{worst.network}, {worst.dataset}: {worst.where}"
         verdict = Text(f"{granted} of {len(group)}", style=style)
-        table.add_row(variant, dtype, verdict, error, f"{worst.tolerance:.1e}", where)
+        table.add_row(variant, dtype, verdict, error, tolerance, where)
     return table
 
 

@@ -62,7 +62,7 @@ def read_run(folder: Path) -> Run:
     if not (folder / "environment.json").exists() or not certificates_file(folder).exists():
         raise InputError(f"the run in {folder} was stopped before its first block: go on with it by --resume")
     certificates = pd.DataFrame(map(asdict, read_certificates(folder)), columns=CERTIFICATE_COLUMNS)
-    certificates["max_error"] = certificates["max_error"].astype(float).fillna(math.inf)
+    certificates = certificates.astype({"max_error": float, "tolerance": float}).fillna({"max_error": math.inf})
     samples, limits = read_blocks(folder, plan)
     return Run(
         folder=folder,
