@@ -92,7 +92,8 @@ def own_folder(folder: Path, *, refusal: str = "") -> Iterator[None]:
         yield
     finally:
         with suppress(OSError):
-            (folder / LOCK).unlink()  # while it is held: nobody else's is deleted
+            # While it is held, so that nobody else's is deleted; whoever has it open already is refused by filelock.
+            (folder / LOCK).unlink()
         lock.release()
 
 
