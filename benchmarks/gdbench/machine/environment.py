@@ -18,7 +18,7 @@ from gdbench.basics.records import plain
 from gdbench.experiments.variants import PEER_PACKAGES, unavailable
 from gdbench.machine.settings import in_words, settings
 from gdbench.processes.launch import allowed_cores
-from gdbench.processes.live import LiveProcess
+from gdbench.processes.live import AnswerError, LiveProcess, ProcessLost
 from kernels import InputError
 
 PACKAGES = ("gdbench", "numpy", "numba", "llvmlite", "scipy", "pandas", "pytest", "pytest-benchmark", *PEER_PACKAGES)
@@ -88,14 +88,27 @@ class Environment:
 
 
 def observe(threads: int = 1) -> Environment:
-    """Return the description that a fresh worker with so many threads gives."""
+    """Return the description that a fresh worker with so many threads gives.
+
+    Raises
+    ------
+    InputError
+        If the worker cannot give one, such as where a library cannot be loaded; the sentence has its last words.
+    """
     with LiveProcess(
         "gdbench.machine.environment_process",
         name="the description of the machine",
         threads=threads,
         cores=allowed_cores()[:threads],
     ) as process:
-        described: Environment = process.ask("describe")
+        try:
+            described: Environment = process.ask("describe")
+        except (AnswerError, ProcessLost) as error:
+            how = error.how if isinstance(error, ProcessLost) else f"raised {error}"
+            raise InputError(
+                f"nothing can be measured, since the process that describes the machine {how}: see that NumPy, "
+                "SciPy and Numba can be imported, and try again"
+            ) from error
     return described
 
 

@@ -156,9 +156,11 @@ class LiveProcess:
                 raise self._loss(f"said nothing for {self.limit:g} s and was stopped")
             kind, value = self.connection.recv()
         except (EOFError, ConnectionResetError) as error:
-            with suppress(subprocess.TimeoutExpired):  # it may have closed the connection and gone on
-                self.process.wait(self.limit)
-            raise self._loss(f"ended with code {self.process.poll()}", self.printed()) from error
+            try:
+                ending = f"ended with code {self.process.wait(self.limit)}"
+            except subprocess.TimeoutExpired:  # it goes on
+                ending = "closed its connection and was stopped"
+            raise self._loss(ending, self.printed()) from error
         return kind, value
 
     def pin(self, cores: list[int]) -> None:
