@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from gdbench.basics import records
-from gdbench.basics.folders import LOCK, own_folder, writing
+from gdbench.basics.folders import check_empty, own_folder, writing
 from gdbench.basics.storage import check_writable
 from gdbench.cold_start import measure as cold_starts
 from gdbench.machine.environment import Environment, check_same_machine, observe
@@ -111,8 +111,7 @@ def unfinished(parent: Path = Path("reports")) -> Path:
 def check_free(folder: Path) -> None:
     """Raise InputError unless a new run can be written into a folder."""
     check_writable(folder)
-    if folder.exists() and any(path.name != LOCK for path in folder.iterdir()):
-        raise InputError(f"{folder} is not empty: {NOT_EMPTY}")
+    check_empty(folder, NOT_EMPTY)
 
 
 def _measure(plan: Plan, folder: Path, report: Report) -> Run:
