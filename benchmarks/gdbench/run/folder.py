@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from gdbench.basics import records
+from gdbench.basics.folders import writing
 from gdbench.basics.storage import replacing
 from gdbench.experiments.cases import CASE_COLUMNS
 from gdbench.machine.environment import Environment
@@ -107,7 +108,7 @@ def read_blocks(folder: Path, plan: Plan) -> tuple[pd.DataFrame, dict[int, Limit
 def write_tables(run: Run) -> None:
     """Write ``samples.csv`` and ``summary.csv`` into the run's folder."""
     for name, table in (("samples.csv", run.samples), ("summary.csv", run.summary)):
-        with replacing(run.folder / name) as temporary:
+        with writing(run.folder), replacing(run.folder / name) as temporary:
             table.to_csv(temporary, index=False, float_format="%.6g")
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from gdbench.basics import records
+from gdbench.basics.folders import writing
 from gdbench.experiments.cases import Case, NetworkSpec
 from gdbench.experiments.grid import Filters, expand, networks, profile
 from gdbench.experiments.variants import is_peer
@@ -117,7 +118,8 @@ def make_plan(cases: list[Case], *, profile: str, command: str, rounds: int, cas
 
 def write_plan(folder: Path, plan: Plan) -> None:
     """Write ``plan.json`` into a run's folder."""
-    records.write(folder / "plan.json", plan, indent=None)  # a number a line would be thousands
+    with writing(folder):
+        records.write(folder / "plan.json", plan, indent=None)  # a number a line would be thousands
 
 
 def read_plan(folder: Path) -> Plan:

@@ -60,10 +60,9 @@ def run(plan: Plan, *, folder: Path, cold_start: bool = False, report: Report = 
     >>> found.summary[["variant", "batch_size", "seconds"]]  # doctest: +SKIP
     """
     with own_folder(folder, refusal=NOT_EMPTY):
-        with writing(folder):
-            write_plan(folder, plan)
-            if cold_start:
-                cold_starts.promise(folder)
+        write_plan(folder, plan)
+        if cold_start:
+            cold_starts.promise(folder)
         return _measure(plan, folder, report)
 
 
@@ -116,7 +115,8 @@ def check_free(folder: Path) -> None:
 
 def _measure(plan: Plan, folder: Path, report: Report) -> Run:
     """Measure what is left, and derive the tables."""
-    (folder / "raw").mkdir(exist_ok=True)
+    with writing(folder):
+        (folder / "raw").mkdir(exist_ok=True)
     _describe(plan, folder, report)
     _certify(plan, folder, report)
     cold_starts.measure_left(
@@ -139,14 +139,16 @@ def _describe(plan: Plan, folder: Path, report: Report) -> None:
     if known.exists():
         check_same_machine(records.read(known, Environment, remedy="start a new run"), environment)
     else:
-        records.write(known, environment)
+        with writing(folder):
+            records.write(known, environment)
     report(Described(environment))
 
 
 def _certify(plan: Plan, folder: Path, report: Report) -> None:
     """Store the certificates; note the cases that must not be timed."""
     rows = certify_all(jobs_of(plan.cases, plan.networks), lambda row: report(Certified(row)))
-    records.write(certificates_file(folder), rows)
+    with writing(folder):
+        records.write(certificates_file(folder), rows)
     report(AllCertified(tuple(rows)))
     refused = {_identity(row): row.refusal for row in rows if not row.certified}
     for case in plan.cases:
