@@ -10,6 +10,7 @@ from gdbench.basics.storage import check_writable
 from gdbench.cold_start import measure as cold_starts
 from gdbench.machine.environment import Environment, check_same_machine, observe
 from gdbench.machine.fingerprint import fingerprint
+from gdbench.machine.settings import check_settings
 from gdbench.run.events import AllCertified, Certified, ColdStartBegun, Described, Report
 from gdbench.run.execute import execute, left
 from gdbench.run.folder import Run, certificates_file, read_run, write_tables
@@ -25,7 +26,8 @@ def run(plan: Plan, *, folder: Path, cold_start: bool = False, report: Report = 
     """Measure a plan and return what was found, which is also in ``folder``.
 
     Every variant is certified first, and cases of one that is refused are not timed. Each block is on disk before the
-    next begins, so a run that was stopped goes on with ``resume``.
+    next begins, so a run that was stopped goes on with ``resume``. The tables are written, the report and its pictures
+    are not: ``gdbench.report.build.write_report`` writes them for a run that is returned.
 
     Parameters
     ----------
@@ -46,7 +48,8 @@ def run(plan: Plan, *, folder: Path, cold_start: bool = False, report: Report = 
     Raises
     ------
     InputError
-        If the folder is not empty, cannot be written, or another command writes into it.
+        If the folder is not empty, cannot be written, or another command writes into it; if Numba cannot be measured
+        as it is set, or this machine not be described.
     BlockFailed
         If a block's process fails before it comes to a case.
 
@@ -59,6 +62,7 @@ def run(plan: Plan, *, folder: Path, cold_start: bool = False, report: Report = 
     >>> found = run(plan, folder=Path("reports/mine"), report=print)  # doctest: +SKIP
     >>> found.summary[["variant", "batch_size", "seconds"]]  # doctest: +SKIP
     """
+    check_settings()
     with own_folder(folder, refusal=NOT_EMPTY):
         write_plan(folder, plan)
         if cold_start:
@@ -79,10 +83,12 @@ def resume(folder: Path, *, report: Report = lambda event: None) -> Run:
     Raises
     ------
     InputError
-        If there is no run, if it was begun with other code or on another machine, or another command goes on with it.
+        If there is no run, if it was begun with other code or on another machine, or another command goes on with it;
+        and as ``run`` does for settings and machine.
     BlockFailed
         If a block's process fails before it comes to a case.
     """
+    check_settings()
     plan = resumable_plan(folder)
     with own_folder(folder):
         return _measure(plan, folder, report)
