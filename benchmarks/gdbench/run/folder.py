@@ -62,7 +62,8 @@ def read_run(folder: Path) -> Run:
     plan = read_plan(folder)
     if not (folder / "environment.json").exists() or not certificates_file(folder).exists():
         raise InputError(f"the run in {folder} was stopped before its first block: go on with it by --resume")
-    certificates = pd.DataFrame(map(asdict, read_certificates(folder)), columns=CERTIFICATE_COLUMNS)
+    rows = read_certificates(folder)
+    certificates = pd.DataFrame(map(asdict, rows), columns=CERTIFICATE_COLUMNS)
     certificates = certificates.astype({"max_error": float, "tolerance": float}).fillna({"max_error": math.inf})
     samples, limits = read_blocks(folder, plan)
     return Run(
@@ -71,9 +72,7 @@ def read_run(folder: Path) -> Run:
         environment=records.read(folder / "environment.json", Environment, remedy=REMEDY),
         certificates=certificates,
         samples=samples,
-        summary=summarise(
-            plan.cases, samples, certificates, read_failures(folder), networks=plan.networks, limits=limits
-        ),
+        summary=summarise(plan.cases, samples, rows, read_failures(folder), networks=plan.networks, limits=limits),
         limits=limits,
     )
 

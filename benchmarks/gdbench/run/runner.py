@@ -16,7 +16,8 @@ from gdbench.run.execute import execute, left
 from gdbench.run.folder import Run, certificates_file, read_run, write_tables
 from gdbench.run.plan import Plan, read_plan, write_plan
 from gdbench.run.raw import read_failures, remember_failure
-from gdbench.verify.certificates import CertificateRow, certify_all, jobs_of
+from gdbench.run.summary import identity
+from gdbench.verify.certificates import certify_all, jobs_of
 from kernels import InputError
 
 NOT_EMPTY = "add --resume to go on with a run in it, or name a new folder"
@@ -156,12 +157,8 @@ def _certify(plan: Plan, folder: Path, report: Report) -> None:
     with writing(folder):
         records.write(certificates_file(folder), rows)
     report(AllCertified(tuple(rows)))
-    refused = {_identity(row): row.refusal for row in rows if not row.certified}
+    refused = {identity(row): row.refusal for row in rows if not row.certified}
     for case in plan.cases:
-        reason = refused.get((case.variant, case.network, case.dataset, case.dtype))
+        reason = refused.get(identity(case))
         if reason is not None:
             remember_failure(folder, case.id, reason)
-
-
-def _identity(row: CertificateRow) -> tuple[str, str, str, str]:
-    return row.variant, row.network, row.dataset, row.dtype
