@@ -33,6 +33,12 @@ class AnswerError(Exception):
         self.kind, self.text = kind, text
 
 
+def with_last_words(ending: str, printed: str) -> str:
+    """Say how a process ended, and the last line that it printed, if any."""
+    lines = printed.strip().splitlines()
+    return f"{ending} ({lines[-1]})" if lines else ending
+
+
 class ProcessLost(Exception):
     """A process died or hung, and is of no more use.
 
@@ -47,9 +53,8 @@ class ProcessLost(Exception):
     """
 
     def __init__(self, name: str, ending: str, printed: str = "") -> None:
-        lines = printed.strip().splitlines()
         self.ending, self.printed = ending, printed
-        self.how = f"{ending} ({lines[-1]})" if lines else ending
+        self.how = with_last_words(ending, printed)
         """How it ended, with its last words."""
         super().__init__(f"the process of {name} {self.how}")
 
