@@ -9,6 +9,7 @@ from functools import lru_cache
 import kernels
 from gdbench.experiments.grid import Filters, expand, networks, profile
 from gdbench.experiments.tasks import TASKS, Call, Problem, load_problem
+from gdbench.machine.settings import check_settings
 from gdbench.verify.gate import NotCertified, require_certificate, require_full_verification
 from suite import ROOT
 
@@ -33,6 +34,7 @@ def setup_cache() -> dict[tuple[str, str, str, str], str]:
     dict
         A sentence for each refused (network, dataset, dtype, variant); empty when all are right.
     """
+    check_settings()
     refusals = {}
     for network, dataset in PROFILE.experiments:
         for dtype in PROFILE.dtypes:

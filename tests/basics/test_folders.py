@@ -1,10 +1,12 @@
 """A folder or file that several commands want at once is one command's at a time; what is written is whole."""
 
+import fcntl
 import json
 import signal
 import subprocess
 import sys
 import tempfile
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -108,6 +110,27 @@ def test_a_folder_that_another_command_writes_into_is_refused_until_it_has_ended
     with own_folder(Path("mine"), refusal="name another one"):  # a lock file without a holder is nothing
         pass
     assert not list(Path("mine").iterdir())
+
+
+def test_a_lock_that_its_holder_deletes_while_another_command_opens_it_lets_only_one_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, real = own_folder(tmp_path), fcntl.flock
+    first.__enter__()
+
+    def lock_after_the_first_has_ended(descriptor: int, operation: int) -> None:
+        monkeypatch.setattr(fcntl, "flock", real)
+        first.__exit__(None, None, None)
+        real(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", lock_after_the_first_has_ended)
+    inside = 0
+    with ExitStack() as stack:
+        for _ in range(2):
+            with suppress(InputError):
+                stack.enter_context(own_folder(tmp_path))
+                inside += 1
+    assert inside == 1
 
 
 def test_a_folder_with_something_in_it_is_refused_where_it_must_be_empty(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -30,6 +31,22 @@ def test_a_record_comes_back_as_it_was(tmp_path: Path) -> None:
     records.write(tmp_path / "a.json", RECORD)
     assert records.read(tmp_path / "a.json", Outer, remedy="measure again") == RECORD
     assert records.parse(records.plain(RECORD), Outer) == RECORD
+
+
+@dataclass(frozen=True)
+class Limit:
+    seconds: dict[int, float]
+
+
+def test_a_record_that_could_not_be_read_back_is_not_written(tmp_path: Path) -> None:
+    file = tmp_path / "a.json"
+    for record in (Limit({1: math.nan}), [Limit({1: math.inf})], {"a": (Limit({1: 1.0}), Limit({2: math.nan}))}):
+        with pytest.raises(msgspec.ValidationError, match=r"Expected `float`, got `null`"):
+            records.write(file, record)
+    assert not file.exists()
+    records.write(file, [Limit({1: 0.5})], indent=None)
+    assert file.read_text(encoding="utf-8").count("\n") == 1
+    assert records.read(file, list[Limit], remedy="") == [Limit({1: 0.5})]
 
 
 def test_what_is_no_number_becomes_none() -> None:

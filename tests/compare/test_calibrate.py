@@ -26,7 +26,7 @@ from gdbench.machine.environment import Environment
 from kernels import InputError
 
 from ..helpers import invoke
-from .comparison_records import RULE, cases
+from .comparison_records import RULE, block, cases
 
 PART = ("--network", "linear", "--task", "gradient", "--batch-size", "1,n", "--variant", "vectorized,buffered")
 SHORT = replace(STANDARD, case_seconds=0.004)
@@ -249,3 +249,18 @@ def test_a_damaged_file_is_no_calibration(tmp_path: Path, monkeypatch: pytest.Mo
     assert calibration.read(Environment()) == some()
     path.write_text("{", encoding="utf-8")
     assert calibration.read(Environment()) is None
+
+
+def test_a_case_of_which_one_block_alone_is_known_has_no_spread_and_is_left_out() -> None:
+    several, once = cases()[:2]
+    blocks = [block({several.id: 0.01, once.id: 0.02}), block({several.id: 0.02})]
+    measured: Any = SimpleNamespace(
+        left=lambda: [several, once],
+        measured=Measurements(screen=blocks),
+        environment=Environment(),
+        setting=SimpleNamespace(builds=[SimpleNamespace(side=SimpleNamespace(commit=None))]),
+        tier=QUICK,
+    )
+    found = calibration.calibration_of(measured)
+    assert [*found.cases] == [several.id]
+    assert records.parse(records.plain(found), Calibration) == found

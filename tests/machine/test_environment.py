@@ -41,6 +41,22 @@ def test_a_field_of_another_type_is_refused_by_its_name(tmp_path: Path) -> None:
         read(tmp_path / "environment.json", Environment, remedy="measure again")
 
 
+def test_a_machine_that_cannot_be_described_is_told_in_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setenv("GDBENCH_PATIENCE_SECONDS", "0.001")
+        with pytest.raises(
+            InputError, match=r"describes the machine said nothing for 0\.001 s and was stopped: see that"
+        ):
+            observe()
+    pytest.importorskip("yaml")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".numba_config.yaml").write_text("{", encoding="utf-8")
+    with pytest.raises(InputError, match=r"describes the machine raised \w+: .*: see that .* can be imported, and try"):
+        observe()
+
+
 def test_nothing_recorded_is_said_so() -> None:
     assert one_line(Environment()) == "not recorded"
     assert dict(environment_lines(Environment()))["cpu"] == "not recorded"

@@ -1,6 +1,7 @@
 """Settings that change compiled code are recorded; those under which nothing can be measured are refused."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ from gdbench.cli import COMMANDS
 from gdbench.machine.environment import observe
 from gdbench.machine.settings import settings
 
-from ..helpers import gdbench, start
+from ..helpers import ROOT, gdbench, start
 
 REFUSED = {
     "NUMBA_DISABLE_JIT=1": "nothing is compiled under NUMBA_DISABLE_JIT=1, so nothing can be measured: unset it",
@@ -44,6 +45,43 @@ def test_every_command_refuses_it_before_it_blames_a_file(tmp_path: Path) -> Non
     started = [start(command, cwd=tmp_path, NUMBA_DISABLE_JIT="1") for command in COMMANDS]
     answers = [(process.communicate()[1], process.returncode) for process in started]
     assert set(answers) == {(f"gdbench: {REFUSED['NUMBA_DISABLE_JIT=1']}\n", 2)}
+
+
+PYTHON = {
+    "run": "from gdbench.run.runner import run; run(None, folder=Path('new'))",
+    "resume": "from gdbench.run.runner import resume; resume(Path('new'))",
+    "compare": "from gdbench.compare.comparison import compare; compare('HEAD', 'HEAD', folder=Path('new'))",
+    "asv": "from suite.experiments import setup_cache; setup_cache()",
+}
+
+
+@pytest.mark.parametrize("call", PYTHON.values(), ids=PYTHON)
+def test_from_python_it_is_refused_too(call: str, tmp_path: Path) -> None:
+    script = f"""
+from pathlib import Path
+from kernels import InputError
+try:
+    {call.replace("; ", chr(10) + "    ")}
+except InputError as error:
+    print(error)
+"""
+    places = os.pathsep.join([str(ROOT / "benchmarks"), *filter(None, sys.path)])
+    surroundings = os.environ | {"NUMBA_DISABLE_JIT": "1", "PYTHONPATH": places}
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, cwd=tmp_path, env=surroundings, capture_output=True, text=True, check=True)
+    assert done.stdout == f"{REFUSED['NUMBA_DISABLE_JIT=1']}\n"
+    assert not any(path.is_file() for path in tmp_path.rglob("*"))
+
+
+@pytest.mark.parametrize(("setting", "cached"), [("JAX_ENABLE_X64=1", True), ("NUMBA_OPT=2", False)])
+def test_only_settings_of_numba_keep_the_loops_of_the_limits_out_of_its_cache(setting: str, cached: bool) -> None:
+    name, _, value = setting.partition("=")
+    script = "from gdbench.machine import limits; print(bool(limits._read.stats.cache_path))"
+    places = os.pathsep.join(filter(None, sys.path))
+    surroundings = os.environ | {name: value, "PYTHONPATH": places}
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, env=surroundings, capture_output=True, text=True, check=True)
+    assert done.stdout == f"{cached}\n"
 
 
 @pytest.mark.parametrize("line", FILES)

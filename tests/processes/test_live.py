@@ -136,7 +136,7 @@ def test_a_process_that_says_nothing_is_stopped(places: str) -> None:
 def test_a_process_that_hangs_up_is_not_waited_for_for_ever(process: LiveProcess) -> None:
     process.ask("double", 1)
     process.limit = 0.2
-    with pytest.raises(ProcessLost):
+    with pytest.raises(ProcessLost, match=r"^the process of the test closed its connection and was stopped$"):
         process.ask("hangs_up")
     assert process.process.returncode == -signal.SIGKILL
 

@@ -20,6 +20,7 @@ from gdbench.machine.environment import Environment
 from gdbench.report import build, markdown, page
 from gdbench.run import folder as records
 from gdbench.run.summary import summarise
+from gdbench.verify.certificates import CertificateRow
 
 from ..conftest import SMOKE_VARIANTS
 from ..helpers import LIMIT_SECONDS
@@ -72,7 +73,8 @@ def rivalled(run: records.Run) -> records.Run:
 
 
 def changed(run, plan, samples, certificates) -> records.Run:
-    summary = summarise(plan.cases, samples, certificates, {}, networks=plan.networks, limits=run.limits)
+    rows = [CertificateRow(**row) for row in certificates.to_dict("records")]
+    summary = summarise(plan.cases, samples, rows, {}, networks=plan.networks, limits=run.limits)
     return replace(run, plan=plan, samples=samples, certificates=certificates, summary=summary)
 
 

@@ -1,6 +1,6 @@
 """The peers' table: our fastest variant against the fastest peer, from blocks in which both were measured."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +12,10 @@ from gdbench.experiments.variants import is_peer, names, unavailable
 from gdbench.machine.environment import Environment
 from gdbench.report import markdown, tables
 from gdbench.report.peers_table import peer_sentences, peer_tables
-from gdbench.run.folder import CERTIFICATE_COLUMNS, SAMPLE_COLUMNS, Run
+from gdbench.run.folder import SAMPLE_COLUMNS, Run
 from gdbench.run.plan import Plan
 from gdbench.run.summary import summarise
+from gdbench.verify.certificates import CertificateRow
 
 SLOW, FAST = [name for name in (*names(), *unavailable()) if is_peer(name)][:2]
 SPEC = NetworkSpec("logistic", "logistic", 0.1)
@@ -53,21 +54,18 @@ def _run(
         ],
         columns=SAMPLE_COLUMNS,
     )
-    certificates = pd.DataFrame(
-        [
-            (name, "logistic", "breast_cancer", "30-1", dtype, 0.0, 1e-6, name not in wrong, "here", 0.0)
-            for dtype in dtypes
-            for name in dict.fromkeys(name for name, _ in seconds)
-        ],
-        columns=CERTIFICATE_COLUMNS,
-    )
+    certificates = [
+        CertificateRow(name, "logistic", "breast_cancer", "30-1", dtype, 0.0, 1e-6, name not in wrong, "here", 0.0)
+        for dtype in dtypes
+        for name in dict.fromkeys(name for name, _ in seconds)
+    ]
     plan = Plan("made", "gdbench run", 0, 0.01, "", {"logistic": SPEC}, cases, ())
     known = {"numpy": "2", "numba": "0", "gdbench": "0", **versions}
     return Run(
         folder=Path("nowhere"),
         plan=plan,
         environment=Environment(date="today", cpu="one", logical_cores=1, blas_threads=1, versions=known),
-        certificates=certificates,
+        certificates=pd.DataFrame(map(asdict, certificates)),
         samples=samples,
         summary=summarise(cases, samples, certificates, {}, networks=plan.networks, limits={}),
         limits={},

@@ -2,13 +2,16 @@
 
 import subprocess
 import sys
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from gdbench.cold_start.entries import write_entries
 from gdbench.experiments.grid import Filters
+from gdbench.report.build import write_report
 from gdbench.run import run
 from gdbench.run.events import (
     AllCertified,
@@ -20,9 +23,9 @@ from gdbench.run.events import (
     Described,
     Event,
 )
-from gdbench.run.folder import Run
-from gdbench.run.plan import make_plan, plan_profile
-from gdbench.run.raw import block_files
+from gdbench.run.folder import Run, write_tables
+from gdbench.run.plan import make_plan, plan_profile, write_plan
+from gdbench.run.raw import block_files, remember_failure
 from gdbench.run.runner import resume
 from kernels import InputError
 
@@ -105,3 +108,24 @@ def test_the_process_of_a_block_does_not_import_pandas(tmp_path: Path) -> None:
     """It would take a third of a second in every block."""
     text = "import sys, gdbench.run.block; sys.exit('pandas' in sys.modules)"
     subprocess.run([sys.executable, "-c", text], cwd=tmp_path, check=True)
+
+
+WRITERS: dict[str, Callable[[Run], None]] = {
+    "plan": lambda found: write_plan(found.folder, found.plan),
+    "failures": lambda found: remember_failure(found.folder, "case", "reason"),
+    "cold starts": lambda found: write_entries(found.folder, []),
+    "tables": write_tables,
+    "report": write_report,
+}
+
+
+@pytest.mark.parametrize("write", WRITERS.values(), ids=WRITERS)
+def test_what_cannot_be_written_is_a_sentence_with_its_remedy(
+    heard: Heard, tmp_path: Path, write: Callable[[Run], None]
+) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    with pytest.raises(
+        InputError, match=r"^cannot write into .*/file \(.*\): free space there, or name another folder"
+    ):
+        write(replace(heard.found, folder=file))

@@ -8,6 +8,7 @@ import psutil
 import pytest
 
 import kernels
+from gdbench.basics.folders import LOCK, own_folder
 from gdbench.cli import train
 from gdbench.experiments import datasets
 from gdbench.train.training import fit_descent
@@ -56,6 +57,17 @@ def test_a_wrong_variant_is_not_timed(tmp_path, sources, name, where):
     assert re.search(rf"'{name}' disagrees with the reference on 10-1 identity\+squared_error \({where}", done.stderr)
     assert "Certifying" not in done.stderr  # a status is for terminals
     assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_that_another_command_writes_into_is_refused_before_the_fit(tmp_path):
+    with own_folder(tmp_path / "out"):
+        done = invoke("train", *LINEAR, "--epochs", "1", "--output", "out", cwd=tmp_path)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr.startswith("gdbench: another gdbench command is writing into out: wait until it has ended")
+        assert [file.name for file in (tmp_path / "out").iterdir()] == [LOCK]
+    again = invoke("train", *LINEAR, "--epochs", "1", "--output", "out", cwd=tmp_path)
+    assert again.returncode == 0, again.stderr
+    assert {file.name for file in (tmp_path / "out").iterdir()} == {"loss.png", "history.csv"}
 
 
 @pytest.fixture

@@ -47,15 +47,12 @@ def fresh_folder(wanted: Path | None, subject: str, parent: Path = Path("reports
 
 def _make_new(subject: str, parent: Path) -> Path:
     check_writable(parent)
-    while True:
-        folder = new_folder(subject, parent)
-        try:
-            folder.mkdir(parents=True)
-        except FileExistsError:  # another command was faster
-            continue
-        except OSError as error:
-            raise InputError(f"cannot make {folder} ({error.strerror}): name a folder with --output") from error
-        return folder
+    with writing(parent):
+        while True:
+            folder = new_folder(subject, parent)
+            with suppress(FileExistsError):  # another command was faster
+                folder.mkdir(parents=True)
+                return folder
 
 
 @contextmanager
@@ -75,25 +72,41 @@ def own_folder(folder: Path, *, refusal: str = "") -> Iterator[None]:
         If another command writes into it, if it cannot be written, or if it is not empty and must be.
     """
     check_writable(folder)
-    try:
+    with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(folder / LOCK, timeout=0)
-        lock.acquire()
-    except Timeout as error:
-        raise InputError(
-            f"another gdbench command is writing into {folder}: wait until it has ended, or name another folder "
-            "with --output"
-        ) from error
-    except OSError as error:
-        raise InputError(f"cannot write into {folder} ({error.strerror}): name another one with --output") from error
+        try:
+            lock.acquire()
+        except Timeout as error:
+            raise InputError(
+                f"another gdbench command is writing into {folder}: wait until it has ended, or name another folder "
+                "with --output"
+            ) from error
     try:
-        if refusal and any(path.name != LOCK for path in folder.iterdir()):
-            raise InputError(f"{folder} is not empty: {refusal}")
+        if refusal:
+            check_empty(folder, refusal)
         yield
     finally:
         with suppress(OSError):
-            (folder / LOCK).unlink()  # while it is held: nobody else's is deleted
+            # While it is held, so that nobody else's is deleted; whoever has it open already is refused by filelock.
+            (folder / LOCK).unlink()
         lock.release()
+
+
+@contextmanager
+def own_named_folder(folder: Path | None) -> Iterator[None]:
+    """Keep other commands from a folder that the user names, if any; it is gone again if nothing comes of it."""
+    if folder is None:
+        yield
+        return
+    with fresh_folder(folder, ""), own_folder(folder):
+        yield
+
+
+def check_empty(folder: Path, remedy: str) -> None:
+    """Raise InputError, with the remedy, if there is something in a folder, which need not exist."""
+    if folder.exists() and any(path.name != LOCK for path in folder.iterdir()):
+        raise InputError(f"{folder} is not empty: {remedy}")
 
 
 @contextmanager

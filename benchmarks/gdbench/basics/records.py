@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -46,9 +47,29 @@ def parse(value: object, kind: type[Record]) -> Record:
     return msgspec.convert(value, kind)
 
 
-def write(path: Path, record: object) -> None:
-    """Write a record to a file, whole or not at all."""
-    write_text(path, json.dumps(plain(record), indent=1, ensure_ascii=False) + "\n")
+def write(path: Path, record: object, *, indent: int | None = 1) -> None:
+    """Write a record to a file, whole or not at all; ``indent`` is json's, and None makes one line of it.
+
+    Raises
+    ------
+    ValueError
+        If the record could not be read back, such as for NaN in a field whose type is ``float``.
+    """
+    built = plain(record)
+    _check_readable(record, built)
+    write_text(path, json.dumps(built, indent=indent, ensure_ascii=False) + "\n")
+
+
+def _check_readable(record: object, built: Any) -> None:
+    """Read the records in some containers back from what is to be written."""
+    if is_dataclass(record):
+        msgspec.convert(built, type(record), str_keys=True)
+    elif isinstance(record, dict):
+        for entry, written in zip(record.values(), built.values(), strict=True):
+            _check_readable(entry, written)
+    elif isinstance(record, list | tuple):
+        for entry, written in zip(record, built, strict=True):
+            _check_readable(entry, written)
 
 
 def read(path: Path, kind: type[Record], *, remedy: str) -> Record:

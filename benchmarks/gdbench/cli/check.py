@@ -13,7 +13,6 @@ from rich.text import Text
 
 import kernels
 from gdbench.basics.exit_codes import KERNEL_WRONG, OK
-from gdbench.basics.records import plain
 from gdbench.cli.console import human_output, json_option, stderr, write_json
 from gdbench.cli.filters import filter_options
 from gdbench.experiments import variants
@@ -47,7 +46,7 @@ def command(*, with_peers: bool, json_path: str | None, **filters: Any) -> int:
     """
     jobs = _jobs(Filters(**filters), variants.names() if with_peers else kernels.variants())
     rows = certify(jobs)
-    write_json(json_path, {"certified": all_certified(rows), "certificates": plain(rows)})
+    write_json(json_path, {"certified": all_certified(rows), "certificates": rows})
     out = human_output(json_path)
     out.print(certificate_table(rows))
     wrong = [row for row in rows if not row.certified]
@@ -105,9 +104,10 @@ def certificate_table(rows: Sequence[CertificateRow]) -> Table:
         granted = sum(row.certified for row in group)
         style = "green" if granted == len(group) else "bold red"
         error = "-" if worst.max_error is None else f"{worst.max_error:.1e}"
+        tolerance = "-" if worst.tolerance is None else f"{worst.tolerance:.1e}"
         where = f"{worst.network}, {worst.dataset}: {worst.where}"
         verdict = Text(f"{granted} of {len(group)}", style=style)
-        table.add_row(variant, dtype, verdict, error, f"{worst.tolerance:.1e}", where)
+        table.add_row(variant, dtype, verdict, error, tolerance, where)
     return table
 
 

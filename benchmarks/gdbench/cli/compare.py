@@ -8,7 +8,6 @@ from typing import Any
 
 import click
 
-from gdbench.basics import records
 from gdbench.basics.exit_codes import INTERRUPTED, KERNEL_WRONG
 from gdbench.basics.folders import fresh_folder
 from gdbench.basics.storage import check_writable
@@ -108,7 +107,7 @@ def command(
         except (SideError, SideLost) as error:
             fail(f"nothing was measured: {error}", KERNEL_WRONG)
         compare_show.show(record, human_output(json_path), every_case=every_case)
-        write_json(json_path, records.plain(record))
+        write_json(json_path, record)
         write_views(folder, markdown)
     if interrupted:
         fail(

@@ -12,6 +12,7 @@ from typing import Any, NoReturn, TypeVar
 import click
 from rich.console import Console
 
+from gdbench.basics.folders import writing
 from gdbench.basics.records import plain
 from gdbench.basics.storage import check_writable, write_text
 from kernels import InputError
@@ -75,9 +76,6 @@ def write_json(json_path: str | None, answer: object) -> None:
     if json_path == "-":
         click.echo(text, nl=False)
         return
-    try:
-        write_text(Path(json_path), text)
-    except OSError as error:
-        raise InputError(
-            f"cannot write {json_path} ({error.strerror}): name a file in a folder that you own"
-        ) from error
+    path = Path(json_path)
+    with writing(path.parent, "name a file in another folder with --json"):
+        write_text(path, text)

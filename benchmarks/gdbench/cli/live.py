@@ -87,7 +87,7 @@ def _verdict(rows: tuple[CertificateRow, ...]) -> object:
     """One line when all is well, the worst certificates when not."""
     if not all_certified(rows):
         return certificate_table(rows)
-    strain = max(row.strain for row in rows if row.tolerance)
+    strain = max((row.strain for row in rows if row.tolerance), default=0.0)
     all_of_them = (f"All {len(rows)} certificates granted", "green")
     return Text.assemble(all_of_them, f": the worst error is {digits(100 * strain)} % of its tolerance.")
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import shlex
 import signal
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ import click
 from click.core import ParameterSource
 
 from gdbench.basics.exit_codes import KERNEL_WRONG
-from gdbench.basics.folders import fresh_folder, own_folder
+from gdbench.basics.folders import fresh_folder, own_named_folder
 from gdbench.basics.storage import check_writable
 from gdbench.cli import pick_show
 from gdbench.cli.console import enough_memory, fail, human_output, write_json
@@ -67,7 +67,7 @@ def command(context: click.Context, /, *, json_path: str | None, output: str | N
     """Find the batch size with which training reaches a loss soonest, for FILE or a data set, on this machine."""
     folder = Path(output) if output else None
     remedy = "take fewer rows or columns, a smaller network, or fewer --workers"
-    with enough_memory(remedy), pick_show.interrupts(), _own(folder):
+    with enough_memory(remedy), pick_show.interrupts(), own_named_folder(folder):
         work = _search if options["replan"] is None else partial(_replan, context)
         session = work(json_path, folder, options)
         number = context.obj[0] if context.obj else signal.SIGINT
@@ -118,16 +118,6 @@ def _runner(workers: int | None, scheduler: str | None) -> Callable[[], Abstract
     if workers is not None and workers < 1:
         raise InputError(f"--workers must be at least 1, got {workers}: correct it or leave it out")
     return partial(processes, workers) if scheduler is None else partial(cluster, scheduler)
-
-
-@contextmanager
-def _own(folder: Path | None) -> Iterator[None]:
-    """Keep other commands from a folder that the user names; it is gone again if nothing comes of it."""
-    if folder is None:
-        yield
-        return
-    with fresh_folder(folder, ""), own_folder(folder):
-        yield
 
 
 def _subject(session: Session) -> str:

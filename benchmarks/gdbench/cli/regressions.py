@@ -10,7 +10,6 @@ from rich.console import Console
 from rich.table import Table
 
 from gdbench.basics.exit_codes import INTERRUPTED
-from gdbench.basics.records import plain
 from gdbench.basics.storage import check_writable, write_text
 from gdbench.cli.console import fail, human_output, json_option, stderr, write_json
 from gdbench.history import markdown, page
@@ -81,7 +80,7 @@ def command(
 
     def finish() -> Record:
         record = make_record(found, confirmed=confirm)
-        write_json(json_path, plain(record))
+        write_json(json_path, record)
         if markdown_path is not None:
             write_text(markdown_path, markdown.render(record))
         if output is not None:

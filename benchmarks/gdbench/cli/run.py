@@ -14,7 +14,6 @@ from rich.text import Text
 
 from gdbench.basics.exit_codes import INTERRUPTED, KERNEL_WRONG, OK
 from gdbench.basics.folders import fresh_folder
-from gdbench.basics.records import plain
 from gdbench.basics.storage import new_folder
 from gdbench.basics.units import duration
 from gdbench.cli import cold_start as cold_start_in_terminal
@@ -174,7 +173,7 @@ def _show_plan(plan: Plan, folder: Path, cold: list[ColdStart], json_path: str |
     if cold:
         out.print(f"{len(cold)} cold starts: about {duration(starting)}")
     total = starting + sum(sum(seconds) for seconds in groups.values())
-    write_json(json_path, plain(DryRun(len(plan.cases), len(blocks), len(cold), total, starting, str(folder))))
+    write_json(json_path, DryRun(len(plan.cases), len(blocks), len(cold), total, starting, str(folder)))
     out.print(
         f"{len(plan.cases)} cases, {len(blocks)} blocks, about {duration(total)} of measuring after the "
         f"certificates, and up to 20 s more where Numba has not compiled yet. Results would go to {folder}. "

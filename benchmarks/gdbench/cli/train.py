@@ -15,7 +15,7 @@ from rich.text import Text
 from threadpoolctl import threadpool_limits
 
 from gdbench.basics.exit_codes import INTERRUPTED, KERNEL_WRONG
-from gdbench.basics.folders import fresh_folder
+from gdbench.basics.folders import fresh_folder, own_named_folder, writing
 from gdbench.basics.storage import check_writable, replacing, write_text
 from gdbench.cli import train_tables
 from gdbench.cli.console import enough_memory, fail, human_output, json_option, stderr, write_json
@@ -85,7 +85,13 @@ PAIRS = choices(" + ".join(pair) for pair in OUTPUT_LOSSES)
 @json_option
 def command(*, output: str | None, json_path: str | None, **options: Any) -> None:
     """Check everything, fit, write, print; a wrong input ends it before anything is written."""
-    check_writable(Path(output) if output else TRAINING_FOLDER)
+    named = Path(output) if output else None
+    check_writable(named or TRAINING_FOLDER)
+    with own_named_folder(named):
+        _train(named, json_path, options)
+
+
+def _train(named: Path | None, json_path: str | None, options: dict[str, Any]) -> None:
     with enough_memory("choose a data set with fewer rows or columns, or a smaller network"):
         training, batch_sizes = _plan(options)
         _headline(training, batch_sizes, json_path)
@@ -99,7 +105,7 @@ def command(*, output: str | None, json_path: str | None, **options: Any) -> Non
     histories = _worth_keeping(histories)
     names = choices(dict.fromkeys(history.variant for history in histories))
     subject = f"{options['dataset_name'].split(':')[0]}-{options['preset']}"
-    with fresh_folder(Path(output) if output else None, subject, TRAINING_FOLDER) as folder:
+    with fresh_folder(named, subject, TRAINING_FOLDER) as folder, writing(folder):
         files = _write(folder, replace(training, variant=names), histories)
     show = human_output(json_path)
     show.print(*train_tables.tables(training, histories), sep="\n")
@@ -212,10 +218,7 @@ def _write(folder: Path, training: Training, histories: Sequence[FitHistory]) ->
     from gdbench.train import pictures  # noqa: PLC0415 - matplotlib takes half a second, and --help needs none
 
     picture = pictures.picture(training, histories)
-    try:
-        write_text(folder / "history.csv", history_csv(histories))
-        with replacing(folder / "loss.png") as temporary:
-            temporary.write_bytes(picture)
-    except OSError as error:
-        raise InputError(f"cannot write into {folder} ({error.strerror}): name another folder with --output") from error
+    write_text(folder / "history.csv", history_csv(histories))
+    with replacing(folder / "loss.png") as temporary:
+        temporary.write_bytes(picture)
     return str(folder / "loss.png"), str(folder / "history.csv")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gdbench.basics import records
+from gdbench.basics.folders import writing
 
 
 @dataclass(frozen=True)
@@ -78,4 +79,5 @@ def read_entries(folder: Path) -> list[ColdStartEntry]:
 
 def write_entries(folder: Path, entries: list[ColdStartEntry]) -> None:
     """Write the raw file of a run, whole or not at all."""
-    records.write(raw_file(folder), entries)
+    with writing(folder):
+        records.write(raw_file(folder), entries)

@@ -29,7 +29,7 @@ from packaging.specifiers import SpecifierSet
 from platformdirs import user_cache_path
 
 import gdbench
-from gdbench.basics.folders import locked
+from gdbench.basics.folders import locked, writing
 from gdbench.compare.sides import Side
 from gdbench.machine.settings import in_words, settings
 from kernels import InputError
@@ -131,18 +131,18 @@ def _make(side: Side, name: str, *, copy: int) -> Path:
         with suppress(OSError):  # another user's cache
             target.touch()  # those not used for long are forgotten
         return target
-    try:
+    with writing(parent, "set XDG_CACHE_HOME to another folder"):
         parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=parent, prefix=UNFINISHED) as place:
             made = Path(place, "tree")
             made.mkdir()
             _export(side, made)
             (made / "numba").mkdir()
-            made.rename(target)
-    except OSError as error:
-        if target.exists():  # another process made it meanwhile
-            return target
-        raise InputError(f"cannot write builds below {parent} ({error.strerror}): set XDG_CACHE_HOME") from error
+            try:
+                made.rename(target)
+            except OSError:
+                if not target.exists():  # else another process made it meanwhile
+                    raise
     return target
 
 

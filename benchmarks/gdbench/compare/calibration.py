@@ -140,6 +140,8 @@ def calibration_of(session: ComparisonSession) -> Calibration:
         reasons = "; ".join(dict.fromkeys(session.state.broken.values()))
         raise NothingMeasured(f"no case could be measured ({reasons}): run gdbench check")
     ratios = table(blocks, [case.id for case in cases])
+    several = np.isfinite(ratios).sum(axis=0) > 1  # one alone has no spread
+    known, ratios = [case for case, there in zip(cases, several, strict=True) if there], ratios[:, several]
     sds, medians = np.nanstd(ratios, axis=0, ddof=1), np.nanmedian(ratios, axis=0)
     bias_sd = bias_spread(list(medians), list(sds), len(blocks))
     return Calibration(
@@ -153,7 +155,7 @@ def calibration_of(session: ComparisonSession) -> Calibration:
         margin=margin_from(bias_sd),
         cases={
             case.id: CaseNoise(pair_sd=float(sd), bias=float(np.expm1(median)))
-            for case, sd, median in zip(cases, sds, medians, strict=True)
+            for case, sd, median in zip(known, sds, medians, strict=True)
         },
     )
 

@@ -112,7 +112,7 @@ def task_entries(blocks: Sequence[MeasuredBlock], case: Case, *, confidence: flo
     if rows % case.batch_size == 0:  # a short last batch would count as a whole one
         epoch, gradient = (_seconds(blocks, keys[task]) for task in ("epoch", "gradient"))
         found[UPDATE] = update_ratio(epoch, rows // case.batch_size * gradient, confidence=confidence)
-    return [TaskRatio(task, ratio, low, high) for task, (ratio, low, high) in found.items() if not math.isnan(low)]
+    return [TaskRatio(task, *ends) for task, ends in found.items() if np.all(np.isfinite(ends))]
 
 
 def _seconds(blocks: Sequence[MeasuredBlock], key: str) -> Floats:

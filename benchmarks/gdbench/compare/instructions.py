@@ -26,6 +26,7 @@ from gdbench.compare.family import Family, StoredProblem, problem_key, rows_of
 from gdbench.compare.instructions_process import COUNTS, JOB, RESULT
 from gdbench.experiments.cases import Case
 from gdbench.processes.launch import PATIENCE_VARIABLE, cores_for, patience, start
+from gdbench.processes.live import with_last_words
 
 TOOL = ("valgrind", "-q", "--sigill-diagnostics=yes", "--tool=cachegrind", "--cache-sim=no")
 COUNT_SECONDS = 300
@@ -58,7 +59,7 @@ def why_not() -> str:
         return "valgrind is not installed (apt install valgrind)"
     command = [*TOOL, "--cachegrind-out-file=/dev/null", sys.executable, "-I", "-S", "-c", ""]
     tried = subprocess.run(command, capture_output=True, text=True, check=False)
-    return f"valgrind does not work here{_last_line(tried.stderr)}" if tried.returncode else ""
+    return with_last_words("valgrind does not work here", tried.stderr) if tried.returncode else ""
 
 
 def count(build: Build, family: Family, problems: Problems, case: Case, side: int) -> Count:
@@ -130,10 +131,5 @@ def _wait(process: subprocess.Popen[str], place: Path) -> Count:
     if UNKNOWN in said:
         return Count(None, "the call has an instruction that valgrind does not know")
     if code:
-        return Count(None, f"the process that counts ended with code {code}{_last_line(said)}")
+        return Count(None, with_last_words(f"the process that counts ended with code {code}", said))
     return Count(float((place / RESULT).read_text(encoding="utf-8")))
-
-
-def _last_line(text: str) -> str:
-    lines = text.strip().splitlines()
-    return f" ({lines[-1]})" if lines else ""

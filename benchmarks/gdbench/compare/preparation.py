@@ -99,12 +99,15 @@ def failed(answer: Any) -> bool:
 
 @contextmanager
 def at_case(pair: Pair, key: str) -> Iterator[None]:
-    """Note which case both sides work on, so that one that is lost in it can be named."""
+    """Note which case both sides work on, until the block ends in anything but the loss of one of them."""
     for side in pair.sides:
         side.at = key
-    yield
-    for side in pair.sides:
-        side.at = None
+    try:
+        yield
+    finally:
+        if not any(side.lost for side in pair.sides):
+            for side in pair.sides:
+                side.at = None
 
 
 def schedule(call_seconds: float, tier: ComparisonTier) -> CaseSchedule:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,7 +13,6 @@ from numpy.typing import NDArray
 
 from gdbench.basics import records
 from gdbench.basics.folders import writing
-from gdbench.basics.storage import write_text
 from gdbench.compare.sides import ComparedSide
 from gdbench.compare.verdicts import ControlsVerdict
 from gdbench.experiments.cases import Case
@@ -228,7 +226,7 @@ def unsteady(blocks: Sequence[MeasuredBlock], key: str) -> bool:
 def write_block(folder: Path, name: str, block: MeasuredBlock) -> None:
     """Write the raw file of a block, in one line, into the folder of its comparison."""
     with writing(folder):
-        write_text(folder / RAW / f"{name}-{block.index:03d}.json", json.dumps(records.plain(block)) + "\n")
+        records.write(folder / RAW / f"{name}-{block.index:03d}.json", block, indent=None)
 
 
 def write_record(folder: Path, record: Comparison) -> None:

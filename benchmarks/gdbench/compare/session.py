@@ -22,6 +22,7 @@ from gdbench.compare.verdicts import Rule
 from gdbench.experiments.cases import Case
 from gdbench.experiments.grid import Filters
 from gdbench.machine.environment import Environment, observe
+from gdbench.machine.settings import check_settings
 from gdbench.processes.launch import check_threads
 from kernels import InputError
 
@@ -122,8 +123,10 @@ def open_session(
     Raises
     ------
     InputError
-        If a side cannot be measured at all, or both are not alike in their packages.
+        If a side cannot be measured at all, or both are not alike in their packages; if Numba cannot be measured as it
+        is set, or this machine not be described.
     """
+    check_settings()
     sides = read_sides(base, head)
     report(StageProgress("building both sides", 0.0, None))
     builds = build_both(*sides)

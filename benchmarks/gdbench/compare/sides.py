@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import kernels
+from gdbench.basics.git import ask_git
 from kernels import InputError
 
 Kind = Literal["revision", "checkout", "variant"]
@@ -73,7 +73,7 @@ def read_side(text: str) -> Side:
     path = Path(text).expanduser()
     if text in (".", "..") or path.is_absolute() or text.startswith(("./", "../", "~")):
         return _checkout(text, path)
-    commit = _git(Path.cwd(), "rev-parse", "--verify", "--quiet", f"{text}^{{commit}}")
+    commit = ask_git(Path.cwd(), "rev-parse", "--verify", "--quiet", f"{text}^{{commit}}")
     if commit is not None:
         return _revision(text, commit)
     if path.is_dir():
@@ -86,16 +86,16 @@ def read_side(text: str) -> Side:
 
 def here() -> str:
     """Name the current commit, or the tree that this process runs where there is none."""
-    commit = _git(Path.cwd(), "rev-parse", "--verify", "--quiet", "HEAD:kernels/__init__.py")
+    commit = ask_git(Path.cwd(), "rev-parse", "--verify", "--quiet", "HEAD:kernels/__init__.py")
     return "HEAD" if commit is not None else str(Path(kernels.__path__[0]).parent.resolve())
 
 
 def _revision(text: str, commit: str) -> Side:
-    top = _git(Path.cwd(), "rev-parse", "--show-toplevel")
-    if _git(Path.cwd(), "cat-file", "-t", f"{commit}:kernels/__init__.py") != "blob":
+    top = ask_git(Path.cwd(), "rev-parse", "--show-toplevel")
+    if ask_git(Path.cwd(), "cat-file", "-t", f"{commit}:kernels/__init__.py") != "blob":
         raise InputError(f"revision {text} has no kernels/: call gdbench compare inside a checkout of gdbench")
-    checked_out = _git(Path.cwd(), "rev-parse", "HEAD") == commit
-    dirty = checked_out and bool(_git(Path(str(top)), "status", "--porcelain", "--", "kernels"))
+    checked_out = ask_git(Path.cwd(), "rev-parse", "HEAD") == commit
+    dirty = checked_out and bool(ask_git(Path(str(top)), "status", "--porcelain", "--", "kernels"))
     return Side(text, "revision", Path(str(top)), commit=commit, dirty=dirty)
 
 
@@ -103,15 +103,6 @@ def _checkout(text: str, path: Path) -> Side:
     if not (path / "kernels" / "__init__.py").exists():
         raise InputError(f"{text} is no checkout of gdbench, since it has no kernels/: name another folder")
     root = path.resolve()
-    commit = _git(root, "rev-parse", "HEAD")
-    dirty = bool(commit and _git(root, "status", "--porcelain", "--", "kernels"))
+    commit = ask_git(root, "rev-parse", "HEAD")
+    dirty = bool(commit and ask_git(root, "status", "--porcelain", "--", "kernels"))
     return Side(text, "checkout", root, commit=commit, dirty=dirty)
-
-
-def _git(place: Path, *arguments: str) -> str | None:
-    """Answer of git in a folder, None where it has none."""
-    try:
-        found = subprocess.run(["git", *arguments], cwd=place, capture_output=True, text=True, check=False)
-    except OSError:
-        return None
-    return found.stdout.strip() if found.returncode == 0 else None

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import os
 import platform
-import subprocess
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
 import psutil
 import threadpoolctl
 
+from gdbench.basics.git import ask_git
 from gdbench.basics.records import plain
 from gdbench.experiments.variants import PEER_PACKAGES, unavailable
+from gdbench.machine.fingerprint import version_of
 from gdbench.machine.settings import in_words, settings
 from gdbench.processes.launch import allowed_cores
-from gdbench.processes.live import LiveProcess
+from gdbench.processes.live import AnswerError, LiveProcess, ProcessLost
 from kernels import InputError
 
 PACKAGES = ("gdbench", "numpy", "numba", "llvmlite", "scipy", "pandas", "pytest", "pytest-benchmark", *PEER_PACKAGES)
@@ -88,14 +88,27 @@ class Environment:
 
 
 def observe(threads: int = 1) -> Environment:
-    """Return the description that a fresh worker with so many threads gives."""
+    """Return the description that a fresh worker with so many threads gives.
+
+    Raises
+    ------
+    InputError
+        If the worker cannot give one, such as where a library cannot be loaded; the sentence has its last words.
+    """
     with LiveProcess(
         "gdbench.machine.environment_process",
         name="the description of the machine",
         threads=threads,
         cores=allowed_cores()[:threads],
     ) as process:
-        described: Environment = process.ask("describe")
+        try:
+            described: Environment = process.ask("describe")
+        except (AnswerError, ProcessLost) as error:
+            how = error.how if isinstance(error, ProcessLost) else f"raised {error}"
+            raise InputError(
+                f"nothing can be measured, since the process that describes the machine {how}: see that NumPy, "
+                "SciPy and Numba can be imported, and try again"
+            ) from error
     return described
 
 
@@ -127,7 +140,7 @@ def describe() -> Environment:
         numba_threads=numba.get_num_threads(),
         numba_threading_layer=f"none in use (setting: {vars(numba.config)['THREADING_LAYER']})",
         settings=settings(),
-        versions={name: _version(name) for name in PACKAGES},
+        versions={name: version_of(name) for name in PACKAGES},
         unavailable=unavailable(),
         commit=_git("rev-parse", "HEAD"),
         dirty=bool(_git("status", "--porcelain", "--", "kernels", "benchmarks")),
@@ -196,13 +209,6 @@ def _read(path: str | Path) -> str | None:
         return None
 
 
-def _version(name: str) -> str | None:
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None
-
-
 def _checkout() -> Path | None:
     """Root of the checkout that this package lies in; None for an installed wheel, whatever repository it is in."""
     root = Path(__file__).parents[3]
@@ -212,8 +218,4 @@ def _checkout() -> Path | None:
 def _git(*arguments: str) -> str | None:
     """Answer of git about our checkout, None outside one."""
     root = _checkout()
-    try:
-        found = subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, check=False)
-    except OSError:
-        return None
-    return found.stdout.strip() if root and found.returncode == 0 else None
+    return ask_git(root, *arguments) if root else None

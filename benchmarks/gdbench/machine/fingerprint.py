@@ -15,7 +15,7 @@ def fingerprint() -> str:
     """SHA-256 over the sources of the kernels and of this package, and the versions of what they compute with."""
     digest = hashlib.sha256()
     for name in ("numpy", "numba", "scipy", *PEER_PACKAGES):
-        digest.update(f"{name} {_version(name)}".encode())
+        digest.update(f"{name} {version_of(name)}".encode())
     for package in (kernels, gdbench):
         root = Path(package.__path__[0])
         for path in sorted(root.rglob("*.py")):
@@ -24,7 +24,8 @@ def fingerprint() -> str:
     return digest.hexdigest()
 
 
-def _version(name: str) -> str | None:
+def version_of(name: str) -> str | None:
+    """Return the version of a package, None if it is not installed."""
     try:
         return version(name)
     except PackageNotFoundError:  # a peer's library

@@ -22,7 +22,7 @@ import numpy.typing as npt
 from scipy.linalg import blas
 
 from gdbench.machine.environment import caches
-from gdbench.machine.settings import settings
+from gdbench.machine.settings import NUMBA, settings
 from gdbench.machine.work import BEYOND, Limits
 from kernels.contract import Array
 from kernels.variants._tiled.emitter import VECTOR_BYTES
@@ -184,6 +184,7 @@ def _read_passes(values: Array, passes: int, factor: float) -> float:
     return factor * (s0 + s1 + s2 + s3 + s4 + s5 + s6 + s7)
 
 
-_CACHED = not settings()  # Numba would load, under others, what was compiled under these
+# Numba would load, under others, what was compiled under its settings of now
+_CACHED = not any(name.startswith(NUMBA) for name in settings())
 _update = numba.njit(nogil=True, cache=_CACHED)(_update_passes)
 _read = numba.njit(nogil=True, cache=_CACHED, fastmath=True)(_read_passes)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from gdbench.basics.folders import writing
 from gdbench.basics.storage import replacing, write_text
 from gdbench.pick.markdown import render
 from gdbench.pick.record import FILE, Record, write_record
-from kernels import InputError
 
 
 def write_views(record: Record, folder: Path) -> tuple[str, ...]:
@@ -22,12 +22,10 @@ def write_views(record: Record, folder: Path) -> tuple[str, ...]:
     from gdbench.pick.picture import picture  # noqa: PLC0415
 
     paths = [folder / name for name in (FILE, "report.md", "pick.png", "pick.html")]
-    try:
+    with writing(folder):
         write_record(record, paths[0])
         write_text(paths[1], render(record))
         with replacing(paths[2]) as temporary:
             temporary.write_bytes(picture(record))
         write_page(record, paths[3])
-    except OSError as error:
-        raise InputError(f"cannot write into {folder} ({error.strerror}): name another folder with --output") from error
     return tuple(map(str, paths))

@@ -34,6 +34,12 @@ class AnswerError(Exception):
         self.kind, self.text = kind, text
 
 
+def with_last_words(ending: str, printed: str) -> str:
+    """Say how a process ended, and the last line that it printed, if any."""
+    lines = printed.strip().splitlines()
+    return f"{ending} ({lines[-1]})" if lines else ending
+
+
 class ProcessLost(Exception):
     """A process died or hung, and is of no more use.
 
@@ -48,9 +54,8 @@ class ProcessLost(Exception):
     """
 
     def __init__(self, name: str, ending: str, printed: str = "") -> None:
-        lines = printed.strip().splitlines()
         self.ending, self.printed = ending, printed
-        self.how = f"{ending} ({lines[-1]})" if lines else ending
+        self.how = with_last_words(ending, printed)
         """How it ended, with its last words."""
         super().__init__(f"the process of {name} {self.how}")
 
@@ -157,9 +162,11 @@ class LiveProcess:
                 raise self._loss(f"said nothing for {self.limit:g} s and was stopped")
             kind, value = self.connection.recv()
         except (EOFError, ConnectionResetError) as error:
-            with suppress(subprocess.TimeoutExpired):  # it may have closed the connection and gone on
-                self.process.wait(self.limit)
-            raise self._loss(f"ended with code {self.process.poll()}", self.printed()) from error
+            try:
+                ending = f"ended with code {self.process.wait(self.limit)}"
+            except subprocess.TimeoutExpired:  # it goes on
+                ending = "closed its connection and was stopped"
+            raise self._loss(ending, self.printed()) from error
         return kind, value
 
     def pin(self, cores: list[int]) -> None:

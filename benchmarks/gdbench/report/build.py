@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from gdbench.basics.folders import writing
 from gdbench.basics.storage import write_text
 from gdbench.report import cold_start, markdown, page
 from gdbench.report.pictures import ROOFLINE, TIME_PER_ROW, write_picture
@@ -21,8 +22,9 @@ def rebuild(folder: Path) -> Run:
 
 def write_report(run: Run) -> None:
     """Write the pictures and both reports of a run whose tables are written, and the table of its cold starts."""
-    cold_start.write_table(run.folder)
-    write_picture(run, run.folder / TIME_PER_ROW)
-    write_roofline(run, run.folder / ROOFLINE)
-    write_text(run.folder / "report.md", markdown.render(run))
-    write_text(run.folder / "report.html", page.render(run))
+    with writing(run.folder):
+        cold_start.write_table(run.folder)
+        write_picture(run, run.folder / TIME_PER_ROW)
+        write_roofline(run, run.folder / ROOFLINE)
+        write_text(run.folder / "report.md", markdown.render(run))
+        write_text(run.folder / "report.html", page.render(run))

@@ -80,10 +80,11 @@ def _certificates(certificates: pd.DataFrame) -> str:
     lines = [_line(["variant", "network", "data", "dtype", "max error", "tolerance", "certified", "where"])]
     lines.append(_line(["---"] * 8))
     for row in ordered.to_dict("records"):
-        error = f"{row['max_error']:.1e}" if math.isfinite(row["max_error"]) else "-"
+        numbers = [row["max_error"], row["tolerance"]]
+        error, tolerance = (f"{number:.1e}" if math.isfinite(number) else "-" for number in numbers)
         verdict = "yes" if row["certified"] else "**NO**"
         identity = [row["variant"], f"{row['network']} ({row['sizes']})", row["dataset"], row["dtype"]]
-        lines.append(_line([*identity, error, f"{row['tolerance']:.1e}", verdict, row["where"]]))
+        lines.append(_line([*identity, error, tolerance, verdict, row["where"]]))
     return "\n".join(lines)
 
 

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from gdbench.basics import records
+from gdbench.basics.folders import writing
 from gdbench.basics.storage import replacing
 from gdbench.experiments.cases import CASE_COLUMNS
 from gdbench.machine.environment import Environment
@@ -61,8 +62,9 @@ def read_run(folder: Path) -> Run:
     plan = read_plan(folder)
     if not (folder / "environment.json").exists() or not certificates_file(folder).exists():
         raise InputError(f"the run in {folder} was stopped before its first block: go on with it by --resume")
-    certificates = pd.DataFrame(map(asdict, read_certificates(folder)), columns=CERTIFICATE_COLUMNS)
-    certificates["max_error"] = certificates["max_error"].astype(float).fillna(math.inf)
+    rows = read_certificates(folder)
+    certificates = pd.DataFrame(map(asdict, rows), columns=CERTIFICATE_COLUMNS)
+    certificates = certificates.astype({"max_error": float, "tolerance": float}).fillna({"max_error": math.inf})
     samples, limits = read_blocks(folder, plan)
     return Run(
         folder=folder,
@@ -70,9 +72,7 @@ def read_run(folder: Path) -> Run:
         environment=records.read(folder / "environment.json", Environment, remedy=REMEDY),
         certificates=certificates,
         samples=samples,
-        summary=summarise(
-            plan.cases, samples, certificates, read_failures(folder), networks=plan.networks, limits=limits
-        ),
+        summary=summarise(plan.cases, samples, rows, read_failures(folder), networks=plan.networks, limits=limits),
         limits=limits,
     )
 
@@ -107,7 +107,7 @@ def read_blocks(folder: Path, plan: Plan) -> tuple[pd.DataFrame, dict[int, Limit
 def write_tables(run: Run) -> None:
     """Write ``samples.csv`` and ``summary.csv`` into the run's folder."""
     for name, table in (("samples.csv", run.samples), ("summary.csv", run.summary)):
-        with replacing(run.folder / name) as temporary:
+        with writing(run.folder), replacing(run.folder / name) as temporary:
             table.to_csv(temporary, index=False, float_format="%.6g")
 
 

@@ -6,7 +6,6 @@ several rounds of blocks; within a round the blocks, and within a block the case
 
 from __future__ import annotations
 
-import json
 import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from gdbench.basics import records
-from gdbench.basics.storage import write_text
+from gdbench.basics.folders import writing
 from gdbench.experiments.cases import Case, NetworkSpec
 from gdbench.experiments.grid import Filters, expand, networks, profile
 from gdbench.experiments.variants import is_peer
@@ -119,7 +118,8 @@ def make_plan(cases: list[Case], *, profile: str, command: str, rounds: int, cas
 
 def write_plan(folder: Path, plan: Plan) -> None:
     """Write ``plan.json`` into a run's folder."""
-    write_text(folder / "plan.json", json.dumps(records.plain(plan)) + "\n")  # a number a line would be thousands
+    with writing(folder):
+        records.write(folder / "plan.json", plan, indent=None)  # a number a line would be thousands
 
 
 def read_plan(folder: Path) -> Plan:

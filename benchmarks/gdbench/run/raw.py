@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gdbench.basics import records
+from gdbench.basics.folders import writing
 from gdbench.experiments.cases import Case
 from gdbench.machine.work import Limits
 
@@ -88,4 +89,6 @@ def read_failures(folder: Path) -> dict[str, str]:
 
 def remember_failure(folder: Path, case_id: str, reason: str) -> None:
     """Note that a case cannot be measured, so that it is neither timed nor ranked."""
-    records.write(folder / "failures.json", {**read_failures(folder), case_id: reason})
+    failures = {**read_failures(folder), case_id: reason}
+    with writing(folder):
+        records.write(folder / "failures.json", failures)

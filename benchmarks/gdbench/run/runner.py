@@ -5,17 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 
 from gdbench.basics import records
-from gdbench.basics.folders import LOCK, own_folder, writing
+from gdbench.basics.folders import check_empty, own_folder, writing
 from gdbench.basics.storage import check_writable
 from gdbench.cold_start import measure as cold_starts
 from gdbench.machine.environment import Environment, check_same_machine, observe
 from gdbench.machine.fingerprint import fingerprint
+from gdbench.machine.settings import check_settings
 from gdbench.run.events import AllCertified, Certified, ColdStartBegun, Described, ReportEvent
 from gdbench.run.execute import execute, left
 from gdbench.run.folder import Run, certificates_file, read_run, write_tables
 from gdbench.run.plan import Plan, read_plan, write_plan
 from gdbench.run.raw import read_failures, remember_failure
-from gdbench.verify.certificates import CertificateRow, certify_all, jobs_of
+from gdbench.run.summary import identity
+from gdbench.verify.certificates import certify_all, jobs_of
 from kernels import InputError
 
 NOT_EMPTY = "add --resume to go on with a run in it, or name a new folder"
@@ -25,7 +27,8 @@ def run(plan: Plan, *, folder: Path, cold_start: bool = False, report: ReportEve
     """Measure a plan and return what was found, which is also in ``folder``.
 
     Every variant is certified first, and cases of one that is refused are not timed. Each block is on disk before the
-    next begins, so a run that was stopped goes on with ``resume``.
+    next begins, so a run that was stopped goes on with ``resume``. The tables are written, the report and its pictures
+    are not: ``gdbench.report.build.write_report`` writes them for a run that is returned.
 
     Parameters
     ----------
@@ -46,7 +49,8 @@ def run(plan: Plan, *, folder: Path, cold_start: bool = False, report: ReportEve
     Raises
     ------
     InputError
-        If the folder is not empty, cannot be written, or another command writes into it.
+        If the folder is not empty, cannot be written, or another command writes into it; if Numba cannot be measured
+        as it is set, or this machine not be described.
     BlockFailed
         If a block's process fails before it comes to a case.
 
@@ -59,11 +63,11 @@ def run(plan: Plan, *, folder: Path, cold_start: bool = False, report: ReportEve
     >>> found = run(plan, folder=Path("reports/mine"), report=print)  # doctest: +SKIP
     >>> found.summary[["variant", "batch_size", "seconds"]]  # doctest: +SKIP
     """
+    check_settings()
     with own_folder(folder, refusal=NOT_EMPTY):
-        with writing(folder):
-            write_plan(folder, plan)
-            if cold_start:
-                cold_starts.promise(folder)
+        write_plan(folder, plan)
+        if cold_start:
+            cold_starts.promise(folder)
         return _measure(plan, folder, report)
 
 
@@ -80,10 +84,12 @@ def resume(folder: Path, *, report: ReportEvent = lambda event: None) -> Run:
     Raises
     ------
     InputError
-        If there is no run, if it was begun with other code or on another machine, or another command goes on with it.
+        If there is no run, if it was begun with other code or on another machine, or another command goes on with it;
+        and as ``run`` does for settings and machine.
     BlockFailed
         If a block's process fails before it comes to a case.
     """
+    check_settings()
     plan = resumable_plan(folder)
     with own_folder(folder):
         return _measure(plan, folder, report)
@@ -111,13 +117,13 @@ def unfinished(parent: Path = Path("reports")) -> Path:
 def check_free(folder: Path) -> None:
     """Raise InputError unless a new run can be written into a folder."""
     check_writable(folder)
-    if folder.exists() and any(path.name != LOCK for path in folder.iterdir()):
-        raise InputError(f"{folder} is not empty: {NOT_EMPTY}")
+    check_empty(folder, NOT_EMPTY)
 
 
 def _measure(plan: Plan, folder: Path, report: ReportEvent) -> Run:
     """Measure what is left, and derive the tables."""
-    (folder / "raw").mkdir(exist_ok=True)
+    with writing(folder):
+        (folder / "raw").mkdir(exist_ok=True)
     _describe(plan, folder, report)
     _certify(plan, folder, report)
     cold_starts.measure_left(
@@ -140,21 +146,19 @@ def _describe(plan: Plan, folder: Path, report: ReportEvent) -> None:
     if known.exists():
         check_same_machine(records.read(known, Environment, remedy="start a new run"), environment)
     else:
-        records.write(known, environment)
+        with writing(folder):
+            records.write(known, environment)
     report(Described(environment))
 
 
 def _certify(plan: Plan, folder: Path, report: ReportEvent) -> None:
     """Store the certificates; note the cases that must not be timed."""
     rows = certify_all(jobs_of(plan.cases, plan.networks), lambda row: report(Certified(row)))
-    records.write(certificates_file(folder), rows)
+    with writing(folder):
+        records.write(certificates_file(folder), rows)
     report(AllCertified(tuple(rows)))
-    refused = {_identity(row): row.refusal for row in rows if not row.certified}
+    refused = {identity(row): row.refusal for row in rows if not row.certified}
     for case in plan.cases:
-        reason = refused.get((case.variant, case.network, case.dataset, case.dtype))
+        reason = refused.get(identity(case))
         if reason is not None:
             remember_failure(folder, case.id, reason)
-
-
-def _identity(row: CertificateRow) -> tuple[str, str, str, str]:
-    return row.variant, row.network, row.dataset, row.dtype

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -14,7 +14,7 @@ from gdbench.experiments.cases import CASE_COLUMNS, FAILED, MEASURED, MISSING, C
 from gdbench.experiments.variants import is_peer
 from gdbench.machine.roofline import add_limit_columns
 from gdbench.machine.work import Limits
-from gdbench.verify.stages import refusal
+from gdbench.verify.certificates import CertificateRow
 
 CELL = ["network", "dataset", "task", "batch_size", "dtype", "threads"]
 """What cases share that differ in the variant alone."""
@@ -23,8 +23,6 @@ Seconds = dict[int, float]
 """Seconds per call of one case, by block."""
 Times = dict[tuple[Any, ...], Seconds]
 """The same of many cases, by the fields of each; only of what is measured and certified."""
-PROVEN = ("variant", "network", "dataset", "dtype")
-"""What a certificate is for."""
 SUMMARY_COLUMNS = [
     *("network", "sizes", "dataset", "n_rows", "task", "variant", "descent", "batch_size", "dtype", "threads"),
     *("seconds", "seconds_low", "seconds_high", "interval_coverage", "blocks"),
@@ -38,7 +36,7 @@ SUMMARY_COLUMNS = [
 def summarise(
     cases: tuple[Case, ...],
     samples: pd.DataFrame,
-    certificates: pd.DataFrame,
+    certificates: Iterable[CertificateRow],
     failures: dict[str, str],
     *,
     networks: Mapping[str, NetworkSpec],
@@ -53,8 +51,8 @@ def summarise(
         tuple(key): dict(zip(group["block"].tolist(), group["seconds"].tolist(), strict=True)) for key, group in groups
     }
     first_calls = groups["first_call_seconds"].median().to_dict()
-    proofs = {tuple(row[name] for name in PROVEN): row for row in certificates.to_dict("records")}
-    proof_of = {case: proofs.get(tuple(getattr(case, name) for name in PROVEN), {}) for case in cases}
+    proofs = {identity(row): row for row in certificates}
+    proof_of = {case: proofs.get(identity(case)) for case in cases}
     statuses = {case: _status(case, by_case.get(_key(case)), proof_of[case], failures) for case in cases}
     times: Times = {_key(case): by_case[_key(case)] for case in cases if statuses[case]["status"] == MEASURED}
     rows = [
@@ -77,12 +75,19 @@ def _key(case: Case) -> tuple[object, ...]:
     return tuple(getattr(case, name) for name in CASE_COLUMNS)
 
 
-def _certificate(proof: dict[Any, Any]) -> dict[str, Any]:
+def identity(row: Case | CertificateRow) -> tuple[str, str, str, str]:
+    """Return what a certificate is for."""
+    return row.variant, row.network, row.dataset, row.dtype
+
+
+def _certificate(proof: CertificateRow | None) -> dict[str, Any]:
+    if proof is None:
+        return {"sizes": "", "max_error": math.nan, "tolerance": math.nan, "certified": False}
     return {
-        "sizes": proof.get("sizes", ""),
-        "max_error": proof.get("max_error", math.nan),
-        "tolerance": proof.get("tolerance", math.nan),
-        "certified": bool(proof.get("certified", False)),
+        "sizes": proof.sizes,
+        "max_error": math.inf if proof.max_error is None else proof.max_error,
+        "tolerance": math.nan if proof.tolerance is None else proof.tolerance,
+        "certified": proof.certified,
     }
 
 
@@ -109,12 +114,14 @@ def _speedup(seconds: Seconds | None, reference: Seconds | None) -> dict[str, fl
     return {"speedup_vs_reference": ratio.median, "speedup_low": ratio.low, "speedup_high": ratio.high}
 
 
-def _status(case: Case, seconds: Seconds | None, proof: dict[Any, Any], failures: dict[str, str]) -> dict[str, str]:
+def _status(
+    case: Case, seconds: Seconds | None, proof: CertificateRow | None, failures: dict[str, str]
+) -> dict[str, str]:
     """Failed when a certificate or a process says so; times of a failed case are never shown."""
     if case.id in failures:
         return {"status": FAILED, "reason": failures[case.id]}
-    if proof and not proof["certified"]:
-        return {"status": FAILED, "reason": refusal(proof["where"], proof["max_error"], proof["tolerance"])}
+    if proof is not None and not proof.certified:
+        return {"status": FAILED, "reason": proof.refusal}
     if seconds is None:
         return {"status": MISSING, "reason": "not measured yet"}
     return {"status": MEASURED, "reason": ""}

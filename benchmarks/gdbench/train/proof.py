@@ -28,11 +28,6 @@ class Trial:
     compile_seconds: float
     blas_threads: int | None
 
-    @property
-    def strain(self) -> float:
-        """Worst error in units of its tolerance."""
-        return self.certificate.max_error / self.certificate.tolerance if self.certificate.tolerance else 0.0
-
 
 @dataclass(frozen=True)
 class Taken:
@@ -121,7 +116,7 @@ def remarks(taken: Sequence[Taken]) -> list[str]:
 def proof_of(asked: str, taken: Sequence[Taken]) -> record.Proof:
     """Return the proof as the answer has it, for the variant that was asked for."""
     proofs = _by_name(taken).values()
-    worst = max(proofs, key=lambda proof: proof.strain)
+    worst = max(proofs, key=lambda proof: proof.certificate.strain)
     return record.Proof(
         max_error=worst.certificate.max_error,
         tolerance=worst.certificate.tolerance,

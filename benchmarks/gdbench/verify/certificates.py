@@ -13,7 +13,7 @@ from gdbench.experiments.variants import supports
 from gdbench.processes.children import Children
 from gdbench.processes.launch import allowed_cores
 from gdbench.processes.live import AnswerError, LiveProcess, ProcessLost
-from gdbench.verify.stages import Certificate, refusal
+from gdbench.verify.stages import Certificate, refusal, strain
 from kernels import Network
 from kernels.network import DTYPES, HIDDEN, OUTPUT_LOSSES
 
@@ -57,7 +57,8 @@ class CertificateRow:
     dtype: str
     max_error: float | None
     """None where the variant failed in another way, which ``where`` says."""
-    tolerance: float
+    tolerance: float | None
+    """None where the bounds of rounding went beyond the largest number."""
     certified: bool
     where: str
     first_call_seconds: float
@@ -69,8 +70,8 @@ class CertificateRow:
 
     @property
     def strain(self) -> float:
-        """Worst error in units of its tolerance; infinite where there is none."""
-        return self.max_error / self.tolerance if self.max_error is not None and self.tolerance else math.inf
+        """Worst error in units of its tolerance; infinite where one of them is None."""
+        return strain(self.max_error, self.tolerance)
 
 
 def jobs_of(cases: Iterable[Case], networks: Mapping[str, NetworkSpec]) -> list[Job]:
@@ -195,7 +196,7 @@ def row_of(job: Job, proof: Certificate, first_call_seconds: float) -> Certifica
         sizes=proof.network,
         dtype=proof.dtype,
         max_error=proof.max_error if math.isfinite(proof.max_error) else None,
-        tolerance=proof.tolerance,
+        tolerance=proof.tolerance if math.isfinite(proof.tolerance) else None,
         certified=proof.certified,
         where=proof.where,
         first_call_seconds=first_call_seconds,

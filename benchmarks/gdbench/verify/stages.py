@@ -56,10 +56,22 @@ class Certificate:
         """Where the variant failed, and by how much."""
         return refusal(self.where, self.max_error, self.tolerance)
 
+    @property
+    def strain(self) -> float:
+        """Worst error in units of its tolerance; infinite where it failed in another way."""
+        return strain(self.max_error, self.tolerance)
 
-def refusal(where: str, max_error: float | None, tolerance: float) -> str:
+
+def strain(error: float | None, tolerance: float | None) -> float:
+    """Error in units of its tolerance; up to 1 is agreement, and infinity where either is None or NaN."""
+    if error is None or tolerance is None or math.isnan(error) or math.isnan(tolerance):
+        return math.inf
+    return error / tolerance if tolerance > 0 else (math.inf if error > 0 else 0.0)
+
+
+def refusal(where: str, max_error: float | None, tolerance: float | None) -> str:
     """Say where a variant failed, and by how much if that is a number."""
-    if max_error is None or not math.isfinite(max_error):
+    if max_error is None or tolerance is None or not math.isfinite(max_error):
         return where
     return f"{where}, error {max_error:.1e}, tolerance {tolerance:.1e}"
 
@@ -75,9 +87,7 @@ class ToleranceCheck:
     @property
     def strain(self) -> float:
         """Error in units of the tolerance; up to 1 is agreement."""
-        if math.isnan(self.error) or math.isnan(self.tolerance):
-            return math.inf
-        return self.error / self.tolerance if self.tolerance > 0 else (math.inf if self.error > 0 else 0.0)
+        return strain(self.error, self.tolerance)
 
 
 @dataclass(frozen=True, eq=False)
