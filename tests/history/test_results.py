@@ -350,6 +350,33 @@ def test_files_of_an_older_format_are_to_be_updated_and_never_fine(tmp_path: Pat
     assert (done.returncode, commits[STEP][:8] in done.stdout) == (0, True)
 
 
+def test_files_of_a_newer_asv_or_in_another_encoding_are_said_with_their_own_remedy(tmp_path: Path) -> None:
+    path = write_result(tmp_path / RESULTS, "a" * 40, times(0, step_at=9, slow={}))
+    text = path.read_text(encoding="utf-8")
+    newer = json.dumps({**json.loads(text), "version": 3})
+    told = {
+        newer.encode("utf-8"): "was written by a newer asv than the one that is here: update asv",
+        text.encode("utf-16"): "is not in UTF-8, in which asv writes: save it as UTF-8",
+        text.encode(
+            "utf-8-sig"
+        ): "begins with a byte order mark, which asv does not read: save it as UTF-8 without one",
+    }
+    for content, sentence in told.items():
+        path.write_bytes(content)
+        done = _regressions(tmp_path)
+        said = f"no file of results in {RESULTS / 'here'} can be read: {path.relative_to(tmp_path)} {sentence}"
+        assert (done.returncode, done.stderr) == (2, f"gdbench: {said}\n")
+
+
+def test_of_the_folder_of_one_machine_the_one_above_is_named(tmp_path: Path) -> None:
+    write_result(tmp_path / RESULTS, "a" * 40, times(0, step_at=9, slow={}))
+    done = _regressions(tmp_path, "--results", str(RESULTS / "here"))
+    told = (
+        f"{RESULTS / 'here'} is asv's folder of one machine, here: name the one above, {(tmp_path / RESULTS).resolve()}"
+    )
+    assert (done.returncode, done.stderr) == (2, f"gdbench: {told}\n")
+
+
 def test_commits_of_other_branches_are_left_out_and_told(tmp_path: Path) -> None:
     commits = make_repository(tmp_path, ["0", "1"])
     git(tmp_path, "checkout", "-q", "-b", "aside", commits[0])
@@ -464,5 +491,5 @@ def test_a_size_beyond_percentages_is_written_as_a_factor(tmp_path: Path) -> Non
     done = _regressions(tmp_path, "--markdown", "steps.md")
     assert done.returncode == 0
     written = (tmp_path / "steps.md").read_text(encoding="utf-8")
-    assert "e+06 times (" in written
+    assert " times (" in written
     assert "times %" not in written

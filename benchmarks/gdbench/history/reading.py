@@ -79,8 +79,7 @@ def _in_order(folder: Path, git: Repository) -> Results:
     if not read and older:
         raise InputError(f"all {older} files of results in {folder} are in an older format of asv: {HOW_TO_UPDATE}")
     if not read:
-        reason = f" ({skipped[0]})" if skipped else ""
-        raise InputError(f"no file of results in {folder} can be read{reason}: delete them, and {HOW_TO_MAKE}")
+        raise InputError(f"no file of results in {folder} can be read: {skipped[0] if skipped else HOW_TO_MAKE}")
     incomplete = [f"{older} files are in an older format of asv and left out: {HOW_TO_UPDATE}"] if older else []
     place = {commit.commit: i for i, commit in enumerate(git.commits)}
     there = {result.commit for result in read}
