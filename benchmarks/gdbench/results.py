@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from gdbench.compare.record import CaseResult, Comparison
 from gdbench.experiments.cases import CASE_COLUMNS, MEASURED, Case
 from gdbench.history.asv_cases import case_of
 from gdbench.machine.environment import Environment
-from gdbench.machine.settings import in_words
+from gdbench.machine.settings import in_words, that_matter
 from gdbench.run.folder import read_run
 from kernels import InputError
 
@@ -38,6 +38,8 @@ NOT_RECORDED = "not recorded"
 Row = dict[str, Any]
 MAX_REASON = 120
 """Characters of an error that are passed on."""
+MAX_PATH = 400
+"""Characters of a path that are repeated."""
 MALFORMED = (OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError)
 """What readers raise at files that hold other things than they should."""
 
@@ -100,6 +102,8 @@ def _paths(paths: object) -> list[Path]:
     if not isinstance(several, Iterable):
         raise InputError(f"results are read from a path or several, got {type(paths).__name__}: give a path")
     found = [*several]
+    if "" in found:
+        raise InputError("a path of results is empty: give the path of a file or folder")
     for path in found:
         if not isinstance(path, str | os.PathLike):
             raise InputError(f"results are read from paths, got {type(path).__name__} among them: give paths")
@@ -126,6 +130,21 @@ def machine_key(cpu: object, cores: object, threads: object, blas: object, *, se
 
 def _rows(path: Path) -> list[Row]:
     """Read one path; that nothing is found in it is said, too."""
+    try:
+        found = [*_reader(path)(path)]
+    except InputError:
+        raise
+    except MALFORMED as error:
+        raise InputError(
+            f"{_cut(path)} cannot be read as results ({_reason(error)}): leave it out or measure again"
+        ) from error
+    if not found:
+        raise InputError(f"{path} holds no time of a case of gdbench, though it may hold other results: leave it out")
+    return found
+
+
+def _reader(path: Path) -> Callable[[Path], Iterator[Row]]:
+    """Return what reads a path, by what lies there."""
     readers: tuple[tuple[bool, Callable[[Path], Iterator[Row]]], ...] = (
         ((path / "plan.json").is_file(), _of_run),
         ((path / "comparison.json").is_file(), lambda folder: _of_file(folder / "comparison.json")),
@@ -133,21 +152,21 @@ def _rows(path: Path) -> list[Row]:
         (path.is_file(), _of_file),
     )
     reader = next((rows_of for matches, rows_of in readers if matches), None)
-    if reader is None:
-        raise InputError(
-            f"{path} holds no results: name a folder of a run, of a comparison or of asv, or a file of results"
-        )
-    try:
-        found = [*reader(path)]
-    except InputError:
-        raise
-    except MALFORMED as error:
-        raise InputError(
-            f"{path} cannot be read as results ({_reason(error)}): leave it out or measure again"
-        ) from error
-    if not found:
-        raise InputError(f"{path} holds no time of a case of gdbench, though it may hold other results: leave it out")
-    return found
+    if reader is not None:
+        return reader
+    if not path.exists():
+        raise InputError(f"there is no file or folder {_cut(path)}: give the path of one, where ~ is not your home")
+    files = sorted([*path.glob("*.json"), *path.glob("*/*.json")])  # pytest-benchmark has a folder for each machine
+    if files:
+        raise InputError(f"{path} is no folder of gdbench or asv: give the files in it themselves, such as {files[0]}")
+    raise InputError(
+        f"{path} holds no results: name a folder of a run, of a comparison or of asv, or a file of results"
+    )
+
+
+def _cut(path: Path) -> str:
+    """Write a path, of which a very long one is cut."""
+    return str(path) if len(str(path)) <= MAX_PATH else f"{str(path)[:MAX_PATH]}..."
 
 
 def _reason(error: Exception) -> str:
@@ -228,6 +247,7 @@ def _of_asv_file(path: Path) -> Iterator[Row]:
         result.machine.get("num_cpu"),
         threads.pop() if len(threads) == 1 else None,
         NOT_RECORDED,
+        settings=_told_by_asv(result.variables),
     )
     date = result.moment.isoformat() if result.moment else ""
     origin = {"source": ASV, "commit": result.commit, "date": date, "machine": machine}
@@ -235,6 +255,12 @@ def _of_asv_file(path: Path) -> Iterator[Row]:
         case = case_of(one.benchmark, one.parameters)
         if case is not None and one.value is not None:
             yield {**case.to_dict(), **_time(one.value, one.low, one.high), **origin}
+
+
+def _told_by_asv(variables: Mapping[str, object]) -> str:
+    """Write the settings that asv made for an environment; those that it found, it does not record."""
+    told = in_words(that_matter({name: "" if value is None else str(value) for name, value in variables.items()}))
+    return f"{told} and others {NOT_RECORDED}" if told else NOT_RECORDED
 
 
 def _origin(source: str, environment: Environment, threads: int) -> Row:

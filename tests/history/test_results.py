@@ -166,11 +166,70 @@ def test_environments_that_follow_each_other_are_one_history(tmp_path: Path) -> 
     for i, commit in enumerate(commits):
         packages = {"somepackage": ""} if i >= STEP else {}
         write_result(tmp_path / RESULTS, commit, times(i, step_at=STEP, slow={SLOW: 1.5}), packages=packages)
-    (step,) = json.loads(_regressions(tmp_path, "--json", "-").stdout)["steps"]
+    done = _regressions(tmp_path, "--json", "-")
+    (step,) = json.loads(done.stdout)["steps"]
     assert (step["label"], step["notes"]) == (
         "ENVIRONMENT",
         ["environment changed: somepackage added without a version"],
     )
+    assert "on here in virtualenv-py3.11, then virtualenv-py3.11-somepackage: " in done.stderr
+
+
+def test_environments_that_take_turns_are_judged_apart(tmp_path: Path) -> None:
+    """Between neighbours the slower environment hides what the commit did in both."""
+    commits = make_repository(tmp_path, [str(i) for i in range(COMMITS)])
+    for i, commit in enumerate(commits):
+        turn = {"environment": "slow", "scale": 2e-4} if i % 2 else {"environment": "fast", "scale": 1e-4}
+        seconds = times(i, step_at=STEP, slow={SLOW: 1.5}, scale=turn["scale"])
+        write_result(tmp_path / RESULTS, commit, seconds, environment=turn["environment"])
+    done = _regressions(tmp_path, "--json", "-")
+    steps = {step["environment"]: (step["commit"], step["label"]) for step in json.loads(done.stdout)["steps"]}
+    assert steps == {"slow": (commits[STEP], "REGRESSION"), "fast": (commits[STEP + 1], "REGRESSION")}
+    assert "each in its environment: fast, slow" in done.stderr
+
+
+def test_an_environment_with_too_few_results_is_named_as_not_judged_and_never_fine(tmp_path: Path) -> None:
+    commits = make_repository(tmp_path, [str(i) for i in range(20)])
+    for i, commit in enumerate(commits):
+        write_result(tmp_path / RESULTS, commit, times(i, step_at=99, slow={}), environment="many")
+        if i >= 16:
+            seconds = times(i, step_at=17, slow={SLOW: 9.0})
+            write_result(tmp_path / RESULTS, commit, seconds, environment="few")
+    done = _regressions(tmp_path)
+    assert done.returncode == 3
+    assert "on here in many: 0 regressions" in done.stdout
+    told = "Few has 4 commits with results, too few to judge: measure 8 or more, or name another one by --environment."
+    assert told in done.stdout
+    assert _regressions(tmp_path, "--environment", "many").returncode == 0
+    assert _regressions(tmp_path, "--environment", "few").returncode == 4
+
+
+def test_without_git_commits_need_dates_of_their_own(tmp_path: Path) -> None:
+    for i in range(COMMITS):
+        commit = f"{(i * 7919) % 65536:04x}" * 10  # names of files, in another order
+        write_result(tmp_path / RESULTS, commit, times(i, step_at=STEP, slow={SLOW: 1.5}), position=i)
+    assert _regressions(tmp_path).returncode == 0
+    for path in (tmp_path / RESULTS).glob("here/*-*.json"):
+        content = json.loads(path.read_text(encoding="utf-8"))
+        path.write_text(json.dumps({**content, "date": None}), encoding="utf-8")
+    done = _regressions(tmp_path)
+    assert done.returncode == 3
+    assert "40 of 40 commits with results have no date of their own" in done.stdout
+    for path in (tmp_path / RESULTS).glob("here/*-*.json"):
+        content = json.loads(path.read_text(encoding="utf-8"))
+        path.write_text(json.dumps({**content, "date": 1_700_000_000_000}), encoding="utf-8")
+    assert _regressions(tmp_path).returncode == 3
+
+
+def test_a_checkout_behind_the_results_is_never_fine(tmp_path: Path, measured) -> None:
+    folder, commits = measured
+    git(tmp_path, "clone", "-q", f"file://{folder}", "clone")
+    git(tmp_path / "clone", "checkout", "-q", commits[STEP - 2])
+    done = _regressions(tmp_path / "clone", "--results", str(folder / RESULTS))
+    told = "14 of 37 commits with results are not among the ancestors of HEAD: git pull, or check out the branch"
+    assert (done.returncode, told in done.stdout) == (3, True)
+    git(tmp_path / "clone", "checkout", "-q", "main")
+    assert _regressions(tmp_path / "clone", "--results", str(folder / RESULTS)).returncode == 0
 
 
 def test_a_few_kilobytes_of_memory_are_no_other_machine(tmp_path: Path) -> None:
@@ -192,7 +251,12 @@ CHANGES = [
     ({"os": "Linux 6.8.0-45"}, {"os": "Linux 6.11.0-1"}, "os Linux 6.8.0-45 -> Linux 6.11.0-1"),
     ({"cpu": "A  CPU"}, {"cpu": "a CPU"}, ""),
     ({"cpu": "A CPU"}, {"cpu": "B CPU"}, "cpu A CPU -> B CPU"),
+    ({"cpu": "Intel(R) Core(TM) i7-6700 CPU @ 3.40GHz"}, {"cpu": "Intel Core i7-6700"}, ""),
+    ({"cpu": "Intel Core i7-6700"}, {"cpu": "Intel Core i7-7700"}, "cpu Intel Core i7-6700 -> Intel Core i7-7700"),
     ({"num_cpu": ""}, {"num_cpu": "8"}, ""),
+    ({"numpy": "1.26"}, {"numpy": "1.26.0"}, ""),
+    ({"numpy": "2"}, {"numpy": "20"}, "numpy 2 -> 20"),
+    ({"numpy": "1.26"}, {"numpy": "1.26.4"}, "numpy 1.26 -> 1.26.4"),
     ({}, {"num_cpu": "8"}, ""),
     (
         {"numpy": "1.26"},
@@ -286,6 +350,33 @@ def test_files_of_an_older_format_are_to_be_updated_and_never_fine(tmp_path: Pat
     assert (done.returncode, commits[STEP][:8] in done.stdout) == (0, True)
 
 
+def test_files_of_a_newer_asv_or_in_another_encoding_are_said_with_their_own_remedy(tmp_path: Path) -> None:
+    path = write_result(tmp_path / RESULTS, "a" * 40, times(0, step_at=9, slow={}))
+    text = path.read_text(encoding="utf-8")
+    newer = json.dumps({**json.loads(text), "version": 3})
+    told = {
+        newer.encode("utf-8"): "was written by a newer asv than the one that is here: update asv",
+        text.encode("utf-16"): "is not in UTF-8, in which asv writes: save it as UTF-8",
+        text.encode(
+            "utf-8-sig"
+        ): "begins with a byte order mark, which asv does not read: save it as UTF-8 without one",
+    }
+    for content, sentence in told.items():
+        path.write_bytes(content)
+        done = _regressions(tmp_path)
+        said = f"no file of results in {RESULTS / 'here'} can be read: {path.relative_to(tmp_path)} {sentence}"
+        assert (done.returncode, done.stderr) == (2, f"gdbench: {said}\n")
+
+
+def test_of_the_folder_of_one_machine_the_one_above_is_named(tmp_path: Path) -> None:
+    write_result(tmp_path / RESULTS, "a" * 40, times(0, step_at=9, slow={}))
+    done = _regressions(tmp_path, "--results", str(RESULTS / "here"))
+    told = (
+        f"{RESULTS / 'here'} is asv's folder of one machine, here: name the one above, {(tmp_path / RESULTS).resolve()}"
+    )
+    assert (done.returncode, done.stderr) == (2, f"gdbench: {told}\n")
+
+
 def test_commits_of_other_branches_are_left_out_and_told(tmp_path: Path) -> None:
     commits = make_repository(tmp_path, ["0", "1"])
     git(tmp_path, "checkout", "-q", "-b", "aside", commits[0])
@@ -296,7 +387,7 @@ def test_commits_of_other_branches_are_left_out_and_told(tmp_path: Path) -> None
         write_result(tmp_path / RESULTS, commit, times(0, step_at=9, slow={}))
     history = _history(tmp_path / RESULTS, "here", tmp_path)
     assert [commit.commit for commit in history.commits] == commits
-    assert history.skipped[0].startswith("1 ")
+    assert history.incomplete[0].startswith("1 of 3 commits with results are not among the ancestors of HEAD")
 
 
 def test_no_results_is_one_sentence_that_says_how_to_make_them(tmp_path: Path) -> None:
@@ -390,3 +481,15 @@ def test_a_comparison_is_asked_for_one_case_and_counts_only_with_valid_controls(
     assert finding_of(record, "another").verdict == "MISSING"
     (tmp_path / "aaaaaaaa-bbbbbbbb").mkdir()
     assert new_place(tmp_path, "a" * 40, "b" * 40).name == "aaaaaaaa-bbbbbbbb-2"
+
+
+def test_a_size_beyond_percentages_is_written_as_a_factor(tmp_path: Path) -> None:
+    commits = make_repository(tmp_path, [str(i) for i in range(30)])
+    for i, commit in enumerate(commits):
+        seconds = times(i, step_at=15, slow={SLOW: 1e6})
+        write_result(tmp_path / RESULTS, commit, seconds)
+    done = _regressions(tmp_path, "--markdown", "steps.md")
+    assert done.returncode == 0
+    written = (tmp_path / "steps.md").read_text(encoding="utf-8")
+    assert " times (" in written
+    assert "times %" not in written

@@ -20,6 +20,10 @@ REFUSED = {
     "NUMBA_NUM_THREADS=two": "Numba does not understand NUMBA_NUM_THREADS=two and would ignore it: correct or unset it",
     "NUMBA_OPT=fast": "Numba does not understand NUMBA_OPT=fast and would ignore it: correct or unset it",
     "NUMBA_DUMP_ASSEMBLY=1": "NUMBA_DUMP_ASSEMBLY=1 makes Numba print in the midst of what is timed: unset it",
+    "NUMBA_CPU_NAME=foo": "Numba's compiler does not know foo of NUMBA_CPU_NAME=foo and would ignore it: correct or unset it",
+    "NUMBA_CPU_FEATURES=+foo": (
+        "Numba's compiler does not know +foo of NUMBA_CPU_FEATURES=+foo and would ignore it: correct or unset it"
+    ),
     "PYTHONOPTIMIZE=2": "python -OO, or PYTHONOPTIMIZE=2, strips docstrings, which gdbench reads: run it without",
 }
 FILES = {
@@ -102,6 +106,7 @@ def test_what_changes_compiled_code_is_recorded_as_a_worker_has_it(monkeypatch: 
     given |= {"NUMBA_BOUNDSCHECK": "1", "NUMBA_LOOP_VECTORIZE": "0", "NUMBA_SLP_VECTORIZE": "1", "NUMBA_DEBUGINFO": "1"}
     given |= {"XLA_FLAGS": "--xla_cpu_max_isa=AVX2", "MKL_CBWR": "AVX2", "ONEDNN_MAX_CPU_ISA": "AVX2"}
     given |= {"ATEN_CPU_CAPABILITY": "avx2", "NPY_DISABLE_CPU_FEATURES": "AVX512F", "NUMBA_OF_A_LATER_VERSION": "1"}
+    given |= {"LD_AUDIT": "", "PYTHON_JIT": "1", "PYTHON_GIL": "1", "FLEXIBLAS": "netlib"}
     for name, value in given.items():
         monkeypatch.setenv(name, value)
     assert observe().settings == usual | given

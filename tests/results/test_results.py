@@ -201,9 +201,38 @@ def test_what_holds_no_results_is_refused_in_a_sentence(tmp_path: Path, text: st
 
 
 def test_what_is_not_there_is_refused(tmp_path: Path) -> None:
-    for path in (tmp_path, tmp_path / "nothing"):
-        with pytest.raises(InputError, match="holds no results"):
+    told = {
+        tmp_path: "holds no results",
+        tmp_path / "nothing": "^there is no file or folder .*nothing: give the path of one",
+        "~/nothing.json": r"^there is no file or folder ~/nothing\.json: .*, where ~ is not your home$",
+        "": "^a path of results is empty: give",
+        "a" * 5000: r"^a{400}\.\.\. cannot be read as results \(OSError: .*: leave it out",
+    }
+    for path, sentence in told.items():
+        with pytest.raises(InputError, match=sentence):
             collect([path])
+
+
+def test_of_a_folder_of_pytest_benchmark_the_files_are_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / ".benchmarks" / "Linux-CPython-3.12-64bit" / "0001_a.json"
+    path.parent.mkdir(parents=True)
+    _pytest_benchmark(path)
+    for folder in (path.parent, path.parent.parent):
+        with pytest.raises(InputError, match=rf"give the files in it themselves, such as {re.escape(str(path))}$"):
+            collect(folder)
+    assert len(collect(path)) == 1
+
+
+def test_what_asv_sets_for_an_environment_keeps_its_times_apart(tmp_path: Path) -> None:
+    for name, variables in {"usual": {}, "slow": {"NUMBA_OPT": "0"}, "threads": {"MKL_NUM_THREADS": "1"}}.items():
+        (path,) = [path for path in _asv(tmp_path / name).glob("here/*.json") if path.name != "machine.json"]
+        content = json.loads(path.read_text(encoding="utf-8"))
+        path.write_text(json.dumps({**content, "env_vars": content["env_vars"] | variables}), encoding="utf-8")
+    table = collect([tmp_path / "usual", tmp_path / "slow", tmp_path / "threads"])
+    assert table["comparable"].drop_duplicates().tolist() == [0, 1]
+    assert set(table[table["comparable"] == 0].index) == {*range(len(CASES) - 1), *table.index[-len(CASES) + 1 :]}
+    with pytest.raises(InputError, match="settings NUMBA_OPT=0 and others not recorded"):
+        require_comparable(table)
 
 
 def test_one_path_or_several_are_taken_as_text_or_as_paths(tmp_path: Path) -> None:
@@ -212,7 +241,11 @@ def test_one_path_or_several_are_taken_as_text_or_as_paths(tmp_path: Path) -> No
     assert len(expected) == 1
     for given in (path, str(path), [str(path)], iter([path]), (str(path),)):
         pd.testing.assert_frame_equal(collect(given), expected)
-    for given, told in ((3, "got int"), ([3], "got int among them"), ("nowhere.json", "nowhere.json holds no results")):
+    for given, told in (
+        (3, "got int"),
+        ([3], "got int among them"),
+        ("nowhere.json", "no file or folder nowhere.json"),
+    ):
         with pytest.raises(InputError, match=told):
             collect(given)
 

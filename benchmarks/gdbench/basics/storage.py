@@ -11,20 +11,44 @@ from pathlib import Path
 
 from kernels import InputError
 
+STANDARD = {Path("/dev/stdout"): 1, Path("/dev/stderr"): 2}
+OPEN_FILES = (Path("/dev/fd"), Path("/proc/self/fd"))
+"""Where the system shows a process its open files: behind them may be a file that others add to as well."""
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary path beside ``path``; it takes the place of ``path`` when the block succeeds."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    """Give a temporary path; what the block writes there takes the place of ``path`` when the block succeeds.
+
+    A link keeps pointing where it points. A device or pipe is written to, never replaced.
+    """
+    stream = _stream(path)
+    target = Path(os.path.realpath(path))
+    if stream is None:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    beside = target.parent if stream is None else None
+    descriptor, name = tempfile.mkstemp(dir=beside, prefix=f".{target.name}.")
     os.close(descriptor)
     temporary = Path(name)
     try:
         yield temporary
-        temporary.chmod(0o644)  # mkstemp makes files that only their owner reads
-        temporary.replace(path)
+        if stream is None:
+            temporary.chmod(0o644)  # mkstemp makes files that only their owner reads
+            temporary.replace(target)
+        else:
+            with open(stream, "wb", closefd=isinstance(stream, Path)) as file:
+                file.write(temporary.read_bytes())
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _stream(path: Path) -> Path | int | None:
+    """Return what must be written to as it is: an open file by its number, a device or a pipe; None for a file."""
+    if path.parent in OPEN_FILES and path.name.isdecimal():
+        return int(path.name)
+    if path in STANDARD:
+        return STANDARD[path]
+    return path if path.exists() and not path.is_file() else None
 
 
 def write_text(path: Path, text: str) -> None:

@@ -30,8 +30,8 @@ Examples:
 
 \b
 Exit codes: 0 read, whatever is proposed; 1 a regression was confirmed; 2 no results to read;
-3 a proposal could be neither confirmed nor refuted, or results are there that are not in this
-history; 4 too few results to judge any case.
+3 a proposal could be neither confirmed nor refuted, or results are there that could not be judged;
+4 too few results to judge any case.
 """
 PAGE = "regressions.html"
 COLOURS = {REGRESSION: "red", IMPROVEMENT: "green", ENVIRONMENT: "magenta"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import itertools
 import json
 import math
@@ -102,6 +103,11 @@ def choose_machine(results: Path, wanted: str | None) -> str:
         If there are no results, or those of several machines and none of them is this one: they are never mixed.
     """
     there = sorted(path.parent.name for path in results.glob("*/machine.json") if result_paths(path.parent))
+    if not there and (results / "machine.json").is_file():
+        above = results.resolve().parent
+        raise InputError(
+            f"{results} is asv's folder of one machine, {results.resolve().name}: name the one above, {above}"
+        )
     if not there:
         raise InputError(f"there are no results of asv in {results}: {HOW_TO_MAKE}")
     if wanted is not None:
@@ -145,11 +151,23 @@ def load(path: Path) -> ResultFile:
         }
         return parse(told, ResultFile)
     except Exception as error:  # asv's reader takes what it finds for what it wrote, and raises anything
-        if _version(path) < Results.api_version:
-            raise OlderFormat(f"{path} is in an older format of asv: {HOW_TO_UPDATE}") from error
-        raise InputError(
-            f"{path} cannot be read as results of asv ({_reason(error)}): measure again, or delete it"
-        ) from error
+        raise _fault(path, error) from error
+
+
+def _fault(path: Path, error: Exception) -> InputError:
+    """Say why asv cannot read a file, with what helps."""
+    version = _version(path)
+    if version is not None and version < Results.api_version:
+        return OlderFormat(f"{path} is in an older format of asv: {HOW_TO_UPDATE}")
+    if version is not None and version > Results.api_version:
+        return InputError(f"{path} was written by a newer asv than the one that is here: update asv")
+    if isinstance(error, UnicodeDecodeError):
+        return InputError(f"{path} is not in UTF-8, in which asv writes: save it as UTF-8")
+    if _has_mark(path):
+        return InputError(
+            f"{path} begins with a byte order mark, which asv does not read: save it as UTF-8 without one"
+        )
+    return InputError(f"{path} cannot be read as results of asv ({_reason(error)}): measure again, or delete it")
 
 
 def _values(found: Results, key: str) -> Iterator[dict[str, object]]:
@@ -174,12 +192,20 @@ def _finite(value: Any) -> float | None:
     return None if value is None or not math.isfinite(value) else float(value)
 
 
-def _version(path: Path) -> float:
-    """Version of the format that a file says it has; infinite where it says none."""
+def _has_mark(path: Path) -> bool:
+    """Whether a file begins with the byte order mark of UTF-8."""
+    try:
+        return path.read_bytes().startswith(codecs.BOM_UTF8)
+    except OSError:
+        return False
+
+
+def _version(path: Path) -> float | None:
+    """Version of the format that a file says it has; None where it says none."""
     try:
         return float(json.loads(path.read_bytes())["version"])
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return math.inf
+        return None
 
 
 def _reason(error: Exception) -> str:

@@ -36,7 +36,7 @@ def _change(name: str, before: str | None, after: str | None) -> str:
     """Say how one thing changed; nothing if it did not."""
     if name in MACHINE:
         return "" if not before or not after or _alike(name, before, after) else f"{name} {before} -> {after}"
-    if before == after:
+    if before == after or (before and after and _version(before) == _version(after)):
         return ""
     if before is None:
         return f"{name} {after} added" if after else f"{name} added without a version"
@@ -54,7 +54,19 @@ def _alike(name: str, before: str, after: str) -> bool:
             return large - small <= RAM_TOLERANCE * large
     if name == "os":
         return _series(before) == _series(after)
+    if name == "cpu":
+        return _model(before) == _model(after)
     return " ".join(before.split()).casefold() == " ".join(after.split()).casefold()
+
+
+def _model(text: str) -> list[str]:
+    """Words of a processor's name without trade marks, what it is, and its clock, which some systems leave out."""
+    return re.sub(r"\((?:r|tm|c)\)|[®™©]|\b(?:cpu|processor)\b|@\s*[\d.]+\s*[gm]hz", " ", text.casefold()).split()
+
+
+def _version(text: str) -> str:
+    """Write a version without the zeros at its end, as installers compare it."""
+    return re.sub(r"(?:\.0)+$", "", text) if re.fullmatch(r"\d+(?:\.\d+)+", text) else text
 
 
 def _kilobytes(text: str) -> float | None:

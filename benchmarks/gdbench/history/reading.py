@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -46,7 +47,7 @@ def read_histories(
 ) -> tuple[History, ...]:
     """Read all results of a machine into a history for each environment.
 
-    Where each commit was measured in one environment only, all are one history, and a change of it is labelled.
+    Where one environment follows another and none comes back, all are one history, and a change of it is labelled.
 
     Parameters
     ----------
@@ -78,8 +79,7 @@ def _in_order(folder: Path, git: Repository) -> Results:
     if not read and older:
         raise InputError(f"all {older} files of results in {folder} are in an older format of asv: {HOW_TO_UPDATE}")
     if not read:
-        reason = f" ({skipped[0]})" if skipped else ""
-        raise InputError(f"no file of results in {folder} can be read{reason}: delete them, and {HOW_TO_MAKE}")
+        raise InputError(f"no file of results in {folder} can be read: {skipped[0] if skipped else HOW_TO_MAKE}")
     incomplete = [f"{older} files are in an older format of asv and left out: {HOW_TO_UPDATE}"] if older else []
     place = {commit.commit: i for i, commit in enumerate(git.commits)}
     there = {result.commit for result in read}
@@ -92,11 +92,27 @@ def _in_order(folder: Path, git: Repository) -> Results:
     if outside < len(there):
         ordered = sorted((one for one in read if one.commit in place), key=lambda one: place[one.commit])
         if outside and not git.shallow:
-            skipped.append(f"{outside} commits with results are not among the ancestors of HEAD and are left out")
+            incomplete.append(
+                f"{outside} of {len(there)} commits with results are not among the ancestors of HEAD: git pull, or "
+                "check out the branch that was measured; if they are of none any more, delete their files"
+            )
         return Results(ordered, tuple(skipped), tuple(incomplete))
     if git.commits:
         skipped.append("git knows none of these commits here, so their dates tell the order")
+    undated = _without_date(read)
+    if undated and len(there) > 1:
+        incomplete.append(
+            f"{undated} of {len(there)} commits with results have no date of their own, and git does not know them "
+            "here, so that nothing tells their order: ask in a clone of the repository that was measured"
+        )
     return Results(sorted(read, key=lambda one: one.date or 0), tuple(skipped), tuple(incomplete))
+
+
+def _without_date(read: Iterable[ResultFile]) -> int:
+    """Count the commits whose place no date tells: they have none, or another has the same."""
+    dates = {one.commit: one.date or None for one in read}
+    shared = Counter(dates.values())
+    return sum(date is None or shared[date] > 1 for date in dates.values())
 
 
 def _read_all(folder: Path) -> tuple[list[ResultFile], int, list[str]]:
@@ -118,17 +134,27 @@ def _read_all(folder: Path) -> tuple[list[ResultFile], int, list[str]]:
                 continue
             read[result.commit, result.environment] = result  # once, though a file was copied
     more = len(wrong) - MAX_NAMED
-    return [*read.values()], older, [*wrong[:MAX_NAMED], *([f"so are {more} other files"] if more > 0 else [])]
+    return (
+        [*read.values()],
+        older,
+        [*wrong[:MAX_NAMED], *([f"{more} other files cannot be read either"] if more > 0 else [])],
+    )
 
 
 def _by_environment(ordered: list[ResultFile], wanted: str | None) -> dict[str, list[ResultFile]]:
-    """Divide results by their environments, or leave them together where no commit has results of two."""
+    """Divide results by their environments, or leave them together where one followed the other for good.
+
+    One that comes back, or shares a commit with another, is judged by itself: between neighbours in different
+    environments, a difference is of them, and hides what a commit does.
+    """
     names = sorted({result.environment for result in ordered})
     if wanted is not None and wanted not in names:
         raise InputError(f"there are no results of the environment {wanted}: choose {choices(names)}")
     chosen = [name for name in names if wanted in (None, name)]
-    if len(chosen) > 1 and max(Counter(result.commit for result in ordered).values()) == 1:
-        return {" and ".join(dict.fromkeys(result.environment for result in ordered)): ordered}
+    stretches = [name for name, _ in groupby(ordered, key=lambda result: result.environment)]
+    once = len({result.commit for result in ordered}) == len(ordered)
+    if len(chosen) > 1 and once and len(stretches) == len(names):
+        return {", then ".join(stretches): ordered}
     return {name: [result for result in ordered if result.environment == name] for name in chosen}
 
 

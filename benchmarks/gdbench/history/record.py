@@ -70,7 +70,7 @@ class Record:
     Attributes
     ----------
     environments : tuple of str
-        Those that were judged, each by itself.
+        Those that were judged, each by itself, or all where none has enough results.
     cases, judged : int
         Series, and how many of them have enough results; one in each environment counts each time.
     confirmed : bool
@@ -112,10 +112,11 @@ def make_record(found: Sequence[Judged], *, confirmed: bool = False) -> Record:
     histories = [one.history for one in found]
     commits = sorted((commit for history in histories for commit in history.commits), key=lambda commit: commit.order)
     rows = [_row(one, i) for one in found for i in range(len(one.proposals))]
+    enough = [history for history in histories if _judgeable(history)]
     return Record(
         format=FORMAT,
         machine=histories[0].machine,
-        environments=tuple(history.environment for history in histories),
+        environments=tuple(history.environment for history in enough or histories),
         commits=len({commit.commit for commit in commits}),
         first=commits[0].commit,
         last=commits[-1].commit,
@@ -124,7 +125,7 @@ def make_record(found: Sequence[Judged], *, confirmed: bool = False) -> Record:
         confirmed=confirmed,
         steps=tuple(rows),
         skipped=tuple(dict.fromkeys(text for history in histories for text in history.skipped)),
-        incomplete=tuple(dict.fromkeys(text for history in histories for text in history.incomplete)),
+        incomplete=_incomplete(histories),
         exit_code=exit_code(found),
     )
 
@@ -139,8 +140,21 @@ def exit_code(found: Sequence[Judged]) -> int:
     statuses = {told.status for one in found for told in one.confirmations.values()}
     if CONFIRMED in statuses:
         return REGRESSED
-    open_ends = OPEN in statuses or any(one.history.incomplete for one in found)
+    open_ends = OPEN in statuses or _incomplete([one.history for one in found])
     return NOT_ENOUGH_EVIDENCE if open_ends else OK
+
+
+def _incomplete(histories: Sequence[History]) -> tuple[str, ...]:
+    """Return what each history lacks, and which environments have too few results beside one that has enough."""
+    told = [text for history in histories for text in history.incomplete]
+    few = [history for history in histories if not _judgeable(history)]
+    for history in few if len(few) < len(histories) else []:
+        count = len(history.commits)
+        told.append(
+            f"{history.environment or 'an environment without a name'} has {count} commit{'' if count == 1 else 's'} "
+            f"with results, too few to judge: measure {MIN_VALUES} or more, or name another one by --environment"
+        )
+    return tuple(dict.fromkeys(told))
 
 
 def _judgeable(history: History) -> int:

@@ -26,9 +26,8 @@ def headline(record: Record) -> str:
     """Say in a sentence what was found."""
     counts = {name: sum(step.label == name for step in record.steps) for name in (REGRESSION, IMPROVEMENT)}
     environment = len({step.commit for step in record.steps if step.label == ENVIRONMENT})
-    several = f", each in its environment: {', '.join(record.environments)}" if len(record.environments) > 1 else ""
     cases, commits = _count(record.judged, "case"), _count(record.commits, "commit")
-    read = f"{cases} over {commits} on {record.machine}{several}"
+    read = f"{cases} over {commits} on {record.machine}{_where(record)}"
     if not record.judged:
         return f"{read}: too few results for any case to be judged"
     found = f"{_count(counts[REGRESSION], 'regression')} and {_count(counts[IMPROVEMENT], 'improvement')} proposed"
@@ -87,14 +86,23 @@ def _environment_lines(record: Record) -> Iterator[tuple[str, ...]]:
 
 def _size(of: StepRow | Confirmation) -> str:
     """Write a size with its sign and interval: ``+10.3 % (+8.1 to +12.4 %)``."""
-    low, high = (_percent(value).removesuffix(" %") for value in (of.low, of.high))
-    return f"{_percent(of.ratio)} ({low} to {high} %)"
+    low, high = _percent(of.low), _percent(of.high)
+    if high.endswith(" %"):
+        low = low.removesuffix(" %")  # once is enough
+    return f"{_percent(of.ratio)} ({low} to {high})"
 
 
 def _percent(ratio: float | None) -> str:
     if ratio is None or not np.isfinite(ratio):
         return "not known"
     return f"{100 * (ratio - 1):+.1f} %" if ratio < MAX_WRITTEN else f"{ratio:.3g} times"
+
+
+def _where(record: Record) -> str:
+    """Name the environments; asv's name for one may be empty."""
+    if len(record.environments) > 1:
+        return f", each in its environment: {', '.join(record.environments)}"
+    return f" in {record.environments[0]}" if record.environments[0] else ""
 
 
 def _count(number: int, noun: str) -> str:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from gdbench.processes.launch import THREAD_VARIABLES
@@ -21,7 +22,8 @@ NUMBA = "NUMBA_"
 PREFIXES = (
     *("OPENBLAS_", "MKL_", "BLIS_", "VECLIB_", "OMP_", "GOMP_", "KMP_", "NPY_", NUMBA),
     *("ATEN_", "ONEDNN_", "DNNL_", "TORCH_", "TORCHDYNAMO_", "TORCHINDUCTOR_", "PYTORCH_", "XLA_", "JAX_"),
-    *("GLIBC_", "MALLOC_", "LD_PRELOAD", "PYTHONOPTIMIZE", "PYTHONMALLOC", "PYTHONDEVMODE", "PYTHONTRACEMALLOC"),
+    *("FLEXIBLAS", "GLIBC_", "MALLOC_", "LD_PRELOAD", "LD_AUDIT", "PYTHONOPTIMIZE", "PYTHONMALLOC", "PYTHONDEVMODE"),
+    *("PYTHONTRACEMALLOC", "PYTHON_JIT", "PYTHON_GIL"),
 )
 """Beginnings of the names of variables by which libraries that are measured are told how to compute."""
 HARMLESS = (
@@ -35,6 +37,13 @@ PROCESSOR = {"CPU_NAME": None, "CPU_FEATURES": None, "ENABLE_AVX": True}
 """Numba's own names of what it compiles for, and what they are by default on nearly all processors."""
 PRINTING = ("DEBUG", "DUMP_", "TRACE", "CHROME_TRACE", "ANNOTATE", "HTML", "PARALLEL_DIAGNOSTICS")
 """Beginnings of Numba's own names of settings that make it print, or write files, in the midst of what is timed."""
+COMPILE_FOR = """
+import sys
+from llvmlite import binding
+binding.initialize_native_target()
+binding.Target.from_default_triple().create_target_machine(cpu=sys.argv[1], features=sys.argv[2])
+"""
+"""LLVM says on standard error what it does not know of a processor, and goes on without it."""
 OTHER_NAMES = {"DEBUGINFO_DEFAULT": "", "ANNOTATE": "DUMP_ANNOTATION", "HTML": "DUMP_HTML"}
 """Where a variable is not called as its value is; code with debugging information prints nothing."""
 
@@ -47,13 +56,18 @@ def settings() -> dict[str, str]:
 
     config = vars(numba.config)
     asked = {*_numba.SETTINGS, *(NUMBA + name for name in PROCESSOR)}
-    found = {
-        name: value
-        for name, value in sorted(os.environ.items())
-        if name.startswith(PREFIXES) and not name.endswith(HARMLESS) and name not in asked
-    }
+    found = {name: value for name, value in that_matter(os.environ).items() if name not in asked}
     processor = {NUMBA + name: str(config[name]) for name, usual in PROCESSOR.items() if config[name] != usual}
     return found | processor | _numba.settings()
+
+
+def that_matter(variables: Mapping[str, str]) -> dict[str, str]:
+    """Return those of some environment variables that change measured code, by their sorted names."""
+    return {
+        name: value
+        for name, value in sorted(variables.items())
+        if name.startswith(PREFIXES) and not name.endswith(HARMLESS)
+    }
 
 
 def in_words(found: dict[str, str]) -> str:
@@ -80,6 +94,7 @@ def check_settings() -> None:
 def _refused() -> Iterator[str]:
     """Reasons why Numba cannot be measured as it is set."""
     yield from _not_understood()
+    yield from _unknown_processor()
     config = vars(sys.modules["numba.core.config"])
     if config["DISABLE_JIT"]:
         yield f"nothing is compiled under {_origin('NUMBA_DISABLE_JIT')}, so nothing can be measured: unset it"
@@ -109,6 +124,19 @@ def _not_understood() -> Iterator[str]:
     if fault:
         where = f"correct or delete {FILE}" if Path(FILE).exists() else f"unset the variables {NUMBA}..."
         yield f"Numba cannot be imported as it is set ({fault.splitlines()[0]}): {where}"
+
+
+def _unknown_processor() -> Iterator[str]:
+    """Reasons why LLVM compiles for another processor than the one that is set; asked only if one is."""
+    config = vars(sys.modules["numba.core.config"])
+    for name, arguments in (("CPU_NAME", (config["CPU_NAME"], "")), ("CPU_FEATURES", ("", config["CPU_FEATURES"]))):
+        if config[name] and config[name] != "host":
+            command = [sys.executable, "-c", COMPILE_FOR, *arguments]
+            said = subprocess.run(command, capture_output=True, text=True, check=False).stderr
+            unknown = re.search(r"'(.*)' is not a recognized", said)
+            if unknown:
+                where = _origin(NUMBA + name)
+                yield f"Numba's compiler does not know {unknown[1]} of {where} and would ignore it: correct or unset it"
 
 
 def _origin(variable: str) -> str:
