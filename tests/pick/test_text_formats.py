@@ -162,6 +162,9 @@ NAMES = {
             "Boeing 7{v}-{w}",
         )
     },
+    "many versions": tuple(f"{v}.{w}.{w}" for v in range(3) for w in range(8)),
+    "many tags": tuple(f"v{v}.{w}" for v in range(3) for w in range(8)),
+    "many addresses": tuple(f"192.168.1.{v}" for v in range(24)),
     "many flats": tuple(f"{v}{letter}" for v in range(1, 7) for letter in "ABCD"),
 }
 """Categories in which there are numbers or words of dates."""

@@ -80,6 +80,9 @@ def _are_numeric_names(names: Sequence[str], places: Sequence[int], below: Seque
     columns = [pd.to_numeric(below[j], errors="coerce").dropna().to_numpy(float) for j in places]
     are_whole = all(word.isdecimal() for word in words)
     if are_whole and np.array_equal(numbers, np.arange(len(numbers))):
+        second = [column[0] for column in columns]
+        if len(words) > 1 and (np.diff(second) == 1).all():
+            return False
         is_index = names[0] == "" and len(places) == len(names) - 1
         return is_index or len(words) >= MIN_COUNTED or (len(words) > 1 and any(map(_has_fractions, columns)))
     if are_whole and _are_years(numbers):
@@ -91,7 +94,10 @@ def _are_numeric_names(names: Sequence[str], places: Sequence[int], below: Seque
     again = sum(number in column for number, column in zip(numbers, columns, strict=True))
     if is_even and len(words) >= MIN_SPACED and 2 * again < len(words):
         return True
-    return len(words) > 2 and all(_is_far(number, column) for number, column in zip(numbers, columns, strict=True))
+    is_nearly_even = len(words) > 2 and steps.min() * steps.max() > 0 and abs(steps).max() <= 2 * abs(steps).min()
+    return bool(is_nearly_even) and all(
+        _is_far(number, column) for number, column in zip(numbers, columns, strict=True)
+    )
 
 
 def _are_years(values: np.ndarray) -> bool:

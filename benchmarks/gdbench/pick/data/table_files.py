@@ -196,10 +196,10 @@ def _sample(file: IO[bytes], separator: str) -> pd.DataFrame:
     """Return rows below the first line as text; none if lines differ in length, which whoever reads all of it tells."""
     file.seek(0)
     try:
-        lines = pd.read_csv(file, sep=separator, header=None, nrows=SAMPLE_ROWS, dtype=str, **AS_WRITTEN)
+        lines: pd.DataFrame = pd.read_csv(file, sep=separator, header=None, nrows=SAMPLE_ROWS, dtype=str, **AS_WRITTEN)
     except pd.errors.ParserError:
         return pd.DataFrame()
-    return lines.iloc[1:]
+    return lines.drop(index=0)
 
 
 def _check_header(rows: pd.DataFrame, names: Sequence[str], name: str) -> None:

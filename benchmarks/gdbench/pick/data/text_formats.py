@@ -175,9 +175,12 @@ FORMATS = (
 WITHIN_TEXT = Format("numbers within text", re.compile(""), AS_NUMBERS + ", without the text", doubtful=True)
 """What no pattern foresees; found by comparing values."""
 NUMBER = re.compile(rf"(?:(?<![\w)\]])[-+])?{ANY}")
-SPAN = re.compile(r"0(?: ?(?:[-:.]|to) ?0)*|[(\[]0(?: ?(?:[-:.]|to) ?0)+[)\]]|0(?:st|nd|rd|th|s)\b.*|[#№] ?0")
+SPAN = re.compile(
+    r"(?:v(?:er(?:sion|\.)?)?\.? ?)?0(?:(?: ?(?:[-:._/]|to) ?)?0)*"
+    r"|[(\[]0(?: ?(?:[-:.]|to) ?0)+[)\]]|0(?:st|nd|rd|th|s)\b.*|[#№] ?0"
+)
 """Templates of names, a 0 for each number: ranges, parts of codes without letters, ordinals, decades."""
-CODE = re.compile(r"[^\W\d_](?:[\w\s.,:/&#-]*\w)?")
+CODE = re.compile(r"[^\W\d_](?:[\w\s.,:/&#@-]*\w)?")
 """Templates that begin with a letter, as of ``doors-2``: names, where their numbers are whole and no bounds."""
 BOUND = re.compile(
     r"(?:about|approx\.?|approximately|ca\.?|circa|around|over|under|from|up to|(?:more|less) than|at (?:least|most)) ",
