@@ -178,6 +178,28 @@ def test_of_rows_to_train_and_to_test_on_the_former_are_taken_and_it_is_said(
     assert words in data.origin
 
 
+@pytest.mark.parametrize(
+    ("inputs", "outputs"),
+    [
+        ("Xtrain", "ytrain"),
+        ("trainX", "trainY"),
+        ("X_tr", "y_tr"),
+        ("XTrain", "YTrain"),
+        ("tr_x", "tr_y"),
+        ("X_training", "y_training"),
+        ("data_train", "targets_train"),
+    ],
+)
+def test_arrays_to_train_on_are_found_however_they_are_named(tmp_path: Path, inputs: str, outputs: str) -> None:
+    others = {name.replace("train", "test").replace("Train", "Test").replace("tr", "te") for name in (inputs, outputs)}
+    np.savez(tmp_path / "a.npz", **{inputs: X, outputs: PRICE}, **dict.fromkeys(others, PRICE[:9]))
+    for target in (None, [outputs]):
+        data = read_file(tmp_path / "a.npz", target=target, standardise=False)
+        np.testing.assert_array_equal(data.X, X)
+        np.testing.assert_array_equal(data.Y[:, 0], PRICE)
+        assert f"inputs {inputs}, without " in data.origin
+
+
 def test_arrays_that_are_not_found_are_named_by_what_is_missing(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", rows=X, more=X, y_train=PRICE)
     with pytest.raises(InputError, match="only rows, more beside the target y_train: save the inputs as"):

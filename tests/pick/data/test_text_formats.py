@@ -59,10 +59,63 @@ WRITTEN: dict[str, tuple[Callable[[int], str], str]] = {
     "ISO date and time": (lambda v: f"2024-05-{v % 28 + 1:02}T10:00:00Z", "dates or times, such as '2024-05-21T10"),
     "month": (lambda v: f"{v}-{v % 12 + 1:02}", "dates or times, such as '1000-05'"),
     "week": (lambda v: f"2024-W{v % 52 + 1:02}", "dates or times, such as '2024-W13'"),
-    "worded date": (lambda v: f"{v % 28 + 1} May 2024", "dates or times, such as '21 May 2024': drop it"),
+    "worded date": (lambda v: f"{v % 28 + 1} May 2024", "dates or times, such as '21 May 2024'"),
     "American date": (lambda v: f"May {v % 28 + 1}, 2024", "dates or times, such as 'May 21, 2024'"),
     "letter's date": (lambda v: f"Monday, 3rd of March {v}", "dates or times, such as 'Monday, 3rd of March 1000'"),
     "French date": (lambda v: f"{v % 28 + 1} février 2024", "dates or times, such as '21 février 2024'"),
+    "invisible space": (lambda v: f"\u200b{v}.40", r"other digits or signs, such as '\u200b1000.40'"),
+    "byte order mark": (lambda v: f"{v / 7:.2f}\ufeff", r"other digits or signs, such as '142.86\ufeff'"),
+    "mark of direction": (lambda v: f"\u200e{v}", r"other digits or signs, such as '\u200e1000'"),
+    "another currency": (lambda v: f"AED {v}", "amounts of money, such as 'AED 1000'"),
+    "typeset powers": (lambda v: f"{v / 1000:g} \u00d7 10⁻³", "powers of ten, such as '1 \u00d7 10⁻³'"),
+    "quarter": (lambda v: f"Q{v % 4 + 1} {2000 + v % 20}", "dates or times, such as 'Q1 2000'"),
+    "year and quarter": (lambda v: f"{2000 + v % 20} Q{v % 4 + 1}", "dates or times, such as '2000 Q1'"),
+    "Chinese date": (lambda v: f"2020年5月{v % 28 + 1}日", "dates or times, such as '2020年5月21日'"),
+    "ISO duration": (lambda v: f"PT{v}H9M", "clock times or durations, such as 'PT1000H9M'"),
+    "ISO days": (lambda v: f"P{v}D", "clock times or durations, such as 'P1000D'"),
+    "hours and minutes": (lambda v: f"{v % 24}h {v % 60}m", "a unit, such as '16h 40m'"),
+    "coordinate": (lambda v: f"{v % 90}°{v % 60}'{'NS'[v % 2]}", 'coordinates, such as "10°40\'N"'),
+    **{
+        f"within text: {form}": (
+            lambda v, form=form: form.format(v=v, f=v / 7, a=v % 24, b=v % 60),
+            "numbers within text, such as ",
+        )
+        for form in (
+            "${v}+",
+            "${v} per night",
+            "${v}/month",
+            "£{v} pcm",
+            "NT${v}",
+            "{v}元",
+            "{f:.1f}万",
+            "Rs {v}/-",
+            "${f:.1f} million",
+            "${v}K-${v}K",
+            "%{f:.2f}",
+            "~{v}",
+            ">{v}",
+            "<{f:.1f}",
+            "{v}+",
+            "{v}*",
+            "{f:.1f} ± 0.3",
+            "{f:.2f}[1]",
+            "{a}h{b:02}",
+            "{a}:{b:02}h",
+            "{a}:{b:02} Uhr",
+            "{v} sq ft",
+            "{v} m^2",
+            "{v} kWh/100km",
+            "{v}L",
+            "tensor({f:.1f})",
+            "tensor({v})",
+            "np.float64({f:.1f})",
+            "[{f:.1f}]",
+            "'{v}",
+            "about {v}",
+            "price {f:.2f}",
+            "{v} (est.)",
+        )
+    },
 }
 """How a quantity may be written, and what is said of it."""
 NAMES = {
@@ -78,6 +131,41 @@ NAMES = {
     "days": ("Mon", "Tue", "Sunday"),
     "words": ("one", "two", "four"),
     "answers": ("2 of 3", "3 of 3", "none"),
+    "models": ("320i", "328i", "330i"),
+    "versions alike": ("1.2.30", "1.2.31", "1.3.10"),
+    "seasons": ("2019-20", "2020-21", "2021-22"),
+    "seasons with a stroke": ("2009/10", "2010/11", "2019/20"),
+    "seasons that look like months": ("2009-10", "2010-11", "2011-12"),
+    "ordinals": ("1st", "2nd", "3rd", "10th"),
+    "clothes": ("2XL", "3XL", "4XL"),
+    "driven wheels": ("2wd", "4wd", "6wd"),
+    "decades": ("1980s", "1990s", "2000s"),
+    "arms of chromosomes": ("2p", "3q", "5p", "7q"),
+    "orbitals": ("3d", "4s", "4d", "5d"),
+    "invisible": ("low\u200b", "high\u200b", "middle"),
+    "words of ours": ("doors-2", "doors-3", "doors-4"),
+    "many seasons": tuple(f"{year}/{(year + 1) % 100:02}" for year in range(1993, 2018)),
+    **{
+        f"many of {form}": tuple(form.format(v=v, w=v + 4) for v in range(10, 34))
+        for form in (
+            "Type {v}",
+            "no. {v}",
+            "doors-{v}",
+            "A{v}",
+            "#{v}",
+            "{v}-{w}",
+            "[{v}-{w})",
+            "{v} to {w}",
+            "{v}th",
+            "19{v}s",
+            "E{v}-B{w}",
+            "Boeing 7{v}-{w}",
+        )
+    },
+    "many versions": tuple(f"{v}.{w}.{w}" for v in range(3) for w in range(8)),
+    "many tags": tuple(f"v{v}.{w}" for v in range(3) for w in range(8)),
+    "many addresses": tuple(f"192.168.1.{v}" for v in range(24)),
+    "many flats": tuple(f"{v}{letter}" for v in range(1, 7) for letter in "ABCD"),
 }
 """Categories in which there are numbers or words of dates."""
 
@@ -146,6 +234,53 @@ def test_a_network_for_numbers_takes_no_text_for_its_target(tmp_path: Path, endi
     with pytest.raises(InputError, match=r"a regression needs numbers, but the target price .* such as 'low': name an"):
         question_of(command.make_context("pick", [*arguments, *network]).params)
     assert question_of(command.make_context("pick", [*arguments, "softmax"]).params).network.sizes == (2, 3)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        (
+            ("2", "3", "4", "5more"),
+            "a unit, such as '5more': save plain numbers of one unit",
+        ),
+        (
+            ("20", "60", "70", "RL"),
+            "numbers but for 15 of 60 rows, the first with 'RL': correct these rows or drop them",
+        ),
+        (
+            ("1 year", "2 years", "9 years", "10+ years"),
+            "a unit but for 15 of 60 rows, the first with '10+ years': correct",
+        ),
+        (("1 star", "2 stars", "5 stars"), "a unit, such as '1 star': save plain numbers of one unit"),
+    ],
+)
+def test_who_has_categories_is_told_how_to_write_them(tmp_path: Path, values: tuple[str, ...], words: str) -> None:
+    frame = NUMBERS.assign(doors=np.resize(values, N))
+    with pytest.raises(InputError) as caught:
+        read_file(saved(tmp_path, ".csv", frame), target=["price"])
+    assert words in str(caught.value)
+    assert str(caught.value).endswith(" or, if they are categories, write them as words (such as doors-2)")
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "words"),
+    [
+        (("2020-01", "2020-02"), None, "dates or times, such as '2020-01': turn it into numbers"),
+        (("Mar 1", "Apr 1"), None, "dates or times, such as 'Mar 1': turn it into numbers"),
+        (("$5", "$10", "$20"), "classification", "amounts of money, such as '$5': save plain numbers"),
+        (("1 star", "2 stars", "3 stars"), None, "a unit, such as '1 star': save plain numbers"),
+        (("1", "2", "3", "5more"), None, "a unit, such as '5more': save plain numbers"),
+    ],
+)
+def test_a_target_is_never_to_be_dropped(tmp_path: Path, values: tuple[str, ...], kind: str | None, words: str) -> None:
+    """Classification lets through only what may be a label: not what is a date or an amount beyond doubt."""
+    path = saved(tmp_path, ".csv", NUMBERS.assign(label=np.resize(values, N)))
+    with pytest.raises(InputError) as caught:
+        read_file(path, target=["label"], kind=kind)
+    assert words in str(caught.value)
+    assert "drop it" not in str(caught.value)
+    assert "if they are classes, write them as words (such as doors-2)" in str(caught.value)
+    assert ("--kind classification" in str(caught.value)) == (values[0] in ("1 star", "1"))
 
 
 def test_long_values_are_cut_in_messages(tmp_path: Path) -> None:

@@ -15,8 +15,12 @@ from kernels import InputError
 
 INPUTS = ("X", "x", "data", "features", "inputs", "images")
 TARGETS = ("y", "Y", "target", "labels", "targets")
-PARTS = ("", "_train", "train_")
-"""Before or behind these names, where a file has rows to train on and others: the former are taken."""
+PARTS = (
+    ("", ""),
+    *(("", part) for part in ("_train", "_tr", "_training", "train", "Train", "tr")),
+    *((part, "") for part in ("train_", "tr_", "training_", "train", "Train")),
+)
+"""What stands before and behind these names, where a file has rows to train on and others: the former are taken."""
 
 
 def read_npy(file: IO[bytes], name: str, targets: Sequence[str]) -> Table:
@@ -76,7 +80,9 @@ def _known(target: str, there: Sequence[str], name: str) -> str:
 
 def _usual_target(there: Sequence[str], name: str) -> str:
     """Return the array of the targets where the user names none."""
-    found = next((target for part in PARTS for stem in TARGETS if (target := _in_part(stem, part)) in there), None)
+    found = next(
+        (target for before, behind in PARTS for stem in TARGETS if (target := before + stem + behind) in there), None
+    )
     if found is None:
         raise InputError(
             f"{name} has no array called {', '.join(TARGETS[:-1])} or {TARGETS[-1]}, only {some(there) or 'none'}: "
@@ -87,11 +93,11 @@ def _usual_target(there: Sequence[str], name: str) -> str:
 
 def _inputs_of(target: str, there: Sequence[str], name: str) -> str:
     """Return the array of inputs that belongs to a target, such as ``x_train`` to ``y_train``."""
-    stem = next((stem for stem in TARGETS if target.startswith(stem) or target.endswith(stem)), None)
-    parts = ["", *(part for part in target.split(stem) if part)] if stem and target not in TARGETS else [""]
-    found = next((inputs for part in parts for stem in INPUTS if (inputs := _in_part(stem, part)) in there), None)
+    before, behind = _part_of(target)
+    parts = dict.fromkeys([("", ""), (before, behind)])
+    found = next((inputs for first, last in parts for stem in INPUTS if (inputs := first + stem + last) in there), None)
     if found is None:
-        wanted = _in_part("x", parts[-1])
+        wanted = f"{before}x{behind}"
         raise InputError(
             f"{name} has no array called {', '.join(INPUTS[:-1])} or {INPUTS[-1]} for the inputs, only "
             f"{some(there) or 'none'} beside the target {target}: save the inputs as {wanted}"
@@ -99,9 +105,16 @@ def _inputs_of(target: str, there: Sequence[str], name: str) -> str:
     return found
 
 
-def _in_part(stem: str, part: str) -> str:
-    """Join a name and a part of the rows: ``_train`` behind it, ``train_`` before it."""
-    return part + stem if part.endswith("_") else stem + part
+def _part_of(target: str) -> tuple[str, str]:
+    """Return what stands before and behind the name of a target, such as ``_train``: the longest that it can be."""
+    if target in TARGETS:
+        return "", ""
+    for stem in sorted(TARGETS, key=len, reverse=True):
+        if target.startswith(stem):
+            return "", target.removeprefix(stem)
+        if target.endswith(stem):
+            return target.removesuffix(stem), ""
+    return "", ""
 
 
 def _frame(values: npt.NDArray[Any], array: str, name: str, kinds: str) -> pd.DataFrame:

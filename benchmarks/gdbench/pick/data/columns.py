@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -19,8 +20,31 @@ MAX_CATEGORIES = 100
 MAX_NAMES = 10
 """Names listed in a message or a description."""
 
+EXAMPLE = "doors-2"
+"""A category with a number in it that nobody takes for a quantity."""
 NUMBERS = {"integer", "floating", "mixed-integer-float", "decimal"}
 DATES = {"datetime64", "datetime", "date", "timedelta64", "timedelta", "time", "period"}
+
+
+@dataclass(frozen=True)
+class Role:
+    """What a column is for."""
+
+    is_target: bool
+    is_label: bool
+    """Whether its values are asked for, or stored, as classes."""
+
+    def remedy(self, entry: Format) -> str:
+        """Return what to do with a column of quantities."""
+        first = "drop it, or " if entry is text_formats.DATES and not self.is_target else ""
+        return first + entry.remedy + (self.way_out(entry) if entry.doubtful or self.is_target else "")
+
+    def way_out(self, entry: Format) -> str:
+        """Return what to do if they are no quantities."""
+        if not self.is_target:
+            return f" or, if they are categories, write them as words (such as {EXAMPLE})"
+        asked = ", or ask with --kind classification" if entry.doubtful and not self.is_label else ""
+        return f" or, if they are classes, write them as words (such as {EXAMPLE}){asked}"
 
 
 def some(names: object) -> str:
@@ -35,7 +59,7 @@ def is_text(column: pd.Series) -> bool:
     return isinstance(column.dtype, pd.CategoricalDtype)
 
 
-def plain(frame: pd.DataFrame, file: str, *, labels: Collection[str] = ()) -> pd.DataFrame:
+def plain(frame: pd.DataFrame, file: str, *, targets: Collection[str] = (), are_labels: bool = False) -> pd.DataFrame:
     """Return the table with every column of numbers, of True and False, or categorical; missing values stay missing.
 
     Parameters
@@ -44,8 +68,10 @@ def plain(frame: pd.DataFrame, file: str, *, labels: Collection[str] = ()) -> pd
         As it was read.
     file : str
         Its name, for messages.
-    labels : collection of str
-        Columns that are asked for as classes: what may be a label there is one.
+    targets : collection of str
+        Columns to be learnt.
+    are_labels : bool
+        Whether these are asked for as classes: what may be a label there is one.
 
     Raises
     ------
@@ -55,7 +81,8 @@ def plain(frame: pd.DataFrame, file: str, *, labels: Collection[str] = ()) -> pd
     """
     if all(dtype.kind in "iufb" for dtype in frame.dtypes):
         return frame
-    return pd.DataFrame({name: _plain(column, file, is_label=name in labels) for name, column in frame.items()})
+    roles = {name: Role(is_target=name in targets, is_label=are_labels and name in targets) for name in frame}
+    return pd.DataFrame({name: _plain(column, file, roles[name]) for name, column in frame.items()})
 
 
 def check_complete(frame: pd.DataFrame, file: str) -> None:
@@ -101,16 +128,18 @@ def encode_inputs(frame: pd.DataFrame, file: str) -> tuple[Values, tuple[str, ..
     return np.column_stack(parts), text
 
 
-def _plain(column: pd.Series, file: str, *, is_label: bool) -> pd.Series:
+def _plain(column: pd.Series, file: str, role: Role) -> pd.Series:
     if column.dtype.kind in "iufb":
         return column
     name, is_category = str(column.name), is_text(column)
     values = column.astype(object) if is_category else column
     found = pd.api.types.infer_dtype(values, skipna=True)
     if found == "string":
-        _check_text(values.dropna(), name, file, are_labels=is_label or is_category)
+        role = Role(is_target=role.is_target, is_label=role.is_label or is_category)
+        _check_text(values.dropna(), name, file, role)
     elif found in DATES:
-        raise InputError(f"the column {name} of {file} holds {text_formats.DATES.words}: {text_formats.DATES.remedy}")
+        remedy = role.remedy(text_formats.DATES)
+        raise InputError(f"the column {name} of {file} holds {text_formats.DATES.words}: {remedy}")
     elif not (found in NUMBERS or found in ("boolean", "empty")):
         raise InputError(
             f"the column {name} of {file} holds values of the kind {found}: "
@@ -121,18 +150,19 @@ def _plain(column: pd.Series, file: str, *, is_label: bool) -> pd.Series:
     return values.astype("boolean" if found == "boolean" else np.float64)
 
 
-def _check_text(values: pd.Series, name: str, file: str, *, are_labels: bool) -> None:
+def _check_text(values: pd.Series, name: str, file: str, role: Role) -> None:
     """Raise InputError if all values are quantities as text, or all but a few: each would be a category of its own."""
     counts = values.value_counts(sort=False)
     looked_at = counts.iloc[: text_formats.MAX_LOOKED_AT]
     found = text_formats.formats_of(looked_at.index)
-    if are_labels:
+    if role.is_label:
         found = _beyond_doubt(found, are_all=len(found) == len(looked_at))
     others = looked_at[~looked_at.index.isin(list(found))]
     if found and others.empty:
         example, entry = text_formats.most_telling(found)
         raise InputError(
-            f"the column {name} of {file} holds {entry.words}, such as {text_formats.shown(example)}: {entry.remedy}"
+            f"the column {name} of {file} holds {entry.words}, such as {text_formats.shown(example)}: "
+            f"{role.remedy(entry)}"
         )
     if 2 * others.sum() < looked_at.sum():  # else one "?" would turn a column of numbers into categories
         entry = text_formats.most_telling(found)[1]
@@ -141,6 +171,7 @@ def _check_text(values: pd.Series, name: str, file: str, *, are_labels: bool) ->
         raise InputError(
             f"the column {name} of {file} holds {words} but for {count}, "
             f"the first with {text_formats.shown(others.index[0])}: correct these rows or drop them"
+            f"{role.way_out(entry)}"
         )
 
 

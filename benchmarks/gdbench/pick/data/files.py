@@ -68,7 +68,7 @@ def read_file(
     table = _read(path, (target,) if isinstance(target, str) else tuple(target or ()), header=header)
     frame, wanted, file = table.frame, list(table.targets), printable(path.name)
     _check_size(frame, wanted, file)
-    frame = plain(frame, file, labels=wanted if kind == "classification" else ())
+    frame = plain(frame, file, targets=wanted, are_labels=kind == "classification")
     check_complete(frame, file)
     X, text = encode_inputs(frame.drop(columns=wanted), file)
     outputs = encode_outputs(frame[wanted], kind, file)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -10,21 +11,17 @@ from typing import IO, Any
 import numpy as np
 import pandas as pd
 
+from gdbench.pick.data import header as headers
 from gdbench.pick.data.columns import some
 from gdbench.pick.data.table import FIRST_COLUMN, Table, numbered
-from gdbench.pick.data.text_formats import format_of
 from kernels import InputError
 
 SAMPLE_BYTES = 1 << 16
 """Bytes at the start that are searched for zero bytes, which text in UTF-8 has none of."""
 SAMPLE_ROWS = 1000
 """Rows that are compared with the first line, which may be one of them."""
-FORMATTED_ROWS = 10
-"""Rows of the sample in which quantities in formats that are no numbers are looked for."""
 AS_WRITTEN: dict[str, Any] = {"keep_default_na": False, "skipinitialspace": True}
 """Fields as the text has them."""
-MIN_COUNTED = 4
-"""Columns from which names that count, such as 0, 1, 2, 3, are names; fewer may be the numbers of a row."""
 SEPARATORS = {",": "commas, as in .csv", "\t": "tabs, as in .tsv"}
 UNNAMED = re.compile(r"(Unnamed: \d+)?")
 """Names of columns that have none, as pandas writes them when it saves a file again."""
@@ -59,9 +56,10 @@ def read_text(
         file.seek(0)
         first = pd.read_csv(file, sep=separator, header=None, nrows=1, dtype=str, **AS_WRITTEN)
         names = [value.strip() for value in first.iloc[0]]
-        _check_separator(names, separator, name)
+        _check_separator(file, names, separator, name)
+        rows = _sample(file, separator)
         if header:
-            _check_header(file, names, separator, name)
+            _check_header(rows, names, name)
         rows_are_longer = header and _rows_are_longer(file, separator)
         file.seek(0)
         frame = pd.read_csv(file, sep=separator, header=0 if header else None, low_memory=False, skipinitialspace=True)
@@ -72,7 +70,7 @@ def read_text(
     except pd.errors.ParserError as error:
         raise _not_a_table(name, str(error)) from None
     if not header:
-        return _numbered(frame.add_prefix("column "), name, targets)
+        return _numbered(frame.add_prefix("column "), names, rows, name, targets)
     frame, notes = _without_labels(_aligned(frame, names, name, rows_are_longer=rows_are_longer), names)
     return _with_targets(frame, notes, name, targets)
 
@@ -120,7 +118,10 @@ def _aligned(frame: pd.DataFrame, names: Sequence[str], file: str, *, rows_are_l
     elif surplus and whole.iloc[:, len(whole.columns) - surplus :].isna().all(axis=None):
         whole = whole.iloc[:, : len(whole.columns) - surplus]
     elif surplus:
-        raise InputError(f"the rows of {file} have more fields than its header has names: give every column a name")
+        raise InputError(
+            f"the rows of {file} have more fields than its header has names: give every column a name, "
+            "or delete lines above the header"
+        )
     return whole.set_axis([name or f"Unnamed: {place}" for place, name in enumerate(names)], axis=1)
 
 
@@ -129,7 +130,7 @@ def _without_labels(frame: pd.DataFrame, names: Sequence[str]) -> tuple[pd.DataF
     unnamed = np.array([UNNAMED.fullmatch(name) is not None for name in names], bool)
     empty = unnamed & frame.isna().all().to_numpy()
     labels = np.zeros(len(empty), bool)
-    labels[:1] = (unnamed & ~empty)[:1] & _are_labels(frame.iloc[:, 0])
+    labels[:1] = (unnamed & ~empty)[:1].any() and _are_labels(frame.iloc[:, 0])
     notes = [
         f"{words} left out"
         for words, mask in (("row labels", labels), ("empty columns without a name", empty))
@@ -140,24 +141,26 @@ def _without_labels(frame: pd.DataFrame, names: Sequence[str]) -> tuple[pd.DataF
 
 def _are_labels(column: pd.Series) -> bool:
     """Whether a column without a name only tells rows apart: each has a whole number or a text of its own."""
-    return column.dtype.kind not in "fb" and column.is_unique
+    is_plain = column.dtype.kind != "O" or pd.api.types.infer_dtype(column, skipna=True) == "string"
+    return is_plain and column.dtype.kind not in "fb" and column.is_unique
 
 
 def _counts(column: pd.Series) -> bool:
     return any(np.array_equal(column, np.arange(len(column)) + first) for first in (0, 1))
 
 
-def _numbered(frame: pd.DataFrame, name: str, targets: Sequence[str]) -> Table:
+def _numbered(
+    frame: pd.DataFrame, first: Sequence[str], rows: pd.DataFrame, name: str, targets: Sequence[str]
+) -> Table:
     """Return a table without names, and without empty columns at its end, which separators at ends of lines make."""
     filled = np.flatnonzero(frame.notna().any())
     frame = frame.iloc[:, : filled[-1] + 1 if len(filled) else None]
-    are_text = [not pd.api.types.is_numeric_dtype(dtype) for dtype in frame.dtypes]
-    rest = frame.iloc[1:].loc[:, are_text].apply(pd.to_numeric, errors="coerce")
-    if len(rest) and not _numeric(frame.iloc[0]).any() and rest.notna().all().any():
-        raise InputError(f"the first line of {name} has names, {some(frame.iloc[0])}: leave out --no-header")
+    if headers.is_proven(first, rows):
+        raise InputError(f"the first line of {name} has names, {some(first)}: leave out --no-header")
     if not targets:
         raise InputError(f"{name} does not say what is to be learnt: name a column by --target; {FIRST_COLUMN}")
-    return Table(frame, numbered(targets, list(frame.columns), name))
+    notes = (f"first line taken for a row: {some(first)}",) if headers.could_be_names(first, rows) else ()
+    return Table(frame, numbered(targets, list(frame.columns), name), notes)
 
 
 def _with_targets(frame: pd.DataFrame, notes: list[str], name: str, targets: Sequence[str]) -> Table:
@@ -170,58 +173,51 @@ def _with_targets(frame: pd.DataFrame, notes: list[str], name: str, targets: Seq
     return Table(frame, tuple(dict.fromkeys(targets)), tuple(notes))
 
 
-def _check_separator(names: Sequence[str], separator: str, file: str) -> None:
-    other = next((mark for mark in ",;\t|" if mark in names[0]), None)
-    if len(names) == 1 and other:
+def _check_separator(file: IO[bytes], names: Sequence[str], separator: str, name: str) -> None:
+    """Raise InputError if the lines have one column for this separator and more for another, outside of quotes."""
+    file.seek(0)
+    lines = [line.strip() for line in io.TextIOWrapper(io.BytesIO(file.read(SAMPLE_BYTES)), "utf-8-sig", "replace")]
+    lines = [re.sub(r'"[^"]*"', "", line) for line in lines if line][:2]
+    if re.fullmatch(r"(?i)sep=.", lines[0]):
+        raise InputError(f"the first line of {name}, {lines[0]}, is for a spreadsheet: delete it")
+    if len(names) > 1:
+        return
+    other = next((mark for mark in ",;\t|" if mark != separator and all(mark in line for line in lines)), None)
+    wanted = SEPARATORS[separator].partition(",")[0]
+    if other:
         remedy = f", or call the file {SEPARATORS[other][-4:]}" if other in SEPARATORS else ""
-        wanted = SEPARATORS[separator].partition(",")[0]
-        raise InputError(f"the columns of {file} are separated by {other!r}: separate them by {wanted}{remedy}")
+        raise InputError(f"the columns of {name} are separated by {other!r}: separate them by {wanted}{remedy}")
+    counts = {len(line.split()) for line in lines}
+    if len(counts) == 1 and counts != {1} and len(lines) == 2:
+        raise InputError(f"the columns of {name} are separated by spaces: separate them by {wanted}")
 
 
-def _check_header(file: IO[bytes], names: Sequence[str], separator: str, name: str) -> None:
+def _sample(file: IO[bytes], separator: str) -> pd.DataFrame:
+    """Return rows below the first line as text; none if lines differ in length, which whoever reads all of it tells."""
+    file.seek(0)
+    try:
+        lines: pd.DataFrame = pd.read_csv(file, sep=separator, header=None, nrows=SAMPLE_ROWS, dtype=str, **AS_WRITTEN)
+    except pd.errors.ParserError:
+        return pd.DataFrame()
+    return lines.drop(index=0)
+
+
+def _check_header(rows: pd.DataFrame, names: Sequence[str], name: str) -> None:
     """Raise InputError if two names are the same, or they are no names but the first row."""
-    if _numeric(names).any() and not _is_counting(names):
-        file.seek(0)
-        try:
-            rows = pd.read_csv(file, sep=separator, header=None, nrows=SAMPLE_ROWS, dtype=str, **AS_WRITTEN).iloc[1:]
-        except pd.errors.ParserError:  # told by whoever reads all of it
-            rows = pd.DataFrame()
-        if _is_row(names, rows):
-            raise InputError(
-                f"the first line of {name} has numbers instead of names, {some(names)}: add --no-header and name "
-                f"the target by its column's number ({FIRST_COLUMN}), or add a line of names"
-            )
-    _check_names([name for name in names if name], name)
+    if headers.is_row(names, rows):
+        kind = "numbers" if pd.to_numeric(pd.Series(names), errors="coerce").notna().any() else "values"
+        raise InputError(
+            f"the first line of {name} has {kind} instead of names, {some(names)}: add --no-header and name the "
+            f"target by its column's number ({FIRST_COLUMN}), or add a line of names or, if they are names, make them "
+            "words, such as y2018"
+        )
+    _check_names([name for name in names if name], name, " or, if the first line has none, add --no-header")
 
 
-def _is_row(names: Sequence[str], rows: pd.DataFrame) -> bool:
-    """Whether every field of the first line is like those below it."""
-    return all(name == "" or (j in rows and _is_one_of(name, rows[j].str.strip())) for j, name in enumerate(names))
-
-
-def _is_one_of(name: str, values: pd.Series) -> bool:
-    """Whether a name is a number over numbers, a quantity over others of its format, or a text that occurs below."""
-    if _numeric([name]).all():
-        return 2 * _numeric(values).sum() > len(values)
-    return name in set(values) or (
-        (entry := format_of(name)) is not None and entry in map(format_of, values[:FORMATTED_ROWS])
-    )
-
-
-def _is_counting(names: Sequence[str]) -> bool:
-    """Whether names are consecutive whole numbers, as of columns that were never named, or of years; at least four."""
-    numbers = [int(name) for name in names if name.isdecimal()]
-    return len(numbers) >= MIN_COUNTED and numbers == list(range(numbers[0], numbers[0] + len(numbers)))
-
-
-def _numeric(values: Iterable[object]) -> pd.Series:
-    return pd.to_numeric(pd.Series(list(values), dtype=object), errors="coerce").notna()
-
-
-def _check_names(names: Iterable[str], file: str) -> None:
+def _check_names(names: Iterable[str], file: str, more: str = "") -> None:
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
-        raise InputError(f"{file} has more than one column called {some(twice)}: give every column its own name")
+        raise InputError(f"{file} has more than one column called {some(twice)}: give every column its own name{more}")
 
 
 def _not_text(name: str) -> InputError:

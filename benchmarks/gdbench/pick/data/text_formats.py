@@ -6,8 +6,9 @@ One-hot encoded, each price or date would be a category of its own: an answer, b
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 MAX_LOOKED_AT = 10_000
@@ -16,6 +17,8 @@ MIN_VALUES = 3
 """Different values from which a doubtful format is believed: of two categories, one-hot says what a number would."""
 MAX_UNITS = 3
 """Different units in a column of quantities; where there are more, the letters are part of a code, such as 12A."""
+MIN_ALIKE, ALIKE = 11, 0.9
+"""Different values, and their part of all, that are the same but for their numbers, from which these are quantities."""
 MAX_LENGTH = 100
 """Characters beyond which a value is not looked at: matching takes their square."""
 MAX_SHOWN = 40
@@ -42,15 +45,21 @@ COMMA = r"\d*,\d+(?:[eE][-+]?\d+)?"
 ANY = f"(?:{GROUPED}|{COMMA}|{PLAIN})"
 CURRENCY = (
     r"(?:(?:US|A|C|NZ|HK|R)?\$|[€£¥₹₽₩₺฿₫₪₴₦₱₡¢]|Rs\.?|kr\.?|zł|Kč|Ft|Fr\.?|"
-    r"(?:USD|EUR|GBP|JPY|CNY|RMB|INR|CHF|CAD|AUD|NZD|SEK|NOK|DKK|PLN|CZK|HUF|RUB|BRL|MXN|ZAR|KRW|TRY|SGD|HKD))"
+    r"(?:USD|EUR|GBP|JPY|CNY|RMB|INR|CHF|CAD|AUD|NZD|SEK|NOK|DKK|PLN|CZK|HUF|RUB|BRL|MXN|ZAR|KRW|TRY|SGD|HKD|AED|SAR"
+    r"|QAR|KWD|EGP|ILS|THB|IDR|MYR|PHP|VND|TWD|PKR|BDT|LKR|NGN|KES|GHS|MAD|ARS|CLP|COP|PEN|UAH|RON|BGN|ISK))"
 )
-UNIT = r"(?:[^\W\d_]{2,}[²³23]?\.?|[a-zKMGCFVWΩµ][²³23]?|[°'\"\u2032\u2033][CF]?|[^\W\d_]+/[^\W\d_]+[²³23]?)"
+NO_UNITS = r"(?!(?:st|nd|rd|th|[2-9]?X*[SL]|wd)\b)"
+"""Letters behind a number that make it a name: ordinals, sizes of clothes, driven wheels."""
+LONG_UNIT = NO_UNITS + r"(?:[^\W\d_]{2,}[²³23]?\.?|[°'\"\u2032\u2033][CF]?|[^\W\d_]+/[^\W\d_]+[²³23]?)"
+UNIT = rf"(?:{LONG_UNIT}|[a-zKMGCFVWΩµ][²³23]?)"
+"""One letter right behind a number is a unit only in company, as in 2h 15m: 3d and 320i are names."""
 UNITS = re.compile(rf"(?<=[\d\s.,])({UNIT})")
 MONTH = "jan|feb|mar|apr|may|jun|jul|aug|sep|sept|oct|nov|dec|january|february|march|april|june|july|august|september"
 MONTH += "|october|november|december"
 DAY = "mon|tue|tues|wed|thu|thur|thurs|fri|sat|sun|monday|tuesday|wednesday|thursday|friday|saturday|sunday"
 CLOCK = r"\d{1,3}:[0-5]\d(?::[0-5]\d(?:[.,]\d+)?)?(?: ?[ap]\.?m\.?)?"
 ZONE = r"(?: ?(?:z|utc|gmt|[a-z]{3,4}|[-+]\d\d:?\d\d))?"
+ISO_DURATION = r"-?P(?=.)(?:\d+Y)?(?:\d+M)?(?:\d+W)?(?:\d+D)?(?:T(?=.)(?:\d+H)?(?:\d+M)?(?:\d+(?:[.,]\d+)?S)?)?"
 BETWEEN = r"[\s.,/-]*"
 WORDED = (
     rf"(?:(?:{DAY})\b{BETWEEN})?(?:"
@@ -61,8 +70,10 @@ WORDED = (
     rf"(?:[\s,T]+(?:at )?{CLOCK}{ZONE}(?: \d{{4}})?)?"
 )
 NUMERIC_DATE = (
-    r"(?:\d{4}([-/.])\d{1,2}\1\d{1,2}|\d{4}-\d{1,2}|(?:19|20)\d\d/(?:0[1-9]|1[0-2])"
-    r"|\d{1,2}([-/.])\d{1,2}\2(?:\d{4}|\d\d)|\d{4}-?W\d\d(?:-?\d)?|\d{4}-?Q[1-4]"
+    r"(?:\d{4}([-/.])\d{1,2}\1\d{1,2}|\d{4}-(?:0?[1-9]|1[0-2])|(?:19|20)\d\d/(?:0[1-9]|1[0-2])"
+    r"|\d{1,2}([-/.])\d{1,2}\2\d{4}|\d{1,2}([-/])\d{1,2}\3\d\d|\d\d\.\d\d\.\d\d"  # 1.2.30 is a version
+    r"|\d{4}-?W\d\d(?:-?\d)?|(?:19|20)\d\d[-/ ]?Q[1-4]|Q[1-4][-/ ]?(?:19|20)\d\d"
+    r"|\d{4} ?[年년] ?\d{1,2} ?[月월](?: ?\d{1,2} ?[日일])?"
     rf"|\d{{8}}T\d{{4,6}}Z?)(?:[ T]+{CLOCK}{ZONE})?"
 )
 AS_NUMBERS = "save plain numbers, such as 1137.5"
@@ -75,14 +86,14 @@ def _format(words: str, pattern: str, remedy: str, *, doubtful: bool = False, fl
 NUMERALS = _format(
     "numbers as text",
     rf"{SIGN}(?:{PLAIN}|inf|infinity)",
-    "turn them into numbers by astype(float) or, if they are codes and no quantities, into words or a categorical",
+    "turn them into numbers by astype(float)",
     doubtful=True,
     flags=re.ASCII | re.IGNORECASE,
 )
 DATES = _format(
     "dates or times",
     f"(?:{NUMERIC_DATE}|{WORDED})",
-    "drop it, or turn it into numbers, such as days since the first one",
+    "turn it into numbers, such as days since the first one",
     flags=re.IGNORECASE,
 )
 DECIMAL_COMMA = _format(
@@ -92,7 +103,7 @@ DECIMAL_COMMA = _format(
 )
 WITH_UNIT = _format(
     "numbers with a unit",
-    rf"{SIGN}{ANY} ?{UNIT}(?:[, ]*{ANY} ?{UNIT})*",
+    rf"{SIGN}(?:{ANY} ?{LONG_UNIT}|{ANY} {UNIT}|{ANY} ?{UNIT}(?:[, ]*{ANY} ?{UNIT})+)",
     "save plain numbers of one unit, and the unit in the column's name",
     doubtful=True,
 )
@@ -127,24 +138,31 @@ FORMATS = (
     ),
     _format(
         "numbers with powers of ten",
-        rf"{SIGN}{ANY}? ?(?:[x*\u00d7\u00b7\u22c5] ?)?10 ?(?:\^|\*\*) ?[({{]?[-+]?\d+[)}}]?|{SIGN}{ANY}[dD][-+]?\d+",
+        rf"{SIGN}{ANY}? ?(?:[x*\u00d7\u00b7\u22c5] ?)?10(?: ?(?:\^|\*\*) ?[({{]?[-+]?\d+[)}}]?|[⁺⁻]?[⁰¹²³⁴-⁹]+)"
+        rf"|{SIGN}{ANY}[dD][-+]?\d+",
         "save them as 1.1375e3",
     ),
     _format("numbers in hexadecimal, octal or binary", SIGN + r"0(?:[xX][\dA-Fa-f]+|[oO][0-7]+|[bB][01]+)", AS_NUMBERS),
     _format(
         "complex numbers",
-        rf"\(?{SIGN}{PLAIN}(?:[-+]{PLAIN})?[ij]\)?",
+        rf"\(?{SIGN}{PLAIN}(?:[-+]{PLAIN}[ij]|j)\)?",
         "save real and imaginary part as columns of their own",
     ),
     _format(
         "clock times or durations",
-        rf"-?{CLOCK}|\d{{1,2}} ?[ap]\.?m\.?|-?\d+ days?(?: [-+]?{CLOCK})?",
+        rf"-?{CLOCK}|\d{{1,2}} ?[ap]\.?m\.?|-?\d+ days?(?: [-+]?{CLOCK})?|{ISO_DURATION}",
         "turn them into numbers, such as seconds, by to_timedelta in pandas",
         doubtful=True,
         flags=re.IGNORECASE,
     ),
     _format(
         "fractions or ratios", rf"{SIGN}(?:\d+ )?(?:{PLAIN} ?[/:] ?{PLAIN}|\d*[½⅓⅔¼¾⅛⅜⅝⅞])", AS_NUMBERS, doubtful=True
+    ),
+    _format(
+        "coordinates",
+        rf"[NSEWO]? ?{SIGN}{ANY} ?°(?: ?\d+ ?['\u2019\u2032](?: ?{ANY} ?(?:[\"\u201d\u2033]|''))?)? ?[NSEWO]?",
+        "save them in degrees, negative in the south and the west",
+        doubtful=True,
     ),
     WITH_UNIT,
     _format(
@@ -154,6 +172,21 @@ FORMATS = (
         doubtful=True,
     ),
 )
+WITHIN_TEXT = Format("numbers within text", re.compile(""), AS_NUMBERS + ", without the text", doubtful=True)
+"""What no pattern foresees; found by comparing values."""
+NUMBER = re.compile(rf"(?:(?<![\w)\]])[-+])?{ANY}")
+SPAN = re.compile(
+    r"(?:v(?:er(?:sion|\.)?)?\.? ?)?0(?:(?: ?(?:[-:._/]|to) ?)?0)*"
+    r"|[(\[]0(?: ?(?:[-:.]|to) ?0)+[)\]]|0(?:st|nd|rd|th|s)\b.*|[#№] ?0"
+)
+"""Templates of names, a 0 for each number: ranges, parts of codes without letters, ordinals, decades."""
+CODE = re.compile(r"[^\W\d_](?:[\w\s.,:/&#@-]*\w)?")
+"""Templates that begin with a letter, as of ``doors-2``: names, where their numbers are whole and no bounds."""
+BOUND = re.compile(
+    r"(?:about|approx\.?|approximately|ca\.?|circa|around|over|under|from|up to|(?:more|less) than|at (?:least|most)) ",
+    re.IGNORECASE,
+)
+SEASON = re.compile(r"(\d{4})[-/](\d\d)", re.ASCII)
 SIGNS = str.maketrans({"\u2212": "-", "\u2013": "-", "\ufe63": "-", "\uff0d": "-", "\uff0b": "+"})
 
 
@@ -165,7 +198,8 @@ def shown(value: object) -> str:
 
 def normalised(value: str) -> str:
     """Return a value with plain spaces and minus signs, and none of either around it."""
-    return " ".join(value.translate(SIGNS).split())
+    visible = value if value.isascii() else "".join(mark for mark in value if unicodedata.category(mark) != "Cf")
+    return " ".join(visible.translate(SIGNS).split())
 
 
 def format_of(value: str) -> Format | None:
@@ -186,13 +220,36 @@ def formats_of(values: Iterable[str]) -> dict[str, Format]:
     values : iterable of str
         Different values of a column.
     """
+    values = [value for value in values if len(value) <= MAX_LENGTH]
+    if values and all(map(_is_season, values)):
+        return {}
     found = {value: entry for value in values if (entry := format_of(value)) is not None}
+    found = {value: found.get(value, WITHIN_TEXT) for value in [*found, *_alike(values)]}
     units = Counter(unit for value, entry in found.items() if entry is WITH_UNIT for unit in UNITS.findall(value))
     if len(units) > MAX_UNITS:
         found = {value: entry for value, entry in found.items() if entry is not WITH_UNIT}
     if len(found) < MIN_VALUES:
         found = {value: entry for value, entry in found.items() if not entry.doubtful or entry is NUMERALS}
     return found
+
+
+def _is_season(value: str) -> bool:
+    """Whether a value is a year and the next one, such as 2019-20; a column of them has names, not months."""
+    found = SEASON.fullmatch(value.strip())
+    return found is not None and (int(found[1]) + 1) % 100 == int(found[2])
+
+
+def _alike(values: Sequence[str]) -> list[str]:
+    """Return the values that are the same but for their numbers, if nearly all are and it is not how names look."""
+    templates: dict[str, list[str]] = {}
+    for value in values:
+        templates.setdefault(NUMBER.sub("0", normalised(value)), []).append(value)
+    template, alike = max(templates.items(), key=lambda item: len(item[1]), default=("", []))
+    if len(alike) < MIN_ALIKE or len(alike) < ALIKE * len(values) or "0" not in template or SPAN.fullmatch(template):
+        return []
+    numbers = (number for value in alike for number in NUMBER.findall(normalised(value)))
+    are_whole = all(number.lstrip("+-").rstrip(".").isdecimal() for number in numbers)
+    return [] if CODE.fullmatch(template) and are_whole and not BOUND.match(template) else alike
 
 
 def most_telling(found: Mapping[str, Format]) -> tuple[str, Format]:
