@@ -20,7 +20,9 @@ REFUSED = {
     "NUMBA_NUM_THREADS=two": "Numba does not understand NUMBA_NUM_THREADS=two and would ignore it: correct or unset it",
     "NUMBA_OPT=fast": "Numba does not understand NUMBA_OPT=fast and would ignore it: correct or unset it",
     "NUMBA_DUMP_ASSEMBLY=1": "NUMBA_DUMP_ASSEMBLY=1 makes Numba print in the midst of what is timed: unset it",
-    "NUMBA_CPU_NAME=foo": "Numba's compiler does not know foo of NUMBA_CPU_NAME=foo and would ignore it: correct or unset it",
+    "NUMBA_CPU_NAME=foo": (
+        "Numba's compiler does not know foo of NUMBA_CPU_NAME=foo and would ignore it: correct or unset it"
+    ),
     "NUMBA_CPU_FEATURES=+foo": (
         "Numba's compiler does not know +foo of NUMBA_CPU_FEATURES=+foo and would ignore it: correct or unset it"
     ),
