@@ -99,7 +99,7 @@ class Pair:
 
     def __init__(self, seconds: tuple[dict[str, float], dict[str, float]]) -> None:
         self.seconds, self.asked = seconds, list[tuple[int, str]]()
-        self.sides = [SimpleNamespace(at=None, ask=self.answers_of(number)) for number in (0, 1)]
+        self.sides = [SimpleNamespace(at=None, lost=None, ask=self.answers_of(number)) for number in (0, 1)]
 
     def answers_of(self, number: int) -> Any:
         def sample(name: str, key: str, calls: int, warm: int) -> tuple[int, int, int]:
