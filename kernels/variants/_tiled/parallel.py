@@ -10,7 +10,7 @@ import numpy as np
 from numba import get_num_threads, prange
 
 from kernels.variants._numba.arguments import Codes, check_order
-from kernels.variants._numba.compiled import parallel
+from kernels.variants._numba.compiled import parallel, part
 from kernels.variants._tiled.elementary import flush_subnormals, restore
 from kernels.variants._tiled.layout import Plan
 from kernels.variants._tiled.parameters import load_parameters, store_parameters
@@ -33,24 +33,22 @@ def threads_for(batch_size: int) -> int:
 
 @parallel
 def epoch_in_parallel(plan, codes, memory, theta, rows, descent):
-    """Parameters (p,) after one pass over rows (X, Y, order); ``memory`` has a row for each thread."""
-    plan, codes, rows, (batch_size, learning_rate) = Plan(*plan), Codes(*codes), Rows(*rows), descent
-    check_order(rows.order, rows.X)
-    threads, start, size, n = len(memory), plan.parameters, plan.size, len(rows.order)
-    row_starts = np.empty((threads, plan.capacity), np.int64)
+    """Parameters (p,) after one pass over rows (X, Y, order); ``memory`` has a row for each thread.
+
+    What the threads share are plain tuples and arrays: Numba's loops over threads take no named ones.
+    """
+    (X, Y, order), (batch_size, learning_rate), (_, capacity, start, size, _, _) = rows, descent, plan
+    check_order(order, X)
+    threads = len(memory)
+    row_starts = np.empty((threads, capacity), np.int64)
     for t in prange(threads):
-        load_parameters(plan, theta, memory[t])
-    for first in range(0, n, batch_size):
-        m = min(batch_size, n - first)
+        _load(plan, theta, memory[t])
+    for first in range(0, len(order), batch_size):
+        m = min(batch_size, len(order) - first)
         scale = -learning_rate / theta.dtype.type(m)
         for t in prange(threads):
-            before = flush_subnormals()
-            mine, end = memory[t], first + (t + 1) * m // threads
-            mine[start + size : start + 2 * size] = 0
-            for begin in range(first + t * m // threads, end, plan.capacity):
-                chunk = Chunk(begin, min(plan.capacity, end - begin), scale)
-                add_steps(plan, codes, mine, rows, chunk, (row_starts[t], size))
-            restore(before)
+            share = first + t * m // threads, first + (t + 1) * m // threads
+            _add_share(plan, codes, memory[t], (X, Y, order), (share[0], share[1], scale), row_starts[t])
         for t in prange(threads):
             parameters = memory[t, start : start + size]
             for other in range(threads):
@@ -58,5 +56,24 @@ def epoch_in_parallel(plan, codes, memory, theta, rows, descent):
                 for i in range(size):
                     parameters[i] += steps[i]
     found = np.empty_like(theta)
-    store_parameters(plan, memory[0], 0, found)
+    store_parameters(Plan(*plan), memory[0], 0, found)
     return found
+
+
+@part
+def _load(plan, theta, memory):
+    """Lay the parameters out in the memory of a thread."""
+    load_parameters(Plan(*plan), theta, memory)
+
+
+@part
+def _add_share(plan, codes, memory, rows, share, row_starts):
+    """Add the steps of a thread's share (begin, end, scale) of a batch to its parameters' steps, which begin at 0."""
+    plan, codes, rows, (first, end, scale) = Plan(*plan), Codes(*codes), Rows(*rows), share
+    before = flush_subnormals()
+    start, size = plan.parameters, plan.size
+    memory[start + size : start + 2 * size] = 0
+    for begin in range(first, end, plan.capacity):
+        chunk = Chunk(begin, min(plan.capacity, end - begin), scale)
+        add_steps(plan, codes, memory, rows, chunk, (row_starts, size))
+    restore(before)
