@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -183,6 +184,14 @@ def read_table(path: Path) -> list[dict[str, str]]:
 def read_raw(folder: Path) -> list[dict[str, Any]]:
     """Contents of a run's raw files, in the order of its blocks."""
     return [json.loads(path.read_text(encoding="utf-8")) for path in sorted((folder / "raw").glob("block-*.json"))]
+
+
+def call(line: str, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Enter a command line where the console script enters; return the exit code."""
+    monkeypatch.setattr("sys.argv", ["gdbench", *shlex.split(line)])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    return int(ended.value.code or 0)
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -44,9 +44,9 @@ class Proof:
     """One for each batch size; empty where the user named a variant."""
 
 
-@dataclass(frozen=True)
-class TrainAnswer:
-    """What ``--json`` writes."""
+@dataclass(frozen=True, kw_only=True)
+class TrainAnswer(Proof):
+    """What ``--json`` writes: settings, histories and their proof."""
 
     dataset: str
     network: str
@@ -61,11 +61,6 @@ class TrainAnswer:
     """What the points' score is: accuracy or R²."""
     fits: tuple[FittedRegime, ...]
     certified: bool
-    max_error: float
-    tolerance: float
-    compile_seconds: float
-    blas_threads: int | None
-    auto: tuple[AutoChoice, ...]
     interrupted: bool
     files: tuple[str, ...]
 
@@ -76,6 +71,7 @@ def answer(
     """Put settings, histories and their proof together."""
     data = training.dataset
     return TrainAnswer(
+        **vars(proof),
         dataset=data.name,
         network=str(training.network),
         n_rows=data.n_rows,
@@ -88,11 +84,6 @@ def answer(
         score=training.score_name,
         fits=tuple(map(_fit, histories)),
         certified=True,
-        max_error=proof.max_error,
-        tolerance=proof.tolerance,
-        compile_seconds=proof.compile_seconds,
-        blas_threads=proof.blas_threads,
-        auto=proof.auto,
         interrupted=interrupted,
         files=files,
     )
