@@ -5,9 +5,15 @@ import os
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from asv.results import Results
 from asv.runner import BenchmarkResult
+
+from gdbench.history.reading import read_histories
+from gdbench.history.series import History
+
+from ..helpers import invoke
 
 TASKS, DTYPES, SIZES = ("gradient", "forward"), ("float64",), (1, 32)
 VARIANTS = ("buffered", "jit", "vectorized")
@@ -22,6 +28,9 @@ CASES = [(task, dtype, variant, size) for task in TASKS for dtype in DTYPES for 
 MACHINE = {"arch": "x86_64", "cpu": "A CPU", "num_cpu": "2", "os": "Linux 6", "ram": "8000", "version": 1}
 NO_PACKAGES: Mapping[str, str] = {}
 FIRST_DATE_MS = 1_700_000_000_000
+COMMITS, STEP, SLOW = 40, 25, 4
+"""Commits, the one from which a case is slow, and which case."""
+RESULTS = Path("reports", "asv", "results")
 
 
 def make_repository(folder: Path, subjects: Sequence[str]) -> list[str]:
@@ -86,3 +95,14 @@ def times(index: int, *, step_at: int, slow: Mapping[int, float], scale: float =
         for case in range(len(CASES))
         for factor in (slow.get(case, 1.0),)
     ]
+
+
+def regressions(folder: Path, *options: str) -> Any:
+    """Run ``gdbench regressions`` in a folder."""
+    return invoke("regressions", *options, cwd=folder)
+
+
+def history_of(results: Path, machine: str, repository: Path) -> History:
+    """Read the only history of a machine's results."""
+    (found,) = read_histories(results, machine, repository)
+    return found
