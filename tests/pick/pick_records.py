@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 
 from gdbench.machine.environment import describe
-from gdbench.pick.choice import Tie
-from gdbench.pick.choose import choose
-from gdbench.pick.record import build_record
-from gdbench.pick.steps import CAPPED, EXTRAPOLATED, REACHED, Curve, RateLaw, Steps, StepsRow, Target
-from gdbench.pick.times import TimeModel, Times, TimesRow
+from gdbench.pick.build import build_record
+from gdbench.pick.choose.choice import Tie
+from gdbench.pick.choose.choose import choose
+from gdbench.pick.seconds.times import TimeModel, Times, TimesRow
+from gdbench.pick.steps.answer import CAPPED, EXTRAPOLATED, REACHED, Curve, RateLaw, Steps, StepsRow, Target
 
 SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 1797)
 N_ROWS = 1797

@@ -23,12 +23,14 @@ from gdbench.cli import pick as cli_pick
 from gdbench.cli.pick import command
 from gdbench.cli.pick_options import question_of
 from gdbench.machine import environment
-from gdbench.pick import cluster, runners, session
+from gdbench.pick import session
 from gdbench.pick.finding import find_steps, known_target, make_problem
 from gdbench.pick.progress import Clock, Doing
 from gdbench.pick.quantities import read_bytes, read_seconds
-from gdbench.pick.record import plain
+from gdbench.pick.record.file import plain
 from gdbench.pick.replan import ask_again
+from gdbench.pick.runners import cluster
+from gdbench.pick.runners.serial import serial
 from kernels import InputError
 
 from ..helpers import LIMIT_SECONDS, WIDE, contents, finish, invoke, start
@@ -151,7 +153,7 @@ def test_the_cost_is_announced_before_anything_is_measured(done: Any) -> None:
 def steps_here(arguments: list[str]) -> Any:
     """Steps that the same question has, its blocks run in this process one after another."""
     question = question_of(options_of(arguments))
-    with threadpool_limits(limits=1), runners.serial() as runner:
+    with threadpool_limits(limits=1), serial() as runner:
         problem, optimum = make_problem(question)
         target = known_target(question, problem, optimum)
         clock = Clock(1e6, lambda doing: None)

@@ -13,9 +13,9 @@ from click.testing import CliRunner
 from threadpoolctl import threadpool_limits
 
 import gdbench.pick
-from gdbench.pick.blocks import Curves
-from gdbench.pick.record import plain
-from gdbench.pick.runners import serial
+from gdbench.pick.record.file import plain
+from gdbench.pick.runners.serial import serial
+from gdbench.pick.steps.blocks import Curves
 from kernels import Network
 from selftest import run
 from selftest.context import Context
@@ -274,7 +274,7 @@ def test_a_finding_is_written_once(tmp_path: Path) -> None:
     assert [entry["value"] for entry in latest(journal, "part")] == [1]
 
 
-@pytest.mark.parametrize(("name", "tells"), [("race", True), ("blocks", True), ("page", False)])
+@pytest.mark.parametrize(("name", "tells"), [("steps/race", True), ("steps/blocks", True), ("views/page", False)])
 def test_findings_of_another_search_are_told_apart(
     name: str, tells: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

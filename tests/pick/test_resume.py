@@ -17,7 +17,9 @@ import pytest
 from gdbench.basics.folders import scratch_folder
 from gdbench.cli import pick as cli_pick
 from gdbench.machine.environment import describe
-from gdbench.pick import runners, session
+from gdbench.pick import session
+from gdbench.pick.runners.serial import serial
+from gdbench.pick.steps.runner import Runner
 
 from ..helpers import finish, have_ended, invoke, wait_for
 from .pick_records import make_times
@@ -29,7 +31,7 @@ from functools import partial
 from gdbench.machine import environment
 from gdbench.cli import main
 from gdbench.pick import session
-from gdbench.pick.journal import Journal
+from gdbench.pick.runners.journal import Journal
 
 few, times, store, stored = int(sys.argv.pop(1)), sys.argv.pop(1) == "times", Journal.store, []
 
@@ -102,8 +104,8 @@ def test_a_killed_search_goes_on_to_the_same_steps(tmp_path: Path, monkeypatch: 
 
 
 @contextmanager
-def serial_in_scratch(workers: int | None) -> Iterator[runners.Runner]:
-    with scratch_folder("gdbench-pick-"), runners.serial() as runner:
+def serial_in_scratch(workers: int | None) -> Iterator[Runner]:
+    with scratch_folder("gdbench-pick-"), serial() as runner:
         yield runner
 
 

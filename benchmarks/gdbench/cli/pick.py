@@ -22,13 +22,15 @@ from gdbench.cli.console import enough_memory, fail, human_output, write_json
 from gdbench.cli.pick_options import PAIRS, all_options, amounts_of, question_of
 from gdbench.experiments import datasets
 from gdbench.pick.data.files import READERS
-from gdbench.pick.journal import Journal, default_folder
 from gdbench.pick.progress import Clock
-from gdbench.pick.record import read_record
+from gdbench.pick.record.file import read_record
 from gdbench.pick.replan import CHANGEABLE, MAX_SECONDS, ask_again
-from gdbench.pick.runners import Runner, cluster, processes
+from gdbench.pick.runners.cluster import cluster
+from gdbench.pick.runners.journal import Journal, default_folder
+from gdbench.pick.runners.pool import processes
 from gdbench.pick.session import Session
-from gdbench.pick.views import write_views
+from gdbench.pick.steps.runner import Runner
+from gdbench.pick.views.files import write_views
 from kernels import InputError
 from kernels.errors import choices
 

@@ -10,13 +10,13 @@ import click
 
 from gdbench.cli.console import json_option
 from gdbench.experiments.cases import PRESETS
+from gdbench.pick.choose.objectives import NAMES
 from gdbench.pick.data.files import KINDS
 from gdbench.pick.data.source import RowSource, usual_kind
-from gdbench.pick.objectives import NAMES
 from gdbench.pick.quantities import read_bytes, read_seconds
 from gdbench.pick.question import Question, ask, label_of
-from gdbench.pick.settings import Settings, check
-from gdbench.pick.tiers import TIERS
+from gdbench.pick.record.settings import Settings, check
+from gdbench.pick.steps.tiers import TIERS
 from gdbench.train.options import build_network, layer_sizes
 from kernels import InputError
 from kernels.auto import AUTO

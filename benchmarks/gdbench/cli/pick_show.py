@@ -16,11 +16,11 @@ from rich.text import Text
 from gdbench.basics.exit_codes import INTERRUPTED
 from gdbench.basics.units import duration
 from gdbench.cli.console import stderr
-from gdbench.pick.amounts import counted
 from gdbench.pick.progress import Doing
 from gdbench.pick.question import Question
-from gdbench.pick.steps import BUDGET
-from gdbench.pick.tables import table
+from gdbench.pick.steps.answer import BUDGET
+from gdbench.pick.views.amounts import counted
+from gdbench.pick.views.tables import table
 from kernels.errors import choices
 
 USUAL_SECONDS = {"quick": 30.0, "standard": 180.0}

@@ -8,16 +8,16 @@ from dataclasses import replace
 import numpy as np
 
 from gdbench.basics.units import duration
-from gdbench.pick.amounts import counted
-from gdbench.pick.measure_steps import OutOfTime, Progress, carry, measure_steps
-from gdbench.pick.optimum import Optimum, find_optimum
-from gdbench.pick.problem import NetworkProblem, Values
 from gdbench.pick.progress import Clock
 from gdbench.pick.question import Question
-from gdbench.pick.runners import Runner
-from gdbench.pick.steps import Steps, Target
-from gdbench.pick.targets import given_target, near_optimum, passes_for, reference_target
-from gdbench.pick.tiers import get_tier
+from gdbench.pick.steps.answer import Steps, Target
+from gdbench.pick.steps.measure_steps import OutOfTime, Progress, carry, measure_steps
+from gdbench.pick.steps.optimum import Optimum, find_optimum
+from gdbench.pick.steps.problem import NetworkProblem, Values
+from gdbench.pick.steps.runner import Runner
+from gdbench.pick.steps.targets import given_target, near_optimum, passes_for, reference_target
+from gdbench.pick.steps.tiers import get_tier
+from gdbench.pick.views.amounts import counted
 from kernels.auto import AUTO
 
 OPERATIONS = {"quick": 1e12, "standard": 3e12, "thorough": 3e13}

@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
 
-from gdbench.pick.blocks import Block, Curves
-from gdbench.pick.journal import Journal, Journaled
-from gdbench.pick.problem import DescentProblem
-from gdbench.pick.runners import OnDone, Runner
+from gdbench.pick.runners.journal import Journal, Journaled
+from gdbench.pick.steps.blocks import Block, Curves
+from gdbench.pick.steps.problem import DescentProblem
+from gdbench.pick.steps.runner import OnDone, Runner
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Watched:
     _said: bool = False
 
     def run(self, problem: DescentProblem, blocks: Sequence[Block], *, on_done: OnDone | None = None) -> list[Curves]:
-        """Run a round; see ``gdbench.pick.runners.Runner``."""
+        """Run a round; see ``gdbench.pick.steps.runner.Runner``."""
         self.rounds += 1
         done = 0
 

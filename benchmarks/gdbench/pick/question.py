@@ -12,12 +12,12 @@ import numpy as np
 import kernels
 from gdbench.experiments.datasets import Dataset
 from gdbench.experiments.variants import supports
-from gdbench.pick.candidates import candidates
+from gdbench.pick.choose.objectives import training_bytes
 from gdbench.pick.data import source as sources
 from gdbench.pick.data.held_out import hold_out
 from gdbench.pick.data.source import RowSource
-from gdbench.pick.objectives import training_bytes
-from gdbench.pick.settings import Settings, check
+from gdbench.pick.record.settings import Settings, check
+from gdbench.pick.steps.candidates import candidates
 from kernels import InputError, Network
 from kernels.auto import AUTO
 from kernels.contract import Array

@@ -8,9 +8,9 @@ from typing import Any
 
 from gdbench.pick.data import source as sources
 from gdbench.pick.question import Question, ask
-from gdbench.pick.record import Record, steps_from_record
-from gdbench.pick.settings import Settings, settings_from
-from gdbench.pick.steps import Steps
+from gdbench.pick.record.file import Record, steps_from_record
+from gdbench.pick.record.settings import Settings, settings_from
+from gdbench.pick.steps.answer import Steps
 from kernels import InputError, Network
 
 CHANGEABLE = ("objective", "variant", "threads", "dtype", "current", "memory_bytes", "time_weight")

@@ -12,20 +12,21 @@ from threadpoolctl import threadpool_limits
 
 from gdbench.basics.exit_codes import KERNEL_WRONG, SIGNALLED
 from gdbench.machine.environment import Environment, observe
-from gdbench.pick.amounts import counted
-from gdbench.pick.choice import NOT_MEASURED, BatchSizeChoice, NoChoice
-from gdbench.pick.choose import choose
+from gdbench.pick.build import build_record
+from gdbench.pick.choose.choice import NOT_MEASURED, BatchSizeChoice, NoChoice
+from gdbench.pick.choose.choose import choose
 from gdbench.pick.finding import as_trainings, find_steps, is_idle, known_target, make_problem
-from gdbench.pick.fleet import NotTimed
-from gdbench.pick.journal import Journal
-from gdbench.pick.problem import NetworkProblem
 from gdbench.pick.progress import Clock, Watched
 from gdbench.pick.question import Question
-from gdbench.pick.record import Record, build_record
-from gdbench.pick.runners import Runner
-from gdbench.pick.step_time import measure_step_time
-from gdbench.pick.steps import BUDGET, Steps, Target
-from gdbench.pick.times import Times
+from gdbench.pick.record.file import Record
+from gdbench.pick.runners.journal import Journal
+from gdbench.pick.seconds.fleet import NotTimed
+from gdbench.pick.seconds.measure import measure_step_time
+from gdbench.pick.seconds.times import Times
+from gdbench.pick.steps.answer import BUDGET, Steps, Target
+from gdbench.pick.steps.problem import NetworkProblem
+from gdbench.pick.steps.runner import Runner
+from gdbench.pick.views.amounts import counted
 
 OpenRunner = Callable[[], AbstractContextManager[Runner]]
 OpenJournal = Callable[[str], Journal | None]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from gdbench.pick.times import Knee, TimeModel, Times, TimesRow
+from gdbench.pick.seconds.times import Knee, TimeModel, Times, TimesRow
 
 ROW_SECONDS = 1e-7
 HALF_THROUGHPUTS = (1, 4, 16, 64, 256, 1024)

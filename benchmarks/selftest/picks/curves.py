@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import Any
 
-from gdbench.pick.times import Times
+from gdbench.pick.seconds.times import Times
 from selftest.picks.baselines import RULES
 from selftest.picks.cells import Cell
 from selftest.picks.runs import PICKED, Found, Runs

@@ -14,18 +14,19 @@ from typing import Any
 
 from threadpoolctl import threadpool_limits
 
-from gdbench.pick.choice import BatchSizeChoice, NoChoice
-from gdbench.pick.choose import choose
+from gdbench.pick.choose.choice import BatchSizeChoice, NoChoice
+from gdbench.pick.choose.choose import choose
 from gdbench.pick.finding import OPERATIONS, OPERATIONS_PER_ROW
-from gdbench.pick.journal import Journal as Blocks
-from gdbench.pick.journal import Journaled
-from gdbench.pick.measure_steps import carry, measure_steps
-from gdbench.pick.record import plain, steps_from_record, times_from_record
-from gdbench.pick.runners import Runner, processes
-from gdbench.pick.step_time import measure_step_time
-from gdbench.pick.steps import Steps, Target
-from gdbench.pick.tiers import get_tier
-from gdbench.pick.times import Times
+from gdbench.pick.record.file import plain, steps_from_record, times_from_record
+from gdbench.pick.runners.journal import Journal as Blocks
+from gdbench.pick.runners.journal import Journaled
+from gdbench.pick.runners.pool import processes
+from gdbench.pick.seconds.measure import measure_step_time
+from gdbench.pick.seconds.times import Times
+from gdbench.pick.steps.answer import Steps, Target
+from gdbench.pick.steps.measure_steps import carry, measure_steps
+from gdbench.pick.steps.runner import Runner
+from gdbench.pick.steps.tiers import get_tier
 from selftest.context import Context
 from selftest.picks.cells import CELLS, Cell
 from selftest.picks.curves import Truth, among, step_seconds

@@ -16,12 +16,12 @@ from typing import Any
 
 from threadpoolctl import threadpool_limits
 
-from gdbench.pick.choice import NoChoice
-from gdbench.pick.choose import choose
-from gdbench.pick.measure_steps import measure_steps
-from gdbench.pick.runners import serial
-from gdbench.pick.steps import REACHED, Steps, Target
-from gdbench.pick.tiers import get_tier
+from gdbench.pick.choose.choice import NoChoice
+from gdbench.pick.choose.choose import choose
+from gdbench.pick.runners.serial import serial
+from gdbench.pick.steps.answer import REACHED, Steps, Target
+from gdbench.pick.steps.measure_steps import measure_steps
+from gdbench.pick.steps.tiers import get_tier
 from selftest.context import Context
 from selftest.picks.baselines import RULES
 from selftest.picks.clocks import CLOCKS, Clock

@@ -16,9 +16,9 @@ PICK_FOLDER = ROOT / "reports" / "pick-selftest"
 TRUTHS = "truths.jsonl"
 ORACLES, TABLES, REGRETS = "oracles", "tables", "regrets"
 """Parts of the journal from which the report is made."""
-ROOTS, ELSEWHERE = ("measure_steps", "choose"), ("runners", "problem")
+ROOTS, ELSEWHERE = ("steps.measure_steps", "choose.choose"), ("steps.problem",)
 """Modules of ``gdbench.pick`` that search and choose, and those that decide nothing given a problem."""
-IMPORTED = re.compile(r"^from gdbench\.pick\.(\w+) import", re.MULTILINE)
+IMPORTED = re.compile(r"^from gdbench\.pick\.([\w.]+) import", re.MULTILINE)
 
 
 def code_of_search() -> str:
@@ -27,7 +27,7 @@ def code_of_search() -> str:
     while waiting:
         name = waiting.pop()
         if name not in found and name not in ELSEWHERE:
-            found[name] = (folder / f"{name}.py").read_text(encoding="utf-8")
+            found[name] = (folder / f"{name.replace('.', '/')}.py").read_text(encoding="utf-8")
             waiting += IMPORTED.findall(found[name])
     return hashlib.sha256("".join(found[name] for name in sorted(found)).encode()).hexdigest()[:12]
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from gdbench.pick.blocks import Block, Curves
-from gdbench.pick.hitting import hit
-from gdbench.pick.problem import DescentProblem
-from gdbench.pick.runners import Runner
+from gdbench.pick.steps.blocks import Block, Curves
+from gdbench.pick.steps.hitting import hit
+from gdbench.pick.steps.problem import DescentProblem
+from gdbench.pick.steps.runner import Runner
 from selftest.journal import Journal
 from selftest.picks.scores import finite
 

@@ -12,7 +12,7 @@ from sklearn.preprocessing import StandardScaler
 
 from gdbench.experiments.datasets import standardised
 from gdbench.pick.data.files import READERS, read_file
-from gdbench.pick.record import write_record
+from gdbench.pick.record.file import write_record
 from kernels import InputError, Network, fit
 
 from .user_files import NUMBERS, PRICE, SAVERS, SPECIES, N, X, numbers_file, saved

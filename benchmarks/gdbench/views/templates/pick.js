@@ -1,4 +1,4 @@
-// Draws the panels of an answer. Their texts and ends of axes come ready from gdbench.pick.panels.
+// Draws the panels of an answer. Their texts and ends of axes come ready from gdbench.pick.views.panels.
 
 const data = JSON.parse(document.getElementById("run-data").textContent);
 const sizes = data.points.map((point) => point.batch_size);

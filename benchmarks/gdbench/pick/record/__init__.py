@@ -1,0 +1,1 @@
+"""What a pick keeps: what was asked, found and chosen."""

@@ -1,0 +1,1 @@
+"""How many seconds a step takes, by batch size, on this machine."""
