@@ -3,65 +3,110 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
+from scipy import stats
 
+import kernels
 from gdbench.basics.units import duration
 from gdbench.pick.progress import Clock
 from gdbench.pick.question import Question
+from gdbench.pick.seconds.times import Times, TimesRow
 from gdbench.pick.steps.answer import Steps, Target
-from gdbench.pick.steps.measure_steps import OutOfTime, Progress, carry, measure_steps
+from gdbench.pick.steps.measure import OutOfTime, carry, measure_steps
 from gdbench.pick.steps.optimum import Optimum, find_optimum
-from gdbench.pick.steps.problem import NetworkProblem, Values
-from gdbench.pick.steps.runner import Runner
-from gdbench.pick.steps.targets import given_target, near_optimum, passes_for, reference_target
+from gdbench.pick.steps.problem import NetworkProblem
+from gdbench.pick.steps.summary import idle
+from gdbench.pick.steps.targets import given_target, near_optimum, reference_steps, reference_target
 from gdbench.pick.steps.tiers import get_tier
+from gdbench.pick.steps.trials import Runner
 from gdbench.pick.views.amounts import counted
+from gdbench.verify.stages import certify
+from kernels import Network
 from kernels.auto import AUTO
 
-OPERATIONS = {"quick": 1e12, "standard": 3e12, "thorough": 3e13}
-"""Floating-point operations that a search may cost, by tier: a machine does 1e10 to 1e11 a second."""
-OPERATIONS_PER_ROW = 6.0
-"""And parameter: forward pass, backpropagation and weight gradient, two each."""
 REFERENCE = 32
 """Batch size of the descent that sets a target where no optimum is known."""
-MAX_PRODUCTS, MIN_ROWS_SEEN = 2e8, 1000
-"""Rows times parameters in one look at the loss, beyond which it is that of fewer rows; and the fewest of these."""
+SAMPLE_ROWS, SMALL_SAMPLE_ROWS, MANY_PARAMETERS = 4096, 2048, 10_000
+"""Rows whose loss is looked at in place of that of more than twice as many; and where a network has many parameters."""
+OPTIMUM_PRODUCTS, MIN_OPTIMUM_ROWS = 4e6, 4096
+"""Rows times parameters on which the least loss is looked for, of more rows an even choice; and the fewest of these."""
 FLOOR_DIGITS = 6
 """To which the least loss is rounded down, so that its last bits do not make another problem."""
 
 
-def make_problem(question: Question) -> tuple[NetworkProblem, Optimum | None]:
-    """Return what descent is run on, and the least training loss if it is attained and the target is one of it."""
-    optimum = find_optimum(question.network, *question.rows) if question.held_out is None else None
-    if optimum is not None and not optimum.attained:
-        optimum = None
-    V, T = question.held_out or _some_rows(question)
-    settings = question.settings
-    floor = _rounded_down(optimum.value) if optimum is not None and V is None else 0.0
-    problem = NetworkProblem(question.network, *question.rows, settings.seed, settings.scheme, floor, V, T)
-    if optimum is not None and V is not None:  # the loss of the rows that are looked at
-        optimum = replace(optimum, value=float(problem.losses(optimum.theta[None])[0]))
-    return problem, optimum
+def least_loss(question: Question) -> Optimum | None:
+    """Return the least loss of the rows that count, if the network is convex and the training loss attains it."""
+    network, (X, Y) = question.network, question.rows
+    most = max(round(OPTIMUM_PRODUCTS / network.n_parameters), MIN_OPTIMUM_ROWS)
+    part = slice(None, None, -(-len(X) // most))
+    found = find_optimum(network, X[part], Y[part])
+    if found is None or not found.attained:
+        return None
+    if len(X) <= most and question.held_out is None:
+        return found
+    # not that of all rows, but so close to it that a hundredth of what can be gained is nearly the same
+    return replace(found, value=kernels.get("vectorized").loss(network, found.theta, *(question.held_out or (X, Y))))
 
 
-def _some_rows(question: Question) -> tuple[Values, Values] | tuple[None, None]:
-    """Rows, drawn once, whose loss stands for that of all, where looking at all takes longer than training."""
-    X, Y = question.rows
-    most = max(MIN_ROWS_SEEN, round(MAX_PRODUCTS / question.network.n_parameters))
-    if len(X) <= most:
-        return None, None
-    rows = np.sort(np.random.default_rng(question.settings.seed).choice(len(X), most, replace=False))
-    return X[rows], Y[rows]
+def make_problem(question: Question, times: Times, optimum: Optimum | None) -> NetworkProblem:
+    """Return what descent is run on: the rows in the dtype of the clock, and the variants that it timed."""
+    X, Y = question.timed_rows
+    V, T = question.timed_held_out or (X, Y)
+    small = question.network.n_parameters >= MANY_PARAMETERS
+    most = SMALL_SAMPLE_ROWS if small else SAMPLE_ROWS
+    sample = None
+    if len(V) > 2 * most:
+        sample = np.sort(np.random.default_rng(question.settings.seed).choice(len(V), most, replace=False))
+    exact = optimum is not None and sample is None and question.held_out is None
+    floor = _rounded_down(optimum.value) if exact and optimum is not None else 0.0
+    settings, variants = question.settings, _variants(question, times)
+    return NetworkProblem(
+        question.network, X, Y, V, T, variants, settings.seed, settings.scheme, floor=floor, sample=sample
+    )
 
 
-def known_target(question: Question, problem: NetworkProblem, optimum: Optimum | None) -> Target | None:
+def _variants(question: Question, times: Times) -> Mapping[int, str]:
+    """Variants that count the steps, by batch size: those that were timed, if they are among the fast ones.
+
+    In place of a peer, or of a variant that is much slower, runs that of auto, once it has shown that it computes the
+    same: the steps do not depend on how they are computed.
+    """
+    found = {}
+    X, Y = question.timed_rows
+    for row in times.rows:
+        preferred = kernels.choose(question.network, X, row.batch_size)
+        name = row.variant if row.variant in preferred.names else _confirmed(question, preferred.names)
+        found[row.batch_size] = name or row.variant
+    return found
+
+
+def _confirmed(question: Question, names: Sequence[str]) -> str | None:
+    """First of some variants that computes what the reference does on these rows."""
+    return next((name for name in names if _agrees(name, question.network, question.settings.dtype)), None)
+
+
+@lru_cache(maxsize=8)
+def _agrees(name: str, network: Network, dtype: str) -> bool:
+    return certify(name, network, np.dtype(dtype)).certified
+
+
+def known_target(question: Question, start: float, optimum: Optimum | None) -> Target | None:
     """Return the target if nothing has to be trained to know it: the user's, or one near the optimum."""
-    asked = question.settings.loss_target
+    asked, metric = question.settings.loss_target, _metric(question)
     if asked != AUTO:
-        return given_target(problem, float(asked), metric=_metric(question, problem), optimum=optimum)
-    return near_optimum(problem, optimum, metric=_metric(question, problem)) if optimum is not None else None
+        return given_target(float(asked), start, metric=metric, optimum=optimum)
+    return near_optimum(optimum, start, metric=metric) if optimum is not None else None
+
+
+def start_loss(question: Question) -> float:
+    """Loss before the first step, mean over ten starts."""
+    X, Y = question.timed_rows
+    V, T = question.timed_held_out or (X, Y)
+    return NetworkProblem(question.network, X, Y, V, T, {}, question.settings.seed, question.settings.scheme).start_loss()
 
 
 def is_idle(target: Target) -> bool:
@@ -69,8 +114,21 @@ def is_idle(target: Target) -> bool:
     return target.start <= target.value or (target.optimum is not None and target.optimum >= target.value)
 
 
+def idle_steps(question: Question, target: Target) -> Steps:
+    """Return the steps where there is nothing to train for."""
+    return idle(target, question.batch_sizes, seed=question.settings.seed)
+
+
 def find_steps(
-    question: Question, problem: NetworkProblem, target: Target | None, *, runner: Runner, clock: Clock, reserve: float
+    question: Question,
+    problem: NetworkProblem,
+    target: Target | None,
+    start: float,
+    times: Times,
+    *,
+    runner: Runner,
+    clock: Clock,
+    reserve: float,
 ) -> Steps | str:
     """Find the steps to a target; a text says why there is not even a target.
 
@@ -78,34 +136,40 @@ def find_steps(
     ----------
     target : Target, optional
         None for what a reference descent reaches.
+    start : float
+        Loss before the first step.
+    times : Times
+        Seconds of a step, which decide where it pays to look.
     reserve : float
         Seconds of the clock's that are left for what follows.
     """
     if target is None:
         clock.tell("finding a target")
-        passes = passes_for(problem.n_rows, question.network.n_parameters)
-        size = min(REFERENCE, problem.n_rows)
-        plan = reference_target(problem, size, metric=_metric(question, problem), passes=passes)
+        size = max((row.batch_size for row in times.rows if row.batch_size <= REFERENCE), default=times.rows[0].batch_size)
+        steps = reference_steps(problem.n_rows, question.network.n_parameters, size)
+        plan = reference_target(problem, size, steps, start, metric=_metric(question))
         try:
             target = carry(plan, problem, runner, most_seconds=max(0.0, clock.left - reserve))
         except OutOfTime:
             return f"the budget of {duration(clock.most_seconds)} was spent before there was a target"
-    return measure_steps(
+    found = measure_steps(
         problem,
-        question.batch_sizes,
+        {row.batch_size: row.seconds for row in times.rows},
+        step_errors={row.batch_size: _log_error(row) for row in times.rows},
         target=target,
         tier=get_tier(question.settings.tier),
         seed=question.settings.seed,
         runner=runner,
-        most_rows=OPERATIONS[question.settings.tier] / (OPERATIONS_PER_ROW * question.network.n_parameters),
+        workers=runner.workers,
         most_seconds=max(0.0, clock.left - reserve),
-        report=lambda progress: clock.tell(progress.words, _rows(progress)),
+        report=lambda words, rows: clock.tell(words, f"{rows / 1e6:,.3g} million rows so far" if rows else ""),
     )
+    return replace(found, variants=dict(problem.variants))
 
 
 def as_trainings(steps: Steps, current: int | None) -> str:
     """Compare what a search has cost with single trainings; empty where it found no steps to compare with."""
-    known = [row for row in steps.rows if row.steps]
+    known = [row for row in steps.rows if row.measured]
     wanted = min(known, key=lambda row: abs(math.log(row.batch_size / (current or REFERENCE))), default=None)
     if wanted is None or wanted.steps is None:
         return ""
@@ -114,14 +178,14 @@ def as_trainings(steps: Steps, current: int | None) -> str:
     return f"finding the steps processed {rows}, as {count} at batch size {wanted.batch_size} would"
 
 
-def _metric(question: Question, problem: NetworkProblem) -> str:
-    if question.held_out is not None:
-        return "validation loss"
-    return "training loss" if problem.V is None else f"training loss (on {len(problem.V):,} of the rows)"
+def _metric(question: Question) -> str:
+    return "validation loss" if question.held_out is not None else "training loss"
 
 
-def _rows(progress: Progress) -> str:
-    return f"{progress.rows / 1e6:,.3g} million rows so far" if progress.rows else ""
+def _log_error(row: TimesRow) -> float:
+    """Standard error of the logarithm of a step's seconds, from its 90 % interval."""
+    low = row.low if row.low > 0 else row.seconds**2 / row.high
+    return float(math.log(row.high / low) / 2 / stats.norm.ppf(0.95))
 
 
 def _rounded_down(value: float) -> float:
@@ -129,3 +193,5 @@ def _rounded_down(value: float) -> float:
         return 0.0
     unit = 10.0 ** (math.floor(math.log10(abs(value))) + 1 - FLOOR_DIGITS)
     return math.floor(value / unit - 1) * unit
+
+

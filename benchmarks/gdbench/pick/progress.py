@@ -1,4 +1,4 @@
-"""What is being done, block by block, while a pick goes on."""
+"""What is being done, trial by trial, while a pick goes on."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 from time import monotonic
 
 from gdbench.pick.runners.journal import Journal, Journaled
-from gdbench.pick.steps.blocks import Block, Curves
-from gdbench.pick.steps.problem import DescentProblem
-from gdbench.pick.steps.runner import OnDone, Runner
+from gdbench.pick.steps.trials import Curves, OnDone, Runner, Trial
+from gdbench.pick.steps.problem import Problem
 
 
 @dataclass(frozen=True)
@@ -51,19 +50,24 @@ class Clock:
 
 @dataclass
 class Watched:
-    """A runner that tells how far each round is, and counts the blocks that a journal knew already."""
+    """A runner that tells how far each round is, and counts the trials that a journal knew already."""
 
     runner: Runner
     clock: Clock
     journal: Journal | None
     rounds: int = 0
-    blocks: int = 0
+    trials: int = 0
     """Finished so far."""
     known: int = 0
     """Those of them that the journal had."""
     _said: bool = False
 
-    def run(self, problem: DescentProblem, blocks: Sequence[Block], *, on_done: OnDone | None = None) -> list[Curves]:
+    @property
+    def workers(self) -> int:
+        """Trials that run at the same time."""
+        return self.runner.workers
+
+    def run(self, problem: Problem, trials: Sequence[Trial], *, on_done: OnDone | None = None) -> list[Curves]:
         """Run a round; see ``gdbench.pick.steps.runner.Runner``."""
         self.rounds += 1
         done = 0
@@ -71,31 +75,35 @@ class Watched:
         def count(place: int, curves: Curves) -> None:
             nonlocal done
             done += 1
-            self.blocks += 1
-            self.clock.tell(self.clock.words, f"round {self.rounds}, {done} of {len(blocks)} blocks")
+            self.trials += 1
+            self.clock.tell(self.clock.words, f"round {self.rounds}, {done} of {len(trials)} trials")
             if on_done is not None:
                 on_done(place, curves)
 
         if self.journal is None:
-            return self.runner.run(problem, blocks, on_done=count)
-        asked = _Asked(self, len(blocks))
-        return Journaled(asked, self.journal).run(problem, blocks, on_done=count)
+            return self.runner.run(problem, trials, on_done=count)
+        asked = _Asked(self, len(trials))
+        return Journaled(asked, self.journal).run(problem, trials, on_done=count)
 
     def note_known(self, known: int, *, missing: int) -> None:
-        """Add to what was known; say it once, before the first block that has to be run."""
+        """Add to what was known; say it once, before the first trial that has to be run."""
         self.known += known
         if missing and self.known and not self._said:
-            self.clock.remark(f"going on where an earlier search ended: {self.known} blocks are known already")
+            self.clock.remark(f"going on where an earlier search ended: {self.known} trials are known already")
         self._said = self._said or missing > 0
 
 
 @dataclass(frozen=True)
 class _Asked:
-    """A runner that is asked for what a journal has not, of so many blocks."""
+    """A runner that is asked for what a journal has not, of so many trials."""
 
     watched: Watched
     count: int
 
-    def run(self, problem: DescentProblem, blocks: Sequence[Block], *, on_done: OnDone | None = None) -> list[Curves]:
-        self.watched.note_known(self.count - len(blocks), missing=len(blocks))
-        return self.watched.runner.run(problem, blocks, on_done=on_done) if blocks else []
+    @property
+    def workers(self) -> int:
+        return self.watched.workers
+
+    def run(self, problem: Problem, trials: Sequence[Trial], *, on_done: OnDone | None = None) -> list[Curves]:
+        self.watched.note_known(self.count - len(trials), missing=len(trials))
+        return self.watched.runner.run(problem, trials, on_done=on_done) if trials else []

@@ -66,8 +66,17 @@ class Question:
     @cached_property
     def timed_rows(self) -> tuple[Array, Array]:
         """X and Y in the dtype of the timed variant, or InputError where a value exceeds it."""
+        X, Y = self._in_dtype(*self.rows)
+        return X, Y
+
+    @cached_property
+    def timed_held_out(self) -> tuple[Array, Array] | None:
+        """The rows that are set apart, if any are, in that dtype."""
+        return None if self.held_out is None else self._in_dtype(*self.held_out)
+
+    def _in_dtype(self, X: Array, Y: Array) -> tuple[Array, Array]:
         with np.errstate(over="ignore"):
-            X, Y = (values.astype(self.settings.dtype, copy=False) for values in self.rows)
+            X, Y = (np.ascontiguousarray(values, self.settings.dtype) for values in (X, Y))
         if not (np.isfinite(X).all() and np.isfinite(Y).all()):
             raise InputError(
                 f"{self.dataset.name} holds values beyond the range of {self.settings.dtype}: "

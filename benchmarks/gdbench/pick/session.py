@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -15,7 +16,7 @@ from gdbench.machine.environment import Environment, observe
 from gdbench.pick.build import build_record
 from gdbench.pick.choose.choice import NOT_MEASURED, BatchSizeChoice, NoChoice
 from gdbench.pick.choose.choose import choose
-from gdbench.pick.finding import as_trainings, find_steps, is_idle, known_target, make_problem
+from gdbench.pick.finding import as_trainings, find_steps, idle_steps, is_idle, known_target, least_loss, make_problem, start_loss
 from gdbench.pick.progress import Clock, Watched
 from gdbench.pick.question import Question
 from gdbench.pick.record.file import Record
@@ -24,18 +25,17 @@ from gdbench.pick.seconds.fleet import NotTimed
 from gdbench.pick.seconds.measure import measure_step_time
 from gdbench.pick.seconds.times import Times
 from gdbench.pick.steps.answer import BUDGET, Steps, Target
-from gdbench.pick.steps.problem import NetworkProblem
-from gdbench.pick.steps.runner import Runner
+from gdbench.pick.steps.optimum import Optimum
+from gdbench.pick.steps.tiers import get_tier
+from gdbench.pick.steps.trials import Runner
 from gdbench.pick.views.amounts import counted
 
 OpenRunner = Callable[[], AbstractContextManager[Runner]]
 OpenJournal = Callable[[str], Journal | None]
 """Opens the journal of the problem with a key."""
-TIMES_SECONDS = {"quick": 6.0, "standard": 10.0, "thorough": 10.0}
-"""For the seconds per step, by tier."""
-TIMES_SHARE = 0.35
-"""Share of the budget that they may take at most."""
-VIEWS_SECONDS = 2.0
+TIMES_SHARE = 0.25
+"""Share of the budget that the seconds per step may take at most."""
+VIEWS_SECONDS = 1.0
 """Left of the budget for joining the halves and drawing them."""
 
 
@@ -59,7 +59,8 @@ class Session:
     seconds: dict[str, float | None] = field(default_factory=lambda: {"steps": None, "times": None, "total": None})
     watched: Watched | None = None
     warnings: list[str] = field(default_factory=list)
-    _problem: NetworkProblem | None = None
+    _start: float = math.nan
+    _optimum: Optimum | None = None
     _target: Target | None = None
 
     def search(self, open_runner: OpenRunner, open_journal: OpenJournal) -> None:
@@ -72,11 +73,11 @@ class Session:
                 self._observe()
                 self._prepare()
                 if self._target is not None and is_idle(self._target):
-                    self._find_steps(runner, open_journal)
+                    self.steps = idle_steps(self.question, self._target)
                     return
-                usual = TIMES_SECONDS[self.question.settings.tier]
+                usual = get_tier(self.question.settings.tier).times_seconds
                 self.measure_times(min(usual, TIMES_SHARE * self.clock.most_seconds))
-                if self._problem is not None and not self.fault:
+                if self.question.settings.needs_steps and self.times is not None:
                     self._find_steps(runner, open_journal)
         except KeyboardInterrupt:
             self.interrupted = True
@@ -117,20 +118,28 @@ class Session:
         self.environment = observe(self.question.settings.threads)
 
     def _prepare(self) -> None:
-        """Make the problem, and its target if that needs no training."""
+        """Find the loss at the start, and the target if that needs no training."""
         if self.question.settings.needs_steps:
             self.clock.tell("looking for the least loss")
             with threadpool_limits(limits=1):  # sums over more threads would be rounded differently
-                self._problem, optimum = make_problem(self.question)
-                self._target = known_target(self.question, self._problem, optimum)
+                self._start, self._optimum = start_loss(self.question), least_loss(self.question)
+            self._target = known_target(self.question, self._start, self._optimum)
 
     def _find_steps(self, runner: Runner, open_journal: OpenJournal) -> None:
-        assert self._problem is not None
-        journal = open_journal(self._problem.key)
+        assert self.times is not None
+        problem = make_problem(self.question, self.times, self._optimum)
+        journal = open_journal(problem.key)
         watched = self.watched = Watched(runner, self.clock, journal)
         with self._timed("steps"), threadpool_limits(limits=1):
             found = find_steps(
-                self.question, self._problem, self._target, runner=watched, clock=self.clock, reserve=VIEWS_SECONDS
+                self.question,
+                problem,
+                self._target,
+                self._start,
+                self.times,
+                runner=watched,
+                clock=self.clock,
+                reserve=VIEWS_SECONDS,
             )
         if isinstance(found, str):
             self.unfinished = found
@@ -192,7 +201,7 @@ class Session:
     def _progress(self) -> str:
         watched = self.watched
         known = f", {watched.known:,} of them known before" if watched is not None and watched.known else ""
-        done = f"{counted(watched.blocks, 'block')} of runs{known}" if watched is not None and watched.blocks else ""
+        done = f"{counted(watched.trials, 'trial')}{known}" if watched is not None and watched.trials else ""
         return f"last stage: {self.clock.words}{f', after {done}' if done else ''}" if self.interrupted else done
 
     @contextmanager

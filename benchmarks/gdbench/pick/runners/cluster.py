@@ -1,4 +1,4 @@
-"""A Dask cluster that runs blocks: https://distributed.dask.org."""
+"""A Dask cluster that runs trials: https://distributed.dask.org."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from typing import Any
 
 from gdbench.pick.runners.fingerprint import fingerprint
 from gdbench.pick.runners.rounds import EngineRunner, run_limited
-from gdbench.pick.steps.blocks import Block, Curves
-from gdbench.pick.steps.problem import DescentProblem
+from gdbench.pick.steps.trials import Curves, Trial
+from gdbench.pick.steps.problem import Problem
 from gdbench.processes.launch import patience
 from kernels import InputError
 
@@ -26,7 +26,7 @@ LONELY_SECONDS = 60.0
 
 @contextmanager
 def cluster(address: str) -> Iterator[EngineRunner]:
-    """Give a runner whose blocks run on the Dask cluster of a scheduler, such as ``tcp://10.0.0.1:8786``.
+    """Give a runner whose trials run on the Dask cluster of a scheduler, such as ``tcp://10.0.0.1:8786``.
 
     Its workers need the same versions of gdbench and NumPy as this machine.
 
@@ -34,7 +34,7 @@ def cluster(address: str) -> Iterator[EngineRunner]:
     ------
     InputError
         If distributed is not installed, if no scheduler answers at the address within seconds, if it has no workers
-        or if one of them has other versions; during a round, if blocks bring their workers down or all are gone.
+        or if one of them has other versions; during a round, if trials bring their workers down or all are gone.
     """
     try:
         distributed = importlib.import_module("distributed")  # an extra, which takes a second to import
@@ -49,7 +49,7 @@ def cluster(address: str) -> Iterator[EngineRunner]:
             yield EngineRunner(_Cluster(client, address))
         except distributed.KilledWorker as error:
             raise InputError(
-                "a block brought down one worker of the cluster after another, probably because memory ran short: "
+                "a trial brought down one worker of the cluster after another, probably because memory ran short: "
                 "start workers with more memory or fewer threads, and start again"
             ) from error
 
@@ -91,28 +91,29 @@ def _refuse_others(workers: set[str]) -> None:
 
 
 class _Cluster:
-    """An engine whose blocks run on the workers of a Dask cluster, which itself makes good the loss of one."""
+    """An engine whose trials run on the workers of a Dask cluster, which itself makes good the loss of one."""
 
     lost = (CancelledError,)  # with the last worker that held the problem, or with the scheduler
 
     def __init__(self, client: Any, address: str) -> None:
         self.remedy = f"the cluster at {address} was lost again and again: see its logs, and start again"
         self._client, self._address = client, address
+        self.workers = max(sum(client.nthreads().values()), 1)
         self._executor = client.get_executor(pure=False)
         self._key, self._problem = "", None
 
-    def submit(self, problem: DescentProblem, block: Block) -> Future[Curves]:
+    def submit(self, problem: Problem, trial: Trial) -> Future[Curves]:
         with self._answered():
             if self._key != problem.key:
                 limit = patience(LONELY_SECONDS)
                 self._problem = self._client.scatter(problem, broadcast=True, hash=False, timeout=limit)
                 self._key = problem.key
-            future: Future[Curves] = self._executor.submit(_run_checked, self._problem, block, fingerprint())
+            future: Future[Curves] = self._executor.submit(_run_checked, self._problem, trial, fingerprint())
         return future
 
     def abandon(self) -> None:
         with suppress(InputError), self._answered():  # a scheduler that is gone runs nothing
-            self._executor.shutdown(wait=False)  # cancels its blocks
+            self._executor.shutdown(wait=False)  # cancels its trials
         self._executor = self._client.get_executor(pure=False)
         self._key, self._problem = "", None
 
@@ -132,8 +133,8 @@ class _Cluster:
             ) from error
 
 
-def _run_checked(problem: DescentProblem, block: Block, expected: str) -> Curves:
-    """Run a block on a worker, which may have joined after the versions were compared."""
+def _run_checked(problem: Problem, trial: Trial, expected: str) -> Curves:
+    """Run a trial on a worker, which may have joined after the versions were compared."""
     if fingerprint() != expected:
         _refuse_others({socket.gethostname()})
-    return run_limited(problem, block)
+    return run_limited(problem, trial)

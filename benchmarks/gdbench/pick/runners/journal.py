@@ -1,4 +1,4 @@
-"""Keeps finished blocks on disk, so that a search that was stopped goes on where it was."""
+"""Keeps finished trials on disk, so that a search that was stopped goes on where it was."""
 
 from __future__ import annotations
 
@@ -15,12 +15,14 @@ import numpy.typing as npt
 
 from gdbench.basics.storage import replacing
 from gdbench.experiments.datasets import cache_folder
-from gdbench.pick.runners.fingerprint import fingerprint
-from gdbench.pick.steps.blocks import Block, Curves
-from gdbench.pick.steps.problem import DescentProblem
-from gdbench.pick.steps.runner import OnDone, Runner
+from gdbench.pick.runners.fingerprint import fingerprint, processor
+from gdbench.pick.steps.trials import Curves, OnDone, Runner, Trial
+from gdbench.pick.steps.problem import Problem
 
 KEPT_DAYS = 30
+MIN_SECONDS = 0.1
+"""CPU seconds of a trial that is kept, at least: those that took less are run again in no more time than it takes to
+read them."""
 
 
 def default_folder() -> Path:
@@ -29,7 +31,7 @@ def default_folder() -> Path:
 
 
 class Journal:
-    """Finished blocks of one problem: a file each, named by all that its contents depend on.
+    """Finished trials of one problem: a file each, named by all that its contents depend on.
 
     The folder may be shared by any number of problems and processes.
     """
@@ -42,34 +44,34 @@ class Journal:
         self.warning = ""
         self._remove_old()
 
-    def load(self, block: Block) -> Curves | None:
-        """What came of a block, or None if it is not there or damaged."""
+    def load(self, trial: Trial) -> Curves | None:
+        """What came of a trial, or None if it is not there or damaged."""
         try:
-            contents = io.BytesIO(self._path(block).read_bytes())  # of a damaged file, NumPy leaves it open
+            contents = io.BytesIO(self._path(trial).read_bytes())  # of a damaged file, NumPy leaves it open
             with np.load(contents, allow_pickle=False) as file:
                 curves = Curves(**{field.name: _plain(file[field.name]) for field in fields(Curves)})
         except Exception:  # damaged files fail in a dozen ways, from BadZipFile to MemoryError
             return None
         return curves
 
-    def store(self, block: Block, curves: Curves) -> None:
-        """Keep what came of a block; where that is impossible, ``warning`` says so and nothing is kept any more."""
-        if self.warning:
+    def store(self, trial: Trial, curves: Curves) -> None:
+        """Keep what came of a trial; where that is impossible, ``warning`` says so and nothing is kept any more."""
+        if self.warning or curves.seconds < MIN_SECONDS:
             return
         contents = io.BytesIO()
         np.savez(contents, **{field.name: getattr(curves, field.name) for field in fields(Curves)})
         try:
-            with replacing(self._path(block)) as temporary:
+            with replacing(self._path(trial)) as temporary:
                 temporary.write_bytes(contents.getvalue())
         except OSError as error:
             self.warning = (
-                f"finished blocks cannot be kept in {self._folder} ({error.strerror}), so a search that is stopped "
+                f"finished trials cannot be kept in {self._folder} ({error.strerror}), so a search that is stopped "
                 "begins anew: set GDBENCH_CACHE to a folder that you can write to"
             )
 
-    def _path(self, block: Block) -> Path:
-        parts = [f"{field.name} {_exact(getattr(block, field.name))}" for field in fields(Block)]
-        text = "\n".join([fingerprint(), self.problem_key, *parts])
+    def _path(self, trial: Trial) -> Path:
+        parts = [f"{field.name} {_exact(getattr(trial, field.name))}" for field in fields(Trial)]
+        text = "\n".join([fingerprint(), processor(), self.problem_key, *parts])
         return self._folder / f"{hashlib.sha256(text.encode()).hexdigest()}.npz"
 
     def _remove_old(self) -> None:
@@ -89,7 +91,7 @@ def _plain(values: npt.NDArray[Any]) -> Any:
 
 
 def _exact(value: object) -> str:
-    """Spell a value of a block such that different values differ."""
+    """Spell a value of a trial such that different values differ."""
     if isinstance(value, tuple):
         return f"({', '.join(map(_exact, value))})"
     return value.hex() if isinstance(value, float) else str(value)
@@ -102,15 +104,20 @@ class Journaled:
     runner: Runner
     journal: Journal
 
-    def run(self, problem: DescentProblem, blocks: Sequence[Block], *, on_done: OnDone | None = None) -> list[Curves]:
-        """Run the blocks of a round that the journal has not; ``on_done`` hears of the others at once."""
+    @property
+    def workers(self) -> int:
+        """Trials that run at the same time."""
+        return self.runner.workers
+
+    def run(self, problem: Problem, trials: Sequence[Trial], *, on_done: OnDone | None = None) -> list[Curves]:
+        """Run the trials of a round that the journal has not; ``on_done`` hears of the others at once."""
         if problem.key != self.journal.problem_key:
             raise ValueError("the journal belongs to another problem")
-        found = {place: c for place, block in enumerate(blocks) if (c := self.journal.load(block)) is not None}
-        missing = [place for place in range(len(blocks)) if place not in found]
+        found = {place: c for place, trial in enumerate(trials) if (c := self.journal.load(trial)) is not None}
+        missing = [place for place in range(len(trials)) if place not in found]
 
         def keep(position: int, curves: Curves) -> None:
-            self.journal.store(blocks[missing[position]], curves)
+            self.journal.store(trials[missing[position]], curves)
             tell(missing[position], curves)
 
         def tell(place: int, curves: Curves) -> None:
@@ -119,6 +126,6 @@ class Journaled:
 
         for place, curves in found.items():
             tell(place, curves)
-        fresh = self.runner.run(problem, [blocks[place] for place in missing], on_done=keep)
+        fresh = self.runner.run(problem, [trials[place] for place in missing], on_done=keep)
         found.update(zip(missing, fresh, strict=True))
-        return [found[place] for place in range(len(blocks))]
+        return [found[place] for place in range(len(trials))]

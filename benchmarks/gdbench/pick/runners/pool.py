@@ -1,4 +1,4 @@
-"""Processes of this machine that run blocks."""
+"""Processes of this machine that run trials."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from pathlib import Path
 from gdbench.basics.folders import scratch_folder
 from gdbench.basics.storage import replacing
 from gdbench.pick.runners.rounds import EngineRunner, run_limited
-from gdbench.pick.steps.blocks import Block, Curves
-from gdbench.pick.steps.problem import DescentProblem
+from gdbench.pick.steps.trials import Curves, Trial
+from gdbench.pick.steps.problem import Problem
 from gdbench.processes.launch import allowed_cores, thread_environment
 
 
 @contextmanager
 def processes(workers: int | None = None) -> Iterator[EngineRunner]:
-    """Give a runner whose blocks run in processes of this machine, by default one for each core that may be used.
+    """Give a runner whose trials run in processes of this machine, by default one for each core that may be used.
 
     They start with the first round and live until the end: starting one costs about a second.
     """
@@ -49,20 +49,20 @@ class _Pool:
     )
 
     def __init__(self, workers: int, folder: Path) -> None:
-        self._workers, self._folder = workers, folder
+        self.workers, self._folder = workers, folder
         self._pool: ProcessPoolExecutor | None = None
 
-    def submit(self, problem: DescentProblem, block: Block) -> Future[Curves]:
+    def submit(self, problem: Problem, trial: Trial) -> Future[Curves]:
         path = self._send(problem)
         pool = self._pool or self._start()
-        with _births():  # the pool starts its processes one by one, while blocks are submitted
-            return pool.submit(_run_sent, str(path), block)
+        with _births():  # the pool starts its processes one by one, while trials are submitted
+            return pool.submit(_run_sent, str(path), trial)
 
     def abandon(self) -> None:
         pool, self._pool = self._pool, None
         if pool is not None:
             self._lifeline.close()
-            pool.shutdown(wait=True)  # without cancel_futures: Python 3.11 fails on a cancelled block of a broken pool
+            pool.shutdown(wait=True)  # without cancel_futures: Python 3.11 fails on a cancelled trial of a broken pool
             self._end.close()
 
     def close(self) -> None:
@@ -74,12 +74,12 @@ class _Pool:
         # Processes hold one end, we the other: it closes with us, however we end, and so do they
         self._end, self._lifeline = get_context("spawn").Pipe(duplex=False)
         self._pool = ProcessPoolExecutor(
-            self._workers, get_context("spawn"), initializer=_prepare, initargs=(self._end,)
+            self.workers, get_context("spawn"), initializer=_prepare, initargs=(self._end,)
         )
         return self._pool
 
-    def _send(self, problem: DescentProblem) -> Path:
-        """Write the problem where each process reads it once, instead of sending it with every block."""
+    def _send(self, problem: Problem) -> Path:
+        """Write the problem where each process reads it once, instead of sending it with every trial."""
         path = self._folder / f"{problem.key}.pickle"
         if not path.exists():
             with replacing(path) as temporary, temporary.open("wb") as file:
@@ -117,12 +117,12 @@ def _end_with_parent(end: Connection) -> None:
     os._exit(1)
 
 
-def _run_sent(path: str, block: Block) -> Curves:
-    return run_limited(_read(path), block)
+def _run_sent(path: str, trial: Trial) -> Curves:
+    return run_limited(_read(path), trial)
 
 
 @lru_cache(maxsize=1)
-def _read(path: str) -> DescentProblem:
+def _read(path: str) -> Problem:
     with open(path, "rb") as file:
-        problem: DescentProblem = pickle.load(file)
+        problem: Problem = pickle.load(file)
     return problem

@@ -1,4 +1,4 @@
-"""Carries rounds of blocks through any executor: results in the blocks' order, lost workers made good."""
+"""Carries rounds of trials through any executor: results in the trials' order, lost workers made good."""
 
 from __future__ import annotations
 
@@ -11,13 +11,12 @@ from typing import Any, Protocol
 
 from threadpoolctl import threadpool_limits
 
-from gdbench.pick.steps.blocks import Block, Curves, run_block
-from gdbench.pick.steps.problem import DescentProblem
-from gdbench.pick.steps.runner import OnDone
+from gdbench.pick.steps.trials import Curves, OnDone, Trial, run_trial
+from gdbench.pick.steps.problem import Problem
 from kernels import InputError
 
 MAX_RERUNS = 3
-"""Times that the blocks in flight are run again in one round after workers were lost."""
+"""Times that the trials in flight are run again in one round after workers were lost."""
 
 
 class Engine(Protocol):
@@ -25,14 +24,18 @@ class Engine(Protocol):
 
     @property
     def lost(self) -> tuple[type[BaseException], ...]:
-        """What a future or ``submit`` raises when workers were lost and the block may run again."""
+        """What a future or ``submit`` raises when workers were lost and the trial may run again."""
+
+    @property
+    def workers(self) -> int:
+        """Trials that run at the same time."""
 
     @property
     def remedy(self) -> str:
         """One sentence for when they are lost again and again."""
 
-    def submit(self, problem: DescentProblem, block: Block) -> Future[Curves]:
-        """Have a block run."""
+    def submit(self, problem: Problem, trial: Trial) -> Future[Curves]:
+        """Have a trial run."""
 
     def abandon(self) -> None:
         """Stop whatever is unfinished; the next ``submit`` finds the engine ready again."""
@@ -40,11 +43,16 @@ class Engine(Protocol):
 
 @dataclass(frozen=True)
 class EngineRunner:
-    """A runner whose blocks run in an engine."""
+    """A runner whose trials run in an engine."""
 
     engine: Engine
 
-    def run(self, problem: DescentProblem, blocks: Sequence[Block], *, on_done: OnDone | None = None) -> list[Curves]:
+    @property
+    def workers(self) -> int:
+        """Trials that run at the same time."""
+        return self.engine.workers
+
+    def run(self, problem: Problem, trials: Sequence[Trial], *, on_done: OnDone | None = None) -> list[Curves]:
         """Run a round; see ``gdbench.pick.steps.runner.Runner``.
 
         Raises
@@ -61,19 +69,19 @@ class EngineRunner:
 
         for _ in range(1 + MAX_RERUNS):
             try:
-                _collect(self.engine, problem, {i: b for i, b in enumerate(blocks) if i not in done}, keep)
+                _collect(self.engine, problem, {i: b for i, b in enumerate(trials) if i not in done}, keep)
             except self.engine.lost:
                 continue
-            return [done[place] for place in range(len(blocks))]
+            return [done[place] for place in range(len(trials))]
         raise InputError(self.engine.remedy)
 
 
-def _collect(engine: Engine, problem: DescentProblem, blocks: Mapping[int, Block], keep: OnDone) -> None:
-    """Run blocks and keep each that finishes, also of those that had finished when something failed."""
+def _collect(engine: Engine, problem: Problem, trials: Mapping[int, Trial], keep: OnDone) -> None:
+    """Run trials and keep each that finishes, also of those that had finished when something failed."""
     waiting: dict[Future[Curves], int] = {}
     try:
-        for place, block in blocks.items():
-            waiting[engine.submit(problem, block)] = place
+        for place, trial in trials.items():
+            waiting[engine.submit(problem, trial)] = place
         for future in as_completed(list(waiting)):
             keep(waiting[future], future.result())
             del waiting[future]
@@ -86,7 +94,7 @@ def _collect(engine: Engine, problem: DescentProblem, blocks: Mapping[int, Block
 
 
 class _OneThread:
-    """Limits BLAS to one thread while blocks run; where threads run several at once, the last one lifts the limit."""
+    """Limits BLAS to one thread while trials run; where threads run several at once, the last one lifts the limit."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -111,7 +119,7 @@ class _OneThread:
 one_thread = _OneThread()
 
 
-def run_limited(problem: DescentProblem, block: Block) -> Curves:
-    """Run a block with one BLAS thread: sums over more threads would be rounded differently."""
+def run_limited(problem: Problem, trial: Trial) -> Curves:
+    """Run a trial with one BLAS thread: sums over more threads would be rounded differently."""
     with one_thread():
-        return run_block(problem, block)
+        return run_trial(problem, trial)

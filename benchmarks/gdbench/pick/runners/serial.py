@@ -1,4 +1,4 @@
-"""Runs blocks in this process, one after another."""
+"""Runs trials in this process, one after another."""
 
 from __future__ import annotations
 
@@ -6,16 +6,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from gdbench.pick.runners.rounds import run_limited
-from gdbench.pick.steps.blocks import Block, Curves
-from gdbench.pick.steps.problem import DescentProblem
-from gdbench.pick.steps.runner import OnDone, Runner
+from gdbench.pick.steps.trials import Curves, OnDone, Runner, Trial
+from gdbench.pick.steps.problem import Problem
 
 
 class _Serial:
-    def run(self, problem: DescentProblem, blocks: Sequence[Block], *, on_done: OnDone | None = None) -> list[Curves]:
+    workers = 1
+
+    def run(self, problem: Problem, trials: Sequence[Trial], *, on_done: OnDone | None = None) -> list[Curves]:
         results = []
-        for place, block in enumerate(blocks):
-            results.append(run_limited(problem, block))
+        for place, trial in enumerate(trials):
+            results.append(run_limited(problem, trial))
             if on_done is not None:
                 on_done(place, results[-1])
         return results
@@ -23,5 +24,5 @@ class _Serial:
 
 @contextmanager
 def serial() -> Iterator[Runner]:
-    """Give a runner whose blocks run in this process, one after another."""
+    """Give a runner whose trials run in this process, one after another."""
     yield _Serial()

@@ -3,31 +3,42 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from gdbench.pick.steps import lockstep
-from gdbench.pick.steps.noise_scale import noise_scale
-from gdbench.pick.steps.smoothness import rate_scale
+import kernels
+from gdbench.pick.steps.curvature import largest_curvature
+from gdbench.pick.steps.orders import RowStream
 from kernels import Network
+from kernels.contract import Array, Order
 
 Values = npt.NDArray[np.float64]
-MAX_INDICES = 1 << 16
-"""Row numbers drawn in advance for one run, so that an update at B = 1 costs no call of the generator."""
-MAX_PASSES = 1000
-"""Permutations drawn in advance, each of which costs a call: of few rows they would be many."""
-
-MEMORY_ROWS, CACHED_PARAMETERS = 16.0, 50_000
-"""Rows whose arithmetic takes as long as the traffic of all parameters, for networks of at least so many."""
+MAX_INDICES = 1 << 20
+"""Rows that one call of a kernel is given at most."""
+STARTS = 10
+"""Starting parameters whose mean loss is the loss before the first step."""
 
 
-class DescentProblem(Protocol):
-    """Whatever descent can be run on; it can be pickled, and its runs depend on nothing but ``key``."""
+class Runs(Protocol):
+    """Some runs of one batch size and one learning rate, which go on together."""
+
+    def advance(self, steps: int) -> None:
+        """Make so many updates in each run."""
+
+    def losses(self) -> Values:
+        """Loss (S,) of each run now, of the rows that are monitored; infinite where it has diverged."""
+
+    def all_losses(self) -> Values:
+        """Loss (S,) of each run now, of all rows that it is to be told of."""
+
+
+class Problem(Protocol):
+    """Whatever descent can be run on. It can be pickled, and its runs depend on ``key`` and on the machine only."""
 
     @property
     def key(self) -> str:
@@ -38,66 +49,64 @@ class DescentProblem(Protocol):
         """Rows n; None where rows are endless."""
 
     @property
-    def step_rows(self) -> float:
-        """What a step costs beyond its rows, in rows: parameters that no cache holds are read and written."""
-
-    @property
     def floor(self) -> float:
         """A value that the loss does not go below, between which and the loss one interpolates."""
 
-    def start(self, seed: int) -> Values:
-        """Parameters (p,) that run number ``seed`` starts from."""
+    @property
+    def alike(self) -> bool:
+        """Whether all runs start from the same parameters."""
 
-    def sampler(self, batch_size: int, seeds: Sequence[int]) -> Callable[[], Any]:
-        """Return a function whose every call draws the next batch of every run."""
+    @property
+    def sampled_rows(self) -> int | None:
+        """Rows of the sample whose loss is monitored in place of that of all; None if all are."""
 
-    def gradients(self, thetas: Values, batch: Any) -> Values:
-        """Mean gradients (L, S, p) over the batch at thetas (L, S, p): L rates share the batches of S seeds."""
+    def begin(self, batch_size: int, learning_rate: float, seeds: Sequence[int]) -> Runs:
+        """Begin the runs with these numbers; the rows of a run depend on its number alone."""
 
-    def losses(self, thetas: Values) -> Values:
-        """Losses (R,) at thetas (R, p), of all rows that are monitored."""
+    def start_loss(self) -> float:
+        """Mean loss before the first step."""
 
-    def noise_scale(self, theta: Values) -> tuple[float, float]:
-        """tr(Σ) of the gradients of single rows and |G|² of their mean, at theta (p,)."""
-
-    def rate_scale(self, batch_size: int) -> float:
-        """Learning rate around which the search begins: about the largest at which descent is stable."""
-
-
-def generator(entropy: int, batch_size: int, seed: int) -> np.random.Generator:
-    """Return the randomness of one run."""
-    return np.random.default_rng(np.random.SeedSequence(entropy, spawn_key=(batch_size, seed)))
+    def stable_rate(self, batch_size: int) -> float:
+        """Learning rate about which the search begins: near the largest at which descent is stable."""
 
 
 @dataclass(frozen=True, eq=False)
 class NetworkProblem:
-    """A network on data: batches are consecutive slices of an endless stream of permutations, each of exactly B rows.
+    """A network on data, trained by the compiled variants that are also timed.
 
-    ``V``, ``T`` (m, d), (m, k) are rows whose loss is monitored instead of that of X, Y, if there are any.
+    Parameters
+    ----------
+    X, Y : array, (n, d) and (n, k), float32 or float64
+        Rows to train on; all arithmetic is in their dtype.
+    V, T : array, (m, d) and (m, k)
+        Rows whose loss counts: the same, or rows held out.
+    sample : array, (s,), optional
+        Numbers of those of them that are monitored; all if not given.
+    variants : dict
+        Name of the certified variant by batch size.
+    entropy : int
+        Seed of starts and orders.
     """
 
     network: Network
-    X: Values
-    Y: Values
+    X: Array
+    Y: Array
+    V: Array
+    T: Array
+    variants: Mapping[int, str]
     entropy: int
     scheme: str = "normal"
     floor: float = 0.0
-    V: Values | None = None
-    T: Values | None = None
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        """Take arrays into memory of our own: where they lie decides how products are rounded."""
-        for name, value in state.items():
-            object.__setattr__(self, name, value.copy() if isinstance(value, np.ndarray) else value)
+    sample: Order | None = None
 
     @cached_property
     def key(self) -> str:
-        """SHA-256 of network, data, randomness and start."""
-        words = f"{self.network!r} {self.entropy} {self.scheme} {self.floor.hex()} {self.X.shape} {self.Y.shape}"
+        """SHA-256 of network, variants, data, randomness and start."""
+        words = f"{self.network!r} {sorted(self.variants.items())} {self.entropy} {self.scheme} {self.floor.hex()}"
         digest = hashlib.sha256(words.encode())
-        for rows in (self.X, self.Y, self.V, self.T):
-            if rows is not None:
-                digest.update(np.ascontiguousarray(rows, "<f8").tobytes())
+        for rows in (self.X, self.Y, self.V, self.T, *([] if self.sample is None else [self.sample])):
+            digest.update(f"{rows.shape} {rows.dtype}".encode())
+            digest.update(np.ascontiguousarray(rows).data)
         return digest.hexdigest()
 
     @property
@@ -105,58 +114,74 @@ class NetworkProblem:
         """Rows n that descent draws from."""
         return len(self.X)
 
+    @cached_property
+    def alike(self) -> bool:
+        """Whether all runs start from the same parameters."""
+        return np.array_equal(self.start(0), self.start(1))
+
     @property
-    def step_rows(self) -> float:
-        """About what it costs to read and write the parameters of runs that do not fit into a cache, in rows."""
-        return MEMORY_ROWS * min(self.network.n_parameters / CACHED_PARAMETERS, 1.0)
+    def sampled_rows(self) -> int | None:
+        """Rows of the sample whose loss is monitored in place of that of all; None if all are."""
+        return None if self.sample is None else len(self.sample)
 
-    def start(self, seed: int) -> Values:
+    @cached_property
+    def monitored(self) -> tuple[Array, Array]:
+        """Rows whose loss is told at each look."""
+        return (self.V, self.T) if self.sample is None else (self.V[self.sample], self.T[self.sample])
+
+    def start(self, seed: int) -> Array:
         """Parameters (p,) that run number ``seed`` starts from."""
-        rng = np.random.default_rng(np.random.SeedSequence(self.entropy, spawn_key=(0, seed)))
-        return np.asarray(self.network.init(rng, np.float64, self.scheme))
+        return self.network.init(self._rng(0, seed), self.X.dtype, self.scheme)
 
-    def sampler(self, batch_size: int, seeds: Sequence[int]) -> Callable[[], tuple[Values, Values]]:
-        """Return a function whose every call gathers the next batch of every run: (S, B, d) and (S, B, k)."""
-        streams = [_rows(self.n_rows, generator(self.entropy, batch_size, seed), batch_size) for seed in seeds]
-        position, drawn = 0, np.empty((len(seeds), 0), np.int64)
+    def begin(self, batch_size: int, learning_rate: float, seeds: Sequence[int]) -> Runs:
+        """Begin the runs with these numbers."""
+        streams = [RowStream(self.n_rows, self._rng(1, seed), shared=self.entropy) for seed in seeds]
+        return _NetworkRuns(self, batch_size, learning_rate, [self.start(seed) for seed in seeds], streams)
 
-        def draw() -> tuple[Values, Values]:
-            nonlocal position, drawn
-            if position == drawn.shape[1]:
-                position, drawn = 0, np.stack([next(stream) for stream in streams])
-            rows = drawn[:, position : position + batch_size]
-            position += batch_size
-            return self.X[rows], self.Y[rows]
+    def start_loss(self) -> float:
+        """Mean over ten starts of the loss of the monitored rows."""
+        return self._start_loss
 
-        return draw
+    @cached_property
+    def _start_loss(self) -> float:
+        loss = kernels.get("vectorized").loss
+        seeds = range(1 if self.alike else STARTS)
+        return float(np.mean([loss(self.network, self.start(seed), *self.monitored) for seed in seeds]))
 
-    def gradients(self, thetas: Values, batch: tuple[Values, Values]) -> Values:
-        """Mean gradients (L, S, p) over the batch at thetas (L, S, p)."""
-        return lockstep.gradients(self.network, thetas, *batch)
+    def stable_rate(self, batch_size: int) -> float:
+        """Twice the inverse of the loss's largest curvature at the start."""
+        return 2 / largest_curvature(self.network, self.start(0), self.X, self.Y)
 
-    def losses(self, thetas: Values) -> Values:
-        """Losses (R,) of all rows, or of those set apart for validation, at thetas (R, p)."""
-        X, Y = (self.X, self.Y) if self.V is None or self.T is None else (self.V, self.T)
-        return lockstep.losses(self.network, thetas, X, Y)
-
-    def noise_scale(self, theta: Values) -> tuple[float, float]:
-        """tr(Σ) of the gradients of single rows and |G|² of their mean, at theta (p,)."""
-        return noise_scale(self.network, theta, self.X, self.Y)
-
-    def rate_scale(self, batch_size: int) -> float:
-        """Learning rate around which the search begins."""
-        return rate_scale(self.network, self.X, self.Y, batch_size, theta=self.start(0))
+    def _rng(self, use: int, seed: int) -> np.random.Generator:
+        return np.random.default_rng(np.random.SeedSequence(self.entropy, spawn_key=(use, seed)))
 
 
-def _rows(n: int, rng: np.random.Generator, batch_size: int) -> Iterator[npt.NDArray[np.int64]]:
-    """Yield row numbers of an endless stream of permutations, in pieces whose length is a multiple of the batch's."""
-    left = np.empty(0, np.int64)
-    wanted = max(min(MAX_INDICES, MAX_PASSES * n) // batch_size, 1) * batch_size
-    while True:
-        parts, length = [left], len(left)
-        while length < wanted:
-            parts.append(rng.permutation(n))
-            length += n
-        stream = np.concatenate(parts)
-        yield stream[:wanted]
-        left = stream[wanted:]
+class _NetworkRuns:
+    def __init__(
+        self, problem: NetworkProblem, batch_size: int, rate: float, thetas: list[Array], streams: list[RowStream]
+    ) -> None:
+        self.problem, self.batch_size, self.rate = problem, batch_size, rate
+        self.thetas, self.streams = thetas, streams
+        self.variant = kernels.get(problem.variants[batch_size])
+        self.most = max(MAX_INDICES // batch_size, 1)
+
+    def advance(self, steps: int) -> None:
+        problem, epoch = self.problem, self.variant.epoch
+        for run, stream in enumerate(self.streams):
+            left = steps if np.isfinite(self.thetas[run]).all() else 0
+            while left > 0:
+                order = stream.take(min(left, self.most) * self.batch_size)
+                self.thetas[run] = epoch(
+                    problem.network, self.thetas[run], problem.X, problem.Y, order, self.batch_size, self.rate
+                )
+                left -= self.most
+
+    def losses(self) -> Values:
+        return self._losses(self.problem.monitored)
+
+    def all_losses(self) -> Values:
+        return self._losses((self.problem.V, self.problem.T))
+
+    def _losses(self, rows: tuple[Array, Array]) -> Values:
+        found = [self.variant.loss(self.problem.network, theta, *rows) for theta in self.thetas]
+        return np.where(np.isfinite(found), found, np.inf)

@@ -1,83 +1,348 @@
-"""The search for steps to the target: races of rates at some batch sizes, then fresh runs at all that matter.
+"""The search for steps: learning rates over the whole range of batch sizes, then runs where the decision is open.
 
-It looks at no clock, so that the same seed finds the same and any machine's times can be joined to it. It covers
-the batch sizes from 1 to where more rows no longer save steps, and all rows: beyond, none can win on a machine on
-which a step of more rows never takes less time.
+It begins at one batch size, goes both ways from it by factors of 4 as long as a batch size may still win, fills the
+gaps, and spends the rest of its time on the batch sizes whose time to the target may be the least, until what is
+expected to be lost by the choice is small.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 
-from gdbench.pick.steps.allocation import QUIET
-from gdbench.pick.steps.fresh_runs import FreshRuns
-from gdbench.pick.steps.problem import DescentProblem
-from gdbench.pick.steps.race import STEP, Plan
-from gdbench.pick.steps.races import Races
-from gdbench.pick.steps.rate_law import rate_at
+from gdbench.pick.steps.cell import Cell
+from gdbench.pick.steps.problem import Problem
+from gdbench.pick.steps.rates import Plan, RateSearch
 from gdbench.pick.steps.tiers import Tier
+from gdbench.pick.steps.trials import Curves, Trial
 
-SHADE = 0.4
-"""Standard errors by which log(rate) is taken lower than estimated: too high costs more steps than as much too low."""
-FEW = 3
-"""Races that it takes to smooth their rates."""
+REFERENCE = 32
+"""Batch size where it begins, or the largest candidate below and below a quarter of the rows."""
+PILOT_RATES = tuple(2.0**power for power in (1, 0, -1, -2, -3, -4, -5))
+"""Learning rates of the pilot in units of the problem's own scale; it goes on below them if all diverge."""
+PILOT_CAPS = (30, 100, 300, 1000, 3000, 10_000, 30_000, 100_000)
+"""Steps after which the pilot's runs end, one after the other until a rate reaches the goal."""
+MIN_CAP_STEPS, CAP_EPOCHS = 20_000, 1000
+"""The last of them: so many steps or passes over the rows, whichever is more."""
+ENDLESS_ROWS = 10_000
+"""Taken for the rows of a problem that has no end of them."""
+SPACING = 4
+"""Ratio of batch sizes that are looked at first."""
+HOPELESS = 1.5
+"""Multiple of the least time to the target beyond which a batch size, by the bounds, is not looked at first."""
+SHARE = 0.02
+"""Of the time that is left, for one round of trials about the rate of one batch size."""
+EXPLORING_RUNS, FIRST_RUNS, MAX_RUNS = 8, 16, 4096
+"""Runs of a trial that looks for a rate; at first counted; counted at most."""
+CONTENDER = 3.0
+"""Standard errors by which a batch size may be behind the best one and still be looked at more closely."""
+UNREFINED_ERROR = 0.08
+"""What the rate of a batch size that was looked at coarsely may cost, as a standard error of log K."""
+SINGLE_ERROR = 0.3
+"""Standard error of log K that is taken for a single run."""
+TABLE_SHARE = 0.35
+"""Share of the time that the batch sizes which cannot win may take."""
+DRAWS = 4000
+
+
+class SearchClock(Protocol):
+    """Tells how much time is left, in seconds, and how much there was."""
+
+    @property
+    def left(self) -> float: ...
+
+    @property
+    def most_seconds(self) -> float: ...
 
 
 @dataclass
 class Search:
     """All that has been found; filled by ``run``."""
 
-    problem: DescentProblem
-    candidates: tuple[int, ...]
+    problem: Problem
     goal: float
-    tier: Tier
-    most_rows: float = math.inf
-    """Rows after which nothing is begun that can be left out: a race with all rows, a further round of fresh runs."""
+    step_seconds: Mapping[int, float]
+    """Seconds of a step by batch size, ascending: the candidates."""
+    step_errors: Mapping[int, float]
+    """Standard errors of their logarithms."""
+    clock: SearchClock
+    effort: Tier
+    workers: int = 1
     stage: str = "finding a learning rate"
-    races: Races = field(init=False)
-    fresh: FreshRuns = field(init=False)
+    pilot: RateSearch = field(init=False)
+    cells: dict[int, Cell] = field(default_factory=dict)
+    trials: int = 0
+    runs: int = 0
+    rows: float = 0.0
+    seconds: float = 0.0
+    """CPU seconds of all trials."""
+    look_seconds: float = 0.0
+    settled: bool = False
+    """Whether it ended because the decision was made, not the time."""
+    _costs: dict[int, float] = field(default_factory=dict)
+    """CPU seconds of a step of a run, looks included, by batch size."""
 
     def __post_init__(self) -> None:
-        self.races = Races(self.problem, self.candidates, self.goal, self.tier, self.most_rows)
-        self.fresh = FreshRuns(self.races, {})
+        self.pilot = RateSearch(self.reference, self.goal, self.problem.floor)
 
     @property
-    def rows(self) -> float:
-        """Rows processed so far, by all runs."""
-        return self.fresh.rows + sum(race.rows for race in self.races.everything)
+    def sizes(self) -> list[int]:
+        """Candidates, ascending."""
+        return sorted(self.step_seconds)
 
     @property
-    def runs(self) -> int:
-        """Runs so far."""
-        return self.fresh.runs + sum(race.runs for race in self.races.everything)
+    def reference(self) -> int:
+        """Batch size where the search begins."""
+        most = min(REFERENCE, max((self.problem.n_rows or ENDLESS_ROWS) // 4, 1))
+        return max((size for size in self.sizes if size <= most), default=self.sizes[0])
 
     def run(self) -> Plan:
-        """Race, settle the rates, run afresh."""
-        self.stage = "racing learning rates"
-        yield from self.races.run()
-        if not self.races.bests():
+        """Find a rate, look over the whole range, then race."""
+        yield from self._watched(self._run())
+
+    def _run(self) -> Plan:
+        yield from self._run_pilot()
+        if self.pilot.best is None:
             return
-        self.stage = "fresh runs at the best rates"
-        self.fresh.rates = self._settled_rates()
-        yield from self.fresh.run()
+        self.stage = "looking over all batch sizes"
+        yield from self._explore(self.reference, self.pilot.best, self.pilot.steps)
+        yield from together([self._walk(self._spaced(-1)), self._walk(self._spaced(1))])
+        yield from together([self._fill(size) for size in self.sizes if size not in self.cells])
+        self.stage = "comparing those that may win"
+        yield from self._race()
+        self.stage = "telling the others more exactly"
+        yield from self._complete()
 
-    def _settled_rates(self) -> dict[int, float]:
-        """Rates of the batch sizes that matter: smoothed over the races, or known where all runs are the same."""
-        best, sizes = self.races.bests(), self._that_matter()
-        if len(best) < FEW:
-            return {size: rate_at(best, size) / (1.0 if size in best else STEP) for size in sizes}
-        fit = self.races.pooled_rates(sizes)
-        logs = -fit.mean - SHADE * np.sqrt(np.diag(fit.covariance))
-        rates = dict(zip(sizes, np.exp(logs).tolist(), strict=True))
-        known = {size: race.best for size, race in self.races.held.items() if race.usual == 0.0}
-        return rates | {size: rate for size, rate in known.items() if rate is not None}
+    # ---- the whole range
 
-    def _that_matter(self) -> list[int]:
-        """Batch sizes up to where steps no longer fall, and those with a race."""
-        best, last = self.races.bests(), self.candidates[-1]
-        top = max((size for size in best if size != last), default=last)
-        most = min(self.tier.spacing * top, QUIET * self.races.critical())
-        return [size for size in self.candidates if size < most or size in best]
+    def _run_pilot(self) -> Plan:
+        """Find where rates work at all; those that never get there are not run for long before one does."""
+        scale, rows = self.problem.stable_rate(self.reference), self.problem.n_rows or ENDLESS_ROWS
+        rates = [scale * part for part in PILOT_RATES]
+        last = math.ceil(max(MIN_CAP_STEPS, CAP_EPOCHS * rows / self.reference))
+        for cap in [*(cap for cap in PILOT_CAPS if cap < last), last]:
+            yield from self.pilot.explore(rates, lambda steps: 2, cap / 2.5)
+            if self.pilot.best is not None or self.pilot.diverged:
+                return
+            alive = sorted(self.pilot.hits, key=lambda rate: self.pilot.hits[rate].final)
+            rates = sorted(alive[: max(3, len(alive) // 2 + 1)])
+            self.pilot.hits.clear()
+
+    def _explore(self, size: int, rate: float, expected: float, ratios: Sequence[float] = (0.5, 1.0, 2.0)) -> Plan:
+        """Find the rate of a batch size and count a few runs at it."""
+        cell = self.cells[size] = Cell(size, self.goal, self.problem.floor, self._shift(size))
+        rates = [rate * ratio for ratio in ratios]
+        yield from cell.rates.explore(rates, lambda steps: self._runs(size, steps, EXPLORING_RUNS), expected)
+        cell.settle()
+        if cell.learning_rate is not None:
+            yield from cell.count(self._runs(size, cell.expected, FIRST_RUNS))
+            cell.rates.goal = cell.own_goal
+
+    def _shift(self, size: int) -> float:
+        """Shift at the nearest batch size of which it is known."""
+        known = [other for other, cell in self.cells.items() if len(cell.shifts)]
+        near = min(known, key=lambda other: abs(math.log(other / size)), default=None)
+        return 0.0 if near is None else float(np.mean(self.cells[near].shifts))
+
+    def _walk(self, sizes: Sequence[int]) -> Plan:
+        """Go from batch size to batch size, each beginning at what the one before had, while one may win."""
+        before = self.reference
+        for size in sizes:
+            cell = self.cells[before]
+            if cell.learning_rate is None:
+                return
+            if self._bound(size) > HOPELESS * self._least():
+                return
+            ratio = size / before
+            ratios = (1.0, 2.0, 4.0) if ratio > 1 else (0.25, 0.5, 1.0)
+            yield from self._explore(size, cell.learning_rate, cell.expected * max(1.0, 1 / ratio), ratios)
+            before = size
+
+    def _fill(self, size: int) -> Plan:
+        """Look at a batch size between two that are known, unless it cannot win."""
+        known = {other: cell for other, cell in self.cells.items() if cell.measured and cell.learning_rate}
+        if not known or self._bound(size) > HOPELESS * self._least():
+            return
+        places = np.log(sorted(known))
+        rates = np.log([known[other].learning_rate for other in sorted(known)])
+        steps = np.log([known[other].expected for other in sorted(known)])
+        at = math.log(size)
+        rate = math.exp(float(np.interp(at, places, rates)))
+        nearest = max((other for other in known if other < size), default=min(known))
+        expected = math.exp(float(np.interp(at, places, steps))) * max(nearest / size, 1.0)
+        root = math.sqrt(2)
+        yield from self._explore(size, rate, 1.2 * expected, (1 / root, 1.0, root))
+
+    def _spaced(self, direction: int) -> list[int]:
+        """Batch sizes above or below the reference, each at least ``SPACING`` from the one before, and all rows."""
+        chosen, before = [], self.reference
+        sizes = [size for size in self.sizes[::direction] if direction * (size - self.reference) > 0]
+        for size in sizes:
+            if max(size / before, before / size) >= 0.99 * SPACING or size == sizes[-1]:
+                chosen.append(size)
+                before = size
+        return chosen
+
+    # ---- where the decision is open
+
+    def _race(self) -> Plan:
+        """Tell the rates of those that may win exactly, then add runs to them until the choice is safe."""
+        while contenders := self._contenders():
+            raw = [size for size in contenders if not self.cells[size].refined]
+            if raw:
+                yield from together([self._refine(self.cells[size]) for size in raw])
+                continue
+            if self.expected_regret() < self.effort.regret:
+                self.settled = True
+                return
+            plans = [self.cells[size].count(self._more(size)) for size in contenders]
+            before = self.runs
+            yield from together(plans)
+            if self.runs == before or self.clock.left <= 0:
+                return
+
+    def _complete(self) -> Plan:
+        """Bring every batch size to the accuracy of the table, the cheapest first, as far as time allows."""
+        most = TABLE_SHARE * self.clock.most_seconds * self.workers
+        for size in sorted(self.cells, key=self._run_seconds):
+            cell = self.cells[size]
+            if not cell.measured:
+                continue
+            spent = self.seconds
+            if not cell.refined and self._affordable(self.effort.racing_runs * self._run_seconds(size), most):
+                yield from self._refine(cell)
+            while cell.measured and self.log_error(size) > self.effort.error and cell.runs < MAX_RUNS:
+                wanted = cell.runs * ((self.log_error(size) / self.effort.error) ** 2 - 1)
+                more = min(math.ceil(wanted) + FIRST_RUNS // 2, 3 * cell.runs)
+                if not self._affordable(more * self._run_seconds(size), most - (self.seconds - spent)):
+                    break
+                yield from cell.count(more)
+            most -= self.seconds - spent
+
+    def _affordable(self, seconds: float, most: float) -> bool:
+        return seconds <= most and seconds <= self.clock.left * self.workers / 2
+
+    def _refine(self, cell: Cell) -> Plan:
+        cell.refined = True
+        runs = self._runs(cell.batch_size, cell.expected, self.effort.racing_runs, share=3 * SHARE)
+        exact = cell.batch_size == self.problem.n_rows
+        yield from cell.rates.race(runs, self.effort.rate_error, exact=exact)
+        cell.settle()
+        yield from cell.count(max(self._runs(cell.batch_size, cell.expected, 2 * FIRST_RUNS), 1) - cell.runs)
+
+    def _contenders(self) -> list[int]:
+        """Batch sizes whose time to the target may be the least."""
+        known = [size for size, cell in self.cells.items() if cell.measured]
+        if not known:
+            return []
+        logs = {size: math.log(self.cells[size].expected * self.step_seconds[size]) for size in known}
+        best = min(known, key=lambda size: logs[size])
+        errors = {size: math.hypot(self.log_error(size), 0.0 if self.cells[size].refined else UNREFINED_ERROR) for size in known}
+        return [
+            size
+            for size in known
+            if logs[size] - logs[best] <= CONTENDER * math.hypot(errors[size], errors[best], self._clock_error(size, best))
+            or size == best
+        ]
+
+    def _clock_error(self, size: int, best: int) -> float:
+        return math.hypot(self.step_errors.get(size, 0.0), self.step_errors.get(best, 0.0)) if size != best else 0.0
+
+    def expected_regret(self) -> float:
+        """Expected regret of the batch size with the least time, from the errors of the steps alone."""
+        known = [size for size, cell in self.cells.items() if cell.measured]
+        logs = np.array([math.log(self.cells[size].expected * self.step_seconds[size]) for size in known])
+        errors = np.array([self.log_error(size) for size in known])
+        drawn = logs + np.random.default_rng(0).standard_normal((DRAWS, len(known))) * errors
+        return float(np.mean(np.exp(drawn[:, logs.argmin()] - drawn.min(axis=1)) - 1))
+
+    def log_error(self, size: int) -> float:
+        """Standard error of log K at a batch size; of runs that hardly differ among few, what is usual."""
+        cell = self.cells[size]
+        assert cell.hit is not None
+        if size == self.problem.n_rows and self.problem.alike:
+            return 0.0
+        return cell.hit.log_error if cell.runs > 1 else SINGLE_ERROR
+
+    def _more(self, size: int) -> int:
+        """Double the runs of a contender, as far as time allows: a third of what is left for all contenders."""
+        cell = self.cells[size]
+        if cell.runs >= MAX_RUNS or (size == self.problem.n_rows and self.problem.alike):
+            return 0
+        budget = self.clock.left * self.workers / (3 * max(len(self._contenders()), 1))
+        return int(min(cell.runs, MAX_RUNS - cell.runs, budget / self._run_seconds(size)))
+
+    # ---- bounds and costs
+
+    def _least(self) -> float:
+        return min(
+            (cell.expected * self.step_seconds[size] for size, cell in self.cells.items() if cell.measured),
+            default=math.inf,
+        )
+
+    def _bound(self, size: int) -> float:
+        """Least time that a batch size can have: steps do not rise with B, and rows until the target do not fall."""
+        steps = [
+            cell.expected * min(1.0, other / size) for other, cell in self.cells.items() if cell.measured
+        ]
+        return max(steps, default=0.0) * self.step_seconds[size]
+
+    def _runs(self, size: int, steps: float, most: int, *, share: float = SHARE) -> int:
+        """Number of runs of a trial, a power of two, that takes no more than its share of the time that is left."""
+        if size == self.problem.n_rows and self.problem.alike:
+            return 1
+        affordable = share * self.clock.left * self.workers / max(steps * self._step_cost(size), 1e-9)
+        return int(2 ** max(math.floor(math.log2(min(max(affordable, 1.0), most))), 0))
+
+    def _run_seconds(self, size: int) -> float:
+        return max(self.cells[size].expected * self._step_cost(size), 1e-6)
+
+    def _step_cost(self, size: int) -> float:
+        """CPU seconds of a step of a run, from the nearest batch size that was run."""
+        if not self._costs:
+            return self.step_seconds[size]
+        near = min(self._costs, key=lambda other: abs(math.log(other / size)))
+        return self._costs[near] * max(self.step_seconds[size] / self.step_seconds[near], 0.1)
+
+    def _watched(self, plan: Plan) -> Plan:
+        """Carry a plan, and keep account of what its trials cost."""
+        found: list[Curves] | None = None
+        while True:
+            try:
+                trials = next(plan) if found is None else plan.send(found)
+            except StopIteration:
+                return
+            found = yield trials
+            for trial, curves in zip(trials, found, strict=True):
+                self.trials += 1
+                self.runs += len(trial.seeds)
+                self.rows += curves.rows
+                self.seconds += curves.seconds
+                self.look_seconds += curves.look_seconds
+                steps = curves.rows / trial.batch_size
+                if steps:
+                    self._costs[trial.batch_size] = curves.seconds / steps
+
+
+def together(plans: Iterable[Plan]) -> Plan:
+    """Carry several plans at once: a round holds the next trials of each."""
+    waiting: list[tuple[Plan, list[Trial]]] = []
+    for plan in plans:
+        trials = next(plan, None)
+        if trials is not None:
+            waiting.append((plan, trials))
+    while waiting:
+        found = yield [trial for _, trials in waiting for trial in trials]
+        following, at = [], 0
+        for plan, trials in waiting:
+            own = found[at : at + len(trials)]
+            at += len(trials)
+            try:
+                following.append((plan, plan.send(own)))
+            except StopIteration:
+                continue
+        waiting = following

@@ -1,4 +1,4 @@
-"""How much a search may cost: quick, standard, thorough."""
+"""How sure a search shall be, and how long it may take: quick, standard, thorough."""
 
 from __future__ import annotations
 
@@ -9,28 +9,26 @@ from kernels.errors import unknown
 
 @dataclass(frozen=True)
 class Tier:
-    """Spacing, runs and ends of a search for steps; shares are of the rows of an exhaustive sweep."""
+    """Ends of a search; standard errors are those of log K."""
 
     name: str
-    spacing: int
-    """Ratio of the batch sizes at which races are held."""
-    race_share: float
-    """What the runs of one rate in all races may cost."""
-    estimate_share: float
-    """What the fresh runs of one rate may cost, in one round."""
-    rounds: int
-    """Rounds of fresh runs, at most."""
-    spread: float
-    """Standard error of log K that needs no more rounds."""
-    share: float
-    """What the whole search may cost; rounds end there."""
     budget_seconds: float
-    """Unless the user names another."""
+    """Of everything, unless the user names another."""
+    times_seconds: float
+    """Of them, for the seconds per step."""
+    regret: float
+    """Expected regret by the steps at which the choice is made."""
+    error: float
+    """Standard error that is enough for a batch size that cannot win."""
+    rate_error: float
+    """Standard error by which learning rates of a contender are compared."""
+    racing_runs: int
+    """Runs of one learning rate in that comparison, at most."""
 
 
-QUICK = Tier("quick", 8, 0.006, 0.008, 1, 0.05, 0.05, 60.0)
-STANDARD = Tier("standard", 4, 0.011, 0.022, 3, 0.02, 0.08, 300.0)
-THOROUGH = Tier("thorough", 2, 0.03, 0.08, 5, 0.01, 0.5, 3600.0)
+QUICK = Tier("quick", 10.0, 2.5, 0.006, 0.025, 0.02, 64)
+STANDARD = Tier("standard", 60.0, 6.0, 0.002, 0.012, 0.007, 512)
+THOROUGH = Tier("thorough", 300.0, 20.0, 0.001, 0.008, 0.004, 2048)
 TIERS = {tier.name: tier for tier in (QUICK, STANDARD, THOROUGH)}
 
 

@@ -1,0 +1,157 @@
+"""What is known of one batch size: its learning rate, and the runs at it that the steps are told from."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from gdbench.pick.steps.crossing import Hit, hit, slope
+from gdbench.pick.steps.rates import FINE, Plan, RateSearch
+from gdbench.pick.steps.trials import PART, Curves, Trial, joined, look_grid
+
+Values = npt.NDArray[np.float64]
+FIRST_LOOK, LAST_LOOK, RATIO = 0.65, 1.55, 1.13
+"""Looks of the runs that are counted, in units of the steps expected: coarse, and about the crossing only."""
+NEAR = 0.72, 1.4
+"""The same of further runs."""
+EVERY_STEP = 12
+"""Up to so many steps expected, every one is looked at."""
+MAX_MOVES = 3
+"""Times that the looks are moved because the crossing lay beyond them."""
+MAX_LOWERED = 4
+"""Times that a rate is lowered at which the runs that are counted do not get to the goal."""
+FRESH = 1000
+"""Number of the first run that is counted: none of those that chose the rate is."""
+
+
+@dataclass
+class Cell:
+    """One batch size."""
+
+    batch_size: int
+    goal: float
+    floor: float
+    shift: float = 0.0
+    """Loss of all rows less that of those that are monitored, as far as it is known from other batch sizes."""
+    rates: RateSearch = field(init=False)
+    learning_rate: float | None = None
+    """At which the runs are counted, once it is settled."""
+    refined: bool = False
+    """Whether that is known as exactly as it is going to be."""
+    looks: tuple[int, ...] = ()
+    parts: list[Curves] = field(default_factory=list)
+    moves: int = 0
+    lowered: int = 0
+    _hit: Hit | None = None
+
+    def __post_init__(self) -> None:
+        self.rates = RateSearch(self.batch_size, self.own_goal, self.floor)
+
+    @property
+    def runs(self) -> int:
+        """Runs that are counted."""
+        return sum(part.losses.shape[1] for part in self.parts)
+
+    @property
+    def own_goal(self) -> float:
+        """Loss of the monitored rows at which that of all is at the goal."""
+        return self.goal - (float(np.mean(self.shifts)) if len(self.shifts) else self.shift)
+
+    @property
+    def shifts(self) -> Values:
+        """Loss of all rows less that of those that are monitored, of the runs of which it was told."""
+        return np.concatenate([part.shifts for part in self.parts] or [np.empty(0)])
+
+    @property
+    def shift_error(self) -> float:
+        """Standard error of their mean; 0 where all rows are monitored."""
+        found = self.shifts
+        return float(found.std(ddof=1) / math.sqrt(len(found))) if len(found) > 1 else 0.0
+
+    @property
+    def hit(self) -> Hit | None:
+        """Where the counted runs cross the goal on average; None where there are none."""
+        if self.parts and self._hit is None:
+            looks, losses = joined(self.parts)
+            found = hit(looks, losses, goal=self.own_goal, floor=self.floor)
+            if found.reached and self.shift_error > 0:
+                doubt = self.shift_error / max(-slope(looks, losses, found.steps), 1e-300)
+                found = replace(found, log_error=math.hypot(found.log_error, min(doubt, 1.0)))
+            self._hit = found
+        return self._hit
+
+    @property
+    def expected(self) -> float:
+        """Steps, as far as they are known; infinite if no rate got to the goal."""
+        return self.hit.steps if self.hit is not None and self.hit.reached else self.rates.steps
+
+    @property
+    def measured(self) -> bool:
+        """Whether runs that are counted got to the goal."""
+        return self.hit is not None and self.hit.reached
+
+    def settle(self) -> None:
+        """Take the best rate so far; runs at another one are no longer counted."""
+        rate = self.rates.vertex()
+        if rate is not None and rate != self.learning_rate:
+            self.learning_rate, self.parts, self._hit, self.moves, self.lowered = rate, [], None, 0, 0
+            self._look_about(self.rates.steps)
+
+    def lower(self) -> None:
+        """Take a lower rate, since runs at this one do not get to the goal."""
+        assert self.learning_rate is not None
+        self.learning_rate, self.parts, self._hit, self.moves = self.learning_rate / FINE, [], None, 0
+        self._look_about(self.rates.steps * FINE ** (1 + self.lowered))
+        self.lowered += 1
+
+    def count(self, more: int) -> Plan:
+        """Add so many runs at the rate that is settled; their looks are moved if the crossing is not among them."""
+        if self.learning_rate is None or more <= 0:
+            return
+        wanted = self.runs + more
+        yield from self._count(wanted)
+        while not self.measured and self.lowered < MAX_LOWERED:
+            self.lower()
+            yield from self._count(wanted)
+
+    def _count(self, wanted: int) -> Plan:
+        while self.runs < wanted:
+            yield from self._run(range(FRESH + self.runs, FRESH + wanted))
+            found = self.hit
+            assert found is not None
+            beyond = not found.reached and math.isfinite(found.final)
+            before = found.reached and found.steps <= self.looks[0] and self.looks[0] > 1
+            if not (beyond or before) or self.moves == MAX_MOVES:
+                return
+            self.moves += 1
+            self.parts, self._hit = [], None
+            self._look_about(self.looks[-1] * 1.2 if beyond else self.looks[0] / 1.2)
+
+    def _run(self, seeds: Iterable[int]) -> Plan:
+        assert self.learning_rate is not None
+        numbers, looks, first = tuple(seeds), self.looks, not self.parts
+        if not first and self.measured and self.expected > EVERY_STEP:  # the crossing is known: fewer looks will do
+            looks = tuple(look for look in looks if NEAR[0] * self.expected < look < NEAR[1] * self.expected)
+        check = min(looks, key=lambda look: abs(math.log(look / self.expected))) if first else 0
+        trials = [
+            Trial(
+                self.batch_size,
+                self.learning_rate,
+                numbers[begin : begin + PART],
+                looks,
+                self.goal,
+                check=check if begin == 0 else 0,
+            )
+            for begin in range(0, len(numbers), PART)
+        ]
+        self.parts = [*self.parts, *(yield trials)]
+        self._hit = None
+
+    def _look_about(self, steps: float) -> None:
+        ratio = 1.0 if steps <= EVERY_STEP else RATIO
+        first = 1 if steps <= EVERY_STEP else FIRST_LOOK * steps
+        self.looks = look_grid(first, LAST_LOOK * steps + 1, ratio)

@@ -1,0 +1,171 @@
+"""Steps to a goal from the losses of several runs: where their mean crosses it, and how sure that is.
+
+The steps are those after which the mean over the runs is at the goal. A single run dips under the goal before the
+expected loss does, and the sooner the higher the rate, so first dips would favour rates at which the expected loss
+never gets there.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy import stats
+
+from gdbench.pick.steps.trials import mean_losses
+
+Values = npt.NDArray[np.float64]
+WINDOW = 0.35
+"""Half-width in log(steps) of the looks through which the crossing is found."""
+MIN_LOOKS = 4
+"""In the window; with fewer the crossing is interpolated between two looks."""
+FEW_STEPS = 8
+"""Up to so many steps the crossing is the first look at which the mean is at the goal."""
+RESAMPLES = 200
+"""Of the runs, from which the standard error follows (bootstrap, Efron 1979)."""
+NEWTON_STEPS = 4
+MIN_LOGNORMAL, MAX_LOG = 4, 500.0
+"""Runs from which on a variance of their logarithms is taken; and where it is cut, so that nothing overflows."""
+
+
+@dataclass(frozen=True)
+class Hit:
+    """Where the mean over the runs of one rate crossed the goal."""
+
+    steps: float
+    """A real number from 1 on; infinite if it never did."""
+    log_error: float
+    """Standard error of log(steps), such that a normal interval has the width of Student's for so few runs."""
+    runs: int
+    failed: int
+    """Runs that diverged."""
+    final: float
+    """Mean loss at the last look; infinite if more than a tenth of the runs diverged."""
+    last: int
+    """Steps at the last look."""
+
+    @property
+    def reached(self) -> bool:
+        """Whether the mean got to the goal."""
+        return math.isfinite(self.steps)
+
+
+def hit(looks: npt.ArrayLike, losses: Values, *, goal: float, floor: float, cautious: bool = False) -> Hit:
+    """Find the crossing of the mean.
+
+    Parameters
+    ----------
+    looks : array, (T,)
+        Steps, ascending.
+    losses : array, (T, S)
+        By look and run.
+    goal, floor : float
+        Loss to reach, and a value that it does not go below.
+    cautious : bool
+        Whether the mean of few runs is taken no lower than that of a log-normal distribution with their logarithms.
+        Near the largest stable rate a few runs in a hundred make most of the mean, and few runs have none of them.
+    """
+    steps = np.asarray(looks, float)
+    runs = losses.shape[1]
+    alive = np.isfinite(losses[-1])
+    losses = _no_lower(losses, floor) if cautious else losses
+    means = mean_losses(losses)
+    failed, final, last = int((~alive).sum()), float(means[-1]), int(steps[-1])
+    reached = np.flatnonzero(means <= goal)
+    if not len(reached) or not math.isfinite(final):
+        return Hit(math.inf, math.inf, runs, failed, final, last)
+    first = _interpolated(steps, means, int(reached[0]), goal, floor)
+    if runs == 1 or first <= FEW_STEPS:
+        found, error = first, _error_of_first(steps, losses[:, alive], goal) if runs > 1 else 0.0
+    else:
+        found, error = _smoothed(steps, losses[:, alive], first, goal, floor)
+    return Hit(max(found, 1.0), error * _widening(int(alive.sum())), runs, failed, final, last)
+
+
+def _no_lower(losses: Values, floor: float) -> Values:
+    """Raise the losses of each look such that their mean is that of a log-normal distribution, where it is less."""
+    alive = np.isfinite(losses[-1])
+    gaps = losses[:, alive] - floor
+    if alive.sum() < MIN_LOGNORMAL or not (gaps > 0).all():
+        return losses
+    logs = np.log(gaps)
+    wanted = np.exp(np.minimum(logs.mean(axis=1) + logs.var(axis=1, ddof=1) / 2, MAX_LOG))
+    raised = losses.copy()
+    raised[:, alive] = floor + gaps * np.maximum(wanted / gaps.mean(axis=1), 1.0)[:, None]
+    return raised
+
+
+def slope(looks: npt.ArrayLike, losses: Values, steps: float) -> float:
+    """Change of the mean loss by log(steps) where the steps are so many."""
+    logs, means = np.log(np.asarray(looks, float)), mean_losses(losses)
+    if len(logs) < 2:
+        return -math.inf
+    index = int(np.clip(np.searchsorted(logs, math.log(steps)), 1, len(logs) - 1))
+    return float((means[index] - means[index - 1]) / (logs[index] - logs[index - 1]))
+
+
+def whole(steps: float) -> int:
+    """Smallest whole number of steps, at least 1, that is no less but for rounding."""
+    return max(math.ceil(steps - 1e-6 * max(steps, 1.0)), 1)
+
+
+def _interpolated(steps: Values, means: Values, index: int, goal: float, floor: float) -> float:
+    """First crossing; between looks that are more than a step apart on the line through log(loss - floor)."""
+    if index == 0 or steps[index] - steps[index - 1] <= 1:
+        return float(steps[index])
+    high, low = means[index - 1] - floor, means[index] - floor
+    wanted = goal - floor
+    if not (low > 0 and wanted > 0 and math.isfinite(high)):
+        return float(steps[index])
+    share = math.log(high / wanted) / math.log(high / low)
+    return float(steps[index - 1] * (steps[index] / steps[index - 1]) ** share)
+
+
+def _smoothed(steps: Values, losses: Values, first: float, goal: float, floor: float) -> tuple[float, float]:
+    """Crossing of a parabola through the mean's logarithm in a window, and its error by resampling the runs."""
+    rng = np.random.default_rng(len(losses))
+    runs = losses.shape[1]
+    shares = rng.multinomial(runs, np.full(runs, 1 / runs), size=RESAMPLES).T / runs
+    for _ in range(2):  # the second window is about the first one's crossing
+        near = np.abs(np.log(steps / first)) <= WINDOW
+        gaps = losses[near] - floor
+        means = np.column_stack([gaps.mean(axis=1), gaps @ shares])
+        if near.sum() < MIN_LOOKS or not (means > 0).all() or not goal > floor:
+            return first, _error_of_first(steps, losses, goal)
+        x, y = np.log(steps[near] / first), np.log(means / (goal - floor))
+        coefficients = np.polynomial.polynomial.polyfit(x, y, 2 if near.sum() > MIN_LOOKS else 1)
+        roots = _roots(coefficients)
+        if not abs(roots[0]) <= WINDOW:
+            return first, float(roots.std())
+        first *= math.exp(roots[0])
+    return first, float(roots[1:].std())
+
+
+def _roots(coefficients: Values) -> Values:
+    """Root near 0 of each polynomial (degree + 1, m) that falls there, kept within the window."""
+    found = np.zeros(coefficients.shape[1])
+    values = np.polynomial.polynomial.polyval
+    slopes = np.polynomial.polynomial.polyder(coefficients)
+    for _ in range(NEWTON_STEPS):
+        slope = np.minimum(values(found, slopes, tensor=False), -1e-3)
+        found = np.clip(found - values(found, coefficients, tensor=False) / slope, -2 * WINDOW, 2 * WINDOW)
+    return np.asarray(found)
+
+
+def _error_of_first(steps: Values, losses: Values, goal: float) -> float:
+    """Standard deviation of the log of the first look at the goal, over resampled runs that get there."""
+    rng = np.random.default_rng(len(losses))
+    runs = losses.shape[1]
+    shares = rng.multinomial(runs, np.full(runs, 1 / runs), size=RESAMPLES).T / runs
+    reached = losses @ shares <= goal
+    first = np.where(reached.any(axis=0), steps[reached.argmax(axis=0)], steps[-1])
+    return float(np.log(first).std())
+
+
+def _widening(runs: int) -> float:
+    """Widens a standard error from few runs: the resampled variance is too small, and so is a normal interval."""
+    if runs < 2:
+        return 1.0
+    return float(math.sqrt(runs / (runs - 1)) * stats.t.ppf(0.95, runs - 1) / stats.norm.ppf(0.95))

@@ -1,0 +1,69 @@
+"""Which rows a run sees: an endless stream of permutations of all rows, the same for every batch size and rate."""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+
+import numpy as np
+
+from kernels.contract import Order
+
+SHUFFLED_ROWS = 1 << 16
+"""Rows up to which each pass is a permutation drawn anew. Of more rows a run sees a small share as a rule, and drawing
+a permutation of all would take longer than the run."""
+
+
+class RowStream:
+    """Rows that one run draws, pass after pass, each row once a pass.
+
+    Beyond ``SHUFFLED_ROWS`` a pass walks one permutation that all runs share, from a random row by a random stride
+    that has no factor in common with n: each row once, in an order that differs from run to run.
+
+    Parameters
+    ----------
+    n : int
+        Rows.
+    rng : Generator
+        Randomness of the run.
+    shared : int
+        Seed of the permutation that runs share.
+    """
+
+    def __init__(self, n: int, rng: np.random.Generator, *, shared: int) -> None:
+        self.n, self.rng, self.shared = n, rng, shared
+        self.used = n
+        self.order = np.empty(0, np.int64)
+
+    def take(self, count: int) -> Order:
+        """Return the next rows (count,); they may go over the end of a pass."""
+        parts = []
+        while count > 0:
+            if self.used == self.n:
+                self._begin_pass()
+            part = self._part(min(count, self.n - self.used))
+            parts.append(part)
+            self.used += len(part)
+            count -= len(part)
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    def _begin_pass(self) -> None:
+        self.used = 0
+        if self.n <= SHUFFLED_ROWS:
+            self.order = self.rng.permutation(self.n)
+            return
+        self.start = int(self.rng.integers(self.n))
+        self.stride = int(self.rng.integers(1, self.n))
+        while math.gcd(self.stride, self.n) > 1:
+            self.stride = int(self.rng.integers(1, self.n))
+
+    def _part(self, count: int) -> Order:
+        if self.n <= SHUFFLED_ROWS:
+            return self.order[self.used : self.used + count]
+        places = (self.start + self.stride * np.arange(self.used, self.used + count)) % self.n
+        return _permutation(self.n, self.shared)[places]
+
+
+@lru_cache(maxsize=1)
+def _permutation(n: int, seed: int) -> Order:
+    return np.random.default_rng(seed).permutation(n)

@@ -1,0 +1,212 @@
+"""The best learning rate of one batch size: trials at a few rates, on the same starts and rows, closer and closer.
+
+Steps over the rate fall as its inverse, are flat about the best and rise steeply towards where descent is unstable.
+Where three neighbouring rates get to the goal, the minimum of the parabola through their logarithms is taken; where
+one does not, or where the curve is too steep to be a parabola, the best rate that was tried.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Generator, Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from gdbench.pick.steps.crossing import Hit, hit
+from gdbench.pick.steps.trials import PART, Curves, Trial, joined, look_grid
+
+Plan = Generator[list[Trial], list[Curves], None]
+"""Yields the trials of a round, is sent what came of them."""
+COARSE, FINE, FINER, FINEST = 2.0, 2.0**0.5, 2.0**0.25, 2.0**0.125
+"""Ratios of neighbouring rates: where the best one is looked for; where it is told more exactly; where no parabola
+holds, of runs that differ, and of runs that are all the same."""
+CAUTION = 1.0
+"""Standard errors that are added to the logarithm of a rate's steps before rates are compared: what few runs say of a
+rate near the largest stable one is too good as often as they vary much."""
+LOOK_RATIO, FIRST_LOOK = 1.15, 0.2
+"""Ratio of the looks of such a trial, and the share of the expected steps at which they begin."""
+SLACK = 1.2
+"""The runs go on to this multiple of their crossing, so that it can be told exactly."""
+CAP = 2.5
+"""Multiple of the steps of the best rate so far that another one is given."""
+MAX_ROUNDS = 8
+"""Rounds in which the neighbourhood of the best rate is looked for."""
+RACE_POWERS, RACE_RUNS, RACE_SEED = (-3, -2, -1, 0, 1, 2), 16, 100
+"""Rates of a race about the best one so far, as powers of ``FINER``; its first runs, and the number of the first."""
+RACE_LOOKS = (0.5, 2.0)
+"""First and last look of a race, in units of the steps expected."""
+RACE_WIDTH = 2.0
+"""Standard errors by which a rate may be behind the best one and stay in the race."""
+QUIET_ERROR = 0.01
+"""Standard error of log(steps) below which runs hardly differ: the best rate is then close to the largest stable one,
+where steps rise at once, and is looked for closely."""
+STEEP = 1.3
+"""Slope of log(steps) over log(rate) beyond which no parabola is laid through a rate and its neighbours."""
+
+
+@dataclass
+class RateSearch:
+    """What is known of the rates of one batch size; ``hits`` is of the last, most exact stage."""
+
+    batch_size: int
+    goal: float
+    floor: float
+    hits: dict[float, Hit] = field(default_factory=dict)
+
+    @property
+    def best(self) -> float | None:
+        """Best rate of those tried, cautiously compared; None if none got to the goal."""
+        rate = min(self.hits, key=self._score, default=None)
+        return rate if rate is not None and self.hits[rate].reached else None
+
+    @property
+    def steps(self) -> float:
+        """Steps at the best rate; infinite if there is none."""
+        return self.hits[self.best].steps if self.best is not None else math.inf
+
+    @property
+    def diverged(self) -> bool:
+        """Whether all rates diverged."""
+        return all(math.isinf(found.final) for found in self.hits.values())
+
+    def vertex(self) -> float | None:
+        """Rate with the fewest steps, between the rates that were tried."""
+        best = self.best
+        if best is None:
+            return None
+        sides = self._neighbours(best)
+        if sides is None:
+            return best
+        x = np.log(np.array([sides[0], best, sides[1]]) / best)
+        y = np.array([self._score(rate) for rate in (sides[0], best, sides[1])])
+        bend, slope, _ = np.polyfit(x, y, 2)
+        return best * math.exp(float(np.clip(-slope / (2 * bend), x[0], x[2]))) if bend > 0 else best
+
+    def explore(self, rates: Iterable[float], runs: Callable[[float], int], expected: float) -> Plan:
+        """Find the best rate to a factor of ``COARSE``.
+
+        Parameters
+        ----------
+        rates : iterable of float
+            Where to begin.
+        runs : callable
+            Number of runs of a trial, given its steps.
+        expected : float
+            Steps that the best rate is expected to need, at most.
+        """
+        wanted, seeds = sorted(rates), range(0)
+        for _ in range(MAX_ROUNDS):
+            seeds = seeds or range(runs(expected))
+            yield from self._try(wanted, seeds, expected)
+            low, high = min(self.hits), max(self.hits)
+            if self.best is None:
+                if not self.diverged:
+                    return
+                wanted = [low / COARSE, low / COARSE**2, low / COARSE**3]
+            elif self.best == low:
+                wanted = [low / COARSE]
+            elif self.best == high:
+                wanted = [high * COARSE]
+            else:
+                break
+        yield from self._narrow(FINE, seeds, expected)
+
+    def race(self, most_runs: int, error: float, *, exact: bool) -> Plan:
+        """Tell the best rate more exactly: more and more other runs at the rates that may still be the best.
+
+        Parameters
+        ----------
+        most_runs : int
+            Of one rate.
+        error : float
+            Standard error of log(steps) that is enough to compare rates by.
+        exact : bool
+            Whether all runs are the same.
+        """
+        centre = self.vertex()
+        if centre is None:
+            return
+        expected, self.hits = self.steps, {}
+        racing = _Race(self, look_grid(RACE_LOOKS[0] * expected, RACE_LOOKS[1] * expected + 2, LOOK_RATIO))
+        wanted = {centre * FINER**power for power in RACE_POWERS}
+        runs = min(RACE_RUNS, most_runs)
+        while True:
+            yield from racing.add(wanted, runs)
+            if self.best is None:
+                return
+            if self.best in (min(self.hits), max(self.hits)) and len(self.hits) < MAX_ROUNDS + len(RACE_POWERS):
+                wanted = {self.best / FINER if self.best == min(self.hits) else self.best * FINER}
+                continue
+            wanted = {rate for rate in self.hits if self._may_be_best(rate)}
+            if runs >= most_runs or all(self.hits[rate].log_error < error for rate in wanted):
+                break
+            runs = min(2 * runs, most_runs)
+        if exact or self.hits[self.best].log_error < QUIET_ERROR:
+            yield from self._narrow(FINEST, range(RACE_SEED, RACE_SEED + runs), expected)
+
+    def _may_be_best(self, rate: float) -> bool:
+        best, found = self.hits[self.best or rate], self.hits[rate]
+        if not found.reached:
+            return False
+        behind = math.log(found.steps / best.steps)
+        return behind <= RACE_WIDTH * math.hypot(found.log_error, best.log_error)
+
+    def _narrow(self, ratio: float, seeds: Iterable[int], expected: float) -> Plan:
+        """Try rates between the best one and its neighbours until these are no further away than a ratio."""
+        while (best := self.best) is not None:
+            sides = [max((r for r in self.hits if r < best), default=0.0), min((r for r in self.hits if r > best), default=0.0)]
+            wanted = [math.sqrt(best * side) for side in sides if side and max(best / side, side / best) > ratio * 1.01]
+            if not wanted:
+                return
+            yield from self._try(wanted, seeds, expected)
+
+    def _try(self, rates: Iterable[float], seeds: Iterable[int], expected: float) -> Plan:
+        known = self.steps if self.best is not None else expected
+        cap = math.ceil(CAP * known) + 2
+        looks = look_grid(FIRST_LOOK * known, cap, LOOK_RATIO)
+        trials = [Trial(self.batch_size, rate, tuple(seeds), looks, self.goal, SLACK) for rate in rates]
+        for trial, curves in zip(trials, (yield trials), strict=True):
+            self.hits[trial.learning_rate] = hit(curves.looks, curves.losses, goal=self.goal, floor=self.floor, cautious=True)
+
+    def _neighbours(self, best: float) -> tuple[float, float] | None:
+        """Rates on either side of the best that lie on one parabola with it."""
+        below = max((rate for rate in self.hits if rate < best), default=None)
+        above = min((rate for rate in self.hits if rate > best), default=None)
+        if below is None or above is None:
+            return None
+        slopes = [
+            (self._score(rate) - self._score(best)) / abs(math.log(rate / best))
+            for rate in (below, above)
+            if self.hits[rate].reached
+        ]
+        return (below, above) if len(slopes) == 2 and max(slopes) < STEEP else None
+
+    def _score(self, rate: float) -> float:
+        found = self.hits[rate]
+        return math.log(found.steps) + CAUTION * found.log_error if found.reached else math.inf
+
+
+@dataclass
+class _Race:
+    """Runs of several rates on the same starts and rows, to which more are added."""
+
+    search: RateSearch
+    looks: tuple[int, ...]
+    parts: dict[float, list[Curves]] = field(default_factory=dict)
+
+    def add(self, rates: Iterable[float], runs: int) -> Plan:
+        """Bring these rates to so many runs."""
+        trials = []
+        for rate in sorted(rates):
+            known = sum(part.losses.shape[1] for part in self.parts.get(rate, ()))
+            for begin in range(known, runs, PART):
+                seeds = tuple(range(RACE_SEED + begin, RACE_SEED + min(begin + PART, runs)))
+                trials.append(Trial(self.search.batch_size, rate, seeds, self.looks, self.search.goal))
+        if not trials:
+            return
+        for trial, curves in zip(trials, (yield trials), strict=True):
+            self.parts.setdefault(trial.learning_rate, []).append(curves)
+        for rate in {trial.learning_rate for trial in trials}:
+            looks, losses = joined(self.parts[rate])
+            self.search.hits[rate] = hit(looks, losses, goal=self.search.goal, floor=self.search.floor, cautious=True)
