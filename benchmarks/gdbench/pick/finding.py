@@ -76,9 +76,8 @@ def _variants(question: Question, times: Times) -> Mapping[int, str]:
     same: the steps do not depend on how they are computed.
     """
     found = {}
-    X, Y = question.timed_rows
     for row in times.rows:
-        preferred = kernels.choose(question.network, X, row.batch_size)
+        preferred = kernels.choose(question.network, question.timed_rows[0], row.batch_size)
         name = row.variant if row.variant in preferred.names else _confirmed(question, preferred.names)
         found[row.batch_size] = name or row.variant
     return found
@@ -106,7 +105,9 @@ def start_loss(question: Question) -> float:
     """Loss before the first step, mean over ten starts."""
     X, Y = question.timed_rows
     V, T = question.timed_held_out or (X, Y)
-    return NetworkProblem(question.network, X, Y, V, T, {}, question.settings.seed, question.settings.scheme).start_loss()
+    return NetworkProblem(
+        question.network, X, Y, V, T, {}, question.settings.seed, question.settings.scheme
+    ).start_loss()
 
 
 def is_idle(target: Target) -> bool:
@@ -145,7 +146,9 @@ def find_steps(
     """
     if target is None:
         clock.tell("finding a target")
-        size = max((row.batch_size for row in times.rows if row.batch_size <= REFERENCE), default=times.rows[0].batch_size)
+        size = max(
+            (row.batch_size for row in times.rows if row.batch_size <= REFERENCE), default=times.rows[0].batch_size
+        )
         steps = reference_steps(problem.n_rows, question.network.n_parameters, size)
         plan = reference_target(problem, size, steps, start, metric=_metric(question))
         try:
@@ -193,5 +196,3 @@ def _rounded_down(value: float) -> float:
         return 0.0
     unit = 10.0 ** (math.floor(math.log10(abs(value))) + 1 - FLOOR_DIGITS)
     return math.floor(value / unit - 1) * unit
-
-

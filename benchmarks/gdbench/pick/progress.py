@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from time import monotonic
 
 from gdbench.pick.runners.journal import Journal, Journaled
-from gdbench.pick.steps.trials import Curves, OnDone, Runner, Trial
 from gdbench.pick.steps.problem import Problem
+from gdbench.pick.steps.trials import Curves, OnDone, Runner, Trial
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from gdbench.pick.seconds.measure import measure_step_time
 from gdbench.pick.seconds.times import Times
 from gdbench.pick.steps.answer import Steps, Target
 from gdbench.pick.steps.measure_steps import carry, measure_steps
-from gdbench.pick.steps.runner import Runner
+from gdbench.pick.steps.trials import Runner
 from gdbench.pick.steps.tiers import get_tier
 from selftest.context import Context
 from selftest.picks.cells import CELLS, Cell

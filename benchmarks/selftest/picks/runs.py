@@ -12,7 +12,7 @@ import numpy.typing as npt
 from gdbench.pick.steps.blocks import Block, Curves
 from gdbench.pick.steps.hitting import hit
 from gdbench.pick.steps.problem import DescentProblem
-from gdbench.pick.steps.runner import Runner
+from gdbench.pick.steps.trials import Runner
 from selftest.journal import Journal
 from selftest.picks.scores import finite
 

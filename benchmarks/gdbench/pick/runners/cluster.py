@@ -13,8 +13,8 @@ from typing import Any
 
 from gdbench.pick.runners.fingerprint import fingerprint
 from gdbench.pick.runners.rounds import EngineRunner, run_limited
-from gdbench.pick.steps.trials import Curves, Trial
 from gdbench.pick.steps.problem import Problem
+from gdbench.pick.steps.trials import Curves, Trial
 from gdbench.processes.launch import patience
 from kernels import InputError
 

@@ -16,8 +16,8 @@ import numpy.typing as npt
 from gdbench.basics.storage import replacing
 from gdbench.experiments.datasets import cache_folder
 from gdbench.pick.runners.fingerprint import fingerprint, processor
-from gdbench.pick.steps.trials import Curves, OnDone, Runner, Trial
 from gdbench.pick.steps.problem import Problem
+from gdbench.pick.steps.trials import Curves, OnDone, Runner, Trial
 
 KEPT_DAYS = 30
 MIN_SECONDS = 0.1

@@ -18,8 +18,8 @@ from pathlib import Path
 from gdbench.basics.folders import scratch_folder
 from gdbench.basics.storage import replacing
 from gdbench.pick.runners.rounds import EngineRunner, run_limited
-from gdbench.pick.steps.trials import Curves, Trial
 from gdbench.pick.steps.problem import Problem
+from gdbench.pick.steps.trials import Curves, Trial
 from gdbench.processes.launch import allowed_cores, thread_environment
 
 

@@ -11,8 +11,8 @@ from typing import Any, Protocol
 
 from threadpoolctl import threadpool_limits
 
-from gdbench.pick.steps.trials import Curves, OnDone, Trial, run_trial
 from gdbench.pick.steps.problem import Problem
+from gdbench.pick.steps.trials import Curves, OnDone, Trial, run_trial
 from kernels import InputError
 
 MAX_RERUNS = 3

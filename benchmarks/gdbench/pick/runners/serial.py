@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from gdbench.pick.runners.rounds import run_limited
-from gdbench.pick.steps.trials import Curves, OnDone, Runner, Trial
 from gdbench.pick.steps.problem import Problem
+from gdbench.pick.steps.trials import Curves, OnDone, Runner, Trial
 
 
 class _Serial:

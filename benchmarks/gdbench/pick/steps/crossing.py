@@ -136,7 +136,7 @@ def _smoothed(steps: Values, losses: Values, first: float, goal: float, floor: f
             return first, _error_of_first(steps, losses, goal)
         x, y = np.log(steps[near] / first), np.log(means / (goal - floor))
         coefficients = np.polynomial.polynomial.polyfit(x, y, 2 if near.sum() > MIN_LOOKS else 1)
-        roots = _roots(coefficients)
+        roots = _roots(np.asarray(coefficients, float))
         if not abs(roots[0]) <= WINDOW:
             return first, float(roots.std())
         first *= math.exp(roots[0])

@@ -51,7 +51,7 @@ def largest_curvature(network: Network, theta: Array, X: Array, Y: Array) -> flo
             found = change * (np.linalg.norm(v) / (2 * length))
         if not np.isfinite(found).all():  # which ARPACK would take for numbers
             raise InputError("the values of X are too large for a learning rate: standardise the columns of X")
-        return found
+        return np.asarray(found)
 
     size = len(theta)
     start = np.random.default_rng(START_SEED).normal(size=size)

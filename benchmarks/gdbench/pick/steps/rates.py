@@ -8,7 +8,7 @@ one does not, or where the curve is too steep to be a parabola, the best rate th
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -155,7 +155,10 @@ class RateSearch:
     def _narrow(self, ratio: float, seeds: Iterable[int], expected: float) -> Plan:
         """Try rates between the best one and its neighbours until these are no further away than a ratio."""
         while (best := self.best) is not None:
-            sides = [max((r for r in self.hits if r < best), default=0.0), min((r for r in self.hits if r > best), default=0.0)]
+            sides = [
+                max((r for r in self.hits if r < best), default=0.0),
+                min((r for r in self.hits if r > best), default=0.0),
+            ]
             wanted = [math.sqrt(best * side) for side in sides if side and max(best / side, side / best) > ratio * 1.01]
             if not wanted:
                 return
@@ -167,12 +170,13 @@ class RateSearch:
         looks = look_grid(FIRST_LOOK * known, cap, LOOK_RATIO)
         trials = [Trial(self.batch_size, rate, tuple(seeds), looks, self.goal, SLACK) for rate in rates]
         for trial, curves in zip(trials, (yield trials), strict=True):
-            self.hits[trial.learning_rate] = hit(curves.looks, curves.losses, goal=self.goal, floor=self.floor, cautious=True)
+            self.hits[trial.learning_rate] = hit(
+                curves.looks, curves.losses, goal=self.goal, floor=self.floor, cautious=True
+            )
 
     def _neighbours(self, best: float) -> tuple[float, float] | None:
         """Rates on either side of the best that lie on one parabola with it."""
-        below = max((rate for rate in self.hits if rate < best), default=None)
-        above = min((rate for rate in self.hits if rate > best), default=None)
+        below, above = self._sides(best)
         if below is None or above is None:
             return None
         slopes = [
@@ -181,6 +185,15 @@ class RateSearch:
             if self.hits[rate].reached
         ]
         return (below, above) if len(slopes) == 2 and max(slopes) < STEEP else None
+
+    def _sides(self, best: float) -> tuple[float | None, float | None]:
+        """Rates next to the best one, of those tried."""
+        below = max((rate for rate in self.hits if rate < best), default=None)
+        return below, min((rate for rate in self.hits if rate > best), default=None)
+
+    def told(self, parts: Sequence[Curves]) -> Hit:
+        """Where the runs of a rate cross the goal, cautiously."""
+        return hit(*joined(parts), goal=self.goal, floor=self.floor, cautious=True)
 
     def _score(self, rate: float) -> float:
         found = self.hits[rate]
@@ -208,5 +221,4 @@ class _Race:
         for trial, curves in zip(trials, (yield trials), strict=True):
             self.parts.setdefault(trial.learning_rate, []).append(curves)
         for rate in {trial.learning_rate for trial in trials}:
-            looks, losses = joined(self.parts[rate])
-            self.search.hits[rate] = hit(looks, losses, goal=self.search.goal, floor=self.search.floor, cautious=True)
+            self.search.hits[rate] = self.search.told(self.parts[rate])

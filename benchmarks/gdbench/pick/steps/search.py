@@ -8,7 +8,7 @@ expected to be lost by the choice is small.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -53,10 +53,12 @@ class SearchClock(Protocol):
     """Tells how much time is left, in seconds, and how much there was."""
 
     @property
-    def left(self) -> float: ...
+    def left(self) -> float:
+        """Seconds until the search shall end."""
 
     @property
-    def most_seconds(self) -> float: ...
+    def most_seconds(self) -> float:
+        """Seconds that it had at its beginning."""
 
 
 @dataclass
@@ -168,7 +170,7 @@ class Search:
         if not known or self._bound(size) > HOPELESS * self._least():
             return
         places = np.log(sorted(known))
-        rates = np.log([known[other].learning_rate for other in sorted(known)])
+        rates = np.log([known[other].learning_rate or math.nan for other in sorted(known)])
         steps = np.log([known[other].expected for other in sorted(known)])
         at = math.log(size)
         rate = math.exp(float(np.interp(at, places, rates)))
@@ -241,16 +243,21 @@ class Search:
             return []
         logs = {size: math.log(self.cells[size].expected * self.step_seconds[size]) for size in known}
         best = min(known, key=lambda size: logs[size])
-        errors = {size: math.hypot(self.log_error(size), 0.0 if self.cells[size].refined else UNREFINED_ERROR) for size in known}
+        errors = {size: self._whole_error(size) for size in known}
         return [
             size
             for size in known
-            if logs[size] - logs[best] <= CONTENDER * math.hypot(errors[size], errors[best], self._clock_error(size, best))
-            or size == best
+            if size == best
+            or logs[size] - logs[best]
+            <= CONTENDER * math.hypot(errors[size], errors[best], self._clock_error(size), self._clock_error(best))
         ]
 
-    def _clock_error(self, size: int, best: int) -> float:
-        return math.hypot(self.step_errors.get(size, 0.0), self.step_errors.get(best, 0.0)) if size != best else 0.0
+    def _whole_error(self, size: int) -> float:
+        """Standard error of log K at the best rate."""
+        return math.hypot(self.log_error(size), 0.0 if self.cells[size].refined else UNREFINED_ERROR)
+
+    def _clock_error(self, size: int) -> float:
+        return self.step_errors.get(size, 0.0)
 
     def expected_regret(self) -> float:
         """Expected regret of the batch size with the least time, from the errors of the steps alone."""
@@ -286,9 +293,7 @@ class Search:
 
     def _bound(self, size: int) -> float:
         """Least time that a batch size can have: steps do not rise with B, and rows until the target do not fall."""
-        steps = [
-            cell.expected * min(1.0, other / size) for other, cell in self.cells.items() if cell.measured
-        ]
+        steps = [cell.expected * min(1.0, other / size) for other, cell in self.cells.items() if cell.measured]
         return max(steps, default=0.0) * self.step_seconds[size]
 
     def _runs(self, size: int, steps: float, most: int, *, share: float = SHARE) -> int:

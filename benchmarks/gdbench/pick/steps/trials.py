@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from typing import Protocol
@@ -59,10 +59,8 @@ class Curves:
     """(S,) loss of all rows less that of those that are monitored, at the look that was to be checked; else (0,)."""
 
 
-class OnDone(Protocol):
-    """Hears the index of a trial in its round and what came of it, as soon as it is finished."""
-
-    def __call__(self, index: int, curves: Curves, /) -> None: ...
+OnDone = Callable[[int, Curves], None]
+"""Hears the index of a trial in its round and what came of it, as soon as it is finished."""
 
 
 class Runner(Protocol):
