@@ -6,6 +6,7 @@ import math
 import operator
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -118,12 +119,12 @@ class Network:
         """Layers with parameters: one more than there are hidden layers."""
         return len(self.sizes) - 1
 
-    @property
+    @cached_property
     def n_parameters(self) -> int:
         """Length p of theta."""
         return sum((fan_in + 1) * fan_out for fan_in, fan_out in self.shapes)
 
-    @property
+    @cached_property
     def shapes(self) -> tuple[tuple[int, int], ...]:
         """(fan_in, fan_out) of each layer."""
         return tuple(zip(self.sizes[:-1], self.sizes[1:], strict=True))
@@ -133,6 +134,14 @@ class Network:
         """Name of the activation of each layer."""
         return (self.hidden,) * (self.n_layers - 1) + (self.output,)
 
+    def check(self, theta: Array) -> None:
+        """Raise InputError unless theta is a vector of n_parameters values."""
+        if theta.shape != (self.n_parameters,):
+            raise InputError(
+                f"theta has shape {theta.shape} but the network {self} has {self.n_parameters} parameters: "
+                f"pass a vector of shape ({self.n_parameters},), for instance network.init(rng)"
+            )
+
     def unpack(self, theta: Array) -> tuple[tuple[Array, Array], ...]:
         """Views of theta (p,) as ((W, b), ...) with W (fan_in, fan_out) and b (fan_out,).
 
@@ -141,11 +150,7 @@ class Network:
         InputError
             If theta is not a vector of n_parameters values.
         """
-        if theta.shape != (self.n_parameters,):
-            raise InputError(
-                f"theta has shape {theta.shape} but the network {self} has {self.n_parameters} parameters: "
-                f"pass a vector of shape ({self.n_parameters},), for instance network.init(rng)"
-            )
+        self.check(theta)
         layers, start = [], 0
         for fan_in, fan_out in self.shapes:
             middle, stop = start + fan_in * fan_out, start + (fan_in + 1) * fan_out

@@ -41,7 +41,7 @@ def check_inputs(network: Network, X: Array) -> None:
 
 def check_shapes(network: Network, theta: Array, X: Array, Y: Array | None = None) -> None:
     """Raise InputError unless the arrays fit the network and each other; compiled code would read past their ends."""
-    network.unpack(theta)
+    network.check(theta)
     for name, values, columns in (("X", X, network.n_inputs), ("Y", Y, network.n_outputs)):
         if values is not None and values.shape != (len(X), columns):
             raise InputError(
@@ -55,7 +55,7 @@ def check_start(network: Network, theta: Array, X: Array) -> Array:
     if not isinstance(theta, np.ndarray):
         raise InputError(f"theta must be an array, got {type(theta).__name__}: start from network.init(rng)")
     _check_mask("theta", theta)
-    network.unpack(theta)
+    network.check(theta)
     if theta.dtype != X.dtype:  # another byte order is another dtype
         raise InputError(f"theta is {theta.dtype} but X is {X.dtype}: convert it with theta.astype(X.dtype)")
     if not np.isfinite(theta).all():

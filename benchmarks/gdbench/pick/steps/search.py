@@ -38,9 +38,12 @@ SHARE = 0.02
 """Of the time that is left, for one round of trials about the rate of one batch size."""
 EXPLORING_RUNS, FIRST_RUNS, MAX_RUNS = 8, 16, 4096
 """Runs of a trial that looks for a rate; at first counted; counted at most."""
-CONTENDER = 3.0
+REFINING_SHARE, RACED_RATES, MIN_RACING_RUNS = 0.35, 10, 4
+"""Of the time that is left, for the rates of all that may win; what a race costs, in runs of one rate for each of its
+runs; and the fewest of these for which it is worth it."""
+CONTENDER = 2.5
 """Standard errors by which a batch size may be behind the best one and still be looked at more closely."""
-UNREFINED_ERROR = 0.08
+UNREFINED_ERROR = 0.06
 """What the rate of a batch size that was looked at coarsely may cost, as a standard error of log K."""
 SINGLE_ERROR = 0.3
 """Standard error of log K that is taken for a single run."""
@@ -196,7 +199,8 @@ class Search:
         while contenders := self._contenders():
             raw = [size for size in contenders if not self.cells[size].refined]
             if raw:
-                yield from together([self._refine(self.cells[size]) for size in raw])
+                share = REFINING_SHARE * self.clock.left * self.workers / len(raw)
+                yield from together([self._refine(self.cells[size], share) for size in raw])
                 continue
             if self.expected_regret() < self.effort.regret:
                 self.settled = True
@@ -216,7 +220,7 @@ class Search:
                 continue
             spent = self.seconds
             if not cell.refined and self._affordable(self.effort.racing_runs * self._run_seconds(size), most):
-                yield from self._refine(cell)
+                yield from self._refine(cell, most)
             while cell.measured and self.log_error(size) > self.effort.error and cell.runs < MAX_RUNS:
                 wanted = cell.runs * ((self.log_error(size) / self.effort.error) ** 2 - 1)
                 more = min(math.ceil(wanted) + FIRST_RUNS // 2, 3 * cell.runs)
@@ -228,13 +232,19 @@ class Search:
     def _affordable(self, seconds: float, most: float) -> bool:
         return seconds <= most and seconds <= self.clock.left * self.workers / 2
 
-    def _refine(self, cell: Cell) -> Plan:
+    def _refine(self, cell: Cell, seconds: float) -> Plan:
+        """Tell the rate of a batch size exactly, in so many CPU seconds, and count runs at it."""
         cell.refined = True
-        runs = self._runs(cell.batch_size, cell.expected, self.effort.racing_runs, share=3 * SHARE)
-        exact = cell.batch_size == self.problem.n_rows
-        yield from cell.rates.race(runs, self.effort.rate_error, exact=exact)
+        affordable = seconds / (RACED_RATES * self._run_seconds(cell.batch_size))
+        if cell.batch_size == self.problem.n_rows and self.problem.alike:
+            yield from cell.rates.race(1, self.effort.rate_error, exact=True)
+        elif affordable >= MIN_RACING_RUNS:
+            runs = 2 ** int(math.log2(min(affordable, self.effort.racing_runs)))
+            exact = cell.batch_size == self.problem.n_rows
+            yield from cell.rates.race(runs, self.effort.rate_error, exact=exact)
         cell.settle()
-        yield from cell.count(max(self._runs(cell.batch_size, cell.expected, 2 * FIRST_RUNS), 1) - cell.runs)
+        counted = self._runs(cell.batch_size, cell.expected, 2 * FIRST_RUNS, share=2 * SHARE)
+        yield from cell.count(counted - cell.runs)
 
     def _contenders(self) -> list[int]:
         """Batch sizes whose time to the target may be the least."""
