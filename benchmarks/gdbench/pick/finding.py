@@ -30,10 +30,12 @@ from kernels.auto import AUTO
 
 REFERENCE = 32
 """Batch size of the descent that sets a target where no optimum is known."""
-SAMPLE_ROWS, SMALL_SAMPLE_ROWS, MANY_PARAMETERS = 4096, 2048, 10_000
-"""Rows whose loss is looked at in place of that of more than twice as many; and where a network has many parameters."""
+SAMPLE_ROWS, SMALL_SAMPLE_ROWS, MANY_PARAMETERS = 2048, 1024, 10_000
+"""Rows whose loss is looked at in place of that of more than four times as many; fewer for many parameters."""
 OPTIMUM_PRODUCTS, MIN_OPTIMUM_ROWS = 4e6, 4096
 """Rows times parameters on which the least loss is looked for, of more rows an even choice; and the fewest of these."""
+SAMPLE_SLACK = 5e-4
+"""Share of what can be gained by which the loss of a sample, corrected at the least loss, may be below that."""
 FLOOR_DIGITS = 6
 """To which the least loss is rounded down, so that its last bits do not make another problem."""
 
@@ -52,20 +54,23 @@ def least_loss(question: Question) -> Optimum | None:
     return replace(found, value=kernels.get("vectorized").loss(network, found.theta, *(question.held_out or (X, Y))))
 
 
-def make_problem(question: Question, times: Times, optimum: Optimum | None) -> NetworkProblem:
+def make_problem(question: Question, times: Times, start: float, optimum: Optimum | None) -> NetworkProblem:
     """Return what descent is run on: the rows in the dtype of the clock, and the variants that it timed."""
     X, Y = question.timed_rows
     V, T = question.timed_held_out or (X, Y)
     small = question.network.n_parameters >= MANY_PARAMETERS
     most = SMALL_SAMPLE_ROWS if small else SAMPLE_ROWS
     sample = None
-    if len(V) > 2 * most:
+    if len(V) > 4 * most:
         sample = np.sort(np.random.default_rng(question.settings.seed).choice(len(V), most, replace=False))
-    exact = optimum is not None and sample is None and question.held_out is None
-    floor = _rounded_down(optimum.value) if exact and optimum is not None else 0.0
+    floor = 0.0
+    if optimum is not None and question.held_out is None:
+        slack = 0.0 if sample is None else SAMPLE_SLACK * (start - optimum.value)
+        floor = _rounded_down(optimum.value - slack)
     settings, variants = question.settings, _variants(question, times)
+    anchor = None if optimum is None else optimum.theta
     return NetworkProblem(
-        question.network, X, Y, V, T, variants, settings.seed, settings.scheme, floor=floor, sample=sample
+        question.network, X, Y, V, T, variants, settings.seed, settings.scheme, floor, sample=sample, anchor=anchor
     )
 
 

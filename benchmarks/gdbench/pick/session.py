@@ -137,7 +137,7 @@ class Session:
 
     def _find_steps(self, runner: Runner, open_journal: OpenJournal) -> None:
         assert self.times is not None
-        problem = make_problem(self.question, self.times, self._optimum)
+        problem = make_problem(self.question, self.times, self._start, self._optimum)
         journal = open_journal(problem.key)
         watched = self.watched = Watched(runner, self.clock, journal)
         with self._timed("steps"), threadpool_limits(limits=1):

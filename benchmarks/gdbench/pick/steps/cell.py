@@ -24,6 +24,8 @@ MAX_MOVES = 3
 """Times that the looks are moved because the crossing lay beyond them."""
 MAX_LOWERED = 4
 """Times that a rate is lowered at which the runs that are counted do not get to the goal."""
+CHECKED = 4
+"""Runs of each addition of which the loss of all rows is told, where only a sample of them is monitored."""
 FRESH = 1000
 """Number of the first run that is counted: none of those that chose the rate is."""
 
@@ -136,17 +138,11 @@ class Cell:
         numbers, looks, first = tuple(seeds), self.looks, not self.parts
         if not first and self.measured and self.expected > EVERY_STEP:  # the crossing is known: fewer looks will do
             looks = tuple(look for look in looks if NEAR[0] * self.expected < look < NEAR[1] * self.expected)
-        check = min(looks, key=lambda look: abs(math.log(look / self.expected))) if first else 0
+        check = min(looks, key=lambda look: abs(math.log(look / self.expected)))
+        parts = [numbers[:CHECKED], *(numbers[at : at + PART] for at in range(CHECKED, len(numbers), PART))]
         trials = [
-            Trial(
-                self.batch_size,
-                self.learning_rate,
-                numbers[begin : begin + PART],
-                looks,
-                self.goal,
-                check=check if begin == 0 else 0,
-            )
-            for begin in range(0, len(numbers), PART)
+            Trial(self.batch_size, self.learning_rate, part, looks, self.goal, check=0 if index else check)
+            for index, part in enumerate(parts)
         ]
         self.parts = [*self.parts, *(yield trials)]
         self._hit = None

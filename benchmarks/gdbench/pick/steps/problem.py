@@ -82,6 +82,10 @@ class NetworkProblem:
         Rows whose loss counts: the same, or rows held out.
     sample : array, (s,), optional
         Numbers of those of them that are monitored; all if not given.
+    anchor : array, (p,), optional
+        Parameters near which descent ends, such as those of the least loss. There the loss and the gradient of the
+        sample are corrected to those of all rows, so that only curvatures differ (control variates, as in SVRG, Johnson
+        and Zhang 2013).
     variants : dict
         Name of the certified variant by batch size.
     entropy : int
@@ -98,6 +102,7 @@ class NetworkProblem:
     scheme: str = "normal"
     floor: float = 0.0
     sample: Order | None = None
+    anchor: Array | None = None
 
     @cached_property
     def key(self) -> str:
@@ -107,6 +112,8 @@ class NetworkProblem:
         for rows in (self.X, self.Y, self.V, self.T, *([] if self.sample is None else [self.sample])):
             digest.update(f"{rows.shape} {rows.dtype}".encode())
             digest.update(np.ascontiguousarray(rows).data)
+        if self.anchor is not None:
+            digest.update(self.anchor.tobytes())
         return digest.hexdigest()
 
     @property
@@ -129,6 +136,19 @@ class NetworkProblem:
         """Rows whose loss is told at each look."""
         return (self.V, self.T) if self.sample is None else (self.V[self.sample], self.T[self.sample])
 
+    @cached_property
+    def correction(self) -> tuple[float, Values] | None:
+        """Constant and slope (p,) that are added to the loss of the sample; None where there is nothing to correct."""
+        if self.sample is None or self.anchor is None:
+            return None
+        kernel, anchor = kernels.get("vectorized"), self.anchor.astype(self.X.dtype)
+        (loss, slope), (sample_loss, sample_slope) = (
+            (kernel.loss(self.network, anchor, *rows), kernel.gradient(self.network, anchor, *rows).astype(float))
+            for rows in ((self.V, self.T), self.monitored)
+        )
+        slope = slope - sample_slope
+        return loss - sample_loss - float(slope @ anchor), slope
+
     def start(self, seed: int) -> Array:
         """Parameters (p,) that run number ``seed`` starts from."""
         return self.network.init(self._rng(0, seed), self.X.dtype, self.scheme)
@@ -139,14 +159,14 @@ class NetworkProblem:
         return _NetworkRuns(self, batch_size, learning_rate, [self.start(seed) for seed in seeds], streams)
 
     def start_loss(self) -> float:
-        """Mean over ten starts of the loss of the monitored rows."""
+        """Mean over ten starts of the loss of the rows that count."""
         return self._start_loss
 
     @cached_property
     def _start_loss(self) -> float:
         loss = kernels.get("vectorized").loss
         seeds = range(1 if self.alike else STARTS)
-        return float(np.mean([loss(self.network, self.start(seed), *self.monitored) for seed in seeds]))
+        return float(np.mean([loss(self.network, self.start(seed), self.V, self.T) for seed in seeds]))
 
     def stable_rate(self, batch_size: int) -> float:
         """Twice the inverse of the loss's largest curvature at the start."""
@@ -177,7 +197,11 @@ class _NetworkRuns:
                 left -= self.most
 
     def losses(self) -> Values:
-        return self._losses(self.problem.monitored)
+        found, correction = self._losses(self.problem.monitored), self.problem.correction
+        if correction is None:
+            return found
+        constant, slope = correction
+        return np.asarray(found + constant + np.stack(self.thetas) @ slope)
 
     def all_losses(self) -> Values:
         return self._losses((self.problem.V, self.problem.T))

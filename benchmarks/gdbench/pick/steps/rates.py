@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from gdbench.pick.steps.crossing import Hit, hit
-from gdbench.pick.steps.trials import PART, Curves, Trial, joined, look_grid
+from gdbench.pick.steps.trials import LAST, PART, Curves, Trial, joined, look_grid
 
 Plan = Generator[list[Trial], list[Curves], None]
 """Yields the trials of a round, is sent what came of them."""
@@ -53,6 +53,10 @@ class RateSearch:
     goal: float
     floor: float
     hits: dict[float, Hit] = field(default_factory=dict)
+    checked: bool = False
+    """Whether the loss of all rows is told at the end of each trial."""
+    shifts: dict[float, float] = field(default_factory=dict)
+    """By how much it was above that of the rows that are monitored, by rate."""
 
     @property
     def best(self) -> float | None:
@@ -168,7 +172,8 @@ class RateSearch:
         known = self.steps if self.best is not None else expected
         cap = math.ceil(CAP * known) + 2
         looks = look_grid(FIRST_LOOK * known, cap, LOOK_RATIO)
-        trials = [Trial(self.batch_size, rate, tuple(seeds), looks, self.goal, SLACK) for rate in rates]
+        check = LAST if self.checked else 0
+        trials = [Trial(self.batch_size, rate, tuple(seeds), looks, self.goal, SLACK, check) for rate in rates]
         for trial, curves in zip(trials, (yield trials), strict=True):
             self.hits[trial.learning_rate] = hit(
                 curves.looks, curves.losses, goal=self.goal, floor=self.floor, cautious=True

@@ -16,7 +16,7 @@ import numpy as np
 
 from gdbench.pick.steps.cell import Cell
 from gdbench.pick.steps.problem import Problem
-from gdbench.pick.steps.rates import Plan, RateSearch
+from gdbench.pick.steps.rates import CAP, Plan, RateSearch
 from gdbench.pick.steps.tiers import Tier
 from gdbench.pick.steps.trials import Curves, Trial
 
@@ -130,11 +130,17 @@ class Search:
         rates = [scale * part for part in PILOT_RATES]
         last = math.ceil(max(MIN_CAP_STEPS, CAP_EPOCHS * rows / self.reference))
         for cap in [*(cap for cap in PILOT_CAPS if cap < last), last]:
-            yield from self.pilot.explore(rates, lambda steps: 2, cap / 2.5)
+            self.pilot.checked = cap > PILOT_CAPS[0]
+            yield from self.pilot.explore(rates, lambda steps: 2, cap / CAP)
             if self.pilot.best is not None or self.pilot.diverged:
                 return
             alive = sorted(self.pilot.hits, key=lambda rate: self.pilot.hits[rate].final)
             rates = sorted(alive[: max(3, len(alive) // 2 + 1)])
+            if alive[0] == rates[0]:  # a lower rate may end lower still: gradient noise keeps this one up
+                rates = [rates[0] / 4, rates[0] / 2, *rates[:-1]]
+            elif alive[0] == rates[-1]:
+                rates = [*rates[1:], rates[-1] * 2]
+            self.pilot.goal = self.goal - self.pilot.shifts.get(alive[0], 0.0)
             self.pilot.hits.clear()
 
     def _explore(self, size: int, rate: float, expected: float, ratios: Sequence[float] = (0.5, 1.0, 2.0)) -> Plan:
@@ -151,7 +157,7 @@ class Search:
         """Shift at the nearest batch size of which it is known."""
         known = [other for other, cell in self.cells.items() if len(cell.shifts)]
         near = min(known, key=lambda other: abs(math.log(other / size)), default=None)
-        return 0.0 if near is None else float(np.mean(self.cells[near].shifts))
+        return self.goal - self.pilot.goal if near is None else float(np.mean(self.cells[near].shifts))
 
     def _walk(self, sizes: Sequence[int]) -> Plan:
         """Go from batch size to batch size, each beginning at what the one before had, while one may win."""

@@ -12,11 +12,12 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from gdbench.pick.steps.problem import Problem
+from gdbench.pick.steps.problem import Problem, Runs
 
 Values = npt.NDArray[np.float64]
 BLOW_UP = 100.0
 """A run whose loss exceeds this multiple of that at its start has diverged."""
+LAST = -1
 PART = 16
 """Runs of one trial, at most, where there are many: trials are what processes share."""
 MAX_FAILURES = 0.1
@@ -38,7 +39,8 @@ class Trial:
     slack: float = math.inf
     """The runs also end at the first look beyond this multiple of that at which their mean reached the goal."""
     check: int = 0
-    """The look after which the loss of all rows is told too, where only a sample of them is monitored; 0: none."""
+    """The look after which the loss of all rows is told too, where only a sample of them is monitored; 0: none; the
+    last one made if it is ``LAST``."""
 
 
 @dataclass(frozen=True)
@@ -90,8 +92,8 @@ def run_trial(problem: Problem, trial: Trial) -> Curves:
             made = look
             at = time.process_time()
             losses.append(runs.losses())
-            if look == trial.check and problem.sampled_rows is not None:
-                shifts = runs.all_losses() - losses[-1]
+            if look == trial.check:
+                shifts = _shifts(problem, runs, losses[-1])
             looked += time.process_time() - at
             losses[-1][~(losses[-1] <= ceiling)] = np.inf
             mean = float(mean_losses(losses[-1]))
@@ -101,9 +103,15 @@ def run_trial(problem: Problem, trial: Trial) -> Curves:
                 break
             if look >= limit:
                 break
+        if trial.check == LAST and np.isfinite(losses[-1]).all():
+            shifts = _shifts(problem, runs, losses[-1])
     rows = float(made * trial.batch_size * len(trial.seeds))
     looks = np.array(trial.looks[: len(losses)], np.int64)
     return Curves(looks, _once_diverged(np.stack(losses)), rows, time.process_time() - begun, looked, shifts)
+
+
+def _shifts(problem: Problem, runs: Runs, losses: Values) -> Values:
+    return np.empty(0) if problem.sampled_rows is None else runs.all_losses() - losses
 
 
 def mean_losses(losses: Values) -> Values:
