@@ -28,6 +28,9 @@ from gdbench.verify.stages import certify
 from kernels import Network
 from kernels.auto import AUTO
 
+MIN_SHARE = 0.25
+"""Share of the budget that the search has in any case, even if a busy machine has spent the rest before: an answer a
+little late is better than none."""
 REFERENCE = 32
 """Batch size of the descent that sets a target where no optimum is known."""
 SAMPLE_ROWS, SMALL_SAMPLE_ROWS, MANY_PARAMETERS = 2048, 1024, 10_000
@@ -157,7 +160,7 @@ def find_steps(
         steps = reference_steps(problem.n_rows, question.network.n_parameters, size)
         plan = reference_target(problem, size, steps, start, metric=_metric(question))
         try:
-            target = carry(plan, problem, runner, most_seconds=max(0.0, clock.left - reserve))
+            target = carry(plan, problem, runner, most_seconds=max(clock.left - reserve, MIN_SHARE * clock.most_seconds))
         except OutOfTime:
             return f"the budget of {duration(clock.most_seconds)} was spent before there was a target"
     found = measure_steps(
@@ -169,7 +172,7 @@ def find_steps(
         seed=question.settings.seed,
         runner=runner,
         workers=runner.workers,
-        most_seconds=max(0.0, clock.left - reserve),
+        most_seconds=max(clock.left - reserve, MIN_SHARE * clock.most_seconds),
         report=lambda words, rows: clock.tell(words, f"{rows / 1e6:,.3g} million rows so far" if rows else ""),
     )
     return replace(found, variants=dict(problem.variants))
