@@ -2,16 +2,18 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
-
-import numpy as np
 
 from gdbench.machine.environment import describe
 from gdbench.pick.build import build_record
-from gdbench.pick.choose.choice import Tie
 from gdbench.pick.choose.choose import choose
+from gdbench.pick.data.source import DataDescription, RowSource
+from gdbench.pick.record.record import PickRecord, SearchSeconds
+from gdbench.pick.record.settings import Settings
 from gdbench.pick.seconds.times import TimeModel, Times, TimesRow
-from gdbench.pick.steps.answer import CAPPED, EXTRAPOLATED, REACHED, Curve, RateLaw, Steps, StepsRow, Target
+from gdbench.pick.steps.answer import CAPPED, EXTRAPOLATED, REACHED, Curve, Steps, StepsRow, Target
+from kernels import Network
 
 SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 1797)
 N_ROWS = 1797
@@ -22,6 +24,7 @@ FIXED, PER_ROW = 64e-6, 1e-6
 LARGEST_RATE = 0.7
 TARGET_WORDS = "training loss of 0.43, which is within 1 % of the best possible"
 Z90 = 1.6448536269514722
+UNRUN = "no run was made here"
 
 
 def make_steps(
@@ -30,7 +33,6 @@ def make_steps(
     floor: float = FLOOR,
     critical: float = CRITICAL,
     noise: float = 0.0,
-    common: float = 0.0,
     failed: Mapping[int, tuple[str, str]] | None = None,
     extrapolated: Sequence[int] = (),
     status: str = REACHED,
@@ -39,12 +41,12 @@ def make_steps(
     steps: Sequence[float] | None = None,
     warnings: Sequence[str] = (),
 ) -> Steps:
-    """Return steps on the curve.
+    """Return steps on the curve, rounded up.
 
     Parameters
     ----------
-    noise, common
-        Standard deviations of log K: of each batch size by itself, and of all together.
+    noise
+        Standard deviation of log K, of each batch size by itself.
     failed
         Status and reason of batch sizes without a number.
     extrapolated
@@ -56,29 +58,26 @@ def make_steps(
     """
     failed = failed or {}
     truth = steps if steps is not None else [floor * (1 + critical / size) for size in sizes]
-    spread = math.exp(Z90 * math.hypot(noise, common))
-    rows = tuple(
-        StepsRow(size, EXTRAPOLATED, _rate(size, critical), K, K / spread, K * spread, None, None, 0, 0)
-        if size in extrapolated
-        else StepsRow(size, failed[size][0], None, None, None, None, None, None, 10, 10, failed[size][1])
-        if size in failed
-        else StepsRow(size, REACHED, _rate(size, critical), K, K / spread, K * spread, K * 1.02, K * 0.8, 10, 0)
-        for size, K in zip(sizes, truth, strict=True)
-    )
-    reached = sum(row.steps is not None for row in rows)
-    covariance = common**2 + noise**2 * np.eye(reached)
+    spread = math.exp(Z90 * noise)
+
+    def row(size: int, K: float) -> StepsRow:
+        if size in failed:
+            return StepsRow(size, *failed[size], None, None, None, None, None, False, 10, 10)
+        measured = size not in extrapolated
+        told = (REACHED, "", _rate(size, critical)) if measured else (EXTRAPOLATED, UNRUN, _rate(size, critical))
+        return StepsRow(size, *told, math.ceil(K - 1e-9 * K), K / spread, K * spread, noise, measured, 10 * measured, 0)
+
+    rows = tuple(row(size, K) for size, K in zip(sizes, truth, strict=True))
     return Steps(
         status=status,
         reason=reason,
         target=Target(0.43, 2.3, 0.41, "training loss", TARGET_WORDS),
         rows=rows,
-        covariance=tuple(tuple(map(float, line)) for line in covariance),
-        curve=Curve(floor, critical, 0.02, identified) if reached else None,
-        rate_law=RateLaw(LARGEST_RATE, critical) if reached else None,
-        noise_scale={"start": critical / 10, "target": critical / 1.6, "ratio": 1.6},
+        curve=Curve(floor, critical, 0.02, identified) if any(row.steps for row in rows) else None,
         runs=10 * len(rows),
         examples=1.2e7,
         seed=0,
+        variants=dict.fromkeys(sizes, "jit"),
         warnings=tuple(warnings),
     )
 
@@ -112,8 +111,8 @@ def make_times(
     return Times(variant, "", "float64", threads, rows, model, 4, 0.01, tuple(warnings))
 
 
-WIDE_TIE = Tie(least=0.04, most=0.05)
-"""With which 32 ties with the best, 64, in the record that is made here."""
+WIDE = 0.05
+"""Tolerance with which 32 ties with the best, 64, in the record that is made here."""
 
 
 def make_record(
@@ -122,61 +121,40 @@ def make_record(
     *,
     objective: str = "time",
     current: int | None = 512,
-    validation: float | None = None,
+    asked: Mapping[str, Any] | None = None,
     options: Mapping[str, Any] | None = None,
     **fields: Any,
-) -> dict[str, Any]:
+) -> PickRecord:
     """Return the record of a pick from these halves, or from the truth with some noise.
 
     Parameters
     ----------
+    asked
+        Settings that are to be different.
     options
         More arguments of ``choose``.
     fields
         Arguments of ``build_record`` that are to be different.
     """
-    steps = steps if steps is not None else make_steps(noise=0.02, common=0.02)
+    steps = steps if steps is not None else make_steps(noise=0.03)
     times = times if times is not None else make_times(noise=0.01)
-    more = {"tie": WIDE_TIE, **dict(options or {})}
+    more = {"tolerance": WIDE, **dict(options or {})}
     choice = choose(steps, times, objective, n_rows=N_ROWS, current=current, search_seconds=38.0, **more)
+    settings = Settings(
+        objective=objective, variant=times.variant, threads=times.threads, dtype=times.dtype, current=current
+    )
+    source = RowSource("digits")
     given = {
         "command": "gdbench pick --dataset digits --network softmax",
-        "data": {
-            "name": "digits",
-            "n_rows": N_ROWS,
-            "n_inputs": 64,
-            "n_outputs": 10,
-            "kind": "classes",
-            "scaling": "standardised",
-            "sha256": "0" * 64,
-        },
-        "network": {
-            "sizes": [64, 10],
-            "hidden": "sigmoid",
-            "output": "softmax",
-            "loss": "cross_entropy",
-            "label": "softmax, 64-10",
-        },
+        "data": DataDescription("digits", N_ROWS, 0, 64, 10, "classes", "standardised", "digits", "0" * 64, source),
+        "network": Network.softmax(64, 10),
+        "label": "softmax, 64-10",
         "environment": describe(),
-        "settings": {
-            "tier": "standard",
-            "seed": 0,
-            "objective": objective,
-            "variant": times.variant,
-            "threads": times.threads,
-            "dtype": times.dtype,
-            "max_batch": None,
-            "budget_seconds": None,
-            "validation": validation,
-            "current": current,
-            "loss_target": "auto",
-            "scheme": "normal",
-        },
+        "settings": replace(settings, **(asked or {})),
         "steps": steps,
         "times": times,
         "choice": choice,
-        "seconds": {"steps": 31.0, "times": 7.0, "total": 38.0},
+        "seconds": SearchSeconds(31.0, 7.0, 38.0),
         "progress": "120 runs of 10 rounds",
-        "date": "2026-01-02T03:04:05+00:00",
     }
     return build_record(**{**given, **fields})

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from contextlib import redirect_stdout
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
 from io import StringIO
 from pathlib import Path
@@ -18,22 +18,25 @@ import psutil
 import pytest
 from threadpoolctl import threadpool_limits
 
+from gdbench.basics.records import plain
 from gdbench.cli import console, pick_show
 from gdbench.cli import pick as cli_pick
 from gdbench.cli.pick import command
 from gdbench.cli.pick_options import question_of
 from gdbench.machine import environment
 from gdbench.pick import session
+from gdbench.pick.data.source import describe
 from gdbench.pick.finding import find_steps, known_target, make_problem
 from gdbench.pick.progress import Clock, Doing
 from gdbench.pick.quantities import read_bytes, read_seconds
-from gdbench.pick.record.file import plain
+from gdbench.pick.record.record import read_record
 from gdbench.pick.replan import ask_again
 from gdbench.pick.runners import cluster
 from gdbench.pick.runners.serial import serial
 from kernels import InputError
 
 from ..helpers import LIMIT_SECONDS, WIDE, contents, finish, invoke, start
+from .pick_records import make_record, make_times
 
 DIABETES = ("--dataset", "diabetes", "--network", "linear")
 CURRENT = 100
@@ -157,7 +160,7 @@ def steps_here(arguments: list[str]) -> Any:
         problem, optimum = make_problem(question)
         target = known_target(question, problem, optimum)
         clock = Clock(1e6, lambda doing: None)
-        return plain(asdict(find_steps(question, problem, target, runner=runner, clock=clock, reserve=0.0)))
+        return plain(find_steps(question, problem, target, runner=runner, clock=clock, reserve=0.0))
 
 
 def options_of(arguments: list[str]) -> dict[str, Any]:
@@ -187,16 +190,20 @@ def test_a_new_plan_runs_no_block_and_says_what_it_was_before(record: dict[str, 
     assert not (cache_beside(folder) / "picks").exists()
     assert again["seconds"]["steps"] is None
     assert again["earlier"]["batch_size"] == record["choice"]["batch_size"]
-    assert "The steps are the same for both" in " ".join(again["sentences"])
+    assert "The steps are the same" in " ".join((*again["sentences"], *again["details"]))
 
 
-def test_a_new_plan_keeps_what_is_not_named(record: dict[str, Any]) -> None:
-    changed, steps = ask_again(record, {"objective": "compute", "dtype": "float32"})
+@pytest.mark.usefixtures("record")
+def test_a_new_plan_keeps_what_is_not_named(folder: Path) -> None:
+    kept = read_record(folder / "one")
+    changed = ask_again(kept, {"objective": "compute", "dtype": "float32"})
     assert (changed.settings.objective, changed.settings.dtype) == ("compute", "float32")
     assert (changed.settings.current, changed.settings.tier) == (CURRENT, "quick")
-    assert changed.batch_sizes == tuple(row.batch_size for row in steps.rows)
-    limited, _ = ask_again({**record, "settings": {**record["settings"], "objective": "blend", "time_weight": 0.3}}, {})
-    assert limited.settings.weight == 0.3
+    assert changed.batch_sizes == tuple(row.batch_size for row in kept.steps.rows)
+    blend = replace(kept, settings=replace(kept.settings, objective="blend", time_weight=0.3))
+    assert ask_again(blend, {}).settings.weight == 0.3
+    with pytest.raises(InputError, match="has no steps: name a record of a search that found them"):
+        ask_again(replace(kept, steps=None), {})
 
 
 def test_a_new_plan_refuses_data_that_have_changed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -204,13 +211,17 @@ def test_a_new_plan_refuses_data_that_have_changed(folder: Path, monkeypatch: py
     rows = pd.DataFrame(np.random.default_rng(0).normal(size=(30, 3)), columns=["a", "b", "price"])
     rows.to_csv("houses.csv", index=False)
     question = question_of(options_of(["houses.csv", "--target", "price", "--network", "linear"]))
-    kept = plain({**question.describe(), "steps": None, "times": {"rows": [{"batch_size": 8}]}})
-    kept["settings"]["objective"] = "throughput"
-    assert ask_again(kept, {})[0].dataset.sha256 == question.dataset.sha256
+    kept = replace(
+        make_record(times=make_times((8,)), objective="throughput"),
+        data=describe(question.source, question.dataset, n_rows=question.n_rows),
+        network=question.network,
+        steps=None,
+    )
+    assert ask_again(kept, {}).dataset.sha256 == question.dataset.sha256
     Path("houses.csv").rename("moved.csv")
     with pytest.raises(InputError, match=r"no file houses\.csv"):
         ask_again(kept, {})
-    assert ask_again(kept, {}, file="moved.csv")[0].batch_sizes == (8,)
+    assert ask_again(kept, {}, file="moved.csv").batch_sizes == (8,)
     (rows + 1e-9).to_csv("moved.csv", index=False)
     with pytest.raises(InputError, match="has changed since"):
         ask_again(kept, {}, file="moved.csv")
@@ -309,7 +320,7 @@ REFUSED = {
     "workers": ((*DIABETES, "--workers", "0"), "--workers must be at least 1"),
     "two places": ((*DIABETES, "--workers", "2", "--scheduler", "tcp://127.0.0.1:1"), "leave out --workers"),
     "scheduler": ((*DIABETES, "--scheduler", "tcp://127.0.0.1:1"), "no Dask scheduler answers"),
-    "no record": (("--replan", "nowhere"), "no record of gdbench pick"),
+    "no record": (("--replan", "nowhere"), "name a pick.json that gdbench pick wrote"),
     "replan with data": (("--replan", "nowhere", *DIABETES), "does not go with --replan"),
     "output": ((*DIABETES, "--output", "good.csv/x"), "is no folder"),
 }

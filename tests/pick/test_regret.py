@@ -4,7 +4,7 @@ import json
 import math
 import shutil
 from collections.abc import Iterator
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from threadpoolctl import threadpool_limits
 
 import gdbench.pick
-from gdbench.pick.record.file import plain
+from gdbench.basics.records import plain
 from gdbench.pick.runners.serial import serial
 from gdbench.pick.steps.blocks import Curves
 from kernels import Network
@@ -206,7 +206,7 @@ def empirical(tmp_path_factory: pytest.TempPathFactory) -> Journal:
     context = Context(folder / "scratch", folder / "findings", 0, "quick", lambda text: None)
     for variant, clock in zip(VARIANTS, (line(4), line(1)), strict=True):
         times = replace(clock.times(CELL.looked_at), variant=variant)
-        context.journal.write(PROVISIONAL, f"{CELL.name} {variant}", times=plain(asdict(times)))
+        context.journal.write(PROVISIONAL, f"{CELL.name} {variant}", times=plain(times))
     with threadpool_limits(1), serial() as runner:
         for stage in ("oracle", "picks", "report"):
             Study(context, CELL, runner).measure(stage)

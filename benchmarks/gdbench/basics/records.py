@@ -44,7 +44,7 @@ def parse(value: object, kind: type[Record]) -> Record:
     ValueError
         If a field is missing or of another type; the message says which.
     """
-    return msgspec.convert(value, kind)
+    return msgspec.convert(value, kind, str_keys=True)
 
 
 def write(path: Path, record: object, *, indent: int | None = 1) -> None:
@@ -81,10 +81,15 @@ def read(path: Path, kind: type[Record], *, remedy: str) -> Record:
         If the file is missing, is no JSON or holds something else; its sentence ends with the remedy.
     """
     try:
-        return msgspec.json.decode(path.read_bytes(), type=kind)
+        # Not by msgspec's own decoder, which refuses the names of files that are no text.
+        return parse(json.loads(path.read_bytes(), parse_constant=_refuse), kind)
     except FileNotFoundError as error:
         raise InputError(f"{path} does not exist: {remedy}") from error
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror}): {remedy}") from error
-    except (UnicodeDecodeError, msgspec.DecodeError) as error:
+    except ValueError as error:
         raise InputError(f"{path} holds something else than it should ({error}): {remedy}") from error
+
+
+def _refuse(word: str) -> None:
+    raise ValueError(f"{word} is no number in JSON")

@@ -23,7 +23,7 @@ from gdbench.cli.pick_options import PAIRS, all_options, amounts_of, question_of
 from gdbench.experiments import datasets
 from gdbench.pick.data.files import READERS
 from gdbench.pick.progress import Clock
-from gdbench.pick.record.file import read_record
+from gdbench.pick.record.record import read_record
 from gdbench.pick.replan import CHANGEABLE, MAX_SECONDS, ask_again
 from gdbench.pick.runners.cluster import cluster
 from gdbench.pick.runners.journal import Journal, default_folder
@@ -81,7 +81,7 @@ def command(context: click.Context, /, *, json_path: str | None, output: str | N
     pick_show.show_files(files, human_output(json_path))
     if session.fault:
         fail(session.fault, KERNEL_WRONG)
-    return int(record["exit_code"])
+    return record.exit_code
 
 
 def _search(json_path: str | None, folder: Path | None, options: dict[str, Any]) -> Session:
@@ -106,11 +106,11 @@ def _replan(context: click.Context, json_path: str | None, folder: Path | None, 
     values = {**options, **{name: value for name, value in amounts_of(options).items() if value is not None}}
     changes = {name: values[name] for name in (RENAMED.get(option, option) for option in given) if name in CHANGEABLE}
     earlier = read_record(options["replan"])
-    question, steps = ask_again(earlier, changes, file=options["file"])
+    question = ask_again(earlier, changes, file=options["file"])
     check_writable(folder or Path("picks"))
     with pick_show.progress() as (listen, remark):
         session = Session(question, Clock(MAX_SECONDS, listen, remark))
-        session.plan_again(earlier, steps, most_seconds=MAX_SECONDS)
+        session.plan_again(earlier, most_seconds=MAX_SECONDS)
     return session
 
 

@@ -7,7 +7,6 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
@@ -18,7 +17,7 @@ from gdbench.basics.units import duration
 from gdbench.cli.console import stderr
 from gdbench.pick.progress import Doing
 from gdbench.pick.question import Question
-from gdbench.pick.steps.answer import BUDGET
+from gdbench.pick.record.record import PickRecord
 from gdbench.pick.views.amounts import counted
 from gdbench.pick.views.tables import table
 from kernels.errors import choices
@@ -100,20 +99,19 @@ def interrupts() -> Iterator[None]:
         signal.signal(signal.SIGINT, usual)
 
 
-def show(record: dict[str, Any], console: Console) -> None:
-    """Print the answer: sentences, the first of them bold, the table, warnings and limits."""
-    first, *others = record["sentences"]
+def show(record: PickRecord, console: Console) -> None:
+    """Print the answer: a sentence in bold, a few more, the table and warnings; the rest is in the report."""
+    first, *others = record.sentences
     console.print()
-    console.print(first, style="bold", soft_wrap=True)
+    console.print(Text(first, "bold"), soft_wrap=True)
     for sentence in others:
         console.print(f"  {sentence}", soft_wrap=True)
-    if record["choice"] or any(row["status"] != BUDGET for row in (record["steps"] or {"rows": ()})["rows"]):
+    if record.choice:
         console.print(table(record, width=console.width))
-    for title, sentences in (("Warnings", record["warnings"]), ("Limits of this answer", record["limits"])):
-        if sentences:
-            console.print(f"{title}:", style="bold")
-        for sentence in sentences:
-            console.print(f"  {sentence}", soft_wrap=True)
+    for sentence in record.apart:
+        console.print(f"  {sentence}", soft_wrap=True)
+    for warning in record.warnings:
+        console.print(f"Warning: {warning}", soft_wrap=True)
 
 
 def show_files(files: Sequence[str], console: Console) -> None:

@@ -1,54 +1,46 @@
-"""The record of a pick: both halves, the choice and its words, as plain data for every view and for ``--replan``."""
+"""Builds the record of a pick from what was found, with its status, exit code and words."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any
 
 from gdbench.basics.exit_codes import INTERRUPTED, NOT_ENOUGH_EVIDENCE, OK
 from gdbench.machine.environment import Environment
 from gdbench.pick.choose.choice import BatchSizeChoice, NoChoice
-from gdbench.pick.record.file import FORMAT, Record, plain
+from gdbench.pick.data.source import DataDescription
+from gdbench.pick.record.record import Earlier, PickRecord, SearchSeconds
+from gdbench.pick.record.settings import Settings
 from gdbench.pick.seconds.times import Times
-from gdbench.pick.steps.answer import Steps
-from gdbench.pick.views.limits import limits
-from gdbench.pick.views.sentences import sentences
+from gdbench.pick.steps.answer import BUDGET, REACHED, Steps
+from gdbench.pick.views.sentences import in_words
+from kernels import Network
 
 
 def build_record(
     *,
     command: str,
-    data: Mapping[str, Any],
-    network: Mapping[str, Any],
+    data: DataDescription,
+    network: Network,
+    label: str,
     environment: Environment,
-    settings: Mapping[str, Any],
+    settings: Settings,
     steps: Steps | None,
     times: Times | None,
     choice: BatchSizeChoice | NoChoice | None,
-    seconds: Mapping[str, float | None],
+    seconds: SearchSeconds,
     progress: str = "",
     interrupted: str = "",
     warnings: Sequence[str] = (),
-    earlier: Mapping[str, Any] | None = None,
-    date: str | None = None,
+    earlier: PickRecord | None = None,
     exit_code: int | None = None,
-) -> Record:
-    """Return the record of a pick, ready for JSON; numbers that JSON has not are None.
+) -> PickRecord:
+    """Return the record of a pick with its words.
 
     Parameters
     ----------
-    command
-        As typed.
-    data, network, environment, settings
-        What was picked for, where, and what was asked; kept as given.
     steps, times, choice
         Each may be None if it was not made.
-    seconds
-        That the search took: ``steps``, ``times``, ``total``.
-    progress
-        How far it got, in words.
     interrupted
         Why it did not come to its end, such as ``stopped by SIGTERM``; empty if it did.
     warnings
@@ -60,28 +52,28 @@ def build_record(
     """
     found = choice if isinstance(choice, BatchSizeChoice) else None
     status, reason = _status(steps, choice)
-    record = {
-        "format": FORMAT,
-        "command": command,
-        "date": date or datetime.now(UTC).isoformat(timespec="seconds"),
-        "complete": not interrupted,
-        "progress": "; ".join(part for part in (interrupted, progress) if part),
-        "data": dict(data),
-        "network": dict(network),
-        "environment": asdict(environment),
-        "settings": dict(settings),
-        "status": status,
-        "reason": reason,
-        "steps": asdict(steps) if steps is not None else None,
-        "times": asdict(times) if times is not None else None,
-        "choice": asdict(found) if found is not None else None,
-        "earlier": _earlier(earlier),
-        "seconds": dict(seconds),
-        "warnings": [*(steps.warnings if steps else ()), *(times.warnings if times else ()), *warnings],
-        "exit_code": _exit_code(found, interrupted) if exit_code is None else exit_code,
-    }
-    record = plain(record)
-    return {**record, "sentences": sentences(record), "limits": limits(record)}
+    return in_words(
+        PickRecord(
+            command=command,
+            date=datetime.now(UTC).isoformat(timespec="seconds"),
+            complete=not interrupted,
+            progress="; ".join(part for part in (interrupted, progress) if part),
+            data=data,
+            network=network,
+            label=label,
+            environment=environment,
+            settings=settings,
+            status=status,
+            reason=reason,
+            steps=steps,
+            times=times,
+            choice=found,
+            earlier=_earlier(earlier),
+            seconds=seconds,
+            warnings=(*(steps.warnings if steps else ()), *(times.warnings if times else ()), *warnings),
+            exit_code=_exit_code(found, interrupted) if exit_code is None else exit_code,
+        )
+    )
 
 
 def _status(steps: Steps | None, choice: BatchSizeChoice | NoChoice | None) -> tuple[str, str]:
@@ -89,7 +81,7 @@ def _status(steps: Steps | None, choice: BatchSizeChoice | NoChoice | None) -> t
         return choice.status, choice.reason
     if steps is not None:
         return steps.status, steps.reason
-    return ("reached", "") if choice is not None else ("budget", "nothing was measured")
+    return (REACHED, "") if choice is not None else (BUDGET, "nothing was measured")
 
 
 def _exit_code(choice: BatchSizeChoice | None, interrupted: str) -> int:
@@ -98,11 +90,19 @@ def _exit_code(choice: BatchSizeChoice | None, interrupted: str) -> int:
     return OK if choice is not None else NOT_ENOUGH_EVIDENCE
 
 
-def _earlier(record: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """Keep of another pick what the difference of two answers comes from."""
-    if record is None or not record.get("choice"):
+def _earlier(record: PickRecord | None) -> Earlier | None:
+    if record is None or record.choice is None:
         return None
-    environment, choice = record.get("environment") or {}, record["choice"]
-    kept = {name: choice[name] for name in ("batch_size", "rate", "variant", "seconds", "half_throughput")}
-    asked = {name: record["settings"].get(name) for name in ("threads", "dtype", "objective")}
-    return {**kept, **asked, "cpu": environment.get("cpu"), "date": record.get("date")}
+    choice, settings = record.choice, record.settings
+    return Earlier(
+        batch_size=choice.batch_size,
+        learning_rate=choice.learning_rate,
+        variant=choice.variant,
+        seconds=choice.seconds,
+        half_throughput=choice.half_throughput,
+        threads=settings.threads,
+        dtype=settings.dtype,
+        objective=settings.objective,
+        cpu=record.environment.cpu,
+        date=record.date,
+    )

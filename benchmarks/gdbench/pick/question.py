@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
@@ -13,7 +12,6 @@ import kernels
 from gdbench.experiments.datasets import Dataset
 from gdbench.experiments.variants import supports
 from gdbench.pick.choose.objectives import training_bytes
-from gdbench.pick.data import source as sources
 from gdbench.pick.data.held_out import hold_out
 from gdbench.pick.data.source import RowSource
 from gdbench.pick.record.settings import Settings, check
@@ -79,14 +77,6 @@ class Question:
     def bytes_needed(self) -> dict[int, int]:
         """Least bytes of a step, by batch size."""
         return {size: training_bytes(self.network, size, self.settings.dtype) for size in self.batch_sizes}
-
-    def describe(self) -> dict[str, dict[str, Any]]:
-        """Return what the record keeps of it: ``data``, ``network`` and ``settings``."""
-        return {
-            "data": sources.describe(self.source, self.dataset, n_rows=self.n_rows),
-            "network": {**asdict(self.network), "label": self.label},
-            "settings": asdict(self.settings),
-        }
 
 
 def ask(

@@ -8,10 +8,9 @@ from typing import Any
 
 from gdbench.pick.data import source as sources
 from gdbench.pick.question import Question, ask
-from gdbench.pick.record.file import Record, steps_from_record
-from gdbench.pick.record.settings import Settings, settings_from
-from gdbench.pick.steps.answer import Steps
-from kernels import InputError, Network
+from gdbench.pick.record.record import PickRecord
+from gdbench.pick.record.settings import Settings
+from kernels import InputError
 
 CHANGEABLE = ("objective", "variant", "threads", "dtype", "current", "memory_bytes", "time_weight")
 """Settings on which the steps to a target do not depend."""
@@ -19,8 +18,8 @@ MAX_SECONDS = 6.0
 """Seconds of timing, so that the whole command takes ten as a rule."""
 
 
-def ask_again(record: Record, changes: Mapping[str, Any], *, file: str | None = None) -> tuple[Question, Steps | None]:
-    """Return the question of a record with some settings changed, and the steps that are known.
+def ask_again(record: PickRecord, changes: Mapping[str, Any], *, file: str | None = None) -> Question:
+    """Return the question of a record with some settings changed; its steps are still known.
 
     Parameters
     ----------
@@ -34,19 +33,15 @@ def ask_again(record: Record, changes: Mapping[str, Any], *, file: str | None = 
     InputError
         If the data have changed, the record is of no use for this, or a change makes no sense.
     """
-    settings = _changed(_settings(record), changes)
-    steps = steps_from_record(record) if settings.needs_steps or record["steps"] else None
-    source = _of(record, lambda: sources.source_of(record["data"], file))
+    settings = _changed(record.settings, changes)
+    known = record.times if record.steps is None else record.steps
+    if known is None or (record.steps is None and settings.needs_steps):
+        raise InputError("the record has no steps: name a record of a search that found them")
+    source = sources.source_of(record.data, file)
     dataset = source.load()
-    sources.check_same(dataset, record["data"])
-    kept = record["network"]
-    network = _of(record, lambda: Network(tuple(kept["sizes"]), *(kept[name] for name in ("hidden", "output", "loss"))))
-    sizes = [row["batch_size"] for row in (record["steps"] or record["times"])["rows"]]
-    return ask(settings, source, dataset, network, label=kept["label"], batch_sizes=sizes), steps
-
-
-def _settings(record: Record) -> Settings:
-    return settings_from(record["settings"])
+    sources.check_same(dataset, record.data)
+    sizes = [row.batch_size for row in known.rows]
+    return ask(settings, source, dataset, record.network, label=record.label, batch_sizes=sizes)
 
 
 def _changed(settings: Settings, changes: Mapping[str, Any]) -> Settings:
@@ -55,10 +50,3 @@ def _changed(settings: Settings, changes: Mapping[str, Any]) -> Settings:
     limit = settings.memory_bytes if objective == "memory" else None
     weight = settings.time_weight if objective == "blend" else None
     return replace(settings, **{"memory_bytes": limit, "time_weight": weight, **changes})
-
-
-def _of(record: Record, make: Any) -> Any:
-    try:
-        return make()
-    except (KeyError, TypeError, AttributeError) as error:
-        raise InputError("this record is damaged or of another version of gdbench: pick again") from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from time import monotonic
 
 from threadpoolctl import threadpool_limits
@@ -15,10 +15,11 @@ from gdbench.machine.environment import Environment, observe
 from gdbench.pick.build import build_record
 from gdbench.pick.choose.choice import NOT_MEASURED, BatchSizeChoice, NoChoice
 from gdbench.pick.choose.choose import choose
+from gdbench.pick.data.source import describe
 from gdbench.pick.finding import as_trainings, find_steps, is_idle, known_target, make_problem
 from gdbench.pick.progress import Clock, Watched
 from gdbench.pick.question import Question
-from gdbench.pick.record.file import Record
+from gdbench.pick.record.record import PickRecord, SearchSeconds
 from gdbench.pick.runners.journal import Journal
 from gdbench.pick.seconds.fleet import NotTimed
 from gdbench.pick.seconds.measure import measure_step_time
@@ -54,9 +55,9 @@ class Session:
     """Why nothing could be timed."""
     interrupted: bool = False
     """Whether Ctrl-C, or a signal that does the same, ended it."""
-    earlier: Record | None = None
+    earlier: PickRecord | None = None
     """Record whose steps were taken over."""
-    seconds: dict[str, float | None] = field(default_factory=lambda: {"steps": None, "times": None, "total": None})
+    seconds: SearchSeconds = field(default_factory=SearchSeconds)
     watched: Watched | None = None
     warnings: list[str] = field(default_factory=list)
     _problem: NetworkProblem | None = None
@@ -82,17 +83,17 @@ class Session:
             self.interrupted = True
         finally:
             self.interrupted |= self.steps is not None and self.steps.interrupted
-            self.seconds["total"] = self.clock.spent
+            self.seconds = replace(self.seconds, total=self.clock.spent)
 
-    def plan_again(self, earlier: Record, steps: Steps | None, *, most_seconds: float) -> None:
+    def plan_again(self, earlier: PickRecord, *, most_seconds: float) -> None:
         """Measure the seconds only; the steps are those of an earlier pick."""
-        self.steps, self.earlier = steps, earlier
+        self.steps, self.earlier = earlier.steps, earlier
         try:
             self._observe()
             self.measure_times(most_seconds)
         except KeyboardInterrupt:
             self.interrupted = True
-        self.seconds["total"] = self.clock.spent
+        self.seconds = replace(self.seconds, total=self.clock.spent)
 
     def measure_times(self, most_seconds: float) -> None:
         """Measure seconds per step; ``fault`` says why that was impossible."""
@@ -157,10 +158,10 @@ class Session:
             memory_bytes=settings.memory_bytes,
             bytes_needed=question.bytes_needed if settings.memory_bytes is not None else None,
             weight=settings.weight,
-            search_seconds=None if self.earlier else self.seconds["total"],  # the search was that of the earlier pick
+            search_seconds=None if self.earlier else self.seconds.total,  # the search was that of the earlier pick
         )
 
-    def record(self, command: str, *, number: int = signal.SIGINT) -> Record:
+    def record(self, command: str, *, number: int = signal.SIGINT) -> PickRecord:
         """Return the record of what is known.
 
         Parameters
@@ -171,12 +172,13 @@ class Session:
             Number of the signal that ended it, if it was interrupted.
         """
         code = SIGNALLED + number if self.interrupted else KERNEL_WRONG if self.fault else None
-        asked = self.question.describe()
+        question = self.question
         return build_record(
             command=command,
-            data=asked["data"],
-            network=asked["network"],
-            settings=asked["settings"],
+            data=describe(question.source, question.dataset, n_rows=question.n_rows),
+            network=question.network,
+            label=question.label,
+            settings=question.settings,
             environment=self.environment,
             steps=self.steps,
             times=self.times,
@@ -201,7 +203,7 @@ class Session:
         try:
             yield
         finally:
-            self.seconds[half] = monotonic() - begun
+            self.seconds = replace(self.seconds, **{half: monotonic() - begun})
 
 
 def _name_of(number: int) -> str:

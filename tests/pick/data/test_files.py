@@ -1,6 +1,5 @@
 """A user's own files are read to the number in every format, and encoded and scaled as said."""
 
-import json
 import os
 from decimal import Decimal
 from pathlib import Path
@@ -10,9 +9,10 @@ import pandas as pd
 import pytest
 from sklearn.preprocessing import StandardScaler
 
+from gdbench.basics import records
 from gdbench.experiments.datasets import standardised
 from gdbench.pick.data.files import READERS, read_file
-from gdbench.pick.record.file import write_record
+from gdbench.pick.data.source import RowSource
 from kernels import InputError, Network, fit
 
 from .user_files import NUMBERS, PRICE, SAVERS, SPECIES, N, X, numbers_file, saved
@@ -212,5 +212,6 @@ def test_a_name_that_is_no_text_is_read_and_printed(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"donn.es[.]csv has no column"):
         read_file(path, target=["cost"])
     kept = tmp_path / "kept.json"
-    write_record({"file": str(path), "name": data.name}, kept)
-    assert json.loads(kept.read_text(encoding="utf-8"))["file"] == str(path)  # so that another pick finds it
+    source = RowSource(file=str(path), target=("price",))
+    records.write(kept, source)
+    assert records.read(kept, RowSource, remedy="pick again") == source  # so that another pick finds it

@@ -17,7 +17,7 @@ from gdbench.pick.steps.curve import (
     scarcity,
     smooth_variances,
 )
-from gdbench.pick.steps.rate_law import fit_rate_law, guess_rate, rate_at
+from gdbench.pick.steps.rate_law import guess_rate, rate_at
 from kernels.contract import Array
 
 SIZES = 2.0 ** np.arange(0, 13, 2)
@@ -157,16 +157,6 @@ def test_a_single_run_stands_where_all_are_the_same() -> None:
 
 def law(size: float) -> float:
     return 0.8 / (1 + 25 / size)
-
-
-def test_the_law_of_rates_is_found_from_two_batch_sizes_on() -> None:
-    for sizes in ((4, 64), (1, 8, 64, 512)):
-        found = fit_rate_law({size: law(size) for size in sizes})
-        assert found is not None
-        assert found.largest == pytest.approx(0.8, rel=1e-3)
-        assert found.batch == pytest.approx(25, rel=1e-3)
-    assert fit_rate_law({4: 0.1}) is None
-    assert fit_rate_law({}) is None
 
 
 @pytest.mark.parametrize("size", [1, 30, 1000])

@@ -12,45 +12,33 @@ OVERHEAD, ARITHMETIC, NOISE = "overhead", "arithmetic", "gradient noise"
 
 
 @dataclass(frozen=True)
-class Tie:
-    """What counts as equally good: within ``max(least, min(most, half-width of the 90 % interval))`` of the best.
-
-    Twice as large a batch as the best costs 12.5 % at most, and sqrt(2) as large 3 %, if steps and seconds per step
-    follow their curves: the least is what rounding to powers of two costs anyway.
-    """
-
-    least: float = 0.02
-    most: float = 0.02
-
-
-@dataclass(frozen=True)
 class Row:
     """One batch size: what was measured of it and what that comes to; None where there is no such number."""
 
     batch_size: int
     status: str
-    """Status of its steps (``pick.steps``), or ``not timed``, ``not tried``, ``too large``."""
+    """Status of its steps (``steps.answer``), or ``not timed``, ``not tried``, ``too large``."""
     reason: str
     """Why it could not be chosen; empty if it could."""
+    measured: bool
+    """Whether runs reached the target here; for the objective ``throughput``, whether it was timed."""
+    runs: int
+    """That gave the steps."""
+    learning_rate: float | None
+    steps: int | None
+    """To the target; those of the curve alone where nothing was measured."""
     variant: str | None
-    rate: float | None
-    steps: float | None
-    steps_low: float | None
-    steps_high: float | None
-    """90 % interval, like all others here."""
     seconds_per_step: float | None
-    seconds_per_step_low: float | None
-    seconds_per_step_high: float | None
     seconds: float | None
-    """Time to the target: steps times seconds per step."""
-    low: float | None
-    high: float | None
-    examples: float | None
+    """Time to the target, steps times seconds per step; None unless both were measured."""
+    seconds_low: float | None
+    seconds_high: float | None
+    """90 % interval, like all others here."""
+    examples: int | None
     """Rows processed until the target, counting a row each time."""
     epochs: float | None
     value: float | None
-    """Value of the objective, in ``BatchSizeChoice.unit``; extrapolated and too large ones have one, but are never
-    chosen."""
+    """Value of the objective, in ``BatchSizeChoice.unit``; those that are too large have one, but are never chosen."""
     ratio: float | None
     """``value`` relative to the best that can be chosen."""
     tied: bool = False
@@ -58,8 +46,13 @@ class Row:
     fastest: bool = False
     """Best by the objective among those that can be chosen, before ties."""
     chosen: bool = False
-    on_front: bool = False
-    """No other batch size that can be chosen takes both less time and fewer examples."""
+
+    @property
+    def time(self) -> tuple[float, float, float] | None:
+        """Time to the target with the ends of its interval, where it is known."""
+        if self.seconds is None or self.seconds_low is None or self.seconds_high is None:
+            return None
+        return self.seconds, self.seconds_low, self.seconds_high
 
 
 @dataclass(frozen=True)
@@ -75,14 +68,6 @@ class Against:
     high: float | None
     seconds: float | None
     reason: str
-
-
-@dataclass(frozen=True)
-class Tied:
-    """A batch size as good as the choice within the tolerance, and its value relative to the best."""
-
-    batch_size: int
-    ratio: float
 
 
 @dataclass(frozen=True)
@@ -119,8 +104,8 @@ class BatchSizeChoice:
     objective: str
     batch_size: int
     variant: str
-    rate: float | None
-    """None only for ``throughput`` without any search."""
+    learning_rate: float | None
+    """None only for ``throughput``."""
     value: float
     """Value of the objective, in ``unit``."""
     unit: str
@@ -132,27 +117,26 @@ class BatchSizeChoice:
     fastest: int
     """Best batch size before ties."""
     tolerance: float
-    """Within which batch sizes tie, such as 0.03."""
-    ties: tuple[Tied, ...]
-    """Other batch sizes as good as this one; empty if there are none."""
-    tie_reason: str
-    """Why the smaller one was taken; empty if the choice is the best itself."""
+    """Within which batch sizes tie, such as 0.02."""
     table: tuple[Row, ...]
     """Ascending by batch size."""
     against: tuple[Against, ...]
-    shares: Shares | None
-    binding: str | None
+    shares: Shares
+    binding: str
     """``overhead``, ``arithmetic`` or ``gradient noise``; see ``binding.binding``."""
     half_throughput: float
     """Rows a step at which this machine has half of its top speed."""
     critical_batch: float | None
     """Rows a step at which steps are twice their least; None if the data do not tell."""
-    balance: float | None
-    """Geometric mean of the two: where the best batch size of smooth curves lies."""
     regret_expected: float
     """Mean and 90th percentile of how much worse the choice is than what is best, such as 0.01, given the noise."""
     regret_p90: float
     payback: Payback | None
+
+    @property
+    def row(self) -> Row:
+        """Row of the table that was chosen."""
+        return next(row for row in self.table if row.chosen)
 
 
 @dataclass(frozen=True)

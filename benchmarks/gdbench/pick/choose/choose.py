@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -10,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from gdbench.pick.choose.binding import binding, shares
-from gdbench.pick.choose.choice import BatchSizeChoice, NoChoice, Row, Shares, Tie, Tied
+from gdbench.pick.choose.choice import BatchSizeChoice, NoChoice, Row
 from gdbench.pick.choose.comparisons import against, payback
-from gdbench.pick.choose.estimates import Estimates, join, regrets, relative_half_width
+from gdbench.pick.choose.estimates import Estimates, join, regrets
 from gdbench.pick.choose.objectives import NEEDS_NO_STEPS, Objective, objective_of
 from gdbench.pick.choose.table import rows_of
 from gdbench.pick.seconds.times import Times
@@ -21,26 +20,28 @@ from kernels import InputError
 
 Values = npt.NDArray[np.float64]
 
-TIE = Tie()
+TOLERANCE = 0.02
+"""Within which batch sizes are equally good. Twice as large a batch as the best costs 12.5 % at most, and sqrt(2) as
+large 3 %, if steps and seconds per step follow their curves: this is less than what rounding to powers of two costs."""
 
 
 @dataclass(frozen=True, eq=False)
 class _Picked:
-    """Positions among the batch sizes with both halves: of the best that can be chosen, and of what is chosen."""
+    """Positions among the batch sizes with both halves: of those that can be chosen, the best, and what is chosen."""
 
     estimates: Estimates
     values: Values
     drawn: Values
     open: tuple[int, ...]
     """Positions of those that can be chosen."""
-    tolerance: float
     best: int
-    index: int
+    within: tuple[int, ...]
+    """Positions of all that tie with the best, itself among them."""
 
     @property
-    def within(self) -> list[int]:
-        """Positions of all that tie with the best, itself among them."""
-        return [place for place in self.open if self.values[place] <= (1 + self.tolerance) * self.values[self.best]]
+    def index(self) -> int:
+        """Position of the choice: the smallest that ties with the best."""
+        return self.within[0]
 
 
 def choose(
@@ -50,7 +51,7 @@ def choose(
     *,
     n_rows: int | None = None,
     current: int | None = None,
-    tie: Tie = TIE,
+    tolerance: float = TOLERANCE,
     memory_bytes: float | None = None,
     bytes_needed: Mapping[int, int] | None = None,
     weight: float = 0.5,
@@ -67,6 +68,8 @@ def choose(
         Rows of the data: the size of the full batch; None if they are endless.
     current
         The user's batch size, to compare with.
+    tolerance
+        Within which batch sizes tie, relative to the best.
     memory_bytes, bytes_needed
         For the objective ``memory``: the most that a step may need, and what it needs by batch size.
     weight
@@ -88,13 +91,13 @@ def choose(
     table = rows_of(steps, times, n_rows=n_rows, over=over)
     if all(row.reason for row in table):
         return NoChoice(objective, *_why_none(steps, table), table)
-    both = [row for row in table if row.seconds_per_step is not None and (row.steps is not None or steps is None)]
+    both = [row for row in table if row.measured and row.seconds_per_step is not None]
     places = tuple(place for place, row in enumerate(both) if not row.reason)
-    picked = _pick(join(steps, times, tuple(row.batch_size for row in both)), places, goal, tie, draws)
-    choice = _describe(objective, goal, steps, times, _filled(table, picked), picked)
-    compared = against(choice.table, picked.estimates, picked.drawn, n_rows=n_rows, current=current)
-    chosen = next(row for row in choice.table if row.chosen)
-    return replace(choice, against=compared, payback=payback(chosen, compared, search_seconds))
+    picked = _pick(join(steps, times, tuple(row.batch_size for row in both)), places, goal, tolerance, draws)
+    filled = _filled(table, picked)
+    compared = against(filled, picked.estimates, picked.drawn, n_rows=n_rows, current=current)
+    choice = _describe(objective, goal, steps, times, filled, picked, tolerance)
+    return replace(choice, against=compared, payback=payback(choice.row, compared, search_seconds))
 
 
 def _check(
@@ -116,12 +119,11 @@ def _why_none(steps: Steps | None, table: tuple[Row, ...]) -> tuple[str, str]:
     return reached[0].status, "; ".join(dict.fromkeys(row.reason for row in reached))
 
 
-def _pick(estimates: Estimates, places: tuple[int, ...], goal: Objective, tie: Tie, draws: int) -> _Picked:
-    values, drawn = estimates.values(goal), estimates.draw_values(goal, draws)
+def _pick(estimates: Estimates, places: tuple[int, ...], goal: Objective, tolerance: float, draws: int) -> _Picked:
+    values = estimates.values(goal)
     best = min(places, key=lambda place: float(values[place]))
-    tolerance = max(tie.least, min(tie.most, relative_half_width(drawn, best)))
-    first = _Picked(estimates, values, drawn, places, tolerance, best, best)
-    return replace(first, index=first.within[0])
+    within = tuple(place for place in places if values[place] <= (1 + tolerance) * values[best])
+    return _Picked(estimates, values, estimates.draw_values(goal, draws), places, best, within)
 
 
 def _filled(table: tuple[Row, ...], picked: _Picked) -> tuple[Row, ...]:
@@ -131,15 +133,14 @@ def _filled(table: tuple[Row, ...], picked: _Picked) -> tuple[Row, ...]:
 
 
 def _row(row: Row, place: int, picked: _Picked) -> Row:
-    within = picked.within
     low, high = (None, None) if row.seconds is None else picked.estimates.interval_of_time(place)
     return replace(
         row,
-        low=low,
-        high=high,
+        seconds_low=low,
+        seconds_high=high,
         value=float(picked.values[place]),
         ratio=float(picked.values[place] / picked.values[picked.best]),
-        tied=len(within) > 1 and place in within,
+        tied=len(picked.within) > 1 and place in picked.within,
         fastest=place == picked.best,
         chosen=place == picked.index,
     )
@@ -152,61 +153,33 @@ def _describe(
     times: Times,
     table: tuple[Row, ...],
     picked: _Picked,
+    tolerance: float,
 ) -> BatchSizeChoice:
     """Say all of the choice but how it compares."""
     chosen = next(row for row in table if row.chosen)
-    others = tuple(Tied(row.batch_size, row.ratio or 1.0) for row in table if row.tied and not row.chosen)
     curve = steps.curve if steps is not None else None
     critical = curve.critical if curve is not None and curve.identified else None
-    half = times.model.half_throughput
-    found = _shares(chosen, times, critical)
+    found = shares(chosen.batch_size, chosen.seconds_per_step or 0.0, times.model.fixed, critical)
     regret = regrets(picked.drawn, picked.index, picked.open)
     return BatchSizeChoice(
         objective=objective,
         batch_size=chosen.batch_size,
         variant=chosen.variant or times.variant,
-        rate=chosen.rate,
+        learning_rate=chosen.learning_rate,
         value=float(picked.values[picked.index]),
         unit=goal.unit,
         seconds=chosen.seconds,
-        seconds_low=chosen.low,
-        seconds_high=chosen.high,
+        seconds_low=chosen.seconds_low,
+        seconds_high=chosen.seconds_high,
         fastest=picked.estimates.batch_sizes[picked.best],
-        tolerance=picked.tolerance,
-        ties=others,
-        tie_reason=_tie_reason(table, picked),
+        tolerance=tolerance,
         table=table,
         against=(),
         shares=found,
-        binding=binding(found) if found is not None else None,
-        half_throughput=half,
+        binding=binding(found),
+        half_throughput=times.model.half_throughput,
         critical_batch=critical,
-        balance=_balance(half, critical),
         regret_expected=float(regret.mean()),
         regret_p90=float(np.quantile(regret, 0.9)),
         payback=None,
     )
-
-
-def _balance(half: float, critical: float | None) -> float | None:
-    product = math.nan if critical is None else half * critical
-    return math.sqrt(product) if 0 <= product < math.inf else None
-
-
-def _shares(chosen: Row, times: Times, critical: float | None) -> Shares | None:
-    """Shares at the choice; None if no line was found through the times."""
-    seconds, fixed = chosen.seconds_per_step, times.model.fixed
-    return shares(chosen.batch_size, seconds, fixed, critical) if seconds and math.isfinite(fixed) else None
-
-
-def _tie_reason(table: tuple[Row, ...], picked: _Picked) -> str:
-    if picked.index == picked.best:
-        return ""
-    chosen = next(row for row in table if row.chosen)
-    best = next(row for row in table if row.fastest)
-    worse = math.ceil(100 * ((chosen.ratio or 1.0) - 1) - 1e-9)
-    near = f"it is within {worse} % of {best.batch_size}" if worse else f"it equals {best.batch_size}"
-    saved = 1 - chosen.examples / best.examples if chosen.examples and best.examples else 0.0
-    if saved < 0.005:
-        return f"{near} and needs less memory"
-    return f"{near}, needs less memory and reads {100 * saved:.0f} % fewer rows until the target"

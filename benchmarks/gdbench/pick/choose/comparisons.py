@@ -7,11 +7,13 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from gdbench.pick.choose.choice import Against, Payback, Row
+from gdbench.pick.choose.choice import NOT_TRIED, Against, Payback, Row
 from gdbench.pick.choose.estimates import Estimates
+from gdbench.pick.steps.answer import EXTRAPOLATED
 
 Values = npt.NDArray[np.float64]
 
+UNMEASURED = "it was not measured"
 FULL, ONE, CURRENT = "full batch", "one row at a time", "current"
 
 
@@ -53,7 +55,8 @@ def payback(chosen: Row, found: tuple[Against, ...], search_seconds: float | Non
 
 def _compared(name: str, size: int, row: Row | None, chosen: Row, estimates: Estimates, drawn: Values) -> Against:
     if row is None or row.value is None:
-        return Against(name, size, None, None, None, None, row.reason if row is not None else "it was not measured")
+        lost = row is not None and row.status not in (EXTRAPOLATED, NOT_TRIED)
+        return Against(name, size, None, None, None, None, row.reason if row is not None and lost else UNMEASURED)
     if row.chosen:
         return Against(name, size, 1.0, 1.0, 1.0, row.seconds, "it is the choice")
     place, to = (estimates.batch_sizes.index(each.batch_size) for each in (row, chosen))

@@ -1,4 +1,4 @@
-"""Both halves joined at the batch sizes that have both, with what noise may have done to them."""
+"""Both halves joined at the batch sizes that were measured in both, with what noise may have done to them."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ MAX_LOG = 200.0
 
 @dataclass(frozen=True, eq=False)
 class Estimates:
-    """Logarithms of steps and of seconds per step at R batch sizes, normal with these covariances."""
+    """Logarithms of steps and of seconds per step at R batch sizes, all normal and independent."""
 
     batch_sizes: tuple[int, ...]
     log_steps: Values
     """(R,), zeros if the objective needs no steps."""
     log_seconds: Values
     """(R,) of a step."""
-    steps_covariance: Values
-    """(R, R)"""
-    seconds_variance: Values
-    """(R,)"""
+    steps_error: Values
+    """(R,) standard errors of ``log_steps``."""
+    seconds_error: Values
+    """(R,) and of ``log_seconds``."""
 
     @property
     def log_time(self) -> Values:
@@ -42,9 +42,9 @@ class Estimates:
         return np.asarray(self.log_steps + self.log_seconds)
 
     @property
-    def covariance_of_time(self) -> Values:
-        """(R, R) of ``log_time``."""
-        return np.asarray(self.steps_covariance + np.diag(self.seconds_variance))
+    def time_error(self) -> Values:
+        """(R,) standard errors of ``log_time``."""
+        return np.asarray(np.hypot(self.steps_error, self.seconds_error))
 
     def values(self, objective: Objective) -> Values:
         """(R,) of the objective."""
@@ -52,41 +52,34 @@ class Estimates:
 
     def draw_values(self, objective: Objective, draws: int) -> Values:
         """(draws, R) of the objective; the same draws every time."""
-        rng = np.random.default_rng(0)
-        size = len(self.batch_sizes)
-        factor = _root(self.steps_covariance)
-        steps = self.log_steps + rng.standard_normal((draws, size)) @ factor
-        seconds = self.log_seconds + rng.standard_normal((draws, size)) * np.sqrt(self.seconds_variance)
-        return objective.values(_exp(steps), _exp(seconds), np.array(self.batch_sizes, float))
+        noise = np.random.default_rng(0).standard_normal((2, draws, len(self.batch_sizes)))
+        steps = _exp(self.log_steps + noise[0] * self.steps_error)
+        seconds = _exp(self.log_seconds + noise[1] * self.seconds_error)
+        return objective.values(steps, seconds, np.array(self.batch_sizes, float))
 
     def interval_of_time(self, index: int) -> tuple[float, float]:
         """90 % interval of the expected time to the target, seconds."""
-        return _interval(self.log_time[index], self.covariance_of_time[index, index])
+        return _interval(self.log_time[index], self.time_error[index])
 
     def ratio_interval(self, index: int, to: int) -> tuple[float, float]:
         """90 % interval of the time at one batch size relative to another."""
-        C = self.covariance_of_time
-        middle = self.log_time[index] - self.log_time[to]
-        return _interval(middle, C[index, index] + C[to, to] - 2 * C[index, to])
+        return _interval(
+            self.log_time[index] - self.log_time[to], math.hypot(self.time_error[index], self.time_error[to])
+        )
 
 
 def join(steps: Steps | None, times: Times, batch_sizes: tuple[int, ...]) -> Estimates:
-    """Join the halves at batch sizes that both have; without ``steps`` their part is zero.
-
-    Parameters
-    ----------
-    batch_sizes
-        With steps, unless there are none at all, and timed.
-    """
+    """Join the halves at batch sizes that were measured in both; without ``steps`` their part is zero."""
     timed = {row.batch_size: row for row in times.rows}
     rows = [timed[size] for size in batch_sizes]
-    log_steps, covariance = _steps_part(steps, batch_sizes)
+    stepped = {row.batch_size: row for row in (steps.rows if steps is not None else ())}
+    found = [stepped.get(size) for size in batch_sizes]
     return Estimates(
         batch_sizes,
-        log_steps,
+        np.array([math.log(row.steps) if row and row.steps else 0.0 for row in found]),
         np.log([row.seconds for row in rows]),
-        covariance,
-        np.array([_variance(row) for row in rows]),
+        np.array([row.log_error or 0.0 if row else 0.0 for row in found]),
+        np.array([_error(row) for row in rows]),
     )
 
 
@@ -95,35 +88,14 @@ def regrets(drawn: Values, index: int, among: Sequence[int]) -> Values:
     return np.asarray(drawn[:, index] / drawn[:, list(among)].min(axis=1) - 1)
 
 
-def relative_half_width(drawn: Values, index: int) -> float:
-    """Half-width of the 90 % interval of one batch size's value, relative to its median."""
-    low, middle, high = np.quantile(drawn[:, index], (0.05, 0.5, 0.95))
-    return float((high - low) / 2 / middle)
-
-
-def _steps_part(steps: Steps | None, batch_sizes: tuple[int, ...]) -> tuple[Values, Values]:
-    if steps is None:
-        return np.zeros(len(batch_sizes)), np.zeros((len(batch_sizes),) * 2)
-    known = {row.batch_size: row.steps for row in steps.rows if row.steps is not None}
-    places = [list(known).index(size) for size in batch_sizes]
-    covariance = np.array(steps.covariance, float).reshape(len(known), len(known))
-    return np.log([known[size] for size in batch_sizes]), covariance[np.ix_(places, places)]
-
-
-def _variance(row: TimesRow) -> float:
-    """Variance of the logarithm of a step's seconds, from its 90 % interval."""
+def _error(row: TimesRow) -> float:
+    """Standard error of the logarithm of a step's seconds, from its 90 % interval."""
     low = row.low if row.low > 0 else row.seconds**2 / row.high
-    return float((math.log(row.high / low) / 2 / Z90) ** 2)
+    return math.log(row.high / low) / 2 / Z90
 
 
-def _root(covariance: Values) -> Values:
-    """Return ``A`` with ``Aᵀ A = covariance``; what rounding made negative counts as zero."""
-    eigenvalues, vectors = np.linalg.eigh(covariance)
-    return np.asarray((vectors * np.sqrt(np.maximum(eigenvalues, 0))).T)
-
-
-def _interval(middle: float, variance: float) -> tuple[float, float]:
-    reach = Z90 * math.sqrt(max(variance, 0.0))
+def _interval(middle: float, error: float) -> tuple[float, float]:
+    reach = Z90 * error
     return math.exp(max(middle - reach, -MAX_LOG)), math.exp(min(middle + reach, MAX_LOG))
 
 

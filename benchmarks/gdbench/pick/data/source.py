@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 from gdbench.experiments import datasets
 from gdbench.experiments.datasets import Dataset
@@ -79,33 +77,50 @@ def usual_kind(preset: str, *, output: str | None, loss: str | None) -> str | No
     return possible.pop() if len(possible) == 1 else PRESET_KINDS.get(preset)  # an unknown preset is refused later
 
 
-def describe(source: RowSource, dataset: Dataset, *, n_rows: int) -> dict[str, Any]:
+@dataclass(frozen=True)
+class DataDescription:
+    """What the record of a pick keeps of its data."""
+
+    name: str
+    n_rows: int
+    """That are trained on."""
+    n_held_out: int
+    n_inputs: int
+    n_outputs: int
+    kind: str
+    scaling: str
+    origin: str
+    sha256: str
+    source: RowSource
+
+
+def describe(source: RowSource, dataset: Dataset, *, n_rows: int) -> DataDescription:
     """Describe data for the record; ``n_rows`` of them are trained on."""
-    return {
-        "name": dataset.name,
-        "n_rows": n_rows,
-        "n_held_out": dataset.n_rows - n_rows,
-        "n_inputs": dataset.X.shape[1],
-        "n_outputs": dataset.Y.shape[1],
-        "kind": dataset.kind,
-        "scaling": dataset.scaling,
-        "origin": dataset.origin,
-        "sha256": dataset.sha256,
-        "source": asdict(source),
-    }
+    return DataDescription(
+        name=dataset.name,
+        n_rows=n_rows,
+        n_held_out=dataset.n_rows - n_rows,
+        n_inputs=dataset.X.shape[1],
+        n_outputs=dataset.Y.shape[1],
+        kind=dataset.kind,
+        scaling=dataset.scaling,
+        origin=dataset.origin,
+        sha256=dataset.sha256,
+        source=source,
+    )
 
 
-def source_of(data: Mapping[str, Any], file: str | None) -> RowSource:
+def source_of(data: DataDescription, file: str | None) -> RowSource:
     """Return the source of a record's data; ``file`` is where a user's file lies now, if it has moved."""
-    kept = RowSource(**{**data["source"], "target": tuple(data["source"]["target"])})
+    kept = data.source
     if file is not None and kept.file is None:
         raise InputError(f"the record is of the data set {kept.dataset}, not of a file: leave the file out")
     return kept if file is None else replace(kept, file=file)
 
 
-def check_same(dataset: Dataset, data: Mapping[str, Any]) -> None:
+def check_same(dataset: Dataset, data: DataDescription) -> None:
     """Raise InputError unless data are those of a record: steps to a target are theirs alone."""
-    if dataset.sha256 != data["sha256"]:
+    if dataset.sha256 != data.sha256:
         raise InputError(
             f"{dataset.name} has changed since the steps of this record were found, so they say nothing of it: "
             "pick anew, without --replan"

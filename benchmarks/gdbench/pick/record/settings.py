@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
 
 from gdbench.experiments import variants
 from gdbench.pick.choose.objectives import NEEDS_NO_STEPS, objective_of
@@ -101,10 +99,3 @@ def _check_target(settings: Settings) -> None:
         raise InputError(f"--loss-target must be a finite number or the word auto, got {target}: correct it")
     if share is not None and not 0 < share < 1:
         raise InputError(f"--validation must be a share of the rows between 0 and 1, got {share:g}: try 0.2")
-
-
-def settings_from(kept: Mapping[str, Any]) -> Settings:
-    """Return the settings of a record; raises InputError if they are of another version."""
-    if set(kept) != {field.name for field in fields(Settings)}:
-        raise InputError("the settings of this record are of another version of gdbench: pick again")
-    return Settings(**kept)

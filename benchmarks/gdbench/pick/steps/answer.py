@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 REACHED, EXTRAPOLATED, CAPPED, DIVERGED, UNRELIABLE, BUDGET, MET = (
     "reached",
@@ -13,8 +13,8 @@ REACHED, EXTRAPOLATED, CAPPED, DIVERGED, UNRELIABLE, BUDGET, MET = (
     "budget",
     "met at the start",
 )
-"""Status of a batch size, or of a whole search. An extrapolated one has steps from the curve alone, since running it
-would have cost too much: it is compared with, never chosen."""
+"""Status of a batch size, or of a whole search. An extrapolated one has steps from the curve alone, which no run has
+confirmed: it is shown apart, and never ranked, compared with or chosen."""
 
 
 @dataclass(frozen=True)
@@ -38,21 +38,22 @@ class StepsRow:
 
     batch_size: int
     status: str
-    rate: float | None
-    steps: float | None
-    """Estimate of K, pooled over batch sizes; None unless reached."""
+    reason: str
+    """Why no run reached the target; empty where some did."""
+    learning_rate: float | None
+    steps: int | None
+    """Whole number of at least 1; of an extrapolated batch size that of the curve."""
     low: float | None
     high: float | None
-    """90 % interval of K."""
-    raw_steps: float | None
-    """Crossing of the mean curve of this batch size alone."""
-    first_steps: float | None
-    """Median over runs of the first crossing (the secondary hitting rule)."""
-    seeds: int
+    """90 % interval of the expected steps."""
+    log_error: float | None
+    """Standard error of log K, independent of that of other batch sizes."""
+    measured: bool
+    """Whether runs reached the target here."""
+    runs: int
+    """That gave the steps."""
     failed: int
-    """Runs that diverged or did not get there, of ``seeds``."""
-    reason: str = ""
-    """Why there is no number, where there is none."""
+    """Of them those that diverged or did not get there."""
 
 
 @dataclass(frozen=True)
@@ -70,33 +71,22 @@ class Curve:
 
 
 @dataclass(frozen=True)
-class RateLaw:
-    """``rate(B) = largest / (1 + batch / B)``."""
-
-    largest: float
-    batch: float
-
-
-@dataclass(frozen=True)
 class Steps:
-    """Answer of ``measure_steps``; deterministic given problem, candidates, tier and seed."""
+    """Steps to the target by batch size: the answer of ``measure_steps``."""
 
     status: str
     reason: str
     """Empty if the target was reached at some batch size."""
     target: Target
     rows: tuple[StepsRow, ...]
-    """Ascending by batch size."""
-    covariance: tuple[tuple[float, ...], ...]
-    """Covariance of log K over the rows with steps (reached or extrapolated), in their order."""
+    """Ascending by batch size; errors of two rows are independent."""
     curve: Curve | None
-    rate_law: RateLaw | None
-    noise_scale: dict[str, float] | None
-    """``start`` and ``target``: tr(Σ) / |G|² in rows; ``ratio``: critical batch over that at the target."""
     runs: int
     examples: float
     """Rows processed by all runs."""
     seed: int
+    variants: dict[int, str] = field(default_factory=dict)
+    """Variant whose runs were counted, by batch size."""
     warnings: tuple[str, ...] = ()
     interrupted: bool = False
     """Whether Ctrl-C, or a signal that does the same, ended the search."""

@@ -7,9 +7,6 @@ from collections.abc import Mapping
 
 import numpy as np
 from scipy.interpolate import PchipInterpolator
-from scipy.optimize import least_squares
-
-from gdbench.pick.steps.answer import RateLaw
 
 
 def guess_rate(rates: Mapping[int, float], batch_size: int, *, batch: float) -> float:
@@ -34,16 +31,3 @@ def rate_at(rates: Mapping[int, float], batch_size: int) -> float:
     place = min(max(batch_size, sizes[0]), sizes[-1])
     curve = PchipInterpolator(np.log(sizes), np.log([rates[size] for size in sizes]))
     return float(math.exp(curve(math.log(place))))
-
-
-def fit_rate_law(rates: Mapping[int, float]) -> RateLaw | None:
-    """Fit ``largest / (1 + batch / B)`` to the rates of two batch sizes or more, on log(rate)."""
-    if len(rates) < 2:
-        return None
-    sizes = np.array(sorted(rates), float)
-    logs = np.log([rates[int(size)] for size in sizes])
-    middle = float(np.median(logs))
-    bounds = ([-50.0, math.log(1e-2 * sizes.min())], [50.0, math.log(1e2 * sizes.max())])
-    start = np.clip([logs.max() - middle, math.log(np.median(sizes))], *bounds)
-    found = least_squares(lambda q: q[0] - np.log1p(np.exp(q[1]) / sizes) - (logs - middle), start, bounds=bounds)
-    return RateLaw(float(math.exp(found.x[0] + middle)), float(math.exp(found.x[1])))

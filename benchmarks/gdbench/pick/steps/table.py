@@ -1,4 +1,4 @@
-"""What a search found, as the record ``Steps``: a row per batch size, the curve, the law of rates, and warnings."""
+"""What a search found, as the record ``Steps``: a row per batch size, the curve, and warnings."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from gdbench.basics.units import digits
 from gdbench.pick.steps.answer import (
     BUDGET,
     CAPPED,
@@ -22,13 +21,15 @@ from gdbench.pick.steps.answer import (
     Target,
 )
 from gdbench.pick.steps.curve import Pooled, log_form, scarcity
-from gdbench.pick.steps.rate_law import fit_rate_law
 from gdbench.pick.steps.search import Search
 
 NORMAL_90 = 1.645
 """Standard deviations to either side that hold 90 % of a normal distribution."""
 FEW_STEPS = 10
 """A target that is reached in fewer steps is too easy: batch sizes hardly differ in them."""
+ROUNDING = 1e-9
+"""Relative error of a computed number of steps that is not rounded up."""
+UNCONFIRMED = "no run was made here"
 
 
 def describe(search: Search, target: Target, *, seed: int, stopped: str = "") -> Steps:
@@ -38,58 +39,54 @@ def describe(search: Search, target: Target, *, seed: int, stopped: str = "") ->
     idle = _idle(target)
     if idle is not None:
         rows = tuple(replace(row, status=idle[0], reason=idle[1]) for row in rows)
-    known = [place for place, row in enumerate(rows) if row.steps is not None]
     status, reason = _status(search, target, rows, stopped)
-    covariance = () if fit is None else tuple(tuple(map(float, line)) for line in fit.covariance[np.ix_(known, known)])
     curve = None if fit is None else _curve(search, fit)
-    noise = _noise(search, curve)
     return Steps(
         status,
         reason,
         target,
         rows,
-        covariance,
         curve,
-        fit_rate_law(search.fresh.rates),
-        noise,
         search.runs,
         search.rows,
         seed,
-        _warnings(search, rows, curve, stopped),
+        warnings=_warnings(search, rows, curve, stopped),
     )
 
 
 def _row(search: Search, size: int, fit: Pooled | None, place: int) -> StepsRow:
     own = search.fresh.own(size) or search.fresh.lucky(size)
-    rate = search.fresh.rates.get(size)
     hits = [found for found, _ in search.fresh.told.get(size, [])]
-    seeds = sum(count for _, count in search.fresh.told.get(size, []))
+    runs = sum(count for _, count in search.fresh.told.get(size, []))
     failed = sum(found.failed for found in hits)
     others = len(search.fresh.told) + len(search.races.bests()) > 1  # from which there is a curve
-    if fit is not None and (own is not None or (size not in search.fresh.told and others)):
-        low, middle, high = (
-            math.exp(fit.mean[place] + z * math.sqrt(fit.covariance[place, place]))
-            for z in (-NORMAL_90, 0.0, NORMAL_90)
-        )
-        status = REACHED if own is not None else EXTRAPOLATED
-        rate = rate if rate is not None else search.races.guess(size)
-        raw = math.exp(own[0]) if own is not None else None
-        first = [found.first for found in hits if math.isfinite(found.first)]
-        median = float(np.median(first)) if first else None
-        return StepsRow(size, status, rate, middle, low, high, raw, median, seeds, failed)
-    status, reason = _why(search, size, seeds, failed)
-    return StepsRow(size, status, rate, None, None, None, None, None, seeds, failed, reason)
+    rate = search.fresh.rates.get(size)
+    if fit is None or (own is None and (size in search.fresh.told or not others)):
+        status, reason = _why(search, size, runs, failed)
+        return StepsRow(size, status, reason, rate, None, None, None, None, False, runs, failed)
+    error = math.sqrt(fit.covariance[place, place])
+    low, middle, high = (math.exp(fit.mean[place] + z * error) for z in (-NORMAL_90, 0.0, NORMAL_90))
+    steps, rate = whole_steps(middle), rate if rate is not None else search.races.guess(size)
+    if own is None:
+        return StepsRow(size, EXTRAPOLATED, UNCONFIRMED, rate, steps, low, high, error, False, runs, failed)
+    runs = runs or search.races.held[size].runs  # where only those that chose the rate got there
+    return StepsRow(size, REACHED, "", rate, steps, min(low, steps), max(high, steps), error, True, runs, failed)
 
 
-def _why(search: Search, size: int, seeds: int, failed: int) -> tuple[str, str]:
+def whole_steps(value: float) -> int:
+    """Steps that training has to make to be expected at the target: a whole number, 1 at least."""
+    return max(1, math.ceil(value * (1 - ROUNDING)))
+
+
+def _why(search: Search, size: int, runs: int, failed: int) -> tuple[str, str]:
     """Status and reason of a batch size without a number."""
-    if seeds == 0:
+    if runs == 0:
         return BUDGET, "the search ended before this batch size was tried"
-    if failed == seeds:
-        return DIVERGED, f"all {seeds} runs diverged"
+    if failed == runs:
+        return DIVERGED, f"all {runs} runs diverged"
     if failed:
-        return UNRELIABLE, f"{failed} of {seeds} runs diverged, more than one in ten"
-    return CAPPED, f"the mean of {seeds} runs did not reach the target within the steps that were allowed"
+        return UNRELIABLE, f"{failed} of {runs} runs diverged, more than one in ten"
+    return CAPPED, f"the mean of {runs} runs did not reach the target within the steps that were allowed"
 
 
 def _idle(target: Target) -> tuple[str, str] | None:
@@ -128,14 +125,6 @@ def _curve(search: Search, fit: Pooled) -> Curve:
     return Curve(fit.floor, fit.critical, float(np.expm1(np.abs(residuals)).max()), fit.identified)
 
 
-def _noise(search: Search, curve: Curve | None) -> dict[str, float] | None:
-    noise = search.races.noise
-    if noise is None or curve is None or not (noise[:, 1] > 0).all():
-        return None
-    start, target = (float(total / squared) for total, squared in noise)
-    return {"start": start, "target": target, "ratio": curve.critical / target} if target > 0 else None
-
-
 def _warnings(search: Search, rows: tuple[StepsRow, ...], curve: Curve | None, stopped: str) -> tuple[str, ...]:
     found = []
     fewest = min((row.steps for row in rows if row.steps is not None), default=math.inf)
@@ -145,7 +134,7 @@ def _warnings(search: Search, rows: tuple[StepsRow, ...], curve: Curve | None, s
         )
     if fewest < FEW_STEPS:
         found.append(
-            f"The target is easy: the largest batches need only {digits(fewest)} steps, too few for a comparison; "
+            f"The target is easy: the largest batches need only {fewest:.0f} steps or fewer, too few for a comparison; "
             "ask for a lower loss with --loss-target."
         )
     if curve is not None and not curve.identified:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from gdbench.basics.units import digits
 
@@ -44,23 +44,12 @@ def seconds(value: float, low: float | None = None, high: float | None = None) -
 def seconds_interval(value: float, low: float, high: float) -> str:
     """Write the ends of the interval of a time, in its unit: ``62 to 68 ms``."""
     if low <= 0 or high / low > WIDE:
-        return _apart(value, low, high, seconds)
+        least, most = value / HOPELESS, value * HOPELESS
+        first = f"less than {seconds(least)}" if low < least else seconds(low)
+        return f"{first} to {f'more than {seconds(most)}' if high > most else seconds(high)}"
     scale, unit = _scale(value)
     places = _places(value, low, high, scale)
     return f"{_rounded(low / scale, places)} to {_rounded(high / scale, places)} {unit}"
-
-
-def plain(value: float, low: float | None = None, high: float | None = None) -> str:
-    """Write a number without unit to the digits that its interval supports."""
-    return _rounded(value, _places(value, low, high, 1.0))
-
-
-def plain_interval(value: float, low: float, high: float) -> str:
-    """Write the ends of the interval of a number without unit: ``8.4 to 9.3``."""
-    if low <= 0 or high / low > WIDE:
-        return _apart(value, low, high, number)
-    places = _places(value, low, high, 1.0)
-    return f"{_rounded(low, places)} to {_rounded(high, places)}"
 
 
 def rate_text(rate: float) -> str:
@@ -88,13 +77,6 @@ def sentence(text: str) -> str:
 def listed(words: Sequence[str]) -> str:
     """Join words: ``1, 2 and 4``."""
     return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]])) if words else ""
-
-
-def _apart(value: float, low: float, high: float, write: Callable[[float], str]) -> str:
-    """Write the ends of a wide interval, each by itself, as far as they are of any use."""
-    least, most = value / HOPELESS, value * HOPELESS
-    first = f"less than {write(least)}" if low < least else write(low)
-    return f"{first} to {f'more than {write(most)}' if high > most else write(high)}"
 
 
 def _scale(value: float) -> tuple[float, str]:

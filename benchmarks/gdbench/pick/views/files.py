@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from gdbench.basics import records
 from gdbench.basics.folders import writing
 from gdbench.basics.storage import replacing, write_text
-from gdbench.pick.record.file import FILE, Record, write_record
+from gdbench.pick.record.record import FILE, PickRecord
 from gdbench.pick.views.markdown import render
 
 
-def write_views(record: Record, folder: Path) -> tuple[str, ...]:
+def write_views(record: PickRecord, folder: Path) -> tuple[str, ...]:
     """Write all files of a record into a folder, the record first; return their paths.
 
     Raises
@@ -18,14 +19,13 @@ def write_views(record: Record, folder: Path) -> tuple[str, ...]:
     InputError
         If they cannot be written there.
     """
-    from gdbench.pick.views.page import write_page  # noqa: PLC0415 - these load plotting libraries for a second
-    from gdbench.pick.views.picture import picture  # noqa: PLC0415
+    from gdbench.pick.views import page, picture  # noqa: PLC0415 - these load plotting libraries for a second
 
     paths = [folder / name for name in (FILE, "report.md", "pick.png", "pick.html")]
     with writing(folder):
-        write_record(record, paths[0])
+        records.write(paths[0], record)
         write_text(paths[1], render(record))
         with replacing(paths[2]) as temporary:
-            temporary.write_bytes(picture(record))
-        write_page(record, paths[3])
+            temporary.write_bytes(picture.picture(record))
+        write_text(paths[3], page.render(record))
     return tuple(map(str, paths))

@@ -4,37 +4,60 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any
 
-from gdbench.basics.records import parse
 from gdbench.basics.units import duration
-from gdbench.machine.environment import Environment, commit, one_line
-from gdbench.pick.views.amounts import counted, seconds
+from gdbench.machine.environment import commit, one_line
+from gdbench.pick.record.record import PickRecord
+from gdbench.pick.views.amounts import counted, number, seconds, share
 from gdbench.pick.views.tables import cells
 
-Record = dict[str, Any]
 
-
-def render(record: Record) -> str:
+def render(record: PickRecord) -> str:
     """Return the report of a pick as Markdown."""
-    first, *others = record["sentences"]
+    first, *others = record.sentences
     parts = [
-        f"# Batch size for {_text(_subject(record))}",
+        f"# Batch size for {_text(record.label)} on {_text(record.data.name)}",
         f"**{_text(first)}**",
         _bullets(others),
-        "## Batch sizes",
         _table(record),
-        *_section("Warnings", record["warnings"]),
-        *_section("Limits of this answer", record["limits"]),
-        "## How it was found",
-        _bullets(list(_facts(record))),
-        f"```sh\n{record['command'].replace(chr(10), ' ')}\n```",
+        _bullets(record.apart),
+        *_section("Warnings", record.warnings),
+        *_section("Details", record.details),
+        *_section("Limits of this answer", record.limits),
+        *_section("How it was found", [f"{name}: {text}" for name, text in facts(record)]),
+        f"```sh\n{record.command.replace(chr(10), ' ')}\n```",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _subject(record: Record) -> str:
-    return f"{record['network']['label']} on {record['data']['name']}"
+def facts(record: PickRecord) -> Iterator[tuple[str, str]]:
+    """Yield what was asked, how both halves were measured and where, as names and texts."""
+    settings, data, steps, times = record.settings, record.data, record.steps, record.times
+    shape = f"{data.n_rows:,} rows, {counted(data.n_inputs, 'input')}, {counted(data.n_outputs, 'output')}"
+    yield "data", f"{data.name}, {shape}, {data.scaling}"
+    yield "network", f"{record.label}, {record.network.output} + {record.network.loss}"
+    ended = "" if record.complete else ", not complete"
+    yield "search", f"{settings.tier}, seed {settings.seed}, objective {settings.objective}{ended}"
+    if record.progress:
+        yield "progress", record.progress
+    if steps:
+        yield "steps", f"{counted(steps.runs, 'run')}, {steps.examples:,.0f} rows in all{_took(record.seconds.steps)}"
+    if steps and steps.curve:
+        curve = steps.curve
+        form = f"{number(curve.floor, 3)} (1 + {number(curve.critical)} / B)"
+        yield "curve", f"steps = {form}, {share(curve.worst_residual)} off at the batch size farthest from it"
+    if times:
+        drift = f"; the first batch size's time moved by {share(abs(times.drift))} from start to end"
+        used = f"{times.variant}, {times.dtype}, {counted(times.threads, 'thread')}, processes: {times.processes}"
+        yield "seconds per step", f"{used}{_took(record.seconds.times)}{drift}"
+        if times.reason:
+            yield "variant", times.reason
+    yield "machine", one_line(record.environment)
+    yield "version", f"{commit(record.environment)}, {record.date.replace('T', ' ').replace('+00:00', ' UTC')}"
+
+
+def _took(value: float | None) -> str:
+    return "" if value is None else f", {duration(value) if value >= 10 else seconds(value)}"
 
 
 def _section(title: str, sentences: Sequence[str]) -> list[str]:
@@ -45,40 +68,15 @@ def _bullets(sentences: Sequence[str]) -> str:
     return "\n".join(f"- {_text(sentence)}" for sentence in sentences)
 
 
-def _table(record: Record) -> str:
+def _table(record: PickRecord) -> str:
     found = cells(record)
     if not found.rows:
-        return "Nothing was measured."
+        return ""
     lines = [_line(found.head), _line(["---"] * len(found.head))]
-    for place, row in enumerate(found.rows):
+    for index, row in enumerate(found.rows):
         escaped = [_text(cell) for cell in row]
-        lines.append(_line([f"**{cell}**" if cell else "" for cell in escaped] if place == found.chosen else escaped))
+        lines.append(_line([f"**{cell}**" if cell else "" for cell in escaped] if index == found.chosen else escaped))
     return "\n".join(lines)
-
-
-def _facts(record: Record) -> Iterator[str]:
-    settings, data = record["settings"], record["data"]
-    rows = f"{data['n_rows']:,}" if data["n_rows"] is not None else "endless"
-    shape = f"{rows} rows, {counted(data['n_inputs'], 'input')}, {counted(data['n_outputs'], 'output')}"
-    yield f"data: {data['name']}, {shape}, {data['scaling']}"
-    ended = "" if record["complete"] else ", not complete"
-    yield f"search: {settings['tier']}, seed {settings['seed']}, objective {settings['objective']}{ended}"
-    if record["progress"]:
-        yield record["progress"]
-    if record["steps"]:
-        steps = record["steps"]
-        yield f"steps: {counted(steps['runs'], 'run')}, {steps['examples']:,.0f} rows in all{_took(record, 'steps')}"
-    if record["times"]:
-        times = record["times"]
-        yield f"seconds per step: variant {times['variant']}, processes: {times['processes']}{_took(record, 'times')}"
-    environment = parse(record["environment"], Environment)
-    yield f"machine: {one_line(environment)}"
-    yield f"{commit(environment)}, {record['date']}"
-
-
-def _took(record: Record, half: str) -> str:
-    value = record["seconds"].get(half)
-    return "" if value is None else f", {duration(value) if value >= 10 else seconds(value)}"
 
 
 def _line(cells: Sequence[str]) -> str:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from gdbench.pick.choose.choice import NOT_MEASURED, NOT_TIMED, NOT_TRIED, TOO_LARGE
+from gdbench.pick.record.record import PickRecord
+from gdbench.pick.record.settings import Settings
 from gdbench.pick.steps.answer import BUDGET, CAPPED, DIVERGED, EXTRAPOLATED, MET, REACHED, UNRELIABLE
 from gdbench.pick.steps.tiers import QUICK
 from kernels.auto import AUTO
-
-Record = dict[str, Any]
 
 WHAT = {
     REACHED: "seconds per step were not measured",
@@ -49,28 +48,28 @@ REMEDY = {
 }
 
 
-def no_answer(record: Record) -> Iterator[str]:
+def no_answer(record: PickRecord) -> Iterator[str]:
     """Yield why there is no answer and what would give one."""
-    status, reason = record["status"], record["reason"]
-    if not record["complete"]:
-        yield f"Stopped before there was an answer ({record['progress']})"
-        yield "The same command begins anew" if record["settings"].get("fresh") else GOES_ON
+    status, reason, settings = record.status, record.reason, record.settings
+    if not record.complete:
+        yield f"Stopped before there was an answer ({record.progress})"
+        yield "The same command begins anew" if settings.fresh else GOES_ON
         return
     yield f"No batch size can be recommended: {WHAT.get(status, status)}"
     if reason and reason != status:
         yield f"What was seen: {reason}"
-    if record["steps"]:
-        yield f"Target: {record['steps']['target']['words']}"
+    if record.steps:
+        yield f"Target: {record.steps.target.words}"
     if status == BUDGET:
-        yield _larger_budget(record["settings"])
-    elif status == MET and record["settings"].get("loss_target") == AUTO:
+        yield _larger_budget(settings)
+    elif status == MET and settings.loss_target == AUTO:
         yield STUCK
     elif status in REMEDY:
         yield REMEDY[status]
-    if status in SCALING and not record["data"].get("source", {}).get("standardise", True):
+    if status in SCALING and not record.data.source.standardise:
         yield UNSCALED
 
 
-def _larger_budget(settings: Record) -> str:
-    smaller = " or take --tier quick" if settings["tier"] != QUICK.name else ""
-    return f"Give a larger --budget{smaller}" + ("" if settings.get("fresh") else f"; {GOES_ON.lower()}")
+def _larger_budget(settings: Settings) -> str:
+    smaller = " or take --tier quick" if settings.tier != QUICK.name else ""
+    return f"Give a larger --budget{smaller}" + ("" if settings.fresh else f"; {GOES_ON.lower()}")
