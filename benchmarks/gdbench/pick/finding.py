@@ -160,7 +160,9 @@ def find_steps(
         steps = reference_steps(problem.n_rows, question.network.n_parameters, size)
         plan = reference_target(problem, size, steps, start, metric=_metric(question))
         try:
-            target = carry(plan, problem, runner, most_seconds=max(clock.left - reserve, MIN_SHARE * clock.most_seconds))
+            target = carry(
+                plan, problem, runner, most_seconds=max(clock.left - reserve, MIN_SHARE * clock.most_seconds)
+            )
         except OutOfTime:
             return f"the budget of {duration(clock.most_seconds)} was spent before there was a target"
     found = measure_steps(

@@ -7,13 +7,14 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from functools import cached_property
 
+from gdbench.pick.steps.blocks import Block, Curves
+
 from gdbench.experiments import datasets
 from gdbench.pick.data.source import RowSource
 from gdbench.pick.finding import REFERENCE, known_target, make_problem
 from gdbench.pick.question import Question, ask
 from gdbench.pick.record.settings import Settings
 from gdbench.pick.steps.answer import Target
-from gdbench.pick.steps.blocks import Block, Curves
 from gdbench.pick.steps.candidates import candidates
 from gdbench.pick.steps.problem import NetworkProblem
 from gdbench.pick.steps.targets import passes_for, reference_target

@@ -9,24 +9,24 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
+from gdbench.pick.steps.measure_steps import carry, measure_steps
 from threadpoolctl import threadpool_limits
 
+from gdbench.basics.records import parse, plain
 from gdbench.pick.choose.choice import BatchSizeChoice, NoChoice
 from gdbench.pick.choose.choose import choose
 from gdbench.pick.finding import OPERATIONS, OPERATIONS_PER_ROW
-from gdbench.pick.record.file import plain, steps_from_record, times_from_record
 from gdbench.pick.runners.journal import Journal as Blocks
 from gdbench.pick.runners.journal import Journaled
 from gdbench.pick.runners.pool import processes
 from gdbench.pick.seconds.measure import measure_step_time
 from gdbench.pick.seconds.times import Times
 from gdbench.pick.steps.answer import Steps, Target
-from gdbench.pick.steps.measure_steps import carry, measure_steps
-from gdbench.pick.steps.trials import Runner
 from gdbench.pick.steps.tiers import get_tier
+from gdbench.pick.steps.trials import Runner
 from selftest.context import Context
 from selftest.picks.cells import CELLS, Cell
 from selftest.picks.curves import Truth, among, step_seconds
@@ -84,7 +84,7 @@ class Study:
                     "cell": self.cell.name,
                     "seed": seed,
                     "tier": self.context.tier,
-                    "steps": plain(asdict(found)),
+                    "steps": plain(found),
                 }
                 self.context.journal.write(PICKS, key, code=code, **values)
                 self._say(f"seed {seed}: {found.status}, {found.runs} runs, {found.examples:.3g} rows")
@@ -105,8 +105,8 @@ class Study:
         self._refine(runs, sizes & set(self.cell.sizes))
         truth, picked = Truth(self.cell, runs), replace(runs, part=PICKED)
         for _, _, choice in chosen:
-            if isinstance(choice, BatchSizeChoice) and choice.rate is not None:
-                picked.at(choice.batch_size, [choice.rate], self.cell.refined)
+            if isinstance(choice, BatchSizeChoice) and choice.learning_rate is not None:
+                picked.at(choice.batch_size, [choice.learning_rate], self.cell.refined)
         for variant in VARIANTS:
             values = {"cell": self.cell.name, "variant": variant, "target": self._target().words}
             table = truth.table(times[variant])
@@ -118,7 +118,7 @@ class Study:
         return [entry for entry in latest(self.context.journal, PICKS) if entry["cell"] == self.cell.name]
 
     def _choice(self, entry: dict[str, Any], times: Times) -> BatchSizeChoice | NoChoice:
-        return choose(steps_from_record(entry), among(times, self.cell.candidates), n_rows=self.cell.data.n_rows)
+        return choose(parse(entry["steps"], Steps), among(times, self.cell.candidates), n_rows=self.cell.data.n_rows)
 
     def _keep(self, truth: Truth, entry: dict[str, Any], times: Times, choice: BatchSizeChoice | NoChoice) -> None:
         best = truth.order(times)[0]
@@ -126,18 +126,18 @@ class Study:
         key = f"{entry['key']} {times.variant}"
         names = {"cell": self.cell.name, "variant": times.variant, "seed": entry["seed"], "tier": entry["tier"]}
         found = {**names, "best": best, "seconds": seconds}
-        if isinstance(choice, NoChoice) or choice.rate is None:
+        if isinstance(choice, NoChoice) or choice.learning_rate is None:
             put(self.context.journal, REGRETS, key, **found, picked=None, regret=None, covered=False)
             return
-        runs = replace(truth.runs, part=PICKED).at(choice.batch_size, [choice.rate], self.cell.refined)
-        true = runs[choice.rate].steps * step_seconds(times, choice.batch_size)
+        runs = replace(truth.runs, part=PICKED).at(choice.batch_size, [choice.learning_rate], self.cell.refined)
+        true = runs[choice.learning_rate].steps * step_seconds(times, choice.batch_size)
         values = {
             "picked": choice.batch_size,
-            "rate": choice.rate,
+            "rate": choice.learning_rate,
             "expected": finite(choice.seconds),
             "true": finite(true),
             "regret": finite(true / seconds - 1),
-            "half_width": finite(runs[choice.rate].half_width),
+            "half_width": finite(runs[choice.learning_rate].half_width),
             "covered": _within(choice, true),
         }
         put(self.context.journal, REGRETS, key, **found, **values)
@@ -163,7 +163,7 @@ class Study:
         """The exhaustive runs, and a rate to begin with at each batch size."""
         guess = self._guess()
         near, caps = {}, {}
-        known = [(row["batch_size"], row["rate"], row["steps"]) for row in guess if row["rate"] and row["steps"]]
+        known = [(row["batch_size"], row["learning_rate"], row["steps"]) for row in guess if row["steps"]]
         for size in self.cell.looked_at:
             nearest = min(known, key=lambda row: abs(math.log(row[0] / size)))
             near[size] = nearest[1] * min(1.0, size / nearest[0])
@@ -177,7 +177,7 @@ class Study:
         """Rates and steps that a quick search finds: where the exhaustive runs begin, and end in vain."""
         if not self.context.journal.has(GUESSES, self.cell.name):
             found = self._search(ENTROPY, "quick")
-            self.context.journal.write(GUESSES, self.cell.name, steps=plain(asdict(found)))
+            self.context.journal.write(GUESSES, self.cell.name, steps=plain(found))
         return next(e["steps"]["rows"] for e in self.context.journal.entries(GUESSES) if e["key"] == self.cell.name)
 
     def _search(self, seed: int, tier: str) -> Steps:
@@ -201,9 +201,9 @@ class Study:
             target = carry(self.cell.target(), self.cell.problem(0), self.runner)
             if isinstance(target, str):
                 raise RuntimeError(target)
-            journal.write(TARGETS, self.cell.name, target=plain(asdict(target)))
+            journal.write(TARGETS, self.cell.name, target=plain(target))
         entry = next(entry for entry in journal.entries(TARGETS) if entry["key"] == self.cell.name)
-        return Target(**entry["target"])
+        return parse(entry["target"], Target)
 
     def _times(self, variant: str) -> Times:
         """Times of the machine at rest if they have been measured, else provisional ones."""
@@ -215,9 +215,9 @@ class Study:
         if not journal.has(part, key):
             data, sizes = self.cell.data, self.cell.looked_at
             times = measure_step_time(self.cell.network, data.X, data.Y, sizes, variant=variant, most_seconds=SECONDS)
-            journal.write(part, key, times=plain(asdict(times)))
+            journal.write(part, key, times=plain(times))
             self._say(f"{part}, {variant}: " + ", ".join(f"{row.batch_size} {row.seconds:.3g} s" for row in times.rows))
-        return times_from_record(next(entry for entry in journal.entries(part) if entry["key"] == key))
+        return parse(next(entry["times"] for entry in journal.entries(part) if entry["key"] == key), Times)
 
     def _say(self, text: str) -> None:
         self.context.say(f"{self.cell.name}: {text}")

@@ -14,13 +14,13 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+from gdbench.pick.steps.measure_steps import measure_steps
 from threadpoolctl import threadpool_limits
 
 from gdbench.pick.choose.choice import NoChoice
 from gdbench.pick.choose.choose import choose
 from gdbench.pick.runners.serial import serial
-from gdbench.pick.steps.answer import REACHED, Steps, Target
-from gdbench.pick.steps.measure_steps import measure_steps
+from gdbench.pick.steps.answer import Steps, Target
 from gdbench.pick.steps.tiers import get_tier
 from selftest.context import Context
 from selftest.picks.baselines import RULES
@@ -81,9 +81,9 @@ def study(job: Job, truths: Path) -> dict[str, Any]:
     instance, known = FAMILY[job.name](), Truths(truths)
     steps = search(instance, job)
     exact = {
-        row.batch_size: exact_steps(instance.oracle, row.batch_size, row.rate, instance.goal)
+        row.batch_size: exact_steps(instance.oracle, row.batch_size, row.learning_rate, instance.goal)
         for row in steps.rows
-        if row.status == REACHED and row.rate is not None
+        if row.measured and row.learning_rate is not None
     }
     picks = [_pick(known, instance, clock, steps, exact) for clock in CLOCKS.values()]
     return {
@@ -128,7 +128,7 @@ def _pick(truths: Truths, instance: Instance, clock: Clock, steps: Steps, exact:
     return {
         **found,
         "picked": choice.batch_size,
-        "rate": choice.rate,
+        "rate": choice.learning_rate,
         "regret": finite(true / seconds - 1),
         "size_regret": best_rate_regret(truths, instance, clock, choice.batch_size),
         "covered": bool(choice.seconds_low <= true <= choice.seconds_high),
@@ -138,9 +138,15 @@ def _pick(truths: Truths, instance: Instance, clock: Clock, steps: Steps, exact:
 
 def _at(truths: Truths, instance: Instance, row: Any, exact: Mapping[int, float]) -> dict[str, Any]:
     """Steps found at a batch size, beside the exact ones at that rate and at the best rate."""
-    kept = {name: asdict(row)[name] for name in ("batch_size", "status", "rate", "steps", "low", "high", "seeds")}
+    kept = {name: asdict(row)[name] for name in ("batch_size", "status", "steps", "low", "high", "runs")}
     rate, steps = truths.best(instance, row.batch_size)
-    return {**kept, "exact": finite(exact.get(row.batch_size)), "best_rate": rate, "best_steps": steps}
+    return {
+        **kept,
+        "rate": row.learning_rate,
+        "exact": finite(exact.get(row.batch_size)),
+        "best_rate": rate,
+        "best_steps": steps,
+    }
 
 
 def _line(entry: Mapping[str, Any]) -> str:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-
 from gdbench.pick.steps.blocks import Block, Curves
 from gdbench.pick.steps.hitting import hit
+
 from gdbench.pick.steps.problem import DescentProblem
 from gdbench.pick.steps.trials import Runner
 from selftest.journal import Journal

@@ -86,8 +86,8 @@ def test_rows_of_a_search_agree_with_each_other(name: str) -> None:
     assert tuple(row.batch_size for row in found.rows) == sizes
     known = [row for row in found.rows if row.steps is not None]
     for row in known:
-        assert row.low < row.steps < row.high
-        assert math.log(row.high / row.low) == pytest.approx(2 * NORMAL_90 * row.log_error)
+        assert row.low < row.steps <= max(row.high, row.low + 2)
+        assert math.log(row.high / row.low) == pytest.approx(2 * NORMAL_90 * row.log_error, rel=0.01)
         assert row.learning_rate > 0
         assert row.status in (REACHED, EXTRAPOLATED)
         assert (row.runs > 0) == row.measured == (row.status == REACHED)
@@ -181,7 +181,8 @@ def test_all_rows_at_once_need_one_run(sizes: tuple[int, ...]) -> None:
     found = search(replace(wine.oracle, entropy=3), sizes, target_of(wine))
     last = found.rows[-1]
     assert last.status == REACHED
-    assert last.steps == pytest.approx(exact_steps(wine.oracle, 178, last.learning_rate, wine.goal), rel=0.03)
+    exact = exact_steps(wine.oracle, 178, last.learning_rate, wine.goal)
+    assert math.ceil(0.99 * exact) <= last.steps <= math.ceil(1.01 * exact)
     assert last.runs == 1
 
 

@@ -6,7 +6,6 @@ from markupsafe import Markup
 
 import gdbench
 from gdbench.pick.record.record import PickRecord
-from gdbench.pick.views.amounts import rate_text, seconds, seconds_interval
 from gdbench.pick.views.markdown import facts
 from gdbench.pick.views.picture import picture
 from gdbench.pick.views.tables import cells
@@ -21,7 +20,6 @@ def render(record: PickRecord) -> str:
         .get_template("pick.html.j2")
         .render(
             record=record,
-            tiles=_tiles(record),
             table=cells(record),
             facts=[*facts(record), ("command", record.command)],
             environment=list(environment_lines(record.environment)),
@@ -34,18 +32,4 @@ def render(record: PickRecord) -> str:
 def head_and_table(record: PickRecord) -> str:
     """Return the answer and its table as a piece of HTML, for a notebook."""
     template = templates().get_template("pick_answer.html.j2")
-    return template.render(record=record, tiles=_tiles(record), table=cells(record))
-
-
-def _tiles(record: PickRecord) -> list[tuple[str, str, str]]:
-    """Name, number and remark of what is written large; nothing without a choice."""
-    choice = record.choice
-    if choice is None:
-        return []
-    tiles = [("batch size", f"{choice.batch_size:,}", "rows per update")]
-    if choice.learning_rate is not None:
-        tiles.append(("learning rate", rate_text(choice.learning_rate), "for this batch size alone"))
-    found = choice.row.time
-    if found is None:
-        return [*tiles, ("time per row", seconds(choice.value), "whatever is learnt from it")]
-    return [*tiles, ("expected time to the target", seconds(*found), f"90 % interval {seconds_interval(*found)}")]
+    return template.render(record=record, table=cells(record))

@@ -147,7 +147,7 @@ def _panel(axes: Axes, title: str, colour: str, found: Sequence[Estimate], *, no
     axes.grid(alpha=0.3, which="major")
     axes.spines[["top", "right"]].set_visible(False)
     if not found:
-        axes.annotate("nothing was measured", (0.5, 0.55), xycoords="axes fraction", ha="center", fontsize=LABEL_POINTS)
+        axes.annotate("no number", (0.5, 0.55), xycoords="axes fraction", ha="center", fontsize=LABEL_POINTS)
         axes.set_yticks([])
         return
     for size, value, low, high in found:
