@@ -135,9 +135,10 @@ def _warnings(rows: tuple[StepsRow, ...], curve: Curve | None) -> tuple[str, ...
     found = []
     fewest = min((row.steps for row in rows if row.measured and row.steps), default=FEW_STEPS)
     if fewest < FEW_STEPS:
+        steps = f"{fewest} steps" if fewest > 1 else "one step"
         found.append(
-            f"The target is easy: the largest batches need only {fewest} step{'s' if fewest > 1 else ''}, too few for a "
-            "comparison; ask for a lower loss with --loss-target."
+            f"The target is easy: the largest batches need only {steps}, too few for a comparison; "
+            "ask for a lower loss with --loss-target."
         )
     if curve is not None and not curve.identified:
         found.append("The critical batch size lies outside the batch sizes tried, so it is known only roughly.")
