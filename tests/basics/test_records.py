@@ -33,6 +33,11 @@ def test_a_record_comes_back_as_it_was(tmp_path: Path) -> None:
     assert records.parse(records.plain(RECORD), Outer) == RECORD
 
 
+def test_the_name_of_a_file_that_is_no_text_comes_back(tmp_path: Path) -> None:
+    records.write(tmp_path / "a.json", Inner("\udcff.csv", 0.5))
+    assert records.read(tmp_path / "a.json", Inner, remedy="measure again") == Inner("\udcff.csv", 0.5)
+
+
 @dataclass(frozen=True)
 class Limit:
     seconds: dict[int, float]
@@ -61,7 +66,11 @@ def test_numbers_and_arrays_of_numpy_are_written_as_those_of_python() -> None:
     assert found == [0.5, 3, True, [1.0, None]]
 
 
-@pytest.mark.parametrize("text", ["", "{", '{"sizes": ["3"], "inner": {}}', '{"inner": {}}', "\xff"])
+NAN = '{"sizes": [3], "inner": {"a": {"name": "jit", "error": NaN}}}'
+"""Python reads it, but it is no JSON."""
+
+
+@pytest.mark.parametrize("text", ["", "{", '{"sizes": ["3"], "inner": {}}', '{"inner": {}}', "\xff", NAN])
 def test_a_damaged_file_is_named_with_the_remedy(tmp_path: Path, text: str) -> None:
     (tmp_path / "a.json").write_bytes(text.encode("latin-1"))
     with pytest.raises(InputError, match=r"a\.json.*: measure again$"):

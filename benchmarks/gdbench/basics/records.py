@@ -81,14 +81,22 @@ def read(path: Path, kind: type[Record], *, remedy: str) -> Record:
         If the file is missing, is no JSON or holds something else; its sentence ends with the remedy.
     """
     try:
-        # Not by msgspec's own decoder, which refuses the names of files that are no text.
-        return parse(json.loads(path.read_bytes(), parse_constant=_refuse), kind)
+        return _decoded(path.read_bytes(), kind)
     except FileNotFoundError as error:
         raise InputError(f"{path} does not exist: {remedy}") from error
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror}): {remedy}") from error
     except ValueError as error:
         raise InputError(f"{path} holds something else than it should ({error}): {remedy}") from error
+
+
+def _decoded(text: bytes, kind: type[Record]) -> Record:
+    try:
+        return msgspec.json.decode(text, type=kind)
+    except msgspec.ValidationError:
+        raise
+    except msgspec.DecodeError:  # also of the name of a file that is no text, which Python's own decoder reads
+        return parse(json.loads(text, parse_constant=_refuse), kind)
 
 
 def _refuse(word: str) -> None:

@@ -43,6 +43,8 @@ WOULD_HELP = {
     ARITHMETIC: "a faster row would help most",
     NOISE: "less gradient noise would help most, since no batch large enough to balance it was chosen",
 }
+LITTLE, NO_FIXED_COST = 2.0, "a step has hardly any fixed cost"
+"""Rows a step at half of the top speed, below which it is told in words."""
 SIMILAR = 1.5
 """Ratio of two half-throughput batch sizes from which they suit different batches."""
 
@@ -153,9 +155,9 @@ def _regret(record: PickRecord, choice: BatchSizeChoice) -> Iterator[str]:
 
 
 def _why(record: PickRecord, choice: BatchSizeChoice) -> Iterator[str]:
-    half = max(choice.half_throughput, 1.0)  # of a fixed cost that is smaller than a row's arithmetic
-    where = f"{choice.variant}, {counted(record.settings.threads, 'thread')}"
-    why = f"Why: up to {rows(half)} the fixed cost of a step prevails ({where})"
+    half, where = choice.half_throughput, f"{choice.variant}, {counted(record.settings.threads, 'thread')}"
+    prevails = f"up to {rows(half)} the fixed cost of a step prevails" if half >= LITTLE else NO_FIXED_COST
+    why = f"Why: {prevails} ({where})"
     if choice.objective == NEEDS_NO_STEPS:
         yield why
     elif choice.critical_batch is None:
