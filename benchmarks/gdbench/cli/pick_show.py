@@ -22,9 +22,6 @@ from gdbench.pick.views.amounts import counted
 from gdbench.pick.views.tables import table
 from kernels.errors import choices
 
-USUAL_SECONDS = {"quick": 30.0, "standard": 180.0}
-"""That a tier takes as a rule for some thousand rows on two cores; ``thorough`` takes what it is given."""
-
 
 def announce(question: Question, console: Console) -> None:
     """Say in two lines what is going to be done, and what it costs."""
@@ -45,11 +42,9 @@ def _work(question: Question, span: str) -> str:
     settings = question.settings
     if not settings.needs_steps:
         return f"Times steps of {span}, about 10 s; nothing is trained"
-    usual = USUAL_SECONDS.get(settings.tier, settings.most_seconds)
-    rule = f", {duration(usual)} or less for some thousand rows as a rule" if usual < settings.most_seconds else ""
     return (
         f"Times steps of {span}, then trains to the target at each that may win, tier {settings.tier}: "
-        f"at most {duration(settings.most_seconds)}{rule}"
+        f"at most {duration(settings.most_seconds)}, less where the answer is sure before"
     )
 
 
