@@ -1,26 +1,30 @@
-"""Processes of this machine that run trials."""
+"""Processes of this machine that run trials.
+
+They are started as a module of their own. Those of ``multiprocessing`` would run the user's script a second time, up to
+``if __name__ == "__main__"``, which a script that calls ``gdbench.pick`` need not have.
+"""
 
 from __future__ import annotations
 
 import os
 import pickle
-import signal
 import threading
 from collections.abc import Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager, suppress
-from functools import lru_cache
-from multiprocessing import get_context
-from multiprocessing.connection import Connection
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 from gdbench.basics.folders import scratch_folder
 from gdbench.basics.storage import replacing
-from gdbench.pick.runners.rounds import EngineRunner, run_limited
+from gdbench.pick.runners.rounds import EngineRunner
 from gdbench.pick.steps.problem import Problem
 from gdbench.pick.steps.trials import Curves, Trial
-from gdbench.processes.launch import allowed_cores, thread_environment
+from gdbench.processes.children import Children
+from gdbench.processes.launch import allowed_cores
+from gdbench.processes.live import LiveProcess, ProcessLost
+
+TRIAL_SECONDS = 7 * 86_400.0
+"""A trial may take as long as a user has: a process is lost when it dies."""
 
 
 @contextmanager
@@ -33,16 +37,14 @@ def processes(workers: int | None = None) -> Iterator[EngineRunner]:
         engine = _Pool(workers or len(allowed_cores()) or os.cpu_count() or 1, folder)
         try:
             yield EngineRunner(engine)
-        except BaseException:
+        finally:
             engine.abandon()
-            raise
-        engine.close()
 
 
 class _Pool:
-    """An engine that builds its pool of processes when it is needed, and anew after one was killed."""
+    """An engine that builds its team of processes when it is needed, and anew after one was killed."""
 
-    lost = (BrokenProcessPool,)
+    lost = (ProcessLost,)
     remedy = (
         "a worker process was killed again and again, probably because memory ran short: "
         "use fewer workers, or stop other programs, and start again"
@@ -50,33 +52,17 @@ class _Pool:
 
     def __init__(self, workers: int, folder: Path) -> None:
         self.workers, self._folder = workers, folder
-        self._pool: ProcessPoolExecutor | None = None
+        self._team: _Team | None = None
 
     def submit(self, problem: Problem, trial: Trial) -> Future[Curves]:
         path = self._send(problem)
-        pool = self._pool or self._start()
-        with _births():  # the pool starts its processes one by one, while trials are submitted
-            return pool.submit(_run_sent, str(path), trial)
+        self._team = self._team or _Team(self.workers)
+        return self._team.submit(str(path), trial)
 
     def abandon(self) -> None:
-        pool, self._pool = self._pool, None
-        if pool is not None:
-            self._lifeline.close()
-            pool.shutdown(wait=True)  # without cancel_futures: Python 3.11 fails on a cancelled trial of a broken pool
-            self._end.close()
-
-    def close(self) -> None:
-        if self._pool is not None:
-            self._pool.shutdown(wait=True)
-            self.abandon()
-
-    def _start(self) -> ProcessPoolExecutor:
-        # Processes hold one end, we the other: it closes with us, however we end, and so do they
-        self._end, self._lifeline = get_context("spawn").Pipe(duplex=False)
-        self._pool = ProcessPoolExecutor(
-            self.workers, get_context("spawn"), initializer=_prepare, initargs=(self._end,)
-        )
-        return self._pool
+        team, self._team = self._team, None
+        if team is not None:
+            team.end()
 
     def _send(self, problem: Problem) -> Path:
         """Write the problem where each process reads it once, instead of sending it with every trial."""
@@ -87,42 +73,39 @@ class _Pool:
         return path
 
 
-@contextmanager
-def _births() -> Iterator[None]:
-    """Let processes that start meanwhile fix their threads before they import NumPy, and never hear Ctrl-C."""
-    variables = thread_environment(1)
-    before = {name: os.environ.get(name) for name in variables}
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+class _Team:
+    """Threads, each of which has a process of its own and asks it to run one trial after another."""
 
+    def __init__(self, workers: int) -> None:
+        self._children, self._processes = Children(), list[LiveProcess]()
+        self._own = threading.local()
+        self._threads = ThreadPoolExecutor(workers, thread_name_prefix="gdbench-pick")
 
-def _prepare(end: Connection) -> None:
-    """Begin a process: it leaves Ctrl-C to the parent and ends with it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, args=(end,), daemon=True).start()
+    def submit(self, path: str, trial: Trial) -> Future[Curves]:
+        return self._threads.submit(self._run, path, trial)
 
+    def end(self) -> None:
+        """Kill the processes, whatever they do: whoever waits for one sees it lost."""
+        self._children.end()
+        self._threads.shutdown(cancel_futures=True)
+        for process in self._processes:
+            process.close()
 
-def _end_with_parent(end: Connection) -> None:
-    with suppress(EOFError, OSError):
-        end.recv_bytes()  # nothing is ever sent: it returns when the other end is closed
-    os._exit(1)
+    def _run(self, path: str, trial: Trial) -> Curves:
+        found: Curves | Exception = self._process().ask("run", path, trial)
+        if isinstance(found, Exception):
+            raise found
+        return found
 
+    def _process(self) -> LiveProcess:
+        """Process of this thread."""
+        if not hasattr(self._own, "process"):
+            self._own.process = self._children.start(self._start)
+            self._processes.append(self._own.process)
+        process: LiveProcess = self._own.process
+        return process
 
-def _run_sent(path: str, trial: Trial) -> Curves:
-    return run_limited(_read(path), trial)
-
-
-@lru_cache(maxsize=1)
-def _read(path: str) -> Problem:
-    with open(path, "rb") as file:
-        problem: Problem = pickle.load(file)
-    return problem
+    def _start(self) -> LiveProcess:
+        return LiveProcess(
+            "gdbench.pick.runners.process", name="a trial", threads=1, cores=[], usual_seconds=TRIAL_SECONDS
+        )
