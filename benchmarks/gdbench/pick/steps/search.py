@@ -127,12 +127,12 @@ class Search:
         rates = [scale * part for part in PILOT_RATES]
         last = math.ceil(max(MIN_CAP_STEPS, CAP_EPOCHS * rows / self.reference))
         for cap in [*(cap for cap in PILOT_CAPS if cap < last), last]:
+            self.pilot.hits.clear()
             yield from self.pilot.explore(rates, lambda steps: 2, cap / 2.5)
             if self.pilot.best is not None or self.pilot.diverged:
                 return
             alive = sorted(self.pilot.hits, key=lambda rate: self.pilot.hits[rate].final)
             rates = sorted(alive[: max(3, len(alive) // 2 + 1)])
-            self.pilot.hits.clear()
 
     def _explore(self, size: int, rate: float, expected: float, ratios: Sequence[float] = (0.5, 1.0, 2.0)) -> Plan:
         """Find the rate of a batch size and count a few runs at it."""

@@ -56,7 +56,8 @@ class Curves:
     look_seconds: float
     """Those of them that looking took."""
     shifts: Values
-    """(S,) loss of all rows less that of those that are monitored, at the look that was to be checked; else (0,)."""
+    """Loss of all rows less that of those that are monitored, at the look that was to be checked, of the runs that
+    had not diverged by then; empty where there was none."""
 
 
 OnDone = Callable[[int, Curves], None]
@@ -90,10 +91,11 @@ def run_trial(problem: Problem, trial: Trial) -> Curves:
             made = look
             at = time.process_time()
             losses.append(runs.losses())
-            if look == trial.check and problem.sampled_rows is not None:
-                shifts = runs.all_losses() - losses[-1]
+            whole = runs.all_losses() if look == trial.check and problem.sampled_rows is not None else None
             looked += time.process_time() - at
             losses[-1][~(losses[-1] <= ceiling)] = np.inf
+            if whole is not None:
+                shifts = (whole - losses[-1])[np.isfinite([*losses, whole]).all(axis=0)]
             mean = float(mean_losses(losses[-1]))
             if mean <= trial.goal:
                 limit = min(limit, trial.slack * look)
