@@ -26,13 +26,15 @@ from gdbench.cli.pick_options import question_of
 from gdbench.machine import environment
 from gdbench.pick import session
 from gdbench.pick.data.source import describe
-from gdbench.pick.finding import find_steps, known_target, make_problem
+from gdbench.pick.finding import find_steps, known_target, least_loss, make_problem, start_loss
 from gdbench.pick.progress import Clock, Doing
 from gdbench.pick.quantities import read_bytes, read_seconds
 from gdbench.pick.record.record import read_record
 from gdbench.pick.replan import ask_again
 from gdbench.pick.runners import cluster
 from gdbench.pick.runners.serial import serial
+from gdbench.pick.seconds.times import Times
+from gdbench.pick.steps import tiers
 from kernels import InputError
 
 from ..helpers import LIMIT_SECONDS, WIDE, contents, finish, invoke, start
@@ -45,11 +47,13 @@ QUICK = ("--tier", "quick", "--current", str(CURRENT), "--budget", "2h")
 NEAR = ("--loss-target", "0.3", "--max-batch", "16")
 """So easy a target that searches are short; several files search for it."""
 PICK = """
+from dataclasses import replace
 from functools import partial
 from gdbench.cli import main
 from gdbench.pick import session
+from gdbench.pick.steps import tiers
 
-session.TIMES_SECONDS["quick"] = 0.5
+tiers.TIERS["quick"] = replace(tiers.QUICK, times_seconds=0.5)
 session.measure_step_time = partial(session.measure_step_time, processes=2)
 main()
 """
@@ -72,7 +76,7 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """Machine and pictures are no subject: a process visits each batch size once, and draws nothing."""
-    monkeypatch.setitem(session.TIMES_SECONDS, "quick", 1e-3)
+    monkeypatch.setitem(tiers.TIERS, "quick", replace(tiers.QUICK, times_seconds=1e-3))
     monkeypatch.setattr(cli_pick, "MAX_SECONDS", 1e-3)
     monkeypatch.setattr(session, "measure_step_time", partial(session.measure_step_time, processes=1))
     monkeypatch.setattr(session, "observe", lambda threads: environment.describe())
@@ -153,14 +157,23 @@ def test_the_cost_is_announced_before_anything_is_measured(done: Any) -> None:
     assert f"trainings at batch size {CURRENT}" in done.stderr
 
 
-def steps_here(arguments: list[str]) -> Any:
-    """Steps that the same question has, its blocks run in this process one after another."""
+def steps_here(arguments: list[str], times: Times) -> Any:
+    """Steps that the same question has with these seconds a step, its trials run in this process one after another.
+
+    Its budget is so long that none of its decisions depend on the time.
+    """
     question = question_of(options_of(arguments))
     with threadpool_limits(limits=1), serial() as runner:
-        problem, optimum = make_problem(question)
-        target = known_target(question, problem, optimum)
+        start, optimum = start_loss(question), least_loss(question)
+        problem, target = make_problem(question, times, optimum), known_target(question, start, optimum)
         clock = Clock(1e6, lambda doing: None)
-        return plain(find_steps(question, problem, target, runner=runner, clock=clock, reserve=0.0))
+        found = find_steps(question, problem, target, start, times, runner=runner, clock=clock, reserve=0.0)
+    return without_times(plain(found))
+
+
+def without_times(steps: dict[str, Any]) -> dict[str, Any]:
+    """All of a record's steps but how long it took to find them."""
+    return {name: value for name, value in steps.items() if name != "look_share"}
 
 
 def options_of(arguments: list[str]) -> dict[str, Any]:
@@ -168,17 +181,23 @@ def options_of(arguments: list[str]) -> dict[str, Any]:
     return command.make_context("pick", [*arguments]).params  # it takes the list apart
 
 
-def test_the_steps_are_those_of_a_search_in_one_process(record: dict[str, Any]) -> None:
-    assert record["steps"] == close_to(steps_here([*DIABETES, *QUICK]))
+@pytest.mark.usefixtures("record")
+def test_the_steps_are_those_of_a_search_in_one_process(record: dict[str, Any], folder: Path) -> None:
+    here = steps_here([*DIABETES, *QUICK], read_record(folder / "one").times)
+    assert without_times(record["steps"]) == close_to(here)
 
 
-def test_another_seed_has_other_steps() -> None:
-    first, other = (steps_here([*DIABETES, *QUICK, *NEAR, "--seed", seed])["rows"] for seed in ("0", "1"))
+def test_the_same_seed_has_the_same_steps_and_another_one_others() -> None:
+    times = make_times((1, 4, 16))
+    first, again, other = (
+        steps_here([*DIABETES, *QUICK, *NEAR, "--seed", seed], times)["rows"] for seed in ("0", "0", "1")
+    )
+    assert first == close_to(again)
     assert first != close_to(other)
 
 
 @pytest.mark.usefixtures("hurried")
-def test_a_new_plan_runs_no_block_and_says_what_it_was_before(record: dict[str, Any], folder: Path) -> None:
+def test_a_new_plan_runs_no_trial_and_says_what_it_was_before(record: dict[str, Any], folder: Path) -> None:
     options = ("--replan", "one", "--variant", "vectorized", "--json", "-")
     found = pick_here(*options, cwd=folder)
     assert found.returncode == 0, found.stderr

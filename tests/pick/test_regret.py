@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from gdbench.pick.steps.blocks import Curves
 from threadpoolctl import threadpool_limits
 
 import gdbench.pick
 from gdbench.basics.records import plain
 from gdbench.pick.runners.serial import serial
-from gdbench.pick.steps.blocks import Curves
 from kernels import Network
 from selftest import run
 from selftest.context import Context

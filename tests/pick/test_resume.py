@@ -18,43 +18,52 @@ from gdbench.basics.folders import scratch_folder
 from gdbench.cli import pick as cli_pick
 from gdbench.machine.environment import describe
 from gdbench.pick import session
+from gdbench.pick.runners import journal
 from gdbench.pick.runners.serial import serial
-from gdbench.pick.steps.runner import Runner
+from gdbench.pick.steps.trials import Runner
 
 from ..helpers import finish, have_ended, invoke, wait_for
 from .pick_records import make_times
-from .test_command import NEAR, close_to
+from .test_command import NEAR, close_to, without_times
 
 PICK = """
 import sys, threading
+from dataclasses import replace
 from functools import partial
 from gdbench.machine import environment
 from gdbench.cli import main
 from gdbench.pick import session
+from gdbench.pick.runners import journal
 from gdbench.pick.runners.journal import Journal
+from gdbench.pick.seconds.times import TimeModel, Times, TimesRow
+from gdbench.pick.steps import tiers
 
 few, times, store, stored = int(sys.argv.pop(1)), sys.argv.pop(1) == "times", Journal.store, []
 
-def hold(self, block, curves):
-    store(self, block, curves)
-    stored.append(block)
+def hold(self, trial, curves):
+    store(self, trial, curves)
+    stored.append(trial)
     if len(stored) == few:
         threading.Event().wait()
 
+def known_times(network, X, Y, sizes, **options):
+    rows = [TimesRow(size, "vectorized", t, t, t, 60) for size in sizes for t in [64e-6 + 1e-6 * size]]
+    return Times("vectorized", "", "float64", 1, tuple(rows), TimeModel(64e-6, 1e-6, (), 64.0, 0.03), 4, 0.01, ())
+
 Journal.store = hold
+journal.MIN_SECONDS = 0.0
 session.observe = lambda threads: environment.describe()
-session.measure_step_time = partial(session.measure_step_time, processes=1)
-session.TIMES_SECONDS.update(quick=1e-3, thorough=1e-3)
-if not times:
-    session.Session.measure_times = lambda *arguments: None
+session.measure_step_time = partial(session.measure_step_time, processes=1) if times else known_times
+for tier in (tiers.QUICK, tiers.THOROUGH):
+    tiers.TIERS[tier.name] = replace(tier, times_seconds=1e-3)
 main()
 """
-"""The command, which waits for ever once it has stored a few blocks, and is quick about what belongs to the machine."""
+"""The command, which waits for ever once it has stored a few trials, and is quick about what belongs to the machine."""
 COMMON = ("pick", "--variant", "vectorized", "--budget", "9h")
 SMALL = (*COMMON, "--dataset", "diabetes", "--network", "linear", "--tier", "quick", *NEAR)
 LONG = (*COMMON, "--dataset", "digits", "--network", "softmax", "--tier", "thorough")
 FEW = 3
-"""Blocks after which a search is killed: some of them."""
+"""Trials after which a search is killed: some of them."""
 
 
 def begin(*options: str, folder: Path, few: int = 0, times: str = "no times", **streams: Any) -> subprocess.Popen[str]:
@@ -86,6 +95,7 @@ def test_a_killed_search_goes_on_to_the_same_steps(tmp_path: Path, monkeypatch: 
     assert list((tmp_path / "temporary").glob("gdbench-pick-*"))
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
 
+    monkeypatch.setattr(journal, "MIN_SECONDS", 0.0)
     monkeypatch.setattr(cli_pick, "processes", serial_in_scratch)
     monkeypatch.setattr(session, "observe", lambda threads: describe())
     monkeypatch.setattr(session, "measure_step_time", lambda network, X, Y, sizes, **options: make_times(sizes))
@@ -96,8 +106,8 @@ def test_a_killed_search_goes_on_to_the_same_steps(tmp_path: Path, monkeypatch: 
     assert (again.returncode, whole.returncode) == (0, 0), (again.stderr, whole.stderr)
     assert not list((tmp_path / "temporary").iterdir())  # what the killed one left is cleared away
     record = json.loads(again.stdout)
-    assert record["steps"] == close_to(json.loads(whole.stdout)["steps"])
-    assert f"going on where an earlier search ended: {FEW} blocks are known already" in again.stderr
+    assert without_times(record["steps"]) == close_to(without_times(json.loads(whole.stdout)["steps"]))
+    assert f"going on where an earlier search ended: {FEW} trials are known already" in again.stderr
     assert "known already" not in whole.stderr
     assert f"{FEW} of them known before" in record["progress"]
     assert len(stored(tmp_path / "cache")) == len(stored(tmp_path / "undisturbed")) > FEW
@@ -112,7 +122,7 @@ def serial_in_scratch(workers: int | None) -> Iterator[Runner]:
 def stop(
     folder: Path, *more: str, number: int = signal.SIGINT, **options: Any
 ) -> tuple[subprocess.Popen[str], list[psutil.Process]]:
-    """Send Ctrl-C, or another signal, to a search that takes long, as soon as it has finished a block."""
+    """Send Ctrl-C, or another signal, to a search that takes long, as soon as it has finished a trial."""
     process = begin(*LONG, "--output", "out", "--workers", "1", *more, folder=folder, **options)
     wait_for(lambda: stored(folder / "cache"), process)
     workers = children(process)

@@ -68,7 +68,7 @@ class Watched:
         return self.runner.workers
 
     def run(self, problem: Problem, trials: Sequence[Trial], *, on_done: OnDone | None = None) -> list[Curves]:
-        """Run a round; see ``gdbench.pick.steps.runner.Runner``."""
+        """Run a round; see ``gdbench.pick.steps.trials.Runner``."""
         self.rounds += 1
         done = 0
 

@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gdbench.basics.records import plain
 from gdbench.cli.pick import command
 from gdbench.cli.pick_options import question_of
 from gdbench.pick.data.files import read_file
@@ -70,7 +69,7 @@ def test_the_command_takes_numbers_and_the_record_remembers(tmp_path: Path) -> N
     question = question_of(command.make_context("pick", arguments).params)
     assert (question.source.header, question.dataset.n_rows) == (False, N)
     assert question.source.load().sha256 == question.dataset.sha256
-    assert plain(describe(question.source, question.dataset, n_rows=N))["source"]["header"] is False
+    assert describe(question.source, question.dataset, n_rows=question.n_rows).source.header is False
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,12 @@ from functools import cache
 import numpy as np
 import pytest
 
-from gdbench.pick.steps.blocks import Block, run_block
+from gdbench.pick.steps.trials import Trial, look_grid, run_trial
 from selftest.picks.exact import Powers, best_rate, crossing, exact_steps, expected_losses
 from selftest.picks.family import FAMILY, Instance, gaussian, quadratic, rows_of
 from selftest.picks.oracles import Gaussian, Oracle, Quadratic, Rows
+
+from .exact_problems import as_problem
 
 SLOW = {"digits"}  # its moments are matrices of 1953 rows: seconds for each rate
 LIGHT = [name for name in FAMILY if name not in SLOW]
@@ -287,16 +289,14 @@ def test_keys_differ_with_whatever_runs_depend_on() -> None:
     assert len({oracle.key for oracle in oracles}) == len(oracles)
 
 
-def test_a_block_of_runs_reaches_the_goal_in_the_exact_steps() -> None:
-    problem = instance("gaussian-10-0.1")
-    rate, steps = best_rate(problem.oracle, 8, problem.goal)
-    block = Block(8, (rate, 1e3), tuple(range(200)), problem.goal, most_steps=10_000)
-    curves = run_block(problem.oracle, block)
-    mean = curves.losses[:, 0].mean(axis=1)
-    known = ~np.isnan(mean)
-    at = first_crossing_on(curves.steps[known], mean[known], problem.goal)
+def test_runs_of_a_trial_reach_the_goal_in_the_exact_steps() -> None:
+    found = instance("gaussian-10-0.1")
+    rate, steps = best_rate(found.oracle, 8, found.goal)
+    problem, looks = as_problem(found.oracle), look_grid(1, 2 * steps, 1.1)
+    curves = run_trial(problem, Trial(8, rate, tuple(range(200)), looks, found.goal))
+    at = first_crossing_on(curves.looks, curves.losses.mean(axis=1), found.goal)
     assert at == pytest.approx(steps, rel=0.1)
-    assert np.isinf(curves.losses[-1, 1]).all()
+    assert np.isinf(run_trial(problem, Trial(8, 1e3, (0, 1), looks, found.goal)).losses[-1]).all()
 
 
 def first_crossing_on(steps: np.ndarray, losses: np.ndarray, goal: float) -> float:

@@ -53,7 +53,7 @@ class EngineRunner:
         return self.engine.workers
 
     def run(self, problem: Problem, trials: Sequence[Trial], *, on_done: OnDone | None = None) -> list[Curves]:
-        """Run a round; see ``gdbench.pick.steps.runner.Runner``.
+        """Run a round; see ``gdbench.pick.steps.trials.Runner``.
 
         Raises
         ------

@@ -42,6 +42,8 @@ class Cell:
     rates: RateSearch = field(init=False)
     learning_rate: float | None = None
     """At which the runs are counted, once it is settled."""
+    guess: float = math.inf
+    """Steps at that rate by the runs that chose it."""
     refined: bool = False
     """Whether that is known as exactly as it is going to be."""
     looks: tuple[int, ...] = ()
@@ -89,7 +91,7 @@ class Cell:
     @property
     def expected(self) -> float:
         """Steps, as far as they are known; infinite if no rate got to the goal."""
-        return self.hit.steps if self.hit is not None and self.hit.reached else self.rates.steps
+        return self.hit.steps if self.hit is not None and self.hit.reached else self.guess
 
     @property
     def measured(self) -> bool:
@@ -101,14 +103,16 @@ class Cell:
         rate = self.rates.vertex()
         if rate is not None and rate != self.learning_rate:
             self.learning_rate, self.parts, self._hit, self.moves, self.lowered = rate, [], None, 0, 0
-            self._look_about(self.rates.steps)
+            self.guess = self.rates.steps
+            self._look_about(self.guess)
 
     def lower(self) -> None:
         """Take a lower rate, since runs at this one do not get to the goal."""
         assert self.learning_rate is not None
         self.learning_rate, self.parts, self._hit, self.moves = self.learning_rate / FINE, [], None, 0
-        self._look_about(self.rates.steps * FINE ** (1 + self.lowered))
         self.lowered += 1
+        self.guess *= FINE
+        self._look_about(self.guess)
 
     def count(self, more: int) -> Plan:
         """Add so many runs at the rate that is settled; their looks are moved if the crossing is not among them."""

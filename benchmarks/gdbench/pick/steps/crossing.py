@@ -8,7 +8,7 @@ never gets there.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -67,10 +67,18 @@ def hit(looks: npt.ArrayLike, losses: Values, *, goal: float, floor: float, caut
         Whether the mean of few runs is taken no lower than that of a log-normal distribution with their logarithms.
         Near the largest stable rate a few runs in a hundred make most of the mean, and few runs have none of them.
     """
+    found = _hit(looks, losses, goal, floor)
+    raised = _no_lower(losses, floor) if cautious else losses
+    if raised is losses:
+        return found
+    careful = _hit(looks, raised, goal, floor)
+    return replace(careful, steps=max(careful.steps, found.steps))  # a parabola may cross sooner than the one below it
+
+
+def _hit(looks: npt.ArrayLike, losses: Values, goal: float, floor: float) -> Hit:
     steps = np.asarray(looks, float)
     runs = losses.shape[1]
     alive = np.isfinite(losses[-1])
-    losses = _no_lower(losses, floor) if cautious else losses
     means = mean_losses(losses)
     failed, final, last = int((~alive).sum()), float(means[-1]), int(steps[-1])
     reached = np.flatnonzero(means <= goal)

@@ -130,6 +130,7 @@ class Search:
         rates = [scale * part for part in PILOT_RATES]
         last = math.ceil(max(MIN_CAP_STEPS, CAP_EPOCHS * rows / self.reference))
         for cap in [*(cap for cap in PILOT_CAPS if cap < last), last]:
+            self.pilot.hits.clear()
             self.pilot.checked = cap > PILOT_CAPS[0]
             yield from self.pilot.explore(rates, lambda steps: 2, cap / CAP)
             if self.pilot.best is not None or self.pilot.diverged:
@@ -141,7 +142,6 @@ class Search:
             elif alive[0] == rates[-1]:
                 rates = [*rates[1:], rates[-1] * 2]
             self.pilot.goal = self.goal - self.pilot.shifts.get(alive[0], 0.0)
-            self.pilot.hits.clear()
 
     def _explore(self, size: int, rate: float, expected: float, ratios: Sequence[float] = (0.5, 1.0, 2.0)) -> Plan:
         """Find the rate of a batch size and count a few runs at it."""

@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from gdbench.pick.steps.problem import Problem, Runs
+from gdbench.pick.steps.problem import Problem
 
 Values = npt.NDArray[np.float64]
 BLOW_UP = 100.0
@@ -58,7 +58,8 @@ class Curves:
     look_seconds: float
     """Those of them that looking took."""
     shifts: Values
-    """(S,) loss of all rows less that of those that are monitored, at the look that was to be checked; else (0,)."""
+    """Loss of all rows less that of those that are monitored, at the look that was to be checked, of the runs that
+    had not diverged by then; empty where there was none."""
 
 
 OnDone = Callable[[int, Curves], None]
@@ -92,10 +93,11 @@ def run_trial(problem: Problem, trial: Trial) -> Curves:
             made = look
             at = time.process_time()
             losses.append(runs.losses())
-            if look == trial.check:
-                shifts = _shifts(problem, runs, losses[-1])
+            whole = runs.all_losses() if look == trial.check and problem.sampled_rows is not None else None
             looked += time.process_time() - at
             losses[-1][~(losses[-1] <= ceiling)] = np.inf
+            if whole is not None:
+                shifts = (whole - losses[-1])[np.isfinite([*losses, whole]).all(axis=0)]
             mean = float(mean_losses(losses[-1]))
             if mean <= trial.goal:
                 limit = min(limit, trial.slack * look)
@@ -103,15 +105,11 @@ def run_trial(problem: Problem, trial: Trial) -> Curves:
                 break
             if look >= limit:
                 break
-        if trial.check == LAST and np.isfinite(losses[-1]).all():
-            shifts = _shifts(problem, runs, losses[-1])
+        if trial.check == LAST and problem.sampled_rows is not None and np.isfinite(losses[-1]).all():
+            shifts = runs.all_losses() - losses[-1]
     rows = float(made * trial.batch_size * len(trial.seeds))
     looks = np.array(trial.looks[: len(losses)], np.int64)
     return Curves(looks, _once_diverged(np.stack(losses)), rows, time.process_time() - begun, looked, shifts)
-
-
-def _shifts(problem: Problem, runs: Runs, losses: Values) -> Values:
-    return np.empty(0) if problem.sampled_rows is None else runs.all_losses() - losses
 
 
 def mean_losses(losses: Values) -> Values:
