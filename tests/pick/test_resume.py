@@ -13,13 +13,13 @@ from typing import Any
 
 import psutil
 import pytest
+from gdbench.pick.steps.runner import Runner
 
 from gdbench.basics.folders import scratch_folder
 from gdbench.cli import pick as cli_pick
 from gdbench.machine.environment import describe
 from gdbench.pick import session
 from gdbench.pick.runners.serial import serial
-from gdbench.pick.steps.runner import Runner
 
 from ..helpers import finish, have_ended, invoke, wait_for
 from .pick_records import make_times

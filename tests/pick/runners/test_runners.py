@@ -19,6 +19,7 @@ import distributed
 import numpy as np
 import psutil
 import pytest
+from gdbench.pick.steps.blocks import Block, Curves
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from gdbench.experiments import datasets
@@ -27,7 +28,6 @@ from gdbench.pick.runners.journal import Journal, Journaled
 from gdbench.pick.runners.pool import processes
 from gdbench.pick.runners.rounds import EngineRunner, one_thread
 from gdbench.pick.runners.serial import serial
-from gdbench.pick.steps.blocks import Block, Curves
 from gdbench.pick.steps.problem import NetworkProblem
 from gdbench.processes.launch import thread_environment
 from kernels import InputError, Network

@@ -5,8 +5,9 @@ from itertools import combinations, pairwise
 
 import numpy as np
 import pytest
-
 from gdbench.pick.steps.allocation import MAX_RUNS, SWEEP_RUNS, runs_worth, sweep_rows
+from gdbench.pick.steps.rate_law import guess_rate, rate_at
+
 from gdbench.pick.steps.curve import (
     DEPARTURES,
     SYSTEMATIC,
@@ -17,7 +18,6 @@ from gdbench.pick.steps.curve import (
     scarcity,
     smooth_variances,
 )
-from gdbench.pick.steps.rate_law import guess_rate, rate_at
 from kernels.contract import Array
 
 SIZES = 2.0 ** np.arange(0, 13, 2)

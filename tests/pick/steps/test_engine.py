@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from gdbench.pick.steps.blocks import BLOW_UP, RATIO, Block, Curves, run_block, step_grid
 
 import kernels
 from gdbench.pick.steps import lockstep
-from gdbench.pick.steps.blocks import BLOW_UP, RATIO, Block, Curves, run_block, step_grid
 from gdbench.pick.steps.problem import NetworkProblem
 from kernels import Network
 from kernels.contract import Array

@@ -4,9 +4,9 @@ import math
 
 import numpy as np
 import pytest
-
 from gdbench.pick.steps.blocks import step_grid
 from gdbench.pick.steps.hitting import MIN_SPREAD, first_crossing, hit, mean_curve, mean_losses
+
 from kernels.contract import Array
 
 STEPS = np.array([0, *step_grid(3000)], float)

@@ -6,14 +6,14 @@ from functools import cache
 
 import numpy as np
 import pytest
-
-from gdbench.pick.runners.serial import serial
 from gdbench.pick.steps.blocks import Block, Curves, run_block
 from gdbench.pick.steps.hitting import Hit
 from gdbench.pick.steps.measure_steps import carry
-from gdbench.pick.steps.problem import DescentProblem
 from gdbench.pick.steps.race import CURVATURE, FINEST, MAX_EXTENSIONS, STEP, Plan, Race, together
 from gdbench.pick.steps.runner import Runner
+
+from gdbench.pick.runners.serial import serial
+from gdbench.pick.steps.problem import DescentProblem
 from selftest.picks.exact import best_rate, exact_steps
 from selftest.picks.family import gaussian
 from selftest.picks.oracles import Gaussian, Quadratic

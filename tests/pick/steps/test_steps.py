@@ -10,16 +10,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from gdbench.pick.steps.blocks import Block, Curves, run_block
+from gdbench.pick.steps.measure_steps import Progress, carry, measure_steps
+from gdbench.pick.steps.races import CAP_EPOCHS, MIN_CAP_STEPS
 
 from gdbench.pick.runners.rounds import run_limited
 from gdbench.pick.runners.serial import serial
 from gdbench.pick.steps.answer import BUDGET, CAPPED, DIVERGED, EXTRAPOLATED, MET, REACHED, UNRELIABLE, Steps, Target
-from gdbench.pick.steps.blocks import Block, Curves, run_block
 from gdbench.pick.steps.candidates import candidates
-from gdbench.pick.steps.measure_steps import Progress, carry, measure_steps
 from gdbench.pick.steps.optimum import find_optimum
 from gdbench.pick.steps.problem import DescentProblem, NetworkProblem
-from gdbench.pick.steps.races import CAP_EPOCHS, MIN_CAP_STEPS
 from gdbench.pick.steps.targets import JUDGES, given_target, near_optimum, reference_target
 from gdbench.pick.steps.tiers import QUICK, STANDARD
 from kernels import InputError, Network

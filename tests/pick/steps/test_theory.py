@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from gdbench.pick.steps.smoothness import rate_scale
 from sklearn.datasets import load_breast_cancer, load_wine
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
@@ -10,7 +11,6 @@ from gdbench.experiments import datasets
 from gdbench.pick.steps import noise_scale as noise
 from gdbench.pick.steps import optimum, smoothness
 from gdbench.pick.steps.optimum import find_optimum
-from gdbench.pick.steps.smoothness import rate_scale
 from kernels import InputError, Network
 from kernels.contract import Array
 
