@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from time import monotonic
 
 from gdbench.pick.runners.journal import Journal, Journaled
-from gdbench.pick.steps.problem import Problem
+from gdbench.pick.steps.problem import DescentProblem
 from gdbench.pick.steps.trials import Curves, OnDone, Runner, Trial
 
 
@@ -67,7 +67,7 @@ class Watched:
         """Trials that run at the same time."""
         return self.runner.workers
 
-    def run(self, problem: Problem, trials: Sequence[Trial], *, on_done: OnDone | None = None) -> list[Curves]:
+    def run(self, problem: DescentProblem, trials: Sequence[Trial], *, on_done: OnDone | None = None) -> list[Curves]:
         """Run a round; see ``gdbench.pick.steps.trials.Runner``."""
         self.rounds += 1
         done = 0
@@ -104,6 +104,6 @@ class _Asked:
     def workers(self) -> int:
         return self.watched.workers
 
-    def run(self, problem: Problem, trials: Sequence[Trial], *, on_done: OnDone | None = None) -> list[Curves]:
+    def run(self, problem: DescentProblem, trials: Sequence[Trial], *, on_done: OnDone | None = None) -> list[Curves]:
         self.watched.note_known(self.count - len(trials), missing=len(trials))
         return self.watched.runner.run(problem, trials, on_done=on_done) if trials else []

@@ -21,7 +21,7 @@ class Refused(Exception):
 
 
 @dataclass(frozen=True)
-class Trial:
+class TrialFit:
     """Certificate of a variant, and what its first call took."""
 
     certificate: Certificate
@@ -38,7 +38,7 @@ class Taken:
     choice: Choice
     refused: tuple[str, ...]
     """Preferred to the one taken, but not certified."""
-    proof: Trial
+    proof: TrialFit
 
 
 def take(training: Training, batch_sizes: Sequence[int]) -> list[Taken]:
@@ -49,11 +49,11 @@ def take(training: Training, batch_sizes: Sequence[int]) -> list[Taken]:
     Refused
         If none is certified for one of them: nothing is timed that is wrong.
     """
-    known: dict[str, Trial] = {}
+    known: dict[str, TrialFit] = {}
     return [_take(training, size, known) for size in batch_sizes]
 
 
-def _take(training: Training, batch_size: int, known: dict[str, Trial]) -> Taken:
+def _take(training: Training, batch_size: int, known: dict[str, TrialFit]) -> Taken:
     preferences, refused = choice(training, batch_size), list[str]()
     while (name := preferred(preferences, refused)) is not None:
         candidate = replace(training, variant=name)
@@ -74,13 +74,13 @@ def _take(training: Training, batch_size: int, known: dict[str, Trial]) -> Taken
     )
 
 
-def _prove(training: Training) -> Trial:
+def _prove(training: Training) -> TrialFit:
     data = training.dataset
     rows = data.X[:DATA_ROWS], data.Y[:DATA_ROWS]
     compile_seconds = warm_up(training)
     with threadpool_limits(1, user_api="blas"):  # after the warm-up, which loads the libraries to be limited
         certificate = certify(training.variant, training.network, data.X.dtype, data=rows)
-        return Trial(certificate, compile_seconds, _blas_threads())
+        return TrialFit(certificate, compile_seconds, _blas_threads())
 
 
 def _blas_threads() -> int | None:
@@ -131,5 +131,5 @@ def _auto_choice(entry: Taken) -> record.AutoChoice:
     return record.AutoChoice(entry.batch_size, entry.training.variant, chosen.reason, chosen.names, entry.refused)
 
 
-def _by_name(taken: Iterable[Taken]) -> dict[str, Trial]:
+def _by_name(taken: Iterable[Taken]) -> dict[str, TrialFit]:
     return {entry.training.variant: entry.proof for entry in taken}

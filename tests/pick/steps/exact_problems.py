@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gdbench.pick.steps.problem import Problem, Values
+from gdbench.pick.steps.problem import DescentProblem, Values
 from selftest.picks.oracles import Gaussian, Oracle, Quadratic
 
 CLIFF = Quadratic(np.array([1.0, 0.1]), np.zeros(2), np.ones(2), entropy=5)
@@ -26,7 +26,7 @@ def heavy_tails(entropy: int = 5) -> Gaussian:
     return Gaussian(np.ones(1), np.ones(1), 0.0, entropy)
 
 
-def as_problem(oracle: Oracle) -> Problem:
+def as_problem(oracle: Oracle) -> DescentProblem:
     """Return the oracle behind the protocol of a problem."""
     return oracle if hasattr(oracle, "begin") else ExactProblem(oracle)
 

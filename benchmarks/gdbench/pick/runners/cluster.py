@@ -13,7 +13,7 @@ from typing import Any
 
 from gdbench.pick.runners.fingerprint import fingerprint
 from gdbench.pick.runners.rounds import EngineRunner, run_limited
-from gdbench.pick.steps.problem import Problem
+from gdbench.pick.steps.problem import DescentProblem
 from gdbench.pick.steps.trials import Curves, Trial
 from gdbench.processes.launch import patience
 from kernels import InputError
@@ -102,7 +102,7 @@ class _Cluster:
         self._executor = client.get_executor(pure=False)
         self._key, self._problem = "", None
 
-    def submit(self, problem: Problem, trial: Trial) -> Future[Curves]:
+    def submit(self, problem: DescentProblem, trial: Trial) -> Future[Curves]:
         with self._answered():
             if self._key != problem.key:
                 limit = patience(LONELY_SECONDS)
@@ -133,7 +133,7 @@ class _Cluster:
             ) from error
 
 
-def _run_checked(problem: Problem, trial: Trial, expected: str) -> Curves:
+def _run_checked(problem: DescentProblem, trial: Trial, expected: str) -> Curves:
     """Run a trial on a worker, which may have joined after the versions were compared."""
     if fingerprint() != expected:
         _refuse_others({socket.gethostname()})

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from gdbench.basics.storage import replacing
 from gdbench.experiments.datasets import cache_folder
 from gdbench.pick.runners.fingerprint import fingerprint, processor
-from gdbench.pick.steps.problem import Problem
+from gdbench.pick.steps.problem import DescentProblem
 from gdbench.pick.steps.trials import Curves, OnDone, Runner, Trial
 
 KEPT_DAYS = 30
@@ -109,7 +109,7 @@ class Journaled:
         """Trials that run at the same time."""
         return self.runner.workers
 
-    def run(self, problem: Problem, trials: Sequence[Trial], *, on_done: OnDone | None = None) -> list[Curves]:
+    def run(self, problem: DescentProblem, trials: Sequence[Trial], *, on_done: OnDone | None = None) -> list[Curves]:
         """Run the trials of a round that the journal has not; ``on_done`` hears of the others at once."""
         if problem.key != self.journal.problem_key:
             raise ValueError("the journal belongs to another problem")

@@ -17,7 +17,7 @@ from pathlib import Path
 from gdbench.basics.folders import scratch_folder
 from gdbench.basics.storage import replacing
 from gdbench.pick.runners.rounds import EngineRunner
-from gdbench.pick.steps.problem import Problem
+from gdbench.pick.steps.problem import DescentProblem
 from gdbench.pick.steps.trials import Curves, Trial
 from gdbench.processes.children import Children
 from gdbench.processes.launch import allowed_cores
@@ -54,7 +54,7 @@ class _Pool:
         self.workers, self._folder = workers, folder
         self._team: _Team | None = None
 
-    def submit(self, problem: Problem, trial: Trial) -> Future[Curves]:
+    def submit(self, problem: DescentProblem, trial: Trial) -> Future[Curves]:
         path = self._send(problem)
         self._team = self._team or _Team(self.workers)
         return self._team.submit(str(path), trial)
@@ -64,7 +64,7 @@ class _Pool:
         if team is not None:
             team.end()
 
-    def _send(self, problem: Problem) -> Path:
+    def _send(self, problem: DescentProblem) -> Path:
         """Write the problem where each process reads it once, instead of sending it with every trial."""
         path = self._folder / f"{problem.key}.pickle"
         if not path.exists():

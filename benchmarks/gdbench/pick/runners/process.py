@@ -11,7 +11,7 @@ import traceback
 from functools import lru_cache
 
 from gdbench.pick.runners.rounds import run_limited
-from gdbench.pick.steps.problem import Problem
+from gdbench.pick.steps.problem import DescentProblem
 from gdbench.pick.steps.trials import Curves, Trial
 from gdbench.processes.answers import serve
 
@@ -29,9 +29,9 @@ class Worker:
 
 
 @lru_cache(maxsize=1)
-def _read(path: str) -> Problem:
+def _read(path: str) -> DescentProblem:
     with open(path, "rb") as file:
-        problem: Problem = pickle.load(file)
+        problem: DescentProblem = pickle.load(file)
     return problem
 
 

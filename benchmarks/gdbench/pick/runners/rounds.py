@@ -7,11 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Protocol
 
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
-from gdbench.pick.steps.problem import Problem
+from gdbench.pick.steps.problem import DescentProblem
 from gdbench.pick.steps.trials import Curves, OnDone, Trial, run_trial
 from kernels import InputError
 
@@ -34,7 +35,7 @@ class Engine(Protocol):
     def remedy(self) -> str:
         """One sentence for when they are lost again and again."""
 
-    def submit(self, problem: Problem, trial: Trial) -> Future[Curves]:
+    def submit(self, problem: DescentProblem, trial: Trial) -> Future[Curves]:
         """Have a trial run."""
 
     def abandon(self) -> None:
@@ -52,7 +53,7 @@ class EngineRunner:
         """Trials that run at the same time."""
         return self.engine.workers
 
-    def run(self, problem: Problem, trials: Sequence[Trial], *, on_done: OnDone | None = None) -> list[Curves]:
+    def run(self, problem: DescentProblem, trials: Sequence[Trial], *, on_done: OnDone | None = None) -> list[Curves]:
         """Run a round; see ``gdbench.pick.steps.trials.Runner``.
 
         Raises
@@ -76,7 +77,7 @@ class EngineRunner:
         raise InputError(self.engine.remedy)
 
 
-def _collect(engine: Engine, problem: Problem, trials: Mapping[int, Trial], keep: OnDone) -> None:
+def _collect(engine: Engine, problem: DescentProblem, trials: Mapping[int, Trial], keep: OnDone) -> None:
     """Run trials and keep each that finishes, also of those that had finished when something failed."""
     waiting: dict[Future[Curves], int] = {}
     try:
@@ -93,6 +94,12 @@ def _collect(engine: Engine, problem: Problem, trials: Mapping[int, Trial], keep
         raise
 
 
+@cache
+def _libraries() -> ThreadpoolController:
+    """Return what limits threads of the libraries of this process: looking for them takes longer than short trials."""
+    return ThreadpoolController()
+
+
 class _OneThread:
     """Limits BLAS to one thread while trials run; where threads run several at once, the last one lifts the limit."""
 
@@ -104,7 +111,7 @@ class _OneThread:
     @contextmanager
     def __call__(self) -> Iterator[None]:
         with self._lock:
-            self._limits.append(threadpool_limits(limits=1))
+            self._limits.append(_libraries().limit(limits=1))
             self._running += 1
         try:
             yield
@@ -119,7 +126,7 @@ class _OneThread:
 one_thread = _OneThread()
 
 
-def run_limited(problem: Problem, trial: Trial) -> Curves:
+def run_limited(problem: DescentProblem, trial: Trial) -> Curves:
     """Run a trial with one BLAS thread: sums over more threads would be rounded differently."""
     with one_thread():
         return run_trial(problem, trial)

@@ -6,14 +6,14 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from gdbench.pick.runners.rounds import run_limited
-from gdbench.pick.steps.problem import Problem
+from gdbench.pick.steps.problem import DescentProblem
 from gdbench.pick.steps.trials import Curves, OnDone, Runner, Trial
 
 
 class _Serial:
     workers = 1
 
-    def run(self, problem: Problem, trials: Sequence[Trial], *, on_done: OnDone | None = None) -> list[Curves]:
+    def run(self, problem: DescentProblem, trials: Sequence[Trial], *, on_done: OnDone | None = None) -> list[Curves]:
         results = []
         for place, trial in enumerate(trials):
             results.append(run_limited(problem, trial))

@@ -31,7 +31,7 @@ FRESH = 1000
 
 
 @dataclass
-class Cell:
+class SizeCell:
     """One batch size."""
 
     batch_size: int

@@ -37,7 +37,7 @@ class Runs(Protocol):
         """Loss (S,) of each run now, of all rows that it is to be told of."""
 
 
-class Problem(Protocol):
+class DescentProblem(Protocol):
     """Whatever descent can be run on. It can be pickled, and its runs depend on ``key`` and on the machine only."""
 
     @property

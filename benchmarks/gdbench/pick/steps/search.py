@@ -14,8 +14,8 @@ from typing import Protocol
 
 import numpy as np
 
-from gdbench.pick.steps.cell import Cell
-from gdbench.pick.steps.problem import Problem
+from gdbench.pick.steps.cell import SizeCell
+from gdbench.pick.steps.problem import DescentProblem
 from gdbench.pick.steps.rates import CAP, Plan, RateSearch
 from gdbench.pick.steps.tiers import Tier
 from gdbench.pick.steps.trials import Curves, Trial
@@ -68,7 +68,7 @@ class SearchClock(Protocol):
 class Search:
     """All that has been found; filled by ``run``."""
 
-    problem: Problem
+    problem: DescentProblem
     goal: float
     step_seconds: Mapping[int, float]
     """Seconds of a step by batch size, ascending: the candidates."""
@@ -79,7 +79,7 @@ class Search:
     workers: int = 1
     stage: str = "finding a learning rate"
     pilot: RateSearch = field(init=False)
-    cells: dict[int, Cell] = field(default_factory=dict)
+    cells: dict[int, SizeCell] = field(default_factory=dict)
     trials: int = 0
     runs: int = 0
     rows: float = 0.0
@@ -145,7 +145,7 @@ class Search:
 
     def _explore(self, size: int, rate: float, expected: float, ratios: Sequence[float] = (0.5, 1.0, 2.0)) -> Plan:
         """Find the rate of a batch size and count a few runs at it."""
-        cell = self.cells[size] = Cell(size, self.goal, self.problem.floor, self._shift(size))
+        cell = self.cells[size] = SizeCell(size, self.goal, self.problem.floor, self._shift(size))
         rates = [rate * ratio for ratio in ratios]
         yield from cell.rates.explore(rates, lambda steps: self._runs(size, steps, EXPLORING_RUNS), expected)
         cell.settle()
@@ -238,7 +238,7 @@ class Search:
     def _affordable(self, seconds: float, most: float) -> bool:
         return seconds <= most and seconds <= self.clock.left * self.workers / 2
 
-    def _refine(self, cell: Cell, seconds: float) -> Plan:
+    def _refine(self, cell: SizeCell, seconds: float) -> Plan:
         """Tell the rate of a batch size exactly, in so many CPU seconds, and count runs at it."""
         cell.refined = True
         affordable = seconds / (RACED_RATES * self._run_seconds(cell.batch_size))

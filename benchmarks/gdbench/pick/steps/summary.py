@@ -18,7 +18,7 @@ from gdbench.pick.steps.answer import (
     StepsRow,
     Target,
 )
-from gdbench.pick.steps.cell import Cell
+from gdbench.pick.steps.cell import SizeCell
 from gdbench.pick.steps.crossing import whole
 from gdbench.pick.steps.curve import fit_curve, steps_by
 from gdbench.pick.steps.search import Search
@@ -77,7 +77,7 @@ def _row(search: Search, size: int, curve: Curve | None) -> StepsRow:
     return StepsRow(size, status, reason, None, None, None, None, None, measured=False, runs=0, failed=0)
 
 
-def _why(cell: Cell | None) -> tuple[str, str]:
+def _why(cell: SizeCell | None) -> tuple[str, str]:
     """Status and reason of a batch size without a measurement."""
     if cell is None:
         return BUDGET, "no run was made at this batch size"
@@ -114,7 +114,7 @@ def _status(search: Search, measured: bool, target: Target, stopped: str) -> tup
     return CAPPED, f"no learning rate ended below a {target.metric} of {least:.3g} in {steps:,} steps"
 
 
-def _curve(search: Search, measured: dict[int, Cell]) -> Curve | None:
+def _curve(search: Search, measured: dict[int, SizeCell]) -> Curve | None:
     if len(measured) < 2:
         return None
     sizes = sorted(measured)
@@ -122,7 +122,7 @@ def _curve(search: Search, measured: dict[int, Cell]) -> Curve | None:
     return fit_curve(sizes, steps, errors, n_rows=search.problem.n_rows)
 
 
-def _sample(search: Search, measured: dict[int, Cell], target: Target) -> Sample | None:
+def _sample(search: Search, measured: dict[int, SizeCell], target: Target) -> Sample | None:
     """How far the sample's loss may be from that of all rows, of the distance from the start to the target."""
     n = search.problem.sampled_rows
     errors = [cell.shift_error for cell in measured.values() if len(cell.shifts) > 1]

@@ -10,7 +10,7 @@ import numpy as np
 from gdbench.basics.units import digits
 from gdbench.pick.steps.answer import Target
 from gdbench.pick.steps.optimum import Optimum
-from gdbench.pick.steps.problem import Problem
+from gdbench.pick.steps.problem import DescentProblem
 from gdbench.pick.steps.trials import Curves, Trial, look_grid, mean_losses
 
 SHARE = 0.01
@@ -60,7 +60,7 @@ def reference_steps(n_rows: int, n_parameters: int, batch_size: int) -> int:
 
 
 def reference_target(
-    problem: Problem, batch_size: int, steps: int, start: float, *, metric: str
+    problem: DescentProblem, batch_size: int, steps: int, start: float, *, metric: str
 ) -> Generator[list[Trial], list[Curves], Target]:
     """Find the loss that most runs of a reference descent reach: a plan, see ``rates``."""
     looks = look_grid(1, steps, LOOK_RATIO)
@@ -81,7 +81,7 @@ def reference_target(
 
 
 def _best_rate(
-    problem: Problem, batch_size: int, looks: tuple[int, ...]
+    problem: DescentProblem, batch_size: int, looks: tuple[int, ...]
 ) -> Generator[list[Trial], list[Curves], float]:
     """Rate with the lowest mean loss on the way: by factors of 2, then by the square root of 2."""
     found: dict[float, float] = {}

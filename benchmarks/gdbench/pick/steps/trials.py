@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from gdbench.pick.steps.problem import Problem
+from gdbench.pick.steps.problem import DescentProblem
 
 Values = npt.NDArray[np.float64]
 BLOW_UP = 100.0
@@ -73,7 +73,7 @@ class Runner(Protocol):
     def workers(self) -> int:
         """Trials that run at the same time."""
 
-    def run(self, problem: Problem, trials: Sequence[Trial], *, on_done: OnDone | None = None) -> list[Curves]:
+    def run(self, problem: DescentProblem, trials: Sequence[Trial], *, on_done: OnDone | None = None) -> list[Curves]:
         """Run trials and return what came of them in their order, in whatever order they finished.
 
         ``on_done`` hears of each trial when it has finished, in this process; also of those that had finished when
@@ -81,7 +81,7 @@ class Runner(Protocol):
         """
 
 
-def run_trial(problem: Problem, trial: Trial) -> Curves:
+def run_trial(problem: DescentProblem, trial: Trial) -> Curves:
     """Run descent; on one machine the same arguments give the same losses, bit for bit."""
     begun, looked, losses, made = time.process_time(), 0.0, list[Values](), 0
     shifts = np.empty(0)
