@@ -1,8 +1,13 @@
 """The instrument: measures the kernels, proves them right first, and says how sure it is."""
 
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
+
+CALLED = ("pick",)
+"""What is called as ``gdbench.pick(...)`` once gdbench is imported."""
 
 try:
     __version__ = version("gdbench")
@@ -22,3 +27,15 @@ def check_kernels() -> None:
             f"Python finds another package called kernels, {', '.join(places) or 'or none'}, instead of gdbench's "
             "own: uninstall it, or install gdbench in an environment of its own"
         )
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is called when it is asked for: workers import gdbench before they may import NumPy."""
+    if name in CALLED:
+        return import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """Names in this module, with those that are imported when they are asked for."""
+    return sorted({*globals(), *CALLED})

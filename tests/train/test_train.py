@@ -19,7 +19,7 @@ import kernels
 from gdbench.basics import storage
 from gdbench.cli import train_tables
 from gdbench.experiments import datasets
-from gdbench.train import options as training_options
+from gdbench.experiments.networks import build_network
 from gdbench.train import pictures
 from gdbench.train import training as gdbench_training
 from gdbench.train.training import EpochPoint, FitHistory, fit_descent, history_csv, score
@@ -259,7 +259,7 @@ def read_or_end(file):
 )
 def test_mlp_takes_the_pair_that_suits_the_data_unless_told(dataset, options, pair):
     data = datasets.load(dataset)
-    network = training_options.build_network("mlp", data, hidden=(6, 5), activation="relu", **options)
+    network = build_network("mlp", data, hidden=(6, 5), activation="relu", **options)
     assert (network.output, network.loss) == pair
     assert network.sizes == (data.X.shape[1], 6, 5, data.Y.shape[1])
     assert network.hidden == "relu"

@@ -5,8 +5,6 @@ from __future__ import annotations
 import shlex
 import signal
 import sys
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,19 +16,18 @@ from gdbench.basics.exit_codes import KERNEL_WRONG
 from gdbench.basics.folders import fresh_folder, own_named_folder
 from gdbench.basics.storage import check_writable
 from gdbench.cli import pick_show
-from gdbench.cli.console import enough_memory, fail, human_output, write_json
-from gdbench.cli.pick_options import PAIRS, all_options, amounts_of, question_of
+from gdbench.cli.console import enough_memory, fail, human_output, stderr, write_json
+from gdbench.cli.pick_options import PAIRS, all_options, question_of, request_of
 from gdbench.experiments import datasets
 from gdbench.pick.data.files import READERS
+from gdbench.pick.live import drawn
 from gdbench.pick.progress import Clock
 from gdbench.pick.record.record import read_record
 from gdbench.pick.replan import CHANGEABLE, MAX_SECONDS, ask_again
-from gdbench.pick.runners.cluster import cluster
 from gdbench.pick.runners.journal import Journal, default_folder
-from gdbench.pick.runners.pool import processes
+from gdbench.pick.runners.opening import runner_for
 from gdbench.pick.session import Session
-from gdbench.pick.steps.trials import Runner
-from gdbench.pick.views.files import write_views
+from gdbench.pick.views.files import PARENT, subject, write_views
 from kernels import InputError
 from kernels.errors import choices
 
@@ -76,7 +73,7 @@ def command(context: click.Context, /, *, json_path: str | None, output: str | N
         record = session.record(shlex.join(["gdbench", *sys.argv[1:]]), number=number)
         pick_show.show(record, human_output(json_path))
         write_json(json_path, record)  # before the files: what took minutes is told even if their disk is full
-        with fresh_folder(folder, _subject(session), Path("picks")) as place:
+        with fresh_folder(folder, subject(record), PARENT) as place:
             files = write_views(record, place)
     pick_show.show_files(files, human_output(json_path))
     if session.fault:
@@ -85,11 +82,11 @@ def command(context: click.Context, /, *, json_path: str | None, output: str | N
 
 
 def _search(json_path: str | None, folder: Path | None, options: dict[str, Any]) -> Session:
-    open_runner = _runner(options["workers"], options["scheduler"])
+    open_runner = runner_for(options["workers"], options["scheduler"])
     question = question_of(options)
-    check_writable(folder or Path("picks"))
+    check_writable(folder or PARENT)
     pick_show.announce(question, human_output(json_path))
-    with pick_show.progress() as (listen, remark):
+    with drawn(stderr) as (listen, remark):
         session = Session(question, Clock(question.settings.most_seconds, listen, remark))
         session.search(open_runner, lambda key: None if question.settings.fresh else Journal(default_folder(), key))
     return session
@@ -103,26 +100,12 @@ def _replan(context: click.Context, json_path: str | None, folder: Path | None, 
         raise InputError(
             f"{flag} does not go with --replan, which keeps data, network and steps: leave one of them out"
         )
-    values = {**options, **{name: value for name, value in amounts_of(options).items() if value is not None}}
+    values = {**options, **{name: value for name, value in request_of(options).amounts.items() if value is not None}}
     changes = {name: values[name] for name in (RENAMED.get(option, option) for option in given) if name in CHANGEABLE}
     earlier = read_record(options["replan"])
     question = ask_again(earlier, changes, file=options["file"])
-    check_writable(folder or Path("picks"))
-    with pick_show.progress() as (listen, remark):
+    check_writable(folder or PARENT)
+    with drawn(stderr) as (listen, remark):
         session = Session(question, Clock(MAX_SECONDS, listen, remark))
         session.plan_again(earlier, most_seconds=MAX_SECONDS)
     return session
-
-
-def _runner(workers: int | None, scheduler: str | None) -> Callable[[], AbstractContextManager[Runner]]:
-    if scheduler is not None and workers is not None:
-        raise InputError("--workers is for this machine, and a cluster has its own: leave out --workers or --scheduler")
-    if workers is not None and workers < 1:
-        raise InputError(f"--workers must be at least 1, got {workers}: correct it or leave it out")
-    return partial(processes, workers) if scheduler is None else partial(cluster, scheduler)
-
-
-def _subject(session: Session) -> str:
-    """What the name of a new folder ends with: data and network."""
-    name = Path(session.question.dataset.name.split(":")[0]).stem
-    return f"{name}-{session.question.label.partition(',')[0]}"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
+from dataclasses import fields
 from typing import Any, TypeVar
 
 import click
@@ -12,13 +12,10 @@ from gdbench.cli.console import json_option
 from gdbench.experiments.cases import PRESETS
 from gdbench.pick.choose.objectives import NAMES
 from gdbench.pick.data.files import KINDS
-from gdbench.pick.data.source import RowSource, usual_kind
-from gdbench.pick.quantities import read_bytes, read_seconds
-from gdbench.pick.question import Question, ask, label_of
-from gdbench.pick.record.settings import Settings, check
+from gdbench.pick.data.source import RowSource
+from gdbench.pick.question import Question
+from gdbench.pick.request import USUAL, Request, build_question, check_network
 from gdbench.pick.steps.tiers import TIERS
-from gdbench.train.options import build_network, layer_sizes
-from kernels import InputError
 from kernels.auto import AUTO
 from kernels.errors import choices
 from kernels.network import DTYPES, HIDDEN, OUTPUT_LOSSES, SCHEMES
@@ -26,7 +23,6 @@ from kernels.network import DTYPES, HIDDEN, OUTPUT_LOSSES, SCHEMES
 Command = TypeVar("Command", bound=Callable[..., Any])
 Options = Mapping[str, Any]
 
-USUAL = Settings()
 PAIRS = choices(" + ".join(pair) for pair in OUTPUT_LOSSES)
 DATA = (
     click.argument("file", required=False),
@@ -105,70 +101,24 @@ def all_options(command: Command) -> Command:
     return json_option(command)
 
 
-def settings_of(options: Options) -> Settings:
-    """Read the settings; raises InputError where one makes no sense."""
-    names = (
-        "tier",
-        "objective",
-        "variant",
-        "threads",
-        "dtype",
-        "seed",
-        "scheme",
-        "validation",
-        "current",
-        "max_batch",
-        "fresh",
-    )
-    scheme = options["scheme"] or ("normal" if options["preset"] == "mlp" else "zeros")
-    settings = Settings(**({name: options[name] for name in names} | {"scheme": scheme}), **amounts_of(options))
-    check(settings)
-    return settings
-
-
-def amounts_of(options: Options) -> dict[str, Any]:
-    """Read the settings that are written in words of their own."""
-    budget, limit = options["budget"], options["memory_limit"]
-    return {
-        "loss_target": _loss_target(options["loss_target"]),
-        "budget_seconds": None if budget is None else read_seconds(budget),
-        "memory_bytes": None if limit is None else read_bytes(limit),
-        "time_weight": options["time_weight"],
-    }
+def request_of(options: Options) -> Request:
+    """Return what the options ask for."""
+    same = {name: options[name] for name in (each.name for each in fields(Request)) if name in options}
+    renamed = {"network": options["preset"], "init": options["scheme"], "standardise": not options["no_standardise"]}
+    return Request(**(same | renamed))
 
 
 def question_of(options: Options) -> Question:
     """Read options, load the data and make the network; raises InputError where anything is wrong."""
-    settings = settings_of(options)
-    if options["preset"] is None:
-        raise InputError(f"no network is named: add --network with one of {choices(PRESETS)}")
-    hidden = layer_sizes(options["hidden"]) if options["hidden"] is not None else None
-    output, loss = options["output_activation"], options["loss"]
-    kind = options["kind"]
-    if kind is None and options["file"] is not None:
-        kind = usual_kind(options["preset"], output=output, loss=loss)
+    request = request_of(options)
+    settings = request.settings
+    check_network(request)
     source = RowSource(
         options["dataset"],
         options["file"],
         options["target"],
-        standardise=not options["no_standardise"],
-        kind=kind,
+        standardise=request.standardise,
+        kind=request.usual_kind if options["file"] is not None else request.kind,
         header=not options["no_header"],
     )
-    dataset = source.load()
-    network = build_network(
-        options["preset"], dataset, hidden=hidden, activation=options["activation"], output=output, loss=loss
-    )
-    return ask(settings, source, dataset, network, label=label_of(options["preset"], network))
-
-
-def _loss_target(text: str) -> float | str:
-    if text == AUTO:
-        return text
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise InputError(f"--loss-target must be a finite number or the word auto, got {text!r}: correct it")
-    return value
+    return build_question(request, settings, source, source.load())

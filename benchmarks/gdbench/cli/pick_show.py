@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn
 from rich.text import Text
 
 from gdbench.basics.exit_codes import INTERRUPTED
 from gdbench.basics.units import duration
 from gdbench.cli.console import stderr
-from gdbench.pick.progress import Doing
 from gdbench.pick.question import Question
 from gdbench.pick.record.record import PickRecord
 from gdbench.pick.views.amounts import counted
@@ -46,29 +44,6 @@ def _work(question: Question, span: str) -> str:
         f"Times steps of {span}, then trains to the target at each that may win, tier {settings.tier}: "
         f"at most {duration(settings.most_seconds)}, less where the answer is sure before"
     )
-
-
-@contextmanager
-def progress() -> Iterator[tuple[Callable[[Doing], None], Callable[[str], None]]]:
-    """Draw a bar on standard error; where it is no terminal, a line per stage. Also give what prints a remark."""
-    columns = TextColumn("Picking", markup=False), BarColumn(), TextColumn("{task.description}", markup=False)
-
-    def remark(sentence: str) -> None:
-        if sentence:
-            stderr.print(sentence, soft_wrap=True)
-
-    with Progress(*columns, console=stderr, transient=True) as shown:
-        bar, said = shown.add_task("", total=1.0), [""]
-
-        def listen(doing: Doing) -> None:
-            left = f", at most {duration(doing.seconds_left)} left"
-            detail = f" ({doing.detail})" if doing.detail else ""
-            shown.update(bar, completed=doing.share, description=f"{doing.words}{detail}{left}")
-            if not stderr.is_terminal and doing.words != said[0]:
-                remark(f"{doing.words}{left}")
-            said[0] = doing.words
-
-        yield listen, remark
 
 
 @contextmanager

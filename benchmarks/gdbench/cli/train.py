@@ -21,8 +21,9 @@ from gdbench.cli import train_tables
 from gdbench.cli.console import enough_memory, fail, human_output, json_option, stderr, write_json
 from gdbench.experiments import datasets, synthetic
 from gdbench.experiments.cases import PRESETS
+from gdbench.experiments.networks import build_network, layer_sizes
 from gdbench.train import proof
-from gdbench.train.options import build_network, layer_sizes, read_batch_size, regimes
+from gdbench.train.options import read_batch_size, regimes
 from gdbench.train.proof import Refused, Taken
 from gdbench.train.record import answer
 from gdbench.train.training import EpochPoint, FitHistory, Training, check, fit_descent, history_csv

@@ -12,7 +12,7 @@ BYTES = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "kib": 2**10, "mi
 NUMBER = re.compile(r"\s*(\d+\.?\d*|\.\d+)\s*([a-z]*)\s*", re.IGNORECASE)
 
 
-def read_seconds(text: str) -> float:
+def read_seconds(amount: str | float) -> float:
     """Read a time such as ``30s``, ``2m``, ``1.5h`` or ``90``, in seconds.
 
     Raises
@@ -20,18 +20,18 @@ def read_seconds(text: str) -> float:
     InputError
         If it is no positive time.
     """
-    return _read(text, SECONDS, "a time is a positive number with s, m or h, such as 2m")
+    return _read(amount, SECONDS, "a time is a positive number with s, m or h, such as 2m")
 
 
-def read_bytes(text: str) -> float:
+def read_bytes(amount: str | float) -> float:
     """Read an amount of memory such as ``512MB``, ``2GiB`` or ``1000000``, in bytes; raises InputError likewise."""
-    return _read(text, BYTES, "an amount of memory is a positive number with kB, MB or GB, such as 512MB")
+    return _read(amount, BYTES, "an amount of memory is a positive number with kB, MB or GB, such as 512MB")
 
 
-def _read(text: str, units: dict[str, float] | dict[str, int], rule: str) -> float:
-    found = NUMBER.fullmatch(text)
+def _read(amount: str | float, units: dict[str, float] | dict[str, int], rule: str) -> float:
+    found = NUMBER.fullmatch(str(amount))
     factor = units.get(found[2].lower()) if found else None
     value = float(found[1]) * factor if found and factor else math.nan
     if not (math.isfinite(value) and value > 0):
-        raise InputError(f"{rule}, got {text!r}: correct it")
+        raise InputError(f"{rule}, got {amount!r}: correct it")
     return value

@@ -24,7 +24,7 @@ TARGET_KINDS: dict[tuple[str, str], str | None] = {
 
 @dataclass(frozen=True)
 class RowSource:
-    """A named data set, or a file with how to read it; exactly one of both names is given."""
+    """A named data set, or a file with how to read it; of arrays in memory, which have no name, how they were read."""
 
     dataset: str | None = None
     file: str | None = None
@@ -113,7 +113,12 @@ def describe(source: RowSource, dataset: Dataset, *, n_rows: int) -> DataDescrip
 def source_of(data: DataDescription, file: str | None) -> RowSource:
     """Return the source of a record's data; ``file`` is where a user's file lies now, if it has moved."""
     kept = data.source
-    if file is not None and kept.file is None:
+    if kept.dataset is None and kept.file is None and file is None:
+        raise InputError(
+            "the record is of arrays in memory, which it does not keep: save them with "
+            "numpy.savez('data.npz', X=X, y=y), and name that file"
+        )
+    if file is not None and kept.dataset is not None:
         raise InputError(f"the record is of the data set {kept.dataset}, not of a file: leave the file out")
     return kept if file is None else replace(kept, file=file)
 

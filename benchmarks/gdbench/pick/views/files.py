@@ -10,6 +10,15 @@ from gdbench.basics.storage import replacing, write_text
 from gdbench.pick.record.record import FILE, PickRecord
 from gdbench.pick.views.markdown import render
 
+PARENT = Path("picks")
+"""Folder of new folders."""
+
+
+def subject(record: PickRecord) -> str:
+    """Return what the name of a new folder ends with: data and network."""
+    name = Path(record.data.name.split(":")[0]).stem
+    return f"{name}-{record.label.partition(',')[0]}"
+
 
 def write_views(record: PickRecord, folder: Path) -> tuple[str, ...]:
     """Write all files of a record into a folder, the record first; return their paths.

@@ -51,13 +51,15 @@ def picture(record: PickRecord, kind: str = "png") -> bytes:
     return file.getvalue()
 
 
-def draw(record: PickRecord) -> Figure:
+def draw(record: PickRecord, figure: Figure | None = None) -> Figure:
     """Draw the halves of an answer and their product, a panel each, over one axis of batch sizes.
 
     Dots are measured, bars their 90 % intervals, lines fits to them. Batch sizes without a number stand at the bottom
     with their status. Without a choice the panels show what was found, and no time to the target.
     """
-    figure = Figure(figsize=(WIDTH_INCHES, HEIGHT_INCHES), layout="constrained")
+    figure = figure or Figure()  # or one that a notebook shows
+    figure.set_size_inches(WIDTH_INCHES, HEIGHT_INCHES)
+    figure.set_layout_engine("constrained")
     trained = record.settings.objective != NEEDS_NO_STEPS
     axes = list(figure.subplots(1, 3 if trained else 2))
     if trained:

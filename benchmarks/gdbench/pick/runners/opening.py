@@ -1,0 +1,27 @@
+"""Which runner a user asks for: processes of this machine, or a cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from functools import partial
+
+from gdbench.pick.runners.cluster import cluster
+from gdbench.pick.runners.pool import processes
+from gdbench.pick.steps.trials import Runner
+from kernels import InputError
+
+
+def runner_for(workers: int | None, scheduler: str | None) -> Callable[[], AbstractContextManager[Runner]]:
+    """Return what opens a runner: so many processes, by default one for each core, or the cluster of a scheduler.
+
+    Raises
+    ------
+    InputError
+        If both are asked for, or fewer processes than one.
+    """
+    if scheduler is not None and workers is not None:
+        raise InputError("--workers is for this machine, and a cluster has its own: leave out --workers or --scheduler")
+    if workers is not None and workers < 1:
+        raise InputError(f"--workers must be at least 1, got {workers}: correct it or leave it out")
+    return partial(processes, workers) if scheduler is None else partial(cluster, scheduler)
