@@ -89,7 +89,7 @@ def test_what_a_caller_owns_stays_as_it_is() -> None:
     pd.testing.assert_frame_equal(FRAME, before[1])
 
 
-WITH_GAPS = np.where(X == X.max(), np.nan, X)
+WITH_GAPS = np.where(X.max() == X, np.nan, X)
 
 
 @pytest.mark.parametrize(
