@@ -165,7 +165,7 @@ def steps_here(arguments: list[str], times: Times) -> Any:
     question = question_of(options_of(arguments))
     with threadpool_limits(limits=1), serial() as runner:
         start, optimum = start_loss(question), least_loss(question)
-        problem, target = make_problem(question, times, optimum), known_target(question, start, optimum)
+        problem, target = make_problem(question, times, start, optimum), known_target(question, start, optimum)
         clock = Clock(1e6, lambda doing: None)
         found = find_steps(question, problem, target, start, times, runner=runner, clock=clock, reserve=0.0)
     return without_times(plain(found))

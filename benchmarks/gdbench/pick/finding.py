@@ -174,6 +174,7 @@ def find_steps(
         seed=question.settings.seed,
         runner=runner,
         workers=runner.workers,
+        asked=problem.variants.keys() & {1, question.settings.current, problem.n_rows},
         most_seconds=max(clock.left - reserve, MIN_SHARE * clock.most_seconds),
         report=lambda words, rows: clock.tell(words, f"{rows / 1e6:,.3g} million rows so far" if rows else ""),
     )

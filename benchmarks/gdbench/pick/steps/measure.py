@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import signal
 import threading
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from time import monotonic
@@ -52,6 +52,7 @@ def measure_steps(
     runner: Runner,
     step_errors: Mapping[int, float] | None = None,
     workers: int = 1,
+    asked: Collection[int] = (),
     most_seconds: float = math.inf,
     clock: SearchClock | None = None,
     report: Report | None = None,
@@ -74,6 +75,8 @@ def measure_steps(
         Where trials run.
     workers : int
         How many of them at once.
+    asked : collection of int
+        Candidates that users compare with: looked at even if they cannot win, where that costs little.
     most_seconds : float
         After which the answer is what is known so far, and says so.
     clock : SearchClock, optional
@@ -83,7 +86,14 @@ def measure_steps(
     """
     most_seconds = tier.budget_seconds if math.isinf(most_seconds) else most_seconds
     search = Search(
-        problem, target.value, step_seconds, step_errors or {}, clock or Countdown(most_seconds), tier, workers
+        problem,
+        target.value,
+        step_seconds,
+        step_errors or {},
+        clock or Countdown(most_seconds),
+        tier,
+        workers,
+        frozenset(asked),
     )
     stopped, interrupted = "", False
     tell = (lambda: report(search.stage, search.rows)) if report is not None else None

@@ -47,6 +47,8 @@ UNREFINED_ERROR = 0.06
 """What the rate of a batch size that was looked at coarsely may cost, as a standard error of log K."""
 SINGLE_ERROR = 0.3
 """Standard error of log K that is taken for a single run."""
+ASKED_RUNS = 100
+"""What it costs to look at a batch size coarsely, in runs."""
 TABLE_SHARE = 0.35
 """Share of the time that the batch sizes which cannot win may take."""
 DRAWS = 4000
@@ -77,6 +79,8 @@ class Search:
     clock: SearchClock
     effort: Tier
     workers: int = 1
+    asked: frozenset[int] = frozenset()
+    """Batch sizes that users compare with, which are looked at even if they cannot win, where that costs little."""
     stage: str = "finding a learning rate"
     pilot: RateSearch = field(init=False)
     cells: dict[int, SizeCell] = field(default_factory=dict)
@@ -116,10 +120,13 @@ class Search:
         self.stage = "looking over all batch sizes"
         yield from self._explore(self.reference, self.pilot.best, self.pilot.steps)
         yield from together([self._walk(self._spaced(-1)), self._walk(self._spaced(1))])
-        yield from together([self._fill(size) for size in self.sizes if size not in self.cells])
+        yield from together([self._fill(size) for size in self.sizes if size not in self.cells and self._may_win(size)])
         self.stage = "comparing those that may win"
         yield from self._race()
         self.stage = "telling the others more exactly"
+        for size in sorted(self.asked - self.cells.keys()):
+            if self._affordable(ASKED_RUNS * self._steps_near(size) * self._step_cost(size), self._table_seconds):
+                yield from self._fill(size)
         yield from self._complete()
 
     # ---- the whole range
@@ -166,7 +173,7 @@ class Search:
             cell = self.cells[before]
             if cell.learning_rate is None:
                 return
-            if self._bound(size) > HOPELESS * self._least():
+            if not self._may_win(size):
                 return
             ratio = size / before
             ratios = (1.0, 2.0, 4.0) if ratio > 1 else (0.25, 0.5, 1.0)
@@ -174,17 +181,13 @@ class Search:
             before = size
 
     def _fill(self, size: int) -> Plan:
-        """Look at a batch size between two that are known, unless it cannot win."""
-        known = {other: cell for other, cell in self.cells.items() if cell.measured and cell.learning_rate}
-        if not known or self._bound(size) > HOPELESS * self._least():
+        """Look at a batch size between two that are known."""
+        known = [other for other in sorted(self.cells) if self.cells[other].measured]
+        if not known:
             return
-        places = np.log(sorted(known))
-        rates = np.log([known[other].learning_rate or math.nan for other in sorted(known)])
-        steps = np.log([known[other].expected for other in sorted(known)])
-        at = math.log(size)
-        rate = math.exp(float(np.interp(at, places, rates)))
-        nearest = max((other for other in known if other < size), default=min(known))
-        expected = math.exp(float(np.interp(at, places, steps))) * max(nearest / size, 1.0)
+        rates = np.log([self.cells[other].learning_rate or math.nan for other in known])
+        rate = math.exp(float(np.interp(math.log(size), np.log(known), rates)))
+        expected = self._steps_near(size)
         root = math.sqrt(2)
         yield from self._explore(size, rate, 1.2 * expected, (1 / root, 1.0, root))
 
@@ -219,7 +222,7 @@ class Search:
 
     def _complete(self) -> Plan:
         """Bring every batch size to the accuracy of the table, the cheapest first, as far as time allows."""
-        most = TABLE_SHARE * self.clock.most_seconds * self.workers
+        most = self._table_seconds
         for size in sorted(self.cells, key=self._run_seconds):
             cell = self.cells[size]
             if not cell.measured:
@@ -234,6 +237,11 @@ class Search:
                     break
                 yield from cell.count(more)
             most -= self.seconds - spent
+
+    @property
+    def _table_seconds(self) -> float:
+        """CPU seconds for batch sizes that cannot win."""
+        return TABLE_SHARE * self.clock.most_seconds * self.workers
 
     def _affordable(self, seconds: float, most: float) -> bool:
         return seconds <= most and seconds <= self.clock.left * self.workers / 2
@@ -306,6 +314,16 @@ class Search:
             (cell.expected * self.step_seconds[size] for size, cell in self.cells.items() if cell.measured),
             default=math.inf,
         )
+
+    def _may_win(self, size: int) -> bool:
+        return self._bound(size) <= HOPELESS * self._least()
+
+    def _steps_near(self, size: int) -> float:
+        """Steps at a batch size, between those that are known and no fewer than its smaller neighbour's rows allow."""
+        known = [other for other in sorted(self.cells) if self.cells[other].measured]
+        steps = np.log([self.cells[other].expected for other in known])
+        smallest = max(known[0] / size, 1.0)
+        return math.exp(float(np.interp(math.log(size), np.log(known), steps))) * smallest
 
     def _bound(self, size: int) -> float:
         """Least time that a batch size can have: steps do not rise with B, and rows until the target do not fall."""
