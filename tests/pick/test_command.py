@@ -58,6 +58,8 @@ session.measure_step_time = partial(session.measure_step_time, processes=2)
 main()
 """
 """The command, which spends less on seconds a step than usual, and has fewer processes for them."""
+SHORT = {"times_seconds": 1e-3, "regret": 0.1, "error": 0.1, "rate_error": 0.1, "racing_runs": 16}
+"""A tier of searches that content themselves with few runs."""
 FILES = {"pick.json", "report.md", "pick.png", "pick.html"}
 
 
@@ -76,11 +78,16 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """Machine and pictures are no subject: a process visits each batch size once, and draws nothing."""
-    monkeypatch.setitem(tiers.TIERS, "quick", replace(tiers.QUICK, times_seconds=1e-3))
+    be_short(monkeypatch)
     monkeypatch.setattr(cli_pick, "MAX_SECONDS", 1e-3)
     monkeypatch.setattr(session, "measure_step_time", partial(session.measure_step_time, processes=1))
     monkeypatch.setattr(session, "observe", lambda threads: environment.describe())
     monkeypatch.setattr(cli_pick, "write_views", lambda record, folder: ())
+
+
+def be_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let searches content themselves with few runs."""
+    monkeypatch.setitem(tiers.TIERS, "quick", replace(tiers.QUICK, **SHORT))
 
 
 def strict(text: str) -> dict[str, Any]:
@@ -187,7 +194,8 @@ def test_the_steps_are_those_of_a_search_in_one_process(record: dict[str, Any], 
     assert without_times(record["steps"]) == close_to(here)
 
 
-def test_the_same_seed_has_the_same_steps_and_another_one_others() -> None:
+def test_the_same_seed_has_the_same_steps_and_another_one_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    be_short(monkeypatch)
     times = make_times((1, 4, 16))
     first, again, other = (
         steps_here([*DIABETES, *QUICK, *NEAR, "--seed", seed], times)["rows"] for seed in ("0", "0", "1")

@@ -24,7 +24,7 @@ from gdbench.pick.steps.trials import Runner
 
 from ..helpers import finish, have_ended, invoke, wait_for
 from .pick_records import make_times
-from .test_command import NEAR, close_to, without_times
+from .test_command import NEAR, SHORT, be_short, close_to, without_times
 
 PICK = """
 import sys, threading
@@ -38,7 +38,8 @@ from gdbench.pick.runners.journal import Journal
 from gdbench.pick.seconds.times import TimeModel, Times, TimesRow
 from gdbench.pick.steps import tiers
 
-few, times, store, stored = int(sys.argv.pop(1)), sys.argv.pop(1) == "times", Journal.store, []
+few, times, short = int(sys.argv.pop(1)), sys.argv.pop(1) == "times", eval(sys.argv.pop(1))
+store, stored = Journal.store, []
 
 def hold(self, trial, curves):
     store(self, trial, curves)
@@ -55,7 +56,7 @@ journal.MIN_SECONDS = 0.0
 session.observe = lambda threads: environment.describe()
 session.measure_step_time = partial(session.measure_step_time, processes=1) if times else known_times
 for tier in (tiers.QUICK, tiers.THOROUGH):
-    tiers.TIERS[tier.name] = replace(tier, times_seconds=1e-3)
+    tiers.TIERS[tier.name] = replace(tier, **short)
 main()
 """
 """The command, which waits for ever once it has stored a few trials, and is quick about what belongs to the machine."""
@@ -67,7 +68,7 @@ FEW = 3
 
 
 def begin(*options: str, folder: Path, few: int = 0, times: str = "no times", **streams: Any) -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", PICK, str(few), times, *options]
+    command = [sys.executable, "-c", PICK, str(few), times, repr(SHORT), *options]
     temporary = folder / "temporary"  # where a killed search leaves its problem
     temporary.mkdir()
     environment = {**os.environ, "GDBENCH_CACHE": str(folder / "cache"), "TMPDIR": str(temporary)}
@@ -95,6 +96,7 @@ def test_a_killed_search_goes_on_to_the_same_steps(tmp_path: Path, monkeypatch: 
     assert list((tmp_path / "temporary").glob("gdbench-pick-*"))
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
 
+    be_short(monkeypatch)
     monkeypatch.setattr(journal, "MIN_SECONDS", 0.0)
     monkeypatch.setattr(cli_pick, "processes", serial_in_scratch)
     monkeypatch.setattr(session, "observe", lambda threads: describe())

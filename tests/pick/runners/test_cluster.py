@@ -111,10 +111,10 @@ def test_a_dask_cluster_gives_the_command_the_steps_of_this_process(
     dask.worker(1)
     dask.wait_for(1)
     arguments = [*DIABETES, *QUICK, *NEAR]
-    options = ("--scheduler", dask.address, "--variant", "vectorized", "--output", "there")
+    options = ("--scheduler", dask.address, "--variant", "vectorized", "--json", "there.json")
     found = pick_here(*arguments, *options, cwd=tmp_path)
     assert found.returncode == 0, found.stderr
-    there = read_record(tmp_path / "there")
+    there = read_record(tmp_path / "there.json")
     here = steps_here([*arguments, "--variant", "vectorized"], there.times)
     assert without_times(plain(there.steps)) == close_to(here)
 
