@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Protocol
 
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from gdbench.pick.steps.problem import Problem
 from gdbench.pick.steps.trials import Curves, OnDone, Trial, run_trial
@@ -93,6 +94,12 @@ def _collect(engine: Engine, problem: Problem, trials: Mapping[int, Trial], keep
         raise
 
 
+@cache
+def _libraries() -> ThreadpoolController:
+    """Return what limits threads of the libraries of this process: looking for them takes longer than short trials."""
+    return ThreadpoolController()
+
+
 class _OneThread:
     """Limits BLAS to one thread while trials run; where threads run several at once, the last one lifts the limit."""
 
@@ -104,7 +111,7 @@ class _OneThread:
     @contextmanager
     def __call__(self) -> Iterator[None]:
         with self._lock:
-            self._limits.append(threadpool_limits(limits=1))
+            self._limits.append(_libraries().limit(limits=1))
             self._running += 1
         try:
             yield
