@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 
 if __name__ == "__main__":  # a script: its own folder is no package
@@ -14,11 +15,12 @@ import click
 
 from selftest import ROOT
 from selftest.context import Context
-from selftest.picks import empirical_study, exact_study
+from selftest.picks import empirical_study, known_study
 from selftest.picks import report as pick_report
 from selftest.picks.cells import CELLS
 from selftest.picks.family import FAMILY
-from selftest.picks.findings import PICK_FOLDER
+from selftest.picks.findings import ORACLES, PICK_FOLDER
+from selftest.picks.truths import exact_truth
 from selftest.verdicts import documents, histories, planted, rivals, unchanged
 from selftest.verdicts.report import write_report
 
@@ -103,15 +105,22 @@ def main(
         "planted": lambda: planted.measure(verdicts, kinds or ("shares", "natural"), processes),
         "documentation": lambda: documents.measure(verdicts, commits),
         "history": lambda: histories.measure(verdicts, older_numpy),
-        "oracles": lambda: exact_study.measure(picks, range(seed, seed + seeds), only, workers),
+        "oracles": lambda: known_study.measure(
+            picks,
+            ORACLES,
+            partial(exact_truth, path=known_study.truths_file(picks.folder)),
+            names=only or tuple(FAMILY),
+            seeds=range(seed, seed + seeds),
+            workers=workers,
+        ),
         "empirical": lambda: empirical_study.measure(picks, stages, only, workers),
         "report": lambda: None,
     }
     for part in parts:
         steps[part]()
-        if part in VERDICTS or (part == "report" and not (own and pick_report.measured(own))):
+        if part in VERDICTS or (part == "report" and not (own and pick_report.is_measured(own))):
             verdicts.say(f"report: {write_report(verdicts.folder)}")
-        if part in PICKS or (part == "report" and pick_report.measured(picks.folder)):
+        if part in PICKS or (part == "report" and pick_report.is_measured(picks.folder)):
             picks.say(f"report: {pick_report.write_report(picks.folder)}")
 
 

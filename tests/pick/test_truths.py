@@ -1,4 +1,4 @@
-"""Exact truths of picks: the theory that the oracles bear out, synthetic clocks, and regret measured from the best."""
+"""Exact truths of picks: the theory that the oracles bear out, the file that keeps them, and synthetic clocks."""
 
 import math
 from dataclasses import replace
@@ -11,10 +11,10 @@ from scipy.interpolate import PchipInterpolator
 
 from selftest.picks.clocks import CACHE_KNEE, CLOCKS, HALF_THROUGHPUTS, THREAD_KNEE, line
 from selftest.picks.exact import exact_steps
-from selftest.picks.exact_study import truths_file
 from selftest.picks.family import FAMILY, Instance
 from selftest.picks.findings import PICK_FOLDER, TRUTHS
-from selftest.picks.truths import SWEEP_RATES, Truths, best_rate_regret, best_time, regret, run_length, time_of
+from selftest.picks.known_study import truths_file
+from selftest.picks.truths import ExactTruth, Truths, exact_truth
 
 ENDLESS = [name for name in FAMILY if name.startswith(("quadratic", "gaussian"))]
 CHECKED = [
@@ -107,14 +107,11 @@ def test_kept_truths_are_found_anew(name: str, kept: Truths, tmp_path: Path) -> 
     for size in problem.candidates[-3:]:
         rate, steps = fresh.best(problem, size)
         assert kept.best(problem, size) == (pytest.approx(rate, rel=0.03), pytest.approx(steps, rel=1e-3))
-    size = problem.candidates[-3]
-    assert fresh._sweep_rows_at(problem, size) == pytest.approx(kept._sweep_rows_at(problem, size), rel=0.03)
 
 
 def test_every_truth_of_the_study_is_kept(kept: Truths) -> None:
     before = dict(kept.known)
     for problem in map(instance, FAMILY):
-        assert kept.sweep_rows(problem) > 10 * sum(problem.candidates)
         best_steps(kept, problem.name)
     assert kept.known == before
     assert kept.known == Truths(PICK_FOLDER / TRUTHS).known
@@ -141,31 +138,23 @@ def test_knees_bend_clocks_where_they_say() -> None:
         assert clock.per_row + knee.seconds_per_row == pytest.approx(beyond)
 
 
-def test_truths_are_kept_and_regret_is_measured_from_the_best(tmp_path: Path) -> None:
-    path, problem, clock = tmp_path / "truths.jsonl", instance("gaussian-10-0.1"), line(16)
+def test_truths_are_kept_whatever_a_crash_leaves_behind(tmp_path: Path) -> None:
+    path, problem = tmp_path / "truths.jsonl", instance("gaussian-10-0.1")
     truths = Truths(path)
-    best, seconds = best_time(truths, problem, clock)
-    rate, steps = truths.best(problem, best)
-    assert seconds == pytest.approx(clock.seconds(best) * steps)
-    assert regret(truths, problem, clock, best, rate) == pytest.approx(0, abs=1e-6)
-    regrets = {size: best_rate_regret(truths, problem, clock, size) for size in problem.candidates}
-    assert min(regrets, key=lambda size: regrets[size]) == best
-    assert regrets[4096] > 1
-    assert time_of(truths, problem, clock, 8, 1e3) == math.inf
+    best = truths.best(problem, 1024)
     lines = path.read_text(encoding="utf-8").splitlines()
     path.write_text("\n".join([*lines[:-1], '{"key": "cut sho', lines[-1]]), encoding="utf-8")
     again = Truths(path)
     assert again.known == truths.known
-    assert again.best(problem, best) == (rate, steps)
+    assert again.best(problem, 1024) == best
 
 
 def test_what_is_in_the_file_is_not_computed_again(tmp_path: Path) -> None:
     path, problem = tmp_path / "truths.jsonl", instance("gaussian-10-0.1")
-    steps = Truths(path).steps(problem, 8, 0.1)
+    rate, steps = Truths(path).best(problem, 4096)
     path.write_text(path.read_text(encoding="utf-8").replace(repr(steps), "7.5"), encoding="utf-8")
-    assert Truths(path).steps(problem, 8, 0.1) == 7.5
-    assert Truths(path).steps(problem, 8, 0.11) not in (7.5, steps)
-    assert len(path.read_text(encoding="utf-8").splitlines()) == 2
+    assert Truths(path).best(problem, 4096) == (rate, 7.5)
+    assert len(path.read_text(encoding="utf-8").splitlines()) == 1
 
 
 def another(problem: Instance, **factors: float) -> Instance:
@@ -174,13 +163,13 @@ def another(problem: Instance, **factors: float) -> Instance:
     return replace(problem, oracle=replace(problem.oracle, **changed))
 
 
-def test_last_bits_are_the_same_problem_and_the_same_rate(tmp_path: Path) -> None:
+def test_last_bits_are_the_same_problem(tmp_path: Path) -> None:
     """Processors differ in them: a truth that was computed on one is there on the others."""
     path, problem = tmp_path / "truths.jsonl", instance("gaussian-10-0.1")
     truths, near = Truths(path), another(problem, h=1 + 1e-13, optimum=1 - 1e-13, label_variance=1 + 1e-13)
-    steps = truths.steps(problem, 8, 0.1)
+    best = truths.best(problem, 4096)
     assert near.oracle.key != problem.oracle.key
-    assert Truths(path).steps(near, 8, 0.1 * (1 + 1e-13)) == steps
+    assert Truths(path).best(near, 4096) == best
     assert len(path.read_text(encoding="utf-8").splitlines()) == 1
 
 
@@ -188,20 +177,25 @@ def test_last_bits_are_the_same_problem_and_the_same_rate(tmp_path: Path) -> Non
 def test_another_problem_of_the_same_name_is_found_out_and_computed_anew(part: str, tmp_path: Path) -> None:
     path, problem = tmp_path / "truths.jsonl", instance("gaussian-10-0.1")
     changed = another(problem, **{part: 1.001})
-    old, new = Truths(path).steps(problem, 8, 0.1), Truths(path).steps(changed, 8, 0.1)
-    assert new == exact_steps(changed.oracle, 8, 0.1, changed.goal) != old
-    assert Truths(path).steps(changed, 8, 0.1) == new  # what was computed last stands
+    old, new = Truths(path).best(problem, 4096), Truths(path).best(changed, 4096)
+    assert new[1] == pytest.approx(exact_steps(changed.oracle, 4096, new[0], changed.goal)) != old[1]
+    assert Truths(path).best(changed, 4096) == new  # what was computed last stands
     assert len(path.read_text(encoding="utf-8").splitlines()) == 2
 
 
-def test_the_sweep_counts_rows_of_runs_that_end_early_or_at_three_times_the_best(tmp_path: Path) -> None:
-    problem = instance("gaussian-10-0.1")
-    truths = Truths(tmp_path / "truths.jsonl")
-    assert len(SWEEP_RATES) == 9
-    assert (SWEEP_RATES[0], SWEEP_RATES[-1]) == (1 / 8, 2)
-    rate, steps = truths.best(problem, 8)
-    assert run_length(problem, 8, rate, 3 * steps) == pytest.approx(steps, abs=1)
-    assert run_length(problem, 8, rate / 8, 3 * steps) == 3 * steps
-    assert run_length(problem, 8, 100 * rate, 3 * steps) < 10
-    fewest = 10 * sum(size * truths.best(problem, size)[1] for size in problem.candidates)
-    assert fewest < truths.sweep_rows(problem) < 27 * fewest
+def test_an_instance_tells_its_exact_steps(tmp_path: Path) -> None:
+    truth = exact_truth("gaussian-10-0.1", tmp_path / TRUTHS)
+    problem, (rate, steps) = truth.instance, truth.truths.best(truth.instance, 1024)
+    assert truth.best(1024) == (steps, 0.0)
+    assert truth.steps(1024, rate) == (pytest.approx(steps), 0.0)
+    assert truth.steps(1024, rate / 2)[0] > 1.5 * steps
+    assert truth.steps(8, 1e3) == (math.inf, 0.0)
+    assert (truth.target.value, truth.target.start) == (problem.goal, problem.oracle.start_loss())
+    assert truth.problem(1).key != truth.problem(2).key
+    assert truth.problem(1).start_loss() == truth.target.start
+
+
+def test_instances_have_a_family(tmp_path: Path) -> None:
+    truths = Truths(tmp_path / TRUTHS)
+    found = {name: ExactTruth(instance(name), truths).family for name in ("quadratic-1", "gaussian-10-0", "wine")}
+    assert found == {"quadratic-1": "quadratic", "gaussian-10-0": "gaussian", "wine": "rows"}

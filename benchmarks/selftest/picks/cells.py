@@ -9,18 +9,16 @@ from functools import cached_property
 
 from gdbench.experiments import datasets
 from gdbench.pick.data.source import RowSource
-from gdbench.pick.finding import REFERENCE, known_target, make_problem
+from gdbench.pick.finding import REFERENCE, known_target, least_loss, make_problem, start_loss
 from gdbench.pick.question import Question, ask
 from gdbench.pick.record.settings import Settings
+from gdbench.pick.seconds.times import Times
 from gdbench.pick.steps.answer import Target
-from gdbench.pick.steps.blocks import Block, Curves
 from gdbench.pick.steps.candidates import candidates
 from gdbench.pick.steps.problem import NetworkProblem
-from gdbench.pick.steps.targets import passes_for, reference_target
+from gdbench.pick.steps.targets import reference_steps, reference_target
+from gdbench.pick.steps.trials import Curves, Trial
 from kernels import Network
-
-COMMON = 200
-"""Batch size that is looked at though it is no candidate, since it is scikit-learn's."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +39,7 @@ class Cell:
     width: int = 1
     """Rates on either side of the best, a quarter of an octave apart, of the refined runs."""
     together: int = 10
-    """Runs that share a block."""
+    """Runs of a trial."""
     largest: float = math.inf
     """Batch size beyond which steps are taken from the curve."""
     picks: int = 3
@@ -64,31 +62,27 @@ class Cell:
     @property
     def sizes(self) -> tuple[int, ...]:
         """Batch sizes at which descent is run exhaustively."""
-        return tuple(size for size in self.looked_at if size <= self.largest)
-
-    @property
-    def looked_at(self) -> tuple[int, ...]:
-        """Candidates, and the one that is scikit-learn's."""
-        return tuple(sorted({*self.candidates, min(COMMON, self.data.n_rows)}))
+        return tuple(size for size in self.candidates if size <= self.largest)
 
     def question(self, seed: int) -> Question:
         """What ``gdbench pick`` would be asked."""
         settings = Settings(seed=seed, scheme=self.scheme)
         return ask(settings, RowSource(dataset=self.dataset), self.data, self.network, label=self.name)
 
-    def problem(self, seed: int) -> NetworkProblem:
-        """Descent as ``gdbench pick`` runs it, with randomness of its own."""
-        return make_problem(self.question(seed))[0]
+    def problem(self, seed: int, times: Times) -> NetworkProblem:
+        """Descent as ``gdbench pick`` runs it, with randomness of its own and the variants that were timed."""
+        question = self.question(seed)
+        return make_problem(question, times, least_loss(question))
 
-    def target(self) -> Generator[list[Block], list[Curves], Target]:
-        """Find the loss that ``gdbench pick`` itself would set, with the randomness of seed 0: a plan."""
-        question = self.question(0)
-        problem, optimum = make_problem(question)
-        known = known_target(question, problem, optimum)
+    def target(self, problem: NetworkProblem) -> Generator[list[Trial], list[Curves], Target]:
+        """Find the loss that ``gdbench pick`` itself would set, with the randomness of a problem: a plan."""
+        question = self.question(problem.entropy)
+        start = start_loss(question)
+        known = known_target(question, start, least_loss(question))
         if known is not None:
             return known
-        passes = passes_for(self.data.n_rows, self.network.n_parameters)
-        return (yield from reference_target(problem, REFERENCE, metric="training loss", passes=passes))
+        steps = reference_steps(self.data.n_rows, self.network.n_parameters, REFERENCE)
+        return (yield from reference_target(problem, REFERENCE, steps, start, metric="training loss"))
 
 
 CELLS: dict[str, Cell] = {

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from gdbench.pick.seconds.times import Times
-from selftest.picks.baselines import RULES
 from selftest.picks.cells import Cell
+from selftest.picks.judging import RULES
 from selftest.picks.runs import PICKED, Found, Runs
 from selftest.picks.scores import finite
 
@@ -52,7 +52,7 @@ class Truth:
     def order(self, times: Times) -> list[int]:
         """Candidates at which descent was run, the fastest first."""
         seconds = self.seconds(times)
-        return sorted(set(self.cell.sizes) & set(self.cell.candidates), key=lambda size: seconds[size])
+        return sorted(self.cell.sizes, key=lambda size: seconds[size])
 
     def contenders(self, times: Times) -> list[int]:
         """The three fastest candidates, and those that may be as fast as the fastest by their intervals."""
@@ -88,16 +88,12 @@ class Truth:
         """Batch size of each fixed rule, and its regret at its best rate."""
         seconds = self.seconds(times)
         best = seconds[self.order(times)[0]]
-        candidates, n_rows = self.cell.candidates, self.cell.data.n_rows
-        sizes = {name: rule(candidates, n_rows, lambda size: step_seconds(times, size)) for name, rule in RULES.items()}
+        sizes = {
+            name: rule(self.cell.candidates, lambda size: step_seconds(times, size)) for name, rule in RULES.items()
+        }
         return {name: (size, seconds[size] / best - 1) for name, size in sizes.items()}
 
 
 def step_seconds(times: Times, size: int) -> float:
     """Seconds of one step."""
     return next(row.seconds for row in times.rows if row.batch_size == size)
-
-
-def among(times: Times, sizes: tuple[int, ...]) -> Times:
-    """Times of some batch sizes only."""
-    return replace(times, rows=tuple(row for row in times.rows if row.batch_size in sizes))

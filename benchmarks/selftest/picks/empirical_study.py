@@ -1,41 +1,44 @@
 """Picks on real data: exhaustive runs at all batch sizes and rates, picks with several seeds, and times of the machine.
 
-The stages are measured apart: ``oracle`` (the exhaustive runs), ``picks`` (searches), ``times`` (seconds per step,
-which want a quiet machine) and ``report`` (exhaustive runs at what was picked, and regrets). Whatever has been measured
-is kept, and a later call goes on.
+The stages are measured apart: ``times`` (seconds per step, which want a quiet machine), ``oracle`` (the exhaustive
+runs), ``picks`` (searches, whose budget is counted in CPU seconds) and ``report`` (exhaustive runs at what was picked,
+and regrets). Whatever has been measured is kept, and a later call goes on.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
+from itertools import product
 from typing import Any
 
 from threadpoolctl import threadpool_limits
 
+from gdbench.basics.records import parse, plain
 from gdbench.pick.choose.choice import BatchSizeChoice, NoChoice
 from gdbench.pick.choose.choose import choose
-from gdbench.pick.finding import OPERATIONS, OPERATIONS_PER_ROW
-from gdbench.pick.record.file import plain, steps_from_record, times_from_record
-from gdbench.pick.runners.journal import Journal as Blocks
+from gdbench.pick.choose.estimates import join
+from gdbench.pick.runners.journal import Journal as Trials
 from gdbench.pick.runners.journal import Journaled
 from gdbench.pick.runners.pool import processes
 from gdbench.pick.seconds.measure import measure_step_time
 from gdbench.pick.seconds.times import Times
 from gdbench.pick.steps.answer import Steps, Target
-from gdbench.pick.steps.measure_steps import carry, measure_steps
-from gdbench.pick.steps.trials import Runner
+from gdbench.pick.steps.measure import carry, measure_steps
 from gdbench.pick.steps.tiers import get_tier
+from gdbench.pick.steps.trials import Runner
+from kernels.auto import AUTO
 from selftest.context import Context
 from selftest.picks.cells import CELLS, Cell
-from selftest.picks.curves import Truth, among, step_seconds
+from selftest.picks.curves import Truth, step_seconds
 from selftest.picks.findings import REGRETS, TABLES, code_of_search, latest, put
 from selftest.picks.runs import COARSE, FINE, FINEST, PICKED, Found, Runs, on_grid, vertex
 from selftest.picks.scores import finite
+from selftest.picks.virtual import VirtualClock, VirtualRunner
 
-TARGETS, GUESSES, PICKS, TIMES, PROVISIONAL = "targets", "guesses", "picks", "times", "provisional times"
-STAGES = ("oracle", "picks", "times", "report")
+TARGETS, GUESSES, PICKS, TIMES = "targets", "guesses", "picks", "times"
+STAGES = ("times", "oracle", "picks", "report")
 VARIANTS = ("vectorized", "auto")
 ENTROPY = 10_000
 """Entropy of the exhaustive runs' seeds, which no search has."""
@@ -47,21 +50,27 @@ SECONDS = 10.0
 
 @dataclass(frozen=True)
 class Study:
-    """One cell with its context and the runner of its blocks."""
+    """One cell with its context, the runner of its trials, and how many of them run at the same time."""
 
     context: Context
     cell: Cell
     runner: Runner
+    workers: int
 
     def measure(self, stage: str) -> None:
         """Measure what a stage lacks."""
         stages: dict[str, Callable[[], None]] = {
+            "times": self.times,
             "oracle": self.oracle,
             "picks": self.picks,
-            "times": self.times,
             "report": self.regrets,
         }
         stages[stage]()
+
+    def times(self) -> None:
+        """Time a step at every batch size."""
+        for variant in VARIANTS:
+            self._times(variant)
 
     def oracle(self) -> None:
         """Run descent at every batch size about its best rate, and often at the best batch sizes."""
@@ -73,74 +82,61 @@ class Study:
         self._refine(runs)
 
     def picks(self) -> None:
-        """Search with every seed, as the command does."""
+        """Search with every seed, for the times of every variant."""
         code = code_of_search()
         known = {entry["key"] for entry in self.context.journal.entries(PICKS) if entry["code"] == code}
-        for seed in range(1, self.cell.picks + 1):
-            key = f"{self.context.tier} {self.cell.name} {seed}"
+        for seed, variant in product(range(1, self.cell.picks + 1), VARIANTS):
+            key = f"{self.context.tier} {self.cell.name} {seed} {variant}"
             if key not in known:
-                found = self._search(seed, self.context.tier)
-                values = {
-                    "cell": self.cell.name,
-                    "seed": seed,
-                    "tier": self.context.tier,
-                    "steps": plain(asdict(found)),
-                }
-                self.context.journal.write(PICKS, key, code=code, **values)
-                self._say(f"seed {seed}: {found.status}, {found.runs} runs, {found.examples:.3g} rows")
-
-    def times(self) -> None:
-        """Time a step at every batch size."""
-        for variant in VARIANTS:
-            self._timed(TIMES, variant)
+                found = self._search(seed, self.context.tier, variant)
+                names = {"cell": self.cell.name, "seed": seed, "variant": variant, "tier": self.context.tier}
+                self.context.journal.write(PICKS, key, code=code, **names, steps=plain(found))
+                self._say(f"{variant}, seed {seed}: {found.status}, {found.runs} runs, {found.examples:.3g} rows")
 
     def regrets(self) -> None:
         """Run descent at what was picked, often at those batch sizes and at the best ones, and compare."""
         runs, _ = self._runs()
-        times = {variant: self._times(variant) for variant in VARIANTS}
-        chosen = [
-            (entry, variant, self._choice(entry, times[variant])) for entry in self._picked() for variant in VARIANTS
-        ]
-        sizes = {choice.batch_size for _, _, choice in chosen if isinstance(choice, BatchSizeChoice)}
+        chosen = [(entry, self._choice(entry)) for entry in self._picked()]
+        sizes = {choice.batch_size for _, choice in chosen if isinstance(choice, BatchSizeChoice)}
         self._refine(runs, sizes & set(self.cell.sizes))
         truth, picked = Truth(self.cell, runs), replace(runs, part=PICKED)
-        for _, _, choice in chosen:
-            if isinstance(choice, BatchSizeChoice) and choice.rate is not None:
-                picked.at(choice.batch_size, [choice.rate], self.cell.refined)
+        for _, choice in chosen:
+            if isinstance(choice, BatchSizeChoice) and choice.learning_rate is not None:
+                picked.at(choice.batch_size, [choice.learning_rate], self.cell.refined)
         for variant in VARIANTS:
             values = {"cell": self.cell.name, "variant": variant, "target": self._target().words}
-            table = truth.table(times[variant])
+            table = truth.table(self._times(variant))
             put(self.context.journal, TABLES, f"{self.cell.name} {variant}", **values, **table)
-        for entry, variant, choice in chosen:
-            self._keep(truth, entry, times[variant], choice)
+        for entry, choice in chosen:
+            self._keep(truth, entry, choice)
 
     def _picked(self) -> list[dict[str, Any]]:
         return [entry for entry in latest(self.context.journal, PICKS) if entry["cell"] == self.cell.name]
 
-    def _choice(self, entry: dict[str, Any], times: Times) -> BatchSizeChoice | NoChoice:
-        return choose(steps_from_record(entry), among(times, self.cell.candidates), n_rows=self.cell.data.n_rows)
+    def _choice(self, entry: dict[str, Any]) -> BatchSizeChoice | NoChoice:
+        return choose(parse(entry["steps"], Steps), self._times(entry["variant"]), n_rows=self.cell.data.n_rows)
 
-    def _keep(self, truth: Truth, entry: dict[str, Any], times: Times, choice: BatchSizeChoice | NoChoice) -> None:
+    def _keep(self, truth: Truth, entry: dict[str, Any], choice: BatchSizeChoice | NoChoice) -> None:
+        times = self._times(entry["variant"])
         best = truth.order(times)[0]
         seconds = truth.seconds(times)[best]
-        key = f"{entry['key']} {times.variant}"
-        names = {"cell": self.cell.name, "variant": times.variant, "seed": entry["seed"], "tier": entry["tier"]}
-        found = {**names, "best": best, "seconds": seconds}
-        if isinstance(choice, NoChoice) or choice.rate is None:
-            put(self.context.journal, REGRETS, key, **found, picked=None, regret=None, covered=False)
+        found = {name: entry[name] for name in ("cell", "variant", "seed", "tier")} | {"best": best, "seconds": seconds}
+        if isinstance(choice, NoChoice) or choice.learning_rate is None:
+            put(self.context.journal, REGRETS, entry["key"], **found, picked=None, regret=None, covered=False)
             return
-        runs = replace(truth.runs, part=PICKED).at(choice.batch_size, [choice.rate], self.cell.refined)
-        true = runs[choice.rate].steps * step_seconds(times, choice.batch_size)
+        rate = choice.learning_rate
+        run = replace(truth.runs, part=PICKED).at(choice.batch_size, [rate], self.cell.refined)[rate]
+        true = run.steps * step_seconds(times, choice.batch_size)
         values = {
             "picked": choice.batch_size,
-            "rate": choice.rate,
+            "rate": rate,
             "expected": finite(choice.seconds),
             "true": finite(true),
             "regret": finite(true / seconds - 1),
-            "half_width": finite(runs[choice.rate].half_width),
+            "half_width": finite(run.half_width),
             "covered": _within(choice, true),
         }
-        put(self.context.journal, REGRETS, key, **found, **values)
+        put(self.context.journal, REGRETS, entry["key"], **found, **values)
         regret = true / seconds - 1
         self._say(f"{times.variant}, seed {entry['seed']}: B = {choice.batch_size}, best {best}, regret {regret:.1%}")
 
@@ -163,61 +159,59 @@ class Study:
         """The exhaustive runs, and a rate to begin with at each batch size."""
         guess = self._guess()
         near, caps = {}, {}
-        known = [(row["batch_size"], row["rate"], row["steps"]) for row in guess if row["rate"] and row["steps"]]
-        for size in self.cell.looked_at:
-            nearest = min(known, key=lambda row: abs(math.log(row[0] / size)))
-            near[size] = nearest[1] * min(1.0, size / nearest[0])
-            caps[size] = math.ceil(CAP * nearest[2] * max(1.0, nearest[0] / size))
-        problem, target = self.cell.problem(ENTROPY), self._target()
-        journaled = Journaled(self.runner, Blocks(self.context.scratch / "blocks", problem.key))
+        for size in self.cell.candidates:
+            other, rate, steps = min(guess, key=lambda row: abs(math.log(row[0] / size)))
+            near[size] = rate * min(1.0, size / other)
+            caps[size] = math.ceil(CAP * steps * max(1.0, other / size))
+        problem, target = self.cell.problem(ENTROPY, self._times(AUTO)), self._target()
+        journaled = Journaled(self.runner, Trials(self.context.scratch / "trials", problem.key))
         runs = Runs(self.cell.name, problem, target.value, self.cell.together, caps, journaled, self.context.journal)
         return runs, {size: near[size] for size in self.cell.sizes}
 
-    def _guess(self) -> list[dict[str, Any]]:
-        """Rates and steps that a quick search finds: where the exhaustive runs begin, and end in vain."""
-        if not self.context.journal.has(GUESSES, self.cell.name):
-            found = self._search(ENTROPY, "quick")
-            self.context.journal.write(GUESSES, self.cell.name, steps=plain(asdict(found)))
-        return next(e["steps"]["rows"] for e in self.context.journal.entries(GUESSES) if e["key"] == self.cell.name)
+    def _guess(self) -> list[tuple[int, float, float]]:
+        """Batch sizes with the rates and steps of a quick search: where exhaustive runs begin, and end in vain."""
+        journal, name = self.context.journal, self.cell.name
+        if not journal.has(GUESSES, name):
+            rows = [row for row in self._search(ENTROPY, "quick", AUTO).rows if row.measured]
+            journal.write(GUESSES, name, rows=[(row.batch_size, row.learning_rate, row.steps) for row in rows])
+        return next(entry["rows"] for entry in journal.entries(GUESSES) if entry["key"] == name)
 
-    def _search(self, seed: int, tier: str) -> Steps:
-        problem, most = (
-            self.cell.problem(seed),
-            OPERATIONS[tier] / (OPERATIONS_PER_ROW * self.cell.network.n_parameters),
-        )
+    def _search(self, seed: int, name: str, variant: str) -> Steps:
+        """Search as the command does after it has measured the times, but on a clock of CPU seconds."""
+        times, tier = self._times(variant), get_tier(name)
+        sizes = tuple(row.batch_size for row in times.rows)
+        clock = VirtualClock(tier.budget_seconds - tier.times_seconds)
         return measure_steps(
-            problem,
-            self.cell.candidates,
+            self.cell.problem(seed, times),
+            {row.batch_size: row.seconds for row in times.rows},
+            step_errors=dict(zip(sizes, join(None, times, sizes).seconds_error, strict=True)),
             target=self._target(),
-            tier=get_tier(tier),
+            tier=tier,
             seed=seed,
-            runner=self.runner,
-            most_rows=most,
+            runner=VirtualRunner(self.runner, clock, self.workers, {}),
+            workers=self.workers,
+            clock=clock,
         )
 
     def _target(self) -> Target:
         journal = self.context.journal
         if not journal.has(TARGETS, self.cell.name):
-            target = carry(self.cell.target(), self.cell.problem(0), self.runner)
-            if isinstance(target, str):
-                raise RuntimeError(target)
-            journal.write(TARGETS, self.cell.name, target=plain(asdict(target)))
+            problem = self.cell.problem(0, self._times(AUTO))
+            journal.write(TARGETS, self.cell.name, target=plain(carry(self.cell.target(problem), problem, self.runner)))
         entry = next(entry for entry in journal.entries(TARGETS) if entry["key"] == self.cell.name)
-        return Target(**entry["target"])
+        return parse(entry["target"], Target)
 
     def _times(self, variant: str) -> Times:
-        """Times of the machine at rest if they have been measured, else provisional ones."""
-        key = f"{self.cell.name} {variant}"
-        return self._timed(TIMES if self.context.journal.has(TIMES, key) else PROVISIONAL, variant)
-
-    def _timed(self, part: str, variant: str) -> Times:
+        """Times of the candidates, measured unless they have been."""
         journal, key = self.context.journal, f"{self.cell.name} {variant}"
-        if not journal.has(part, key):
-            data, sizes = self.cell.data, self.cell.looked_at
+        if not journal.has(TIMES, key):
+            data, sizes = self.cell.data, self.cell.candidates
             times = measure_step_time(self.cell.network, data.X, data.Y, sizes, variant=variant, most_seconds=SECONDS)
-            journal.write(part, key, times=plain(asdict(times)))
-            self._say(f"{part}, {variant}: " + ", ".join(f"{row.batch_size} {row.seconds:.3g} s" for row in times.rows))
-        return times_from_record(next(entry for entry in journal.entries(part) if entry["key"] == key))
+            journal.write(TIMES, key, times=plain(times))
+            self._say(f"{variant}: " + ", ".join(f"{row.batch_size} {row.seconds:.3g} s" for row in times.rows))
+        entry = next(entry for entry in journal.entries(TIMES) if entry["key"] == key)
+        times = parse(entry["times"], Times)
+        return replace(times, rows=tuple(row for row in times.rows if row.batch_size in self.cell.candidates))
 
     def _say(self, text: str) -> None:
         self.context.say(f"{self.cell.name}: {text}")
@@ -228,7 +222,7 @@ def measure(context: Context, stages: Sequence[str], names: Sequence[str], worke
     for stage in stages or STAGES:
         for name in names or CELLS:
             with threadpool_limits(1), processes(workers) as runner:
-                Study(context, CELLS[name], runner).measure(stage)
+                Study(context, CELLS[name], runner, workers).measure(stage)
 
 
 def _within(choice: BatchSizeChoice, true: float) -> bool:

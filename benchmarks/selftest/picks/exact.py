@@ -126,7 +126,7 @@ def best_rate(oracle: Oracle, batch_size: float, goal: float, *, near: float | N
     tuple of float
         Learning rate and steps; steps are infinite if no rate gets there.
     """
-    rates, found = _grid(oracle, batch_size, goal, 2 * (near or oracle.rate_scale(batch_size)))
+    rates, found = _grid(oracle, batch_size, goal, 2 * (near or oracle.stable_rate(batch_size)))
     least = int(np.argmin(found))
     if not math.isfinite(found[least]):
         return math.nan, math.inf

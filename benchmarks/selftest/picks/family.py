@@ -33,14 +33,9 @@ class Instance:
     """Share of the loss at the start that is the goal."""
 
     @property
-    def start_loss(self) -> float:
-        """Excess loss before the first step."""
-        return float(self.oracle.losses(self.oracle.start(0)[None])[0])
-
-    @property
     def goal(self) -> float:
         """Excess loss to reach."""
-        return self.share * self.start_loss
+        return self.share * self.oracle.start_loss()
 
     @property
     def candidates(self) -> tuple[int, ...]:

@@ -16,7 +16,7 @@ PICK_FOLDER = ROOT / "reports" / "pick-selftest"
 TRUTHS = "truths.jsonl"
 ORACLES, TABLES, REGRETS = "oracles", "tables", "regrets"
 """Parts of the journal from which the report is made."""
-ROOTS, ELSEWHERE = ("steps.measure_steps", "choose.choose"), ("steps.problem",)
+ROOTS, ELSEWHERE = ("steps.measure", "choose.choose"), ("steps.problem",)
 """Modules of ``gdbench.pick`` that search and choose, and those that decide nothing given a problem."""
 IMPORTED = re.compile(r"^from gdbench\.pick\.([\w.]+) import", re.MULTILINE)
 

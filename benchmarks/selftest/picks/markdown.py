@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-from selftest.picks.scores import RULE_SHARE, Regret
-
-Entry = Mapping[str, Any]
+from selftest.picks.scores import Entry, Regret
 
 
 def against(found: Regret, goal: Regret) -> list[list[str]]:
@@ -35,17 +32,16 @@ def rules_table(ours: Regret, rules: Mapping[str, Regret]) -> str:
     def line(name: str, one: Regret) -> list[str]:
         return [name, percent(one.median), percent(one.p90), percent(one.worst)]
 
-    rows = [[*line("gdbench pick", ours), "", ""]]
-    for name, one in rules.items():
-        share = ours.p90 / one.p90 if one.p90 > 0 else math.inf
-        rows.append([*line(name, one), percent(share), met(share, RULE_SHARE)])
-    head = ["batch size", "median", "90th percentile", "worst", "percentile of the pick over it", "at most a third"]
-    return table(head, rows) + "\nFixed rules have the best learning rate of their batch size for nothing.\n"
+    rows = [line("gdbench pick", ours)] if ours.count else []
+    rows += [line(name, one) for name, one in rules.items()]
+    note = "\nFixed rules have the best learning rate of their batch size for nothing.\n"
+    return table(["batch size", "median", "90th percentile", "worst"], rows) + note
 
 
-def groups(entries: Sequence[Entry], field: str, order: Mapping[str, object]) -> dict[str, list[Entry]]:
-    """Entries by a field, in the order given; without those that there are none of."""
-    found = {name: [entry for entry in entries if entry[field] == name] for name in order}
+def groups(entries: Sequence[Entry], field: str, order: Sequence[str] = ()) -> dict[str, list[Entry]]:
+    """Entries by a field, in the order given, or in that in which they come."""
+    names = order or list(dict.fromkeys(entry[field] for entry in entries))
+    found = {name: [entry for entry in entries if entry[field] == name] for name in names}
     return {name: own for name, own in found.items() if own}
 
 
@@ -79,4 +75,6 @@ def percent(value: float | None) -> str:
     """A share in per cent; ``never`` for what is infinite."""
     if value is None or math.isinf(value):
         return "never"
+    if math.isnan(value):
+        return "none"
     return f"{100 * value:.1f} %"

@@ -6,27 +6,49 @@ Three kinds, all descended at a constant rate, all monitored by their excess los
 * ``Gaussian``: least squares on endless fresh Gaussian rows, the noise of the gradient shrinks with the error;
 * ``Rows``: least squares on a finite design matrix, each batch a uniform subset without replacement.
 
-They implement the protocol that ``measure_steps`` asks of a problem; ``pick_exact`` has their expected losses.
+They implement the protocol that ``measure_steps`` asks of a problem; ``exact`` has their expected losses.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from selftest.picks.draws import Values, buffered, generators, steps_at_once, subsets
+from gdbench.pick.steps.problem import Runs
+from selftest.picks.loops import Values, drawn_rows_steps, quadratic_steps, rest_steps, subset_steps, subsets
 
-Batch = tuple[Values, Values]
+Batches = tuple[npt.NDArray[Any], ...]
+"""What was drawn for some steps: arrays (T, ...) of a run, (S, T, ...) of several."""
+FIRST_STEPS, DRAWS_AT_ONCE = 16, 8192
+"""Steps that a run draws for at first, and numbers that it draws at a time later on, each time twice as many until
+then. Must not depend on the seeds drawn beside it, or results would."""
 NULL = 1e-10
 """Eigenvalues below this share of the largest are those of directions that the rows do not have."""
 
 
+class _Problem:
+    """What is the same for all of them: every row is monitored, and all runs start from the same parameters."""
+
+    floor = 0.0
+    alike = True
+    sampled_rows = None
+
+    def begin(self: Oracle, batch_size: int, learning_rate: float, seeds: Sequence[int]) -> Runs:
+        """Begin the runs with these numbers; they go on in lockstep."""
+        return _Lockstep(self, batch_size, learning_rate, seeds)
+
+    def start_loss(self: Oracle) -> float:
+        """Excess loss before the first step."""
+        return float(self.losses(self.start(0)[None])[0])
+
+
 @dataclass(frozen=True, eq=False)
-class Quadratic:
+class Quadratic(_Problem):
     """Loss ``1/2 Σ h_i θ_i²``; gradient ``h θ + sqrt(c / B) ξ`` with standard normal ξ."""
 
     h: Values
@@ -37,8 +59,6 @@ class Quadratic:
     """(p,) start of every run."""
     entropy: int
     n_rows: int | None = None
-    floor: float = 0.0
-    step_rows: float = 0.0
     key: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -48,36 +68,33 @@ class Quadratic:
         """Start of a run, the same for all."""
         return self.first.copy()
 
-    def sampler(self, batch_size: int, seeds: Sequence[int]) -> Callable[[], Values]:
-        """Draw the (S, p) noise of a mean gradient, again at every call."""
-        scale = np.sqrt(self.c / batch_size)
-        steps = steps_at_once(len(scale))
+    def numbers(self, batch_size: int) -> int:
+        """Numbers that are drawn for a step."""
+        return len(self.h)
 
-        def draw(rng: np.random.Generator) -> tuple[Values]:
-            return (rng.standard_normal((steps, len(scale))) * scale,)
+    def draw(self, rng: np.random.Generator, batch_size: int, steps: int) -> Batches:
+        """Draw the noise (T, p) of mean gradients."""
+        return (rng.standard_normal((steps, len(self.h))) * np.sqrt(self.c / batch_size),)
 
-        buffer = buffered(draw, generators(self.entropy, batch_size, seeds))
-        return lambda: buffer()[0]
-
-    def gradients(self, thetas: Values, batch: Values) -> Values:
-        """(L, S, p) gradients; the noise of a seed is shared by all rates."""
-        return self.h * thetas + batch
+    def descend(self, thetas: Values, batches: Batches, steps: range, rate: float, batch_size: int) -> None:
+        """Make some of the steps that were drawn for, from thetas (S, p), in place."""
+        quadratic_steps(thetas, *batches, steps.start, steps.stop, rate, self.h)
 
     def losses(self, thetas: Values) -> Values:
-        """(R,) excess losses."""
+        """(S,) excess losses."""
         return _excess(thetas * np.sqrt(self.h))
 
     def noise_scale(self, theta: Values) -> tuple[float, float]:
         """tr(Σ) of the gradients of single rows, the same everywhere, and |G|² at theta (p,)."""
         return float(self.c.sum()), float(np.square(self.h * theta).sum())
 
-    def rate_scale(self, batch_size: float) -> float:
+    def stable_rate(self, batch_size: float) -> float:
         """Largest stable rate, at any batch size."""
         return 2 / float(self.h.max())
 
 
 @dataclass(frozen=True, eq=False)
-class Gaussian:
+class Gaussian(_Problem):
     """Least squares on fresh rows ``x ~ N(0, diag h)``, ``y = x w* + σ ξ``; start at 0."""
 
     h: Values
@@ -88,8 +105,6 @@ class Gaussian:
     """σ²."""
     entropy: int
     n_rows: int | None = None
-    floor: float = 0.0
-    step_rows: float = 0.0
     key: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -100,37 +115,34 @@ class Gaussian:
         """Start of a run, the same for all."""
         return np.zeros(len(self.h))
 
-    def sampler(self, batch_size: int, seeds: Sequence[int]) -> Callable[[], Batch]:
-        """Draw rows R (S, r, p), divided by sqrt(B), and their label noise (S, r), again at every call.
+    def numbers(self, batch_size: int) -> int:
+        """Numbers that are drawn for a step."""
+        return min(batch_size, len(self.h)) * (len(self.h) + 1)
+
+    def draw(self, rng: np.random.Generator, batch_size: int, steps: int) -> Batches:
+        """Draw rows (T, r, p), divided by sqrt(B), and their label noise (T, r).
 
         The gradient needs only ``XᵀX`` and ``Xᵀe``. Beyond p rows these are drawn as ``RᵀR`` and ``Rᵀe`` from a
         triangular R of p rows (Bartlett's decomposition of the Wishart distribution): the same distribution, and a
         batch of 4096 costs no more than one of p.
         """
         p = len(self.h)
-        scale = np.sqrt(self.h / batch_size)
-        noise = np.sqrt(self.label_variance / batch_size)
         rows = min(batch_size, p)
-        steps = steps_at_once(rows * (p + 1))
-        below, freedom = np.tril_indices(p, -1), batch_size - np.arange(p)
-
-        def draw(rng: np.random.Generator) -> Batch:
+        noise = rng.standard_normal((steps, rows)) * np.sqrt(self.label_variance / batch_size)
+        if batch_size <= p:
             R = rng.standard_normal((steps, rows, p))
-            e = rng.standard_normal((steps, rows)) * noise
-            if batch_size > p:
-                R[:, below[0], below[1]] = 0
-                R[:, np.arange(p), np.arange(p)] = np.sqrt(rng.chisquare(freedom, (steps, p)))
-            return R * scale, e
+        else:
+            R, (above, right), diagonal = np.zeros((steps, p, p)), np.triu_indices(p, 1), np.arange(p)
+            R[:, above, right] = rng.standard_normal((steps, len(above)))
+            R[:, diagonal, diagonal] = np.sqrt(rng.chisquare(batch_size - diagonal, (steps, p)))
+        return R * np.sqrt(self.h / batch_size), noise
 
-        return buffered(draw, generators(self.entropy, batch_size, seeds))
-
-    def gradients(self, thetas: Values, batch: Batch) -> Values:
-        """(L, S, p) gradients; the rows of a seed are shared by all rates."""
-        rows, noise = batch
-        return _least_squares(thetas - self.optimum, rows, noise)
+    def descend(self, thetas: Values, batches: Batches, steps: range, rate: float, batch_size: int) -> None:
+        """Make some of the steps that were drawn for, from thetas (S, p), in place."""
+        drawn_rows_steps(thetas, *batches, steps.start, steps.stop, rate, self.optimum)
 
     def losses(self, thetas: Values) -> Values:
-        """(R,) excess losses ``1/2 Σ h_i (w_i - w*_i)²``, exact."""
+        """(S,) excess losses ``1/2 Σ h_i (w_i - w*_i)²``, exact."""
         return _excess((thetas - self.optimum) * np.sqrt(self.h))
 
     def noise_scale(self, theta: Values) -> tuple[float, float]:
@@ -142,13 +154,13 @@ class Gaussian:
         signal = float(np.square(self.h * wrong).sum())
         return signal + float((self.h @ wrong**2 + self.label_variance) * self.h.sum()), signal
 
-    def rate_scale(self, batch_size: float) -> float:
+    def stable_rate(self, batch_size: float) -> float:
         """A rate that is stable at the batch size, if not quite the largest: ``2B / (tr H + (B + 1) h_max)``."""
         return 2 * batch_size / float(self.h.sum() + (batch_size + 1) * self.h.max())
 
 
 @dataclass(frozen=True, eq=False)
-class Rows:
+class Rows(_Problem):
     """Least squares ``1/(2N) Σ (x_i w - y_i)²`` on given rows; start at 0."""
 
     X: Values
@@ -156,8 +168,6 @@ class Rows:
     y: Values
     """(N,)"""
     entropy: int
-    floor: float = 0.0
-    step_rows: float = 0.0
     n_rows: int = field(init=False)
     key: str = field(init=False)
     H: Values = field(init=False)
@@ -181,30 +191,24 @@ class Rows:
         """Start of a run, the same for all."""
         return np.zeros(self.X.shape[1])
 
-    def sampler(self, batch_size: int, seeds: Sequence[int]) -> Callable[[], tuple[npt.NDArray[np.int64], int]]:
-        """Draw which rows (S, m) are in the batch, or, if they are fewer, which are left out; with the batch size."""
-        m = min(batch_size, self.n_rows - batch_size)
-        steps = steps_at_once(max(m, 1))
+    def numbers(self, batch_size: int) -> int:
+        """Numbers that are drawn for a step."""
+        return min(batch_size, self.n_rows - batch_size)
 
-        def draw(rng: np.random.Generator) -> tuple[npt.NDArray[np.int64]]:
-            return (subsets(rng, self.n_rows, m, steps),)
+    def draw(self, rng: np.random.Generator, batch_size: int, steps: int) -> Batches:
+        """Draw which rows (T, m) are in a batch, or, if they are fewer, which are left out."""
+        return (subsets(rng.random((steps, self.numbers(batch_size))), self.n_rows),)
 
-        buffer = buffered(draw, generators(self.entropy, batch_size, seeds))
-        return lambda: (buffer()[0], batch_size)
-
-    def gradients(self, thetas: Values, batch: tuple[npt.NDArray[np.int64], int]) -> Values:
-        """(L, S, p) gradients; the rows of a seed are shared by all rates."""
-        index, batch_size = batch
-        whole = (thetas - self.optimum) @ self.H if 2 * batch_size > self.n_rows else 0.0
-        if batch_size == self.n_rows:
-            return np.asarray(whole)
-        found = _least_squares(thetas, self.X[index], self.y[index])
-        if batch_size == index.shape[1]:
-            return found / batch_size
-        return (self.n_rows * whole - found) / batch_size
+    def descend(self, thetas: Values, batches: Batches, steps: range, rate: float, batch_size: int) -> None:
+        """Make some of the steps that were drawn for, from thetas (S, p), in place."""
+        data, between = (self.X, self.y), (steps.start, steps.stop)
+        if 2 * batch_size > self.n_rows:
+            rest_steps(thetas, *batches, *between, rate, *data, self.H, self.optimum)
+        else:
+            subset_steps(thetas, *batches, *between, rate, *data)
 
     def losses(self, thetas: Values) -> Values:
-        """(R,) training losses above the least there is, exact."""
+        """(S,) training losses above the least there is, exact."""
         return _excess((thetas - self.optimum) @ self.root)
 
     def noise_scale(self, theta: Values) -> tuple[float, float]:
@@ -213,7 +217,7 @@ class Rows:
         squares = np.square(self.X @ theta - self.y) * np.square(self.X).sum(axis=1)
         return float(squares.mean() - mean @ mean), float(mean @ mean)
 
-    def rate_scale(self, batch_size: float) -> float:
+    def stable_rate(self, batch_size: float) -> float:
         """A rate near the largest stable one, from expected smoothness (Gower et al. 2019, arXiv 1901.09401)."""
         n, largest, longest = self.n_rows, np.linalg.norm(self.root, 2) ** 2, np.square(self.X).sum(axis=1).max()
         return 2 * batch_size * (n - 1) / float(n * (batch_size - 1) * largest + (n - batch_size) * longest)
@@ -222,20 +226,44 @@ class Rows:
 Oracle = Quadratic | Gaussian | Rows
 
 
+class _Lockstep:
+    """Runs (S) that advance together, each with randomness of the problem's entropy, the batch size and its number."""
+
+    def __init__(self, oracle: Oracle, batch_size: int, rate: float, seeds: Sequence[int]) -> None:
+        self.oracle, self.batch_size, self.rate = oracle, batch_size, rate
+        self.thetas = np.stack([oracle.start(seed) for seed in seeds])
+        keys = [np.random.SeedSequence(oracle.entropy, spawn_key=(batch_size, seed)) for seed in seeds]
+        self.generators = [np.random.default_rng(key) for key in keys]
+        self.batches: Batches = (np.empty((len(seeds), 0)),)
+        self.used, self.following = 0, FIRST_STEPS
+        self.most = max(DRAWS_AT_ONCE // max(oracle.numbers(batch_size), 1), 1)
+
+    def advance(self, steps: int) -> None:
+        while steps > 0:
+            if self.used == self.batches[0].shape[1]:
+                self._draw(min(self.following, self.most))
+            some = range(self.used, min(self.used + steps, self.batches[0].shape[1]))
+            self.oracle.descend(self.thetas, self.batches, some, self.rate, self.batch_size)
+            self.used = some.stop
+            steps -= len(some)
+
+    def _draw(self, steps: int) -> None:
+        drawn = (self.oracle.draw(rng, self.batch_size, steps) for rng in self.generators)
+        self.batches = tuple(np.stack(part) for part in zip(*drawn, strict=True))
+        self.used, self.following = 0, 2 * steps
+
+    def losses(self) -> Values:
+        return self.oracle.losses(self.thetas)
+
+    def all_losses(self) -> Values:
+        return self.losses()
+
+
 def _key(name: str, entropy: int, *arrays: Values) -> str:
     digest = hashlib.sha256(f"{name} {entropy}".encode())
     for values in arrays:
         digest.update(f"{values.shape}".encode() + np.ascontiguousarray(values, "<f8").tobytes())
     return digest.hexdigest()
-
-
-def _least_squares(thetas: Values, rows: Values, targets: Values) -> Values:
-    """``Rᵀ(R θ - y)`` for thetas (L, S, p), rows (S, r, p) and targets (S, r): sums over rows, not means."""
-    if rows.shape[1] == 1:  # one row each: plain products are many times as fast as a stack of tiny matrix products
-        x = rows[:, 0]
-        return (np.einsum("lsp,sp->ls", thetas, x) - targets[:, 0])[..., None] * x
-    residuals = rows @ thetas.transpose(1, 2, 0) - targets[..., None]
-    return (rows.transpose(0, 2, 1) @ residuals).transpose(2, 0, 1)
 
 
 def _excess(roots: Values) -> Values:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from selftest.picks.markdown import Entry, against, percent, rules_table, section, table
-from selftest.picks.scores import REAL_GOAL, cover, regret
+from selftest.picks.markdown import against, percent, rules_table, section, table
+from selftest.picks.scores import REAL_GOAL, Entry, cover, regret
 
 REAL = """
 The truth is an exhaustive search: every batch size, rates in steps of the square root of 2, then many runs in finer
@@ -23,10 +23,12 @@ def real_parts(tables: Sequence[Entry], regrets: Sequence[Entry]) -> list[str]:
     found = regret(pick["regret"] for pick in regrets)
     names = list(tables[0]["rules"])
     rules = {name: regret(cell["rules"][name][1] for cell in tables) for name in names}
-    goals = table(["", "found", "goal", "met"], against(found, REAL_GOAL))
-    words = f"{found.count} picks; 90 % intervals that hold the time found: {percent(cover(regrets))}.\n\n"
+    words = "No picks have been made by this search yet.\n"
+    if regrets:
+        goals = table(["", "found", "goal", "met"], against(found, REAL_GOAL))
+        words = f"{found.count} picks; 90 % intervals that hold the time found: {percent(cover(regrets))}.\n\n{goals}"
     return [
-        section("Real data", REAL + "\n" + words + goals),
+        section("Real data", REAL + "\n" + words),
         section("Fixed rules on real data", rules_table(found, rules)),
         section("By cell and variant", _by_cell(tables, regrets)),
         *(section(f"{cell['cell']}, {cell['variant']}", _exhaustive(cell)) for cell in tables),

@@ -7,27 +7,23 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from gdbench.pick.steps.blocks import Block, Curves
-from gdbench.pick.steps.hitting import hit
-from gdbench.pick.steps.problem import DescentProblem
-from gdbench.pick.steps.trials import Runner
+from gdbench.pick.steps.crossing import hit
+from gdbench.pick.steps.problem import Problem
+from gdbench.pick.steps.trials import Curves, Runner, Trial, joined, look_grid
 from selftest.journal import Journal
-from selftest.picks.scores import finite
+from selftest.picks.scores import NORMAL_90, finite
 
 EVERYWHERE, PICKED = "runs", "runs of picks"
 """Parts of the journal: of the best rates, and of what was picked."""
-NORMAL_90 = 1.645
-"""Standard errors on either side of a 90 % interval."""
 SLACK = 2.0
-"""Multiple of the steps of the rate that is first there, at which the others are given up."""
+"""Multiple of its crossing up to which a trial goes on, so that all runs together cross before it ends."""
+LOOK_RATIO = 1.1
+"""Of neighbouring looks."""
 OCTAVE = 16
 """Rates of the grid in a factor of 2."""
 COARSE, FINE, FINEST = 8, 4, 1
 """Steps on the grid: factors of the square root of 2, of its own, and one that a single run without noise deserves."""
-
-
 MAX_RATES = 30
 """Looked at in search of the best one, before it is given up."""
 
@@ -49,10 +45,10 @@ class Runs:
     """Descent on one cell, whose findings are kept in a journal."""
 
     cell: str
-    problem: DescentProblem
+    problem: Problem
     goal: float
     together: int
-    """Runs that share a block."""
+    """Runs of a trial."""
     caps: Mapping[int, int]
     """Most steps, by batch size."""
     runner: Runner
@@ -64,14 +60,13 @@ class Runs:
         wanted = sorted(set(rates))
         known = self._known(size, seeds)
         missing = [rate for rate in wanted if rate not in known]
-        if missing:
-            blocks = [
-                Block(size, tuple(missing), numbers, self.goal, self.caps[size], SLACK)
-                for numbers in _parts(range(seeds), self.together)
-            ]
-            for rate, found in zip(missing, self._hits(self.runner.run(self.problem, blocks), missing), strict=True):
-                known[rate] = found
-                self._keep(size, found)
+        looks = look_grid(1, self.caps[size], LOOK_RATIO)
+        parts = [tuple(range(begin, min(begin + self.together, seeds))) for begin in range(0, seeds, self.together)]
+        trials = [Trial(size, rate, numbers, looks, self.goal, SLACK) for rate in missing for numbers in parts]
+        curves = self.runner.run(self.problem, trials) if trials else []
+        for place, rate in enumerate(missing):
+            known[rate] = self._hit(rate, curves[place * len(parts) : (place + 1) * len(parts)])
+            self._keep(size, known[rate])
         return {rate: known[rate] for rate in wanted}
 
     def best(self, size: int, near: float, seeds: int, *, step: int, width: int = 1) -> Found:
@@ -104,13 +99,10 @@ class Runs:
         ]
         return {one.rate: one for one in found if one.seeds == seeds}
 
-    def _hits(self, curves: Sequence[Curves], rates: Sequence[float]) -> list[Found]:
-        steps, losses = joined(curves)
-        found = []
-        for place, rate in enumerate(rates):
-            one = hit(steps, losses[:, place], goal=self.goal, floor=self.problem.floor)
-            found.append(Found(rate, one.steps, NORMAL_90 * one.spread, losses.shape[2], one.failed))
-        return found
+    def _hit(self, rate: float, curves: Sequence[Curves]) -> Found:
+        looks, losses = joined(curves)
+        one = hit(looks, losses, goal=self.goal, floor=self.problem.floor)
+        return Found(rate, one.steps, NORMAL_90 * one.log_error, one.runs, one.failed)
 
     def _keep(self, size: int, found: Found) -> None:
         key = f"{self.cell} {size} {found.rate!r} {found.seeds}"
@@ -139,16 +131,6 @@ def vertex(found: Sequence[Found]) -> float:
     x, y = np.log([one.rate for one in near]), np.log([one.steps for one in near])
     curve, slope, _ = np.polyfit(x - x[1], y, 2)
     return float(math.exp(x[1] - slope / (2 * curve))) if curve > 0 else ordered[place].rate
-
-
-def joined(curves: Sequence[Curves]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
-    """Steps (T,) and losses (T, L, S) of all runs, up to where the first of the blocks ended."""
-    shortest = min((one.steps for one in curves), key=len)
-    return shortest, np.concatenate([one.losses[: len(shortest)] for one in curves], axis=2)
-
-
-def _parts(numbers: Sequence[int], length: int) -> list[tuple[int, ...]]:
-    return [tuple(numbers[begin : begin + length]) for begin in range(0, len(numbers), length)]
 
 
 def _found(entry: Mapping[str, float]) -> Found:

@@ -1,21 +1,21 @@
-"""Quantiles of regrets and costs, and the goals that they are held against: numbers in, numbers out."""
+"""Quantiles of regrets and of errors, and the goals that they are held against: numbers in, numbers out."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import median
 from typing import Any
 
 import numpy as np
 
-CHEAP, CHEAP_SHARE = 0.1, 0.9
-"""Goal of costs: at most a tenth of the exhaustive sweep, in nine searches of ten."""
+Entry = Mapping[str, Any]
+NORMAL_90 = 1.645
+"""Standard errors on either side of a 90 % interval."""
 COVER = (0.85, 0.95)
 """Goal of the share of 90 % intervals that hold the truth."""
-RULE_SHARE = 1 / 3
-"""Goal of the 90th percentile of regret, over that of each fixed rule."""
+CLOSE = 0.05
+"""Goal of the error of steps, relative to the truth."""
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,8 @@ class Regret:
     count: int
 
 
-EXACT_GOAL = Regret(0.02, 0.07, 0.15, 0)
-REAL_GOAL = Regret(0.03, math.inf, 0.25, 0)
+KNOWN_GOAL = Regret(0.01, 0.04, 0.10, 0)
+REAL_GOAL = Regret(0.015, 0.05, math.inf, 0)
 
 
 def finite(value: float | None) -> float | None:
@@ -46,41 +46,41 @@ def regret(values: Iterable[float | None]) -> Regret:
     return Regret(middle, p90, float(known.max()), known.size)
 
 
-def picks_of(entries: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """All picks of some searches."""
-    return [pick for entry in entries for pick in entry["picks"]]
-
-
-def rule_regrets(picks: Sequence[Mapping[str, Any]]) -> dict[str, Regret]:
+def rule_regrets(picks: Sequence[Entry]) -> dict[str, Regret]:
     """Regrets of the fixed rules, where there are such picks."""
     names = list(dict.fromkeys(name for pick in picks for name in pick["rules"]))
     return {name: regret(pick["rules"][name] for pick in picks) for name in names}
 
 
-def cover(picks: Sequence[Mapping[str, Any]]) -> float:
-    """Share of picks whose interval of the expected time holds the true time."""
-    return sum(pick["covered"] for pick in picks) / len(picks) if picks else math.nan
+def cover(found: Sequence[Entry]) -> float:
+    """Share of picks, or of batch sizes, whose interval holds the truth."""
+    return sum(one["covered"] for one in found) / len(found) if found else math.nan
 
 
-def costs(entries: Sequence[Mapping[str, Any]]) -> list[float]:
-    """Rows that each search processed, as a share of those of an exhaustive sweep."""
-    return [entry["rows"] / entry["sweep_rows"] for entry in entries]
+def measured(searches: Sequence[Entry]) -> list[Entry]:
+    """Rows of the batch sizes that searches measured."""
+    return [row for search in searches for row in search["steps"] if row["steps"] is not None]
 
 
-def share_within(values: Sequence[float], limit: float) -> float:
-    """Share of values up to a limit."""
-    return sum(value <= limit for value in values) / len(values) if values else math.nan
+def errors_of(searches: Sequence[Entry]) -> list[tuple[Entry, float]]:
+    """Rows that were measured, each with how much its steps are too many (or too few), relative to the truth."""
+    return [(row, row["steps"] / row["exact"] - 1 if row["exact"] else -1.0) for row in measured(searches)]
 
 
-def summary(entries: Sequence[Mapping[str, Any]]) -> str:
+def is_close(row: Entry, error: float) -> bool:
+    """Whether steps are near the truth: within 5 %, or a single step off."""
+    return abs(error) <= CLOSE or (row["exact"] is not None and abs(row["steps"] - row["exact"]) <= 1)
+
+
+def summary(searches: Sequence[Entry]) -> str:
     """Quantiles of some searches in one line."""
-    if not entries:
+    if not searches:
         return "nothing measured"
-    picks, cost = picks_of(entries), costs(entries)
-    found, sizes = regret(pick["regret"] for pick in picks), regret(pick["size_regret"] for pick in picks)
+    found, sizes = (regret(search[name] for search in searches) for name in ("regret", "size_regret"))
+    errors = errors_of(searches)
+    close = sum(is_close(row, error) for row, error in errors) / max(len(errors), 1)
     return (
         f"regret median {found.median:.1%}, P90 {found.p90:.1%}, worst {found.worst:.1%} of {found.count} "
-        f"(batch size alone P90 {sizes.p90:.1%}, worst {sizes.worst:.1%}); "
-        f"cost median {median(cost):.1%}, at most {CHEAP:.0%} in {share_within(cost, CHEAP):.0%}; "
-        f"cover {cover(picks):.1%}"
+        f"(batch size alone P90 {sizes.p90:.1%}, worst {sizes.worst:.1%}); cover of times {cover(searches):.1%}, "
+        f"of steps {cover(measured(searches)):.1%}; steps within 5 % or a step {close:.1%}"
     )

@@ -1,4 +1,4 @@
-"""The oracles that picks are judged on: their closed forms, their samplers and their gradients."""
+"""The oracles that picks are judged on: their closed forms, what they draw, and their steps."""
 
 import math
 import pickle
@@ -8,7 +8,8 @@ from functools import cache
 import numpy as np
 import pytest
 
-from gdbench.pick.steps.blocks import Block, run_block
+from gdbench.pick.steps.crossing import hit
+from gdbench.pick.steps.trials import Trial, look_grid, run_trial
 from selftest.picks.exact import Powers, best_rate, crossing, exact_steps, expected_losses
 from selftest.picks.family import FAMILY, Instance, gaussian, quadratic, rows_of
 from selftest.picks.oracles import Gaussian, Oracle, Quadratic, Rows
@@ -80,18 +81,18 @@ PLAIN = {Rows: plain_rows, Gaussian: plain_gaussian, Quadratic: plain_quadratic}
 def test_the_closed_form_is_the_recursion_of_moments(name: str, share: float) -> None:
     oracle = instance(name).oracle
     for size in (1, 16, (oracle.n_rows or 1000) - 1, oracle.n_rows or 4096):
-        rate = share * oracle.rate_scale(size)
+        rate = share * oracle.stable_rate(size)
         plain = PLAIN[type(oracle)](oracle, size, rate, 200)
         np.testing.assert_allclose(expected_losses(oracle, size, rate, np.arange(200)), plain, rtol=1e-8)
 
 
 def simulate(oracle: Oracle, size: int, rate: float, seeds: range, steps: int) -> np.ndarray:
-    """(steps + 1, S) losses of plain runs."""
-    draw, thetas = oracle.sampler(size, seeds), np.stack([oracle.start(seed) for seed in seeds])[None]
-    losses = [oracle.losses(thetas[0])]
+    """(steps + 1, S) losses of runs."""
+    runs = oracle.begin(size, rate, seeds)
+    losses = [runs.losses()]
     for _ in range(steps):
-        thetas = thetas - rate * oracle.gradients(thetas, draw())
-        losses.append(oracle.losses(thetas[0]))
+        runs.advance(1)
+        losses.append(runs.losses())
     return np.array(losses)
 
 
@@ -112,7 +113,7 @@ SIMULATED = [
 @pytest.mark.parametrize(("name", "size", "share"), SIMULATED)
 def test_simulated_losses_and_steps_are_the_exact_ones(name: str, size: int, share: float) -> None:
     problem = instance(name)
-    oracle, rate, runs = problem.oracle, share * problem.oracle.rate_scale(size), 400
+    oracle, rate, runs = problem.oracle, share * problem.oracle.stable_rate(size), 400
     found = simulate(oracle, size, rate, range(runs), 120)
     exact = expected_losses(oracle, size, rate, np.arange(121))
     for step in (1, 10, 120):
@@ -135,7 +136,7 @@ def first_crossing(losses: np.ndarray, goal: float) -> float:
 @pytest.mark.parametrize("name", ["wine", "diabetes"])
 def test_all_rows_at_once_leave_nothing_to_chance(name: str) -> None:
     oracle = instance(name).oracle
-    n, rate = oracle.n_rows, 0.7 * oracle.rate_scale(oracle.n_rows)
+    n, rate = oracle.n_rows, 0.7 * oracle.stable_rate(oracle.n_rows)
     found = simulate(oracle, n, rate, range(2), 50)
     exact = expected_losses(oracle, n, rate, np.arange(51))
     np.testing.assert_allclose(found, np.stack([exact, exact], axis=1), rtol=1e-7)
@@ -155,7 +156,7 @@ def test_no_rate_beyond_the_stable_ones_reaches_the_goal(name: str) -> None:
 def test_the_stability_bound_of_gaussian_rows_is_sufficient_and_nearly_sharp() -> None:
     oracle = gaussian(10, 0)
     for size in (1, 4, 16, 64, 1024):
-        bound = oracle.rate_scale(size)
+        bound = oracle.stable_rate(size)
         assert expected_losses(oracle, size, 0.999 * bound, [100_000])[0] < 1e-6
         assert expected_losses(oracle, size, 2.0 * bound, [100_000])[0] > 1e6
 
@@ -193,9 +194,13 @@ def test_the_best_rate_is_found_wherever_the_search_begins(near: float) -> None:
 
 
 def drawn(oracle: Oracle, theta: np.ndarray, size: int, count: int) -> np.ndarray:
-    """(count, p) gradients of batches at one theta, from 40 runs."""
-    draw, thetas = oracle.sampler(size, range(40)), np.broadcast_to(theta, (1, 40, len(theta)))
-    return np.concatenate([oracle.gradients(thetas, draw())[0] for _ in range(count // 40)])
+    """(count, p) gradients of batches at one theta, from 40 runs: what a step at a learning rate of 1 goes."""
+    runs, found = oracle.begin(size, 1.0, range(40)), []
+    for _ in range(count // 40):
+        runs.thetas[:] = theta
+        runs.advance(1)
+        found.append(theta - runs.thetas)
+    return np.concatenate(found)
 
 
 @pytest.mark.parametrize("make", SMALL)
@@ -225,9 +230,8 @@ def test_the_spread_of_gradients_is_that_of_a_batch(make: Callable[[], Oracle], 
 
 def test_many_gaussian_rows_are_as_their_triangle_in_second_and_fourth_moments() -> None:
     oracle, size = small_gaussian(), 7
-    draw = oracle.sampler(size, range(40))
-    rows, noise = (np.concatenate(parts) for parts in zip(*(draw() for _ in range(500)), strict=True))
-    assert rows.shape == (20_000, 3, 3)
+    rows, noise = oracle.draw(np.random.default_rng(1), size, 20_000)
+    assert rows.shape[1:] == (3, 3)
     grams = rows.transpose(0, 2, 1) @ rows
     expected = np.diag(oracle.h)
     assert np.abs(grams.mean(axis=0) - expected).max() < 0.03
@@ -239,12 +243,9 @@ def test_many_gaussian_rows_are_as_their_triangle_in_second_and_fourth_moments()
 
 @pytest.mark.parametrize("size", [1, 2, 3, 5, 6, 7, 11, 12])
 def test_a_batch_has_different_rows_each_as_often(size: int) -> None:
-    oracle = small_rows()
-    draws, seeds = 300, range(40)
-    draw = oracle.sampler(size, seeds)
-    index = np.concatenate([draw()[0] for _ in range(draws)])
+    (index,) = small_rows().draw(np.random.default_rng(1), size, 12_000)
     m = min(size, 12 - size)
-    assert index.shape == (draws * len(seeds), m)
+    assert index.shape[1] == m
     member = np.zeros((len(index), 12))
     np.put_along_axis(member, index, 1, axis=1)
     assert (member.sum(axis=1) == m).all()
@@ -256,18 +257,18 @@ def test_a_batch_has_different_rows_each_as_often(size: int) -> None:
 
 
 @pytest.mark.parametrize("size", [1, 2, 5, 7, 11, 12])
-def test_a_gradient_of_rows_is_their_mean(size: int) -> None:
+def test_a_step_goes_down_the_mean_gradient_of_its_rows(size: int) -> None:
     oracle = small_rows()
-    thetas = np.random.default_rng(4).standard_normal((3, 2, 4))
-    batch = oracle.sampler(size, (0, 1))()
-    found = oracle.gradients(thetas, batch)
-    for seed in range(2):
-        named = batch[0][seed]
+    runs = oracle.begin(size, 0.3, (0, 1))
+    runs.thetas[:] = before = np.random.default_rng(4).standard_normal((2, 4))
+    runs.advance(1)
+    for run in range(2):
+        named = runs.batches[0][run, 0]
         rows = named if len(named) == size else np.setdiff1d(np.arange(12), named)
         X, y = oracle.X[rows], oracle.y[rows]
         assert len(X) == size
-        for number in range(3):
-            np.testing.assert_allclose(found[number, seed], X.T @ (X @ thetas[number, seed] - y) / size, atol=1e-12)
+        expected = before[run] - 0.3 * X.T @ (X @ before[run] - y) / size
+        np.testing.assert_allclose(runs.thetas[run], expected, atol=1e-12)
 
 
 @pytest.mark.parametrize("make", SMALL)
@@ -278,6 +279,11 @@ def test_a_run_depends_on_its_own_seed_alone(make: Callable[[], Oracle], size: i
     together = simulate(make(), size, 0.01, range(5), 20)
     alone = np.concatenate([simulate(oracle, size, 0.01, range(seed, seed + 1), 20) for seed in range(5)], axis=1)
     np.testing.assert_allclose(together, alone, rtol=1e-12)
+    at_once, by_parts = oracle.begin(size, 0.01, range(5)), oracle.begin(size, 0.01, range(5))
+    at_once.advance(20_000)  # more than is drawn at a time
+    for _ in range(8):
+        by_parts.advance(2500)
+    np.testing.assert_allclose(at_once.losses(), by_parts.losses(), rtol=1e-12)
     assert len(set(together[-1])) == 5
 
 
@@ -287,19 +293,12 @@ def test_keys_differ_with_whatever_runs_depend_on() -> None:
     assert len({oracle.key for oracle in oracles}) == len(oracles)
 
 
-def test_a_block_of_runs_reaches_the_goal_in_the_exact_steps() -> None:
+def test_the_runs_of_a_trial_reach_the_goal_in_the_exact_steps() -> None:
     problem = instance("gaussian-10-0.1")
     rate, steps = best_rate(problem.oracle, 8, problem.goal)
-    block = Block(8, (rate, 1e3), tuple(range(200)), problem.goal, most_steps=10_000)
-    curves = run_block(problem.oracle, block)
-    mean = curves.losses[:, 0].mean(axis=1)
-    known = ~np.isnan(mean)
-    at = first_crossing_on(curves.steps[known], mean[known], problem.goal)
-    assert at == pytest.approx(steps, rel=0.1)
-    assert np.isinf(curves.losses[-1, 1]).all()
-
-
-def first_crossing_on(steps: np.ndarray, losses: np.ndarray, goal: float) -> float:
-    first = int(np.flatnonzero(losses <= goal)[0])
-    pair = slice(first - 1, first + 1)
-    return float(np.interp(-math.log(goal), -np.log(losses[pair]), steps[pair]))
+    looks = look_grid(steps / 2, 2 * steps, 1.1)
+    curves = run_trial(problem.oracle, Trial(8, rate, tuple(range(200)), looks, problem.goal))
+    found = hit(curves.looks, curves.losses, goal=problem.goal, floor=problem.oracle.floor)
+    assert abs(math.log(found.steps / steps)) < 3 * found.log_error
+    assert found.log_error < 0.1
+    assert np.isinf(run_trial(problem.oracle, Trial(8, 1e3, (0,), (10_000,), problem.goal)).losses).all()

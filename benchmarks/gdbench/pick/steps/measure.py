@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from gdbench.pick.steps.answer import Steps, Target
 from gdbench.pick.steps.problem import Problem
-from gdbench.pick.steps.search import Search
+from gdbench.pick.steps.search import Search, SearchClock
 from gdbench.pick.steps.summary import describe
 from gdbench.pick.steps.tiers import Tier
 from gdbench.pick.steps.trials import Curves, Runner, Trial
@@ -53,6 +53,7 @@ def measure_steps(
     step_errors: Mapping[int, float] | None = None,
     workers: int = 1,
     most_seconds: float = math.inf,
+    clock: SearchClock | None = None,
     report: Report | None = None,
 ) -> Steps:
     """Find the steps to a target by batch size, each at the learning rate that is best for it.
@@ -75,15 +76,19 @@ def measure_steps(
         How many of them at once.
     most_seconds : float
         After which the answer is what is known so far, and says so.
+    clock : SearchClock, optional
+        Tells the time in place of the wall's, and of ``most_seconds``; the runner then raises OutOfTime at its end.
     report : callable, optional
         Called before every round.
     """
-    clock = Countdown(min(most_seconds, tier.budget_seconds if math.isinf(most_seconds) else most_seconds))
-    search = Search(problem, target.value, step_seconds, step_errors or {}, clock, tier, workers)
+    most_seconds = tier.budget_seconds if math.isinf(most_seconds) else most_seconds
+    search = Search(
+        problem, target.value, step_seconds, step_errors or {}, clock or Countdown(most_seconds), tier, workers
+    )
     stopped, interrupted = "", False
     tell = (lambda: report(search.stage, search.rows)) if report is not None else None
     try:
-        carry(search.run(), problem, runner, most_seconds=clock.most_seconds, tell=tell)
+        carry(search.run(), problem, runner, most_seconds=most_seconds if clock is None else math.inf, tell=tell)
     except OutOfTime as end:
         stopped = str(end)
     except KeyboardInterrupt:
