@@ -32,7 +32,8 @@ def rules_table(ours: Regret, rules: Mapping[str, Regret]) -> str:
     def line(name: str, one: Regret) -> list[str]:
         return [name, percent(one.median), percent(one.p90), percent(one.worst)]
 
-    rows = [line("gdbench pick", ours), *(line(name, one) for name, one in rules.items())]
+    rows = [line("gdbench pick", ours)] if ours.count else []
+    rows += [line(name, one) for name, one in rules.items()]
     note = "\nFixed rules have the best learning rate of their batch size for nothing.\n"
     return table(["batch size", "median", "90th percentile", "worst"], rows) + note
 
