@@ -15,10 +15,9 @@ import psutil
 import pytest
 
 from gdbench.basics.folders import scratch_folder
-from gdbench.cli import pick as cli_pick
 from gdbench.machine.environment import describe
 from gdbench.pick import session
-from gdbench.pick.runners import journal
+from gdbench.pick.runners import journal, opening
 from gdbench.pick.runners.serial import serial
 from gdbench.pick.steps.trials import Runner
 
@@ -98,7 +97,7 @@ def test_a_killed_search_goes_on_to_the_same_steps(tmp_path: Path, monkeypatch: 
 
     be_short(monkeypatch)
     monkeypatch.setattr(journal, "MIN_SECONDS", 0.0)
-    monkeypatch.setattr(cli_pick, "processes", serial_in_scratch)
+    monkeypatch.setattr(opening, "processes", serial_in_scratch)
     monkeypatch.setattr(session, "observe", lambda threads: describe())
     monkeypatch.setattr(session, "measure_step_time", lambda network, X, Y, sizes, **options: make_times(sizes))
     again, whole = (

@@ -72,7 +72,7 @@ class Cell:
     def problem(self, seed: int, times: Times) -> NetworkProblem:
         """Descent as ``gdbench pick`` runs it, with randomness of its own and the variants that were timed."""
         question = self.question(seed)
-        return make_problem(question, times, least_loss(question))
+        return make_problem(question, times, start_loss(question), least_loss(question))
 
     def target(self, problem: NetworkProblem) -> Generator[list[Trial], list[Curves], Target]:
         """Find the loss that ``gdbench pick`` itself would set, with the randomness of a problem: a plan."""
