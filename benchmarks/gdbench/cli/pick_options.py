@@ -79,7 +79,7 @@ MACHINE = (
 SEARCH = (
     click.option("--tier", metavar="NAME", default=USUAL.tier, show_default=True, help=f"How sure: {choices(TIERS)}."),
     click.option("--budget", metavar="TIME", help="Longest time to search: 30s, 2m, 1h; default by the tier."),
-    click.option("--seed", type=int, default=0, show_default=True, help="Fixes starts, orders of rows, held-out rows."),
+    click.option("--seed", type=int, default=0, show_default=True, help="Fixes starts, orders and choices of rows."),
     click.option("--workers", type=int, metavar="N", help="Processes that train; default one for each core."),
     click.option("--scheduler", metavar="ADDRESS", help="Train on the Dask cluster of this scheduler instead."),
     click.option("--fresh", is_flag=True, help="Neither use nor keep finished runs of earlier searches."),
@@ -120,5 +120,6 @@ def question_of(options: Options) -> Question:
         standardise=request.standardise,
         kind=request.usual_kind if options["file"] is not None else request.kind,
         header=not options["no_header"],
+        seed=settings.seed,
     )
     return build_question(request, settings, source, source.load())

@@ -22,6 +22,7 @@ from gdbench.basics.storage import replacing
 from gdbench.basics.units import digits
 from gdbench.experiments import synthetic
 from gdbench.experiments.encoding import one_hot
+from gdbench.experiments.scaling import standardised
 from kernels import InputError
 from kernels.contract import Array
 from kernels.errors import choices, unknown
@@ -58,11 +59,18 @@ class Dataset:
     origin: str
     sha256: str
     """Hash of the values before scaling (real data) or of X and Y in float64 (synthetic)."""
+    n_in_file: int | None = None
+    """Rows of its file, of which some were drawn; None where there is no file, or all of it was read."""
 
     @property
     def n_rows(self) -> int:
         """Rows n."""
         return len(self.X)
+
+    @property
+    def n_drawn(self) -> int:
+        """Rows that were drawn of those in its file; 0 if all of them are here."""
+        return self.n_rows if self.n_in_file is not None else 0
 
     @property
     def density(self) -> float:
@@ -238,17 +246,8 @@ def sha256_of(*arrays: Values) -> str:
     """Return the SHA-256 (hexadecimal) of the values of arrays, one after the other, as little-endian float64."""
     digest = hashlib.sha256()
     for values in arrays:
-        digest.update(np.ascontiguousarray(values, "<f8").tobytes())
+        digest.update(np.ascontiguousarray(values, "<f8").data)
     return digest.hexdigest()
-
-
-def standardised(values: Values) -> Values:
-    """Return the values (n, c) with mean 0 and variance 1 by column; constant columns become zeros."""
-    exponent = np.frexp(np.abs(values).max(axis=0))[1]
-    values = np.ldexp(values, -exponent)  # exact, and the squares of huge or tiny values stay in range
-    varies = values.max(axis=0) > values.min(axis=0)
-    spread = np.where(varies, values.std(axis=0), 1)
-    return np.where(varies, (values - values.mean(axis=0)) / spread, 0)  # 0.1 is not quite the mean of many 0.1
 
 
 def _encoded(target: Values, classes: int | None) -> Values:

@@ -23,6 +23,8 @@ from kernels.validation import check_problem
 
 MAX_ROWS_TRIED = 1000
 """Rows on which it is tried whether descent reaches every layer."""
+CHECKED_VALUES = 1 << 22
+"""Inputs and activations of the rows whose loss is computed at once."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,9 +139,12 @@ def label_of(preset: str, network: Network) -> str:
 def _check_start(question: Question) -> None:
     """Raise InputError unless there is a loss to descend from, also where the parameters are no longer zeros."""
     theta = question.network.init(np.random.default_rng(0), question.settings.dtype, "normal")
+    X, Y = question.timed_rows
+    at_once = max(CHECKED_VALUES // sum(question.network.sizes), 1)
+    parts = [slice(begin, begin + at_once) for begin in range(0, len(X), at_once)]
     with np.errstate(all="ignore"):
-        loss = kernels.get("vectorized").loss(question.network, theta, *question.timed_rows)
-    if not np.isfinite(loss):
+        losses = [kernels.get("vectorized").loss(question.network, theta, X[rows], Y[rows]) for rows in parts]
+    if not np.isfinite(losses).all():
         raise InputError(
             f"the loss before the first step is not finite in {question.settings.dtype}: let the values of "
             f"{question.dataset.name} be standardised, or scale them"

@@ -10,7 +10,8 @@ import pytest
 from sklearn.preprocessing import StandardScaler
 
 from gdbench.basics import records
-from gdbench.experiments.datasets import standardised
+from gdbench.experiments import scaling
+from gdbench.experiments.scaling import standardised
 from gdbench.pick.data.files import READERS, read_file
 from gdbench.pick.data.source import RowSource
 from kernels import InputError, Network, fit
@@ -157,6 +158,14 @@ def test_the_range_of_floats_is_no_limit_of_scaling() -> None:
     expected = StandardScaler().fit_transform(values[:, None])[:, 0]
     scales = np.array([1e308 / 3, -1e308 / 3, 1e-300, 1.0])
     np.testing.assert_allclose(standardised(values[:, None] * scales).T, np.sign(scales)[:, None] * expected)
+
+
+def test_many_rows_are_scaled_part_by_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = np.column_stack([X * 1e200, np.full(N, 0.1), -X * 1e-200])
+    whole = standardised(values)
+    monkeypatch.setattr(scaling, "VALUES_AT_ONCE", 7 * values.shape[1])
+    np.testing.assert_allclose(standardised(values), whole, rtol=1e-12)
+    np.testing.assert_array_equal(standardised(values)[:, 2], 0)
 
 
 def test_what_pandas_adds_is_left_out_and_what_it_hides_comes_back(tmp_path: Path) -> None:

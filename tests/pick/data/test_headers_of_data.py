@@ -10,7 +10,8 @@ import pyarrow.parquet
 import pytest
 
 from gdbench.pick.data.files import read_file
-from gdbench.pick.data.table_files import read_text
+from gdbench.pick.data.sampling import Sampling
+from gdbench.pick.data.text_files import read_text
 from kernels import InputError
 
 N = 60
@@ -113,7 +114,7 @@ def test_names_in_the_first_line_are_read_as_names(tmp_path: Path, name: str) ->
     names, table = (FILES | NUMBERED)[name]
     path = written(tmp_path / "a.csv", names, table, header=True)
     with path.open("rb") as file:
-        read = read_text(file, path.name, [names[-1]])
+        read = read_text(file, path.name, [names[-1]], Sampling())
     assert read.targets == (names[-1],)
     assert len(read.frame) == N
 
@@ -123,9 +124,9 @@ def test_values_in_the_first_line_are_refused_and_read_by_number(tmp_path: Path,
     names, table = FILES[name]
     path = written(tmp_path / "a.csv", names, table, header=False)
     with path.open("rb") as file, pytest.raises(InputError, match=r"the first line of a.csv has .*: add --no-header"):
-        read_text(file, path.name, [str(table[-1][0])])
+        read_text(file, path.name, [str(table[-1][0])], Sampling())
     with path.open("rb") as file:
-        assert len(read_text(file, path.name, ["-1"], header=False).frame) == N
+        assert len(read_text(file, path.name, ["-1"], Sampling(), header=False).frame) == N
 
 
 def test_a_first_line_that_may_have_names_is_noted_where_it_is_taken_for_a_row(tmp_path: Path) -> None:

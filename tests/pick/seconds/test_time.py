@@ -233,11 +233,12 @@ def make_worker(digits: Problem, clock: Clock, tmp_path: Path, monkeypatch: pyte
 
     def make(epoch: Epoch, threads: int = 1) -> step_process.Worker:
         network, X, Y = digits
-        np.savez(tmp_path / "problem.npz", X=X, Y=Y)
+        np.save(tmp_path / "X.npy", X)
+        np.save(tmp_path / "Y.npy", Y)
         variant = replace(kernels.get("vectorized"), epoch=epoch)
         monkeypatch.setattr(step_process, "get", lambda name: variant)
         worker = step_process.Worker()
-        worker.load(str(tmp_path / "problem.npz"), network, 0, threads)
+        worker.load(str(tmp_path), network, 0, threads)
         worker.stream = step_process.Stream(len(X), Shuffling(clock))  # type: ignore[arg-type]
         return worker
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import IO, Any
 
@@ -10,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from gdbench.pick.data.columns import some
+from gdbench.pick.data.sampling import PART_BYTES, Rows, Sampling
 from gdbench.pick.data.table import Table, numbered
 from kernels import InputError
 
@@ -23,7 +25,7 @@ PARTS = (
 """What stands before and behind these names, where a file has rows to train on and others: the former are taken."""
 
 
-def read_npy(file: IO[bytes], name: str, targets: Sequence[str]) -> Table:
+def read_npy(file: IO[bytes], name: str, targets: Sequence[str], sampling: Sampling) -> Table:
     """Return the columns of an .npy file, one array (n, columns); targets are named by number (-1 is the last).
 
     Raises
@@ -31,16 +33,24 @@ def read_npy(file: IO[bytes], name: str, targets: Sequence[str]) -> Table:
     InputError
         If it holds no two-dimensional array of numbers, or has no such column.
     """
-    values = _of_kind(np.lib.format.read_array(file, allow_pickle=False), "the array", name, "iufb")
-    if values.ndim != 2:
+    shape, dtype = _header(file)
+    _check_kind(dtype, "the array", name, "iufb")
+    if len(shape) != 2:
         raise InputError(
-            f"the array of {name} has shape {values.shape}: save two dimensions, rows and columns with the target last"
+            f"the array of {name} has shape {shape}: save two dimensions, rows and columns with the target last"
         )
-    frame = pd.DataFrame(values).add_prefix("column ")
-    return Table(frame, numbered(targets or ("-1",), list(frame.columns), name))
+    n, width = shape
+    count = sampling.count(n, width)
+    if count == n:
+        file.seek(0)
+        values = np.lib.format.read_array(file, allow_pickle=False)
+    else:
+        values = _chosen(file.name, sampling.draw(n, count), shape, dtype)
+    frame = pd.DataFrame(_native(values), copy=False).add_prefix("column ")
+    return Table(frame, numbered(targets or ("-1",), list(frame.columns), name), n)
 
 
-def read_npz(file: IO[bytes], name: str, targets: Sequence[str]) -> Table:
+def read_npz(file: IO[bytes], name: str, targets: Sequence[str], sampling: Sampling) -> Table:
     """Return the columns of an .npz file with arrays ``X`` and ``y``, or others named alike.
 
     Where some arrays are to train on and others to test with, such as Keras' ``x_train``, ``y_train``, ``x_test`` and
@@ -49,7 +59,8 @@ def read_npz(file: IO[bytes], name: str, targets: Sequence[str]) -> Table:
     Raises
     ------
     InputError
-        If there are no such arrays, or they are not rows of numbers that belong together.
+        If there are no such arrays, they are not rows of numbers that belong together, or more than may be read whole,
+        since an archive cannot be read in parts.
     """
     with np.load(file, allow_pickle=False) as arrays:
         there = arrays.files
@@ -57,19 +68,53 @@ def read_npz(file: IO[bytes], name: str, targets: Sequence[str]) -> Table:
         wanted = wanted or [_usual_target(there, name)]
         left = [array for array in there if array not in wanted]
         inputs = left[0] if len(left) == 1 and (targets or left[0] in INPUTS) else _inputs_of(wanted[0], left, name)
+        _check_fits(arrays, (inputs, *wanted), name, sampling)
         X = arrays[inputs]
         if X.ndim == 1:
             raise InputError(f"the array {inputs} of {name} has one dimension: save {inputs}.reshape(-1, 1)")
         parts = [_frame(X, inputs, name, "iufb"), *(_frame(arrays[target], target, name, "iufbU") for target in wanted)]
+    n = len(X)
     for target, part in zip(wanted, parts[1:], strict=True):
-        if len(part) != len(X):
-            raise InputError(
-                f"{inputs} of {name} has {len(X)} rows but {target} has {len(part)}: save one row for each"
-            )
+        if len(part) != n:
+            raise InputError(f"{inputs} of {name} has {n} rows but {target} has {len(part)}: save one row for each")
     unused = [array for array in left if array != inputs]
     notes = [f"inputs {inputs}, without {some(unused)}"] if unused else []
     columns = tuple(column for part in parts[1:] for column in part.columns)
-    return Table(pd.concat(parts, axis=1), columns, tuple(notes))
+    frame = pd.concat(parts, axis=1)
+    count = sampling.count(n, frame.shape[1])
+    return Table(frame if count == n else frame.iloc[sampling.draw(n, count)], columns, n, tuple(notes))
+
+
+def _header(file: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Return shape and dtype of the array that begins here, without its values."""
+    version = np.lib.format.read_magic(file)
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, _, dtype = read(file)
+    return shape, dtype
+
+
+def _chosen(path: str, rows: Rows, shape: tuple[int, ...], dtype: np.dtype[Any]) -> npt.NDArray[Any]:
+    """Return some rows of an .npy file; a map of its own for each part of it lets go of the pages that were read."""
+    values = np.empty((len(rows), shape[1]), dtype)
+    at_once = max(PART_BYTES // (shape[1] * dtype.itemsize), 1)
+    ends = np.searchsorted(rows, np.arange(at_once, shape[0] + at_once, at_once))
+    for begin, end in zip([0, *ends[:-1]], ends, strict=True):
+        values[begin:end] = np.load(path, mmap_mode="r")[rows[begin:end]]
+    return values
+
+
+def _check_fits(arrays: np.lib.npyio.NpzFile, names: Sequence[str], file: str, sampling: Sampling) -> None:
+    """Raise InputError if arrays take more than may be read whole; their headers tell."""
+    archive, sizes = arrays.zip, []
+    assert archive is not None  # until it is closed
+    for name in names:
+        with archive.open(f"{name}.npy" if f"{name}.npy" in archive.namelist() else name) as opened:
+            sizes.append(math.prod(_header(opened)[0]))
+    if sampling.is_too_large(1, sum(sizes)):
+        raise InputError(
+            f"{file} takes {8e-9 * sum(sizes):.1f} GB in float64, more than {1e-9 * sampling.limit:.1f} GB, and cannot "
+            f"be read in parts: save np.column_stack([{', '.join(names)}]) as .npy, which can"
+        )
 
 
 def _known(target: str, there: Sequence[str], name: str) -> str:
@@ -118,20 +163,31 @@ def _part_of(target: str) -> tuple[str, str]:
 
 
 def _frame(values: npt.NDArray[Any], array: str, name: str, kinds: str) -> pd.DataFrame:
-    values = _of_kind(values, f"the array {array}", name, kinds)
+    _check_kind(values.dtype, f"the array {array}", name, kinds)
+    values = _native(values)
     if values.ndim == 1:
-        return pd.DataFrame({array: values})
+        return pd.DataFrame({array: values}, copy=False)
     if values.ndim == 2:
-        return pd.DataFrame(values, columns=[f"{array}[:, {j}]" for j in range(values.shape[1])])
+        return pd.DataFrame(values, columns=[f"{array}[:, {j}]" for j in range(values.shape[1])], copy=False)
     raise InputError(
         f"the array {array} of {name} has shape {values.shape}: save two dimensions, such as "
         f"{array}.reshape(len({array}), -1)"
     )
 
 
-def _of_kind(values: npt.NDArray[Any], what: str, name: str, kinds: str) -> npt.NDArray[Any]:
-    """Return the array in the byte order of this machine if its dtype is of one of these kinds."""
-    if values.dtype.kind not in kinds:
+def _check_kind(dtype: np.dtype[Any], what: str, name: str, kinds: str) -> None:
+    if dtype.hasobject:
+        raise holds_objects(name)
+    if dtype.kind not in kinds:
         text = ", or text by astype(str)" if "U" in kinds else ""
-        raise InputError(f"{what} of {name} holds {values.dtype}: save numbers, such as by astype(float){text}")
+        raise InputError(f"{what} of {name} holds {dtype}: save numbers, such as by astype(float){text}")
+
+
+def holds_objects(name: str) -> InputError:
+    """Build the error for a file of Python objects."""
+    return InputError(f"{name} holds Python objects, which can run code and are not read: save numbers")
+
+
+def _native(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return the array in the byte order of this machine."""
     return values.astype(values.dtype.newbyteorder("="), copy=False)

@@ -87,15 +87,17 @@ def plain(frame: pd.DataFrame, file: str, *, targets: Collection[str] = (), are_
 
 def check_complete(frame: pd.DataFrame, file: str) -> None:
     """Raise InputError with the count of the rows of ``file`` in which a value is missing or infinite."""
-    missing, infinite = frame.isna().to_numpy(), np.zeros(frame.shape, bool)
+    missing, infinite = np.zeros(frame.shape, bool, order="F"), np.zeros(frame.shape, bool, order="F")
+    for j, (_, column) in enumerate(frame.items()):  # one by one: of large tables no second copy is made
+        missing[:, j] = column.isna()
+        if column.dtype.kind == "f":
+            infinite[:, j] = np.isinf(column.to_numpy(np.float64, na_value=np.nan))
     empty = frame.columns[np.flatnonzero(missing.all(axis=0))]
     if len(empty):
         raise InputError(
             f"the column{'s' if len(empty) > 1 else ''} {some(empty)} of {file} {'have' if len(empty) > 1 else 'has'} "
             "no values at all: drop what is empty (dropna(axis=1, how='all') in pandas), and save the file again"
         )
-    are_numbers = [dtype.kind == "f" for dtype in frame.dtypes]
-    infinite[:, are_numbers] = np.isinf(frame.loc[:, are_numbers].to_numpy(np.float64, na_value=np.nan))
     wrong = missing | infinite
     if wrong.any():
         found = [word for word, mask in (("missing", missing), ("infinite", infinite)) if mask.any()]
@@ -119,13 +121,18 @@ def encode_inputs(frame: pd.DataFrame, file: str) -> tuple[Values, tuple[str, ..
         If a column of text has so many categories that it is free text.
     """
     text = tuple(str(name) for name, column in frame.items() if is_text(column))
-    if not text:
-        return frame.to_numpy(np.float64), ()
-    parts = [
-        _indicators(column, file) if is_text(column) else column.to_numpy(np.float64)[:, None]
-        for _, column in frame.items()
-    ]
-    return np.column_stack(parts), text
+    widths = [len(column.cat.categories) if is_text(column) else 1 for _, column in frame.items()]
+    for (_, column), width in zip(frame.items(), widths, strict=True):
+        if is_text(column):
+            _check_categories(column, width, file)
+    X, begin = np.zeros((len(frame), sum(widths))), 0  # filled column by column: all of them at once would be a copy
+    for (_, column), width in zip(frame.items(), widths, strict=True):
+        if is_text(column):
+            X[np.arange(len(frame)), begin + column.cat.codes.to_numpy()] = 1.0
+        else:
+            X[:, begin] = column.to_numpy(np.float64)
+        begin += width
+    return X, text
 
 
 def _plain(column: pd.Series, file: str, role: Role) -> pd.Series:
@@ -182,12 +189,11 @@ def _beyond_doubt(found: dict[str, Format], *, are_all: bool) -> dict[str, Forma
     return {value: entry for value, entry in found.items() if not entry.doubtful or entry is text_formats.NUMERALS}
 
 
-def _indicators(column: pd.Series, file: str) -> Values:
-    count, n = len(column.cat.categories), len(column)
+def _check_categories(column: pd.Series, count: int, file: str) -> None:
+    n = len(column)
     if count > min(MAX_CATEGORIES, max(2, n // 2)):
         most = MAX_CATEGORIES if count > MAX_CATEGORIES else "half of the rows"
         raise InputError(
             f"the column {column.name} of {file} is text with {count} different values in {n} rows, more than {most}: "
             "drop it, or turn it into numbers or into fewer categories"
         )
-    return np.eye(count)[column.cat.codes]

@@ -11,12 +11,15 @@ from typing import IO
 import numpy as np
 import pandas as pd
 
-from gdbench.experiments.datasets import STANDARDISED, Dataset, sha256_of, standardised
-from gdbench.pick.data.array_files import read_npy, read_npz
-from gdbench.pick.data.columns import check_complete, encode_inputs, plain, some
-from gdbench.pick.data.outputs import encode_outputs
+from gdbench.experiments.datasets import STANDARDISED, Dataset, sha256_of
+from gdbench.experiments.scaling import standardised
+from gdbench.pick.data.array_files import holds_objects, read_npy, read_npz
+from gdbench.pick.data.columns import MAX_CATEGORIES, check_complete, encode_inputs, is_text, plain, some
+from gdbench.pick.data.outputs import MAX_CLASSES, encode_outputs
+from gdbench.pick.data.parquet_files import read_parquet
+from gdbench.pick.data.sampling import Sampling
 from gdbench.pick.data.table import Table
-from gdbench.pick.data.table_files import read_parquet, read_text
+from gdbench.pick.data.text_files import read_text
 from kernels import InputError
 from kernels.errors import choices, unknown
 
@@ -24,7 +27,8 @@ KINDS = ("regression", "classification")
 AS_STORED = "as in the file"
 SEPARATORS = {".csv": ",", ".tsv": "\t"}
 """Separators of fields in files of text, which may have no header."""
-READERS: dict[str, Callable[[IO[bytes], str, Sequence[str]], Table]] = {
+Reader = Callable[[IO[bytes], str, Sequence[str], Sampling], Table]
+READERS: dict[str, Reader] = {
     ".npz": read_npz,
     ".npy": read_npy,
     **{ending: partial(read_text, separator=separator) for ending, separator in SEPARATORS.items()},
@@ -39,6 +43,7 @@ def read_file(
     standardise: bool = True,
     kind: str | None = None,
     header: bool = True,
+    sampling: Sampling | None = None,
 ) -> Dataset:
     """Read X (n, d) and Y (n, k), float64, from a file; its ending says how.
 
@@ -56,6 +61,8 @@ def read_file(
         By default text and True and False are classes, numbers a regression.
     header : bool
         Whether the first line of text has names; without, columns count from 0, and -1 is the last.
+    sampling : Sampling, optional
+        How many rows of a large file are kept, and which; all where memory allows.
 
     Raises
     ------
@@ -64,24 +71,32 @@ def read_file(
     """
     if kind is not None and kind not in KINDS:
         raise unknown("kind of target", kind, KINDS)
-    path = Path(path)
-    table = _read(path, (target,) if isinstance(target, str) else tuple(target or ()), header=header)
-    frame, wanted, file = table.frame, list(table.targets), printable(path.name)
+    path, sampling = Path(path), sampling or Sampling()
+    table = _read(path, (target,) if isinstance(target, str) else tuple(target or ()), sampling, header=header)
+    frame, wanted, n, notes = table.frame, list(table.targets), table.n_rows, table.notes
+    file = printable(path.name)
     _check_size(frame, wanted, file)
     frame = plain(frame, file, targets=wanted, are_labels=kind == "classification")
     check_complete(frame, file)
-    X, text = encode_inputs(frame.drop(columns=wanted), file)
-    outputs = encode_outputs(frame[wanted], kind, file)
+    frame = _narrowed(frame, n, _encoded_width(frame, wanted, kind), sampling)
+    kept, inputs, targets = len(frame), frame.drop(columns=wanted), frame[wanted].copy()  # no view, which keeps all
+    del table, frame  # of many rows there is never more than a copy
+    X, text = encode_inputs(inputs, file)
+    del inputs
+    outputs = encode_outputs(targets, kind, file)
     encoded = [f"one-hot encoded: {some(text)}"] if text else []
+    drawn = [sampling.words(kept, n)] if kept < n else []
+    sha256 = sha256_of(X, outputs.values)
     Y = standardised(outputs.values) if standardise and outputs.kind == "regression" else outputs.values
     return Dataset(
         name=file,
-        X=np.ascontiguousarray(standardised(X) if standardise else X),
+        X=standardised(X) if standardise else X,
         Y=np.ascontiguousarray(Y),
         kind=outputs.kind,
         scaling=STANDARDISED if standardise else AS_STORED,
-        origin=", ".join([file, f"target {outputs.words}", *encoded, *table.notes]),
-        sha256=sha256_of(X, outputs.values),
+        origin=", ".join([file, f"target {outputs.words}", *encoded, *notes, *drawn]),
+        sha256=sha256,
+        n_in_file=n if kept < n else None,
     )
 
 
@@ -97,7 +112,44 @@ def _check_size(frame: pd.DataFrame, wanted: Sequence[str], file: str) -> None:
         raise InputError(f"{file} has no columns but the target: add columns to learn from")
 
 
-def _read(path: Path, targets: Sequence[str], *, header: bool) -> Table:
+def _encoded_width(frame: pd.DataFrame, targets: Sequence[str], kind: str | None) -> int:
+    """Return how many columns inputs and outputs take, classes and text one-hot encoded, unless they are refused."""
+    widths = {name: len(column.cat.categories) if is_text(column) else 1 for name, column in frame.items()}
+    if len(targets) == 1 and kind == "classification":
+        widths[targets[0]] = frame[targets[0]].nunique()
+    return sum(
+        (min(width, MAX_CLASSES) if width > 2 else 1) if name in targets else min(width, MAX_CATEGORIES)
+        for name, width in widths.items()
+    )
+
+
+def _narrowed(frame: pd.DataFrame, n: int, width: int, sampling: Sampling) -> pd.DataFrame:
+    """Keep fewer rows where many columns come of text: those that would have been drawn of the file's n, had one known.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        All rows of the file, or a sample of them.
+    n : int
+        Rows of the file.
+    width : int
+        Columns once they are encoded.
+    sampling : Sampling
+        How rows are drawn.
+    """
+    kept, count = len(frame), sampling.fitting(width)
+    fits = count >= kept or not (kept < n or sampling.is_too_large(kept, width))
+    if fits or sampling.rows is not None:
+        return frame
+    rows = np.searchsorted(sampling.draw(n, kept), sampling.draw(n, count))
+    fewer = frame.iloc[rows].copy()
+    for name, column in fewer.items():
+        if is_text(column):
+            fewer[name] = column.cat.remove_unused_categories()
+    return fewer
+
+
+def _read(path: Path, targets: Sequence[str], sampling: Sampling, *, header: bool) -> Table:
     """Choose the reader by the ending; whatever it cannot read becomes one sentence."""
     reader = _reader(path)
     if not header:
@@ -106,7 +158,7 @@ def _read(path: Path, targets: Sequence[str], *, header: bool) -> Table:
         reader = partial(read_text, separator=SEPARATORS[ending], header=False)
     try:
         with path.open("rb") as file:
-            return reader(file, printable(path.name), targets)
+            return reader(file, printable(path.name), targets, sampling)
     except InputError:
         raise
     except PermissionError:
@@ -117,7 +169,7 @@ def _read(path: Path, targets: Sequence[str], *, header: bool) -> Table:
         raise _unreadable(path, error) from error
 
 
-def _reader(path: Path) -> Callable[[IO[bytes], str, Sequence[str]], Table]:
+def _reader(path: Path) -> Reader:
     if path.is_dir():
         raise InputError(f"{path} is a folder: name a file in it")
     if not path.exists():
@@ -134,6 +186,6 @@ def _reader(path: Path) -> Callable[[IO[bytes], str, Sequence[str]], Table]:
 
 def _unreadable(path: Path, error: Exception) -> InputError:
     if "Object arrays" in str(error):
-        return InputError(f"{path.name} holds Python objects, which can run code and are not read: save numbers")
+        return holds_objects(path.name)
     ending = path.suffix.lower()
     return InputError(f"{path.name} is damaged or not a {ending} file: save the data again as {ending}")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from gdbench.experiments import datasets
 from gdbench.experiments.datasets import Dataset
 from gdbench.pick.data.files import read_file
+from gdbench.pick.data.sampling import Sampling
 from kernels import InputError
 
 PRESET_KINDS = {"linear": "regression", "logistic": "classification", "softmax": "classification", "mlp": None}
@@ -34,6 +35,10 @@ class RowSource:
     """``regression`` or ``classification``; by default what the target's values suggest."""
     header: bool = True
     """Whether the first line of a file of text has the names of its columns."""
+    seed: int = 0
+    """Fixes which rows are drawn of a file that is larger than memory allows."""
+    rows: int | None = None
+    """How many are kept of it, 0 for all; by default as many as memory allows."""
 
     def load(self) -> Dataset:
         """Return the rows in float64.
@@ -53,6 +58,7 @@ class RowSource:
             standardise=self.standardise,
             kind=self.kind,
             header=self.header,
+            sampling=Sampling(self.seed, self.rows),
         )
 
     def _named(self, name: str) -> Dataset:
@@ -92,6 +98,9 @@ class DataDescription:
     origin: str
     sha256: str
     source: RowSource
+    """With the number of rows that were drawn, so that the same ones are found again."""
+    n_in_file: int | None = None
+    """Rows of the file, if some of them were drawn."""
 
 
 def describe(source: RowSource, dataset: Dataset, *, n_rows: int) -> DataDescription:
@@ -106,7 +115,8 @@ def describe(source: RowSource, dataset: Dataset, *, n_rows: int) -> DataDescrip
         scaling=dataset.scaling,
         origin=dataset.origin,
         sha256=dataset.sha256,
-        source=source,
+        source=source if source.file is None else replace(source, rows=dataset.n_drawn),
+        n_in_file=dataset.n_in_file,
     )
 
 

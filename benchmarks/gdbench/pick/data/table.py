@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
+from gdbench.pick.data.columns import some
 from kernels import InputError
 
+UNNAMED = re.compile(r"(Unnamed: \d+)?")
+"""Names of columns that have none, as pandas writes them when it saves a file again."""
 FIRST_COLUMN = "columns count from 0, and -1 is the last"
 
 
@@ -19,6 +25,8 @@ class Table:
     frame: pd.DataFrame
     targets: tuple[str, ...]
     """Names of the columns to be learnt."""
+    n_rows: int
+    """Rows of the file, of which these columns may hold a sample."""
     notes: tuple[str, ...] = ()
     """What was decided about the file that its user did not say, such as columns that were left out."""
 
@@ -41,3 +49,63 @@ def numbered(words: Sequence[str], names: Sequence[str], file: str) -> tuple[str
                 "or -1 for the last"
             ) from None
     return tuple(dict.fromkeys(found))
+
+
+def named(frame: pd.DataFrame, names: Sequence[str], targets: Sequence[str], *, file: str, n_rows: int) -> Table:
+    """Return the table of columns with names, without those that have none and tell nothing.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Columns, or a sample of their rows.
+    names : sequence of str
+        Their names as the file has them.
+    targets : sequence of str
+        Names of those to be learnt.
+    file : str
+        Its name, for messages.
+    n_rows : int
+        Rows of the file.
+
+    Raises
+    ------
+    InputError
+        If a target is not there.
+    """
+    frame, notes = _without_labels(frame, names)
+    there = some(frame.columns) or "none"
+    if not targets:
+        raise InputError(f"{file} does not say what is to be learnt: name a column by --target, out of {there}")
+    absent = [target for target in targets if target not in frame]
+    if absent:
+        raise InputError(f"{file} has no column {absent[0]!r}: choose the target out of {there}")
+    return Table(frame, tuple(dict.fromkeys(targets)), n_rows, tuple(notes))
+
+
+def check_names(names: Iterable[str], file: str, more: str = "") -> None:
+    """Raise InputError if two columns have one name."""
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise InputError(f"{file} has more than one column called {some(twice)}: give every column its own name{more}")
+
+
+def _without_labels(frame: pd.DataFrame, names: Sequence[str]) -> tuple[pd.DataFrame, list[str]]:
+    """Leave out columns without a name that tell nothing: row labels in front, and empty ones; say which."""
+    unnamed = np.array([UNNAMED.fullmatch(name) is not None for name in names], bool)
+    if not unnamed.any():
+        return frame, []
+    empty = unnamed & frame.isna().all().to_numpy()
+    labels = np.zeros(len(empty), bool)
+    labels[:1] = (unnamed & ~empty)[:1].any() and _are_labels(frame.iloc[:, 0])
+    notes = [
+        f"{words} left out"
+        for words, mask in (("row labels", labels), ("empty columns without a name", empty))
+        if mask.any()
+    ]
+    return frame.loc[:, ~(empty | labels)], notes
+
+
+def _are_labels(column: pd.Series) -> bool:
+    """Whether a column without a name only tells rows apart: each has a whole number or a text of its own."""
+    is_plain = column.dtype.kind != "O" or pd.api.types.infer_dtype(column, skipna=True) == "string"
+    return is_plain and column.dtype.kind not in "fb" and column.is_unique

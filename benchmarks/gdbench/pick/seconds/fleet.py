@@ -26,8 +26,8 @@ class Fleet:
     ----------
     network : Network
         What is computed.
-    arrays : Path
-        File with X (n, d) and Y (n, k), as ``np.savez`` writes it.
+    folder : Path
+        Holds X (n, d) and Y (n, k) in X.npy and Y.npy.
     threads : int
         Threads of BLAS and Numba in each.
     size : int
@@ -36,8 +36,8 @@ class Fleet:
         Process i takes the parameters and the order of rows that seed + i fixes.
     """
 
-    def __init__(self, network: Network, arrays: Path, *, threads: int, size: int, seed: int) -> None:
-        self.network, self.arrays, self.threads, self.size, self.seed = network, arrays, threads, size, seed
+    def __init__(self, network: Network, folder: Path, *, threads: int, size: int, seed: int) -> None:
+        self.network, self.folder, self.threads, self.size, self.seed = network, folder, threads, size, seed
         self.alive: dict[int, LiveProcess] = {}
         self.losses: list[str] = []
         """How each process died or hung that was lost since all were there, in a clause."""
@@ -59,7 +59,7 @@ class Fleet:
                 threads=self.threads,
                 cores=cores_for(self.threads, number),
             )
-        loading = [(str(self.arrays), self.network, self.seed + number, self.threads) for number in missing]
+        loading = [(str(self.folder), self.network, self.seed + number, self.threads) for number in missing]
         self.ask_each(missing, "load", loading)
         self.check()
 

@@ -125,9 +125,9 @@ def measure_step_time(
 @contextmanager
 def _fleet(network: Network, X: Array, Y: Array, *, threads: int, size: int, seed: int) -> Iterator[Fleet]:
     with scratch_folder("gdbench-pick-") as folder:
-        arrays = folder / "problem.npz"
-        np.savez(arrays, X=X, Y=Y)
-        with Fleet(network, arrays, threads=threads, size=size, seed=seed) as fleet:
+        np.save(folder / "X.npy", X)
+        np.save(folder / "Y.npy", Y)
+        with Fleet(network, folder, threads=threads, size=size, seed=seed) as fleet:
             fleet.fill()
             yield fleet
 

@@ -22,6 +22,7 @@ import gc
 import math
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from time import get_clock_info, perf_counter, process_time
 
 import numpy as np
@@ -102,12 +103,15 @@ class Worker:
         self.samplers: dict[int, Sampler] = {}
         self.wall = self.used = 0.0
 
-    def load(self, path: str, network: Network, seed: int, threads: int) -> None:
-        """Take X (n, d) and Y (n, k) from a file; ``seed`` fixes the parameters and the order of rows."""
+    def load(self, folder: str, network: Network, seed: int, threads: int) -> None:
+        """Take X (n, d) and Y (n, k) from a folder; ``seed`` fixes the parameters and the order of rows.
+
+        They are copied from maps of the files, not computed on there: where pages are small, rows that are gathered at
+        random from 120 MB take a third longer, and users' arrays are in huge ones.
+        """
         self.alone = threads == 1 and get_clock_info("process_time").resolution <= FINEST_SECONDS
-        arrays = np.load(path)
         self.network = network
-        self.X, self.Y = aligned(arrays["X"]), aligned(arrays["Y"])
+        self.X, self.Y = (aligned(np.load(Path(folder, name), mmap_mode="r")) for name in ("X.npy", "Y.npy"))
         rng = np.random.default_rng(seed)
         self.start = self.network.init(rng, self.X.dtype)
         self.stream = Stream(len(self.X), rng)

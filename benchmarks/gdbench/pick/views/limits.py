@@ -9,6 +9,10 @@ from gdbench.pick.record.record import PickRecord
 from gdbench.pick.views.amounts import counted, listed, sentence, share
 
 TRAINING_ONLY = "The target is a training loss, which says nothing about new rows: --validation asks for held-out rows"
+DRAWN = (
+    "{:,} of the {:,} rows of the file were drawn by the seed, and stand for all: larger batches were not looked at, "
+    "and scale and labels are those of these rows"
+)
 HELD_OUT = "The target is the loss of {} of the rows, held out of training: other rows may need another number of steps"
 
 
@@ -18,7 +22,9 @@ def limits(record: PickRecord) -> list[str]:
 
 
 def _limits(record: PickRecord) -> Iterator[str]:
-    settings = record.settings
+    settings, data = record.settings, record.data
+    if data.n_in_file is not None:
+        yield DRAWN.format(data.n_rows + data.n_held_out, data.n_in_file)
     if record.steps and settings.objective != NEEDS_NO_STEPS:
         yield "A learning rate goes with its batch size: take both of one row of the table"
         yield "The learning rate is constant: a schedule or momentum changes the steps, and with them the answer"

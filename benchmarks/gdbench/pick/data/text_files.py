@@ -1,11 +1,10 @@
-"""Reads .csv, .tsv and .parquet files into tables; what pandas would pass over in silence is refused."""
+"""Reads .csv and .tsv files into tables; what pandas would pass over in silence is refused."""
 
 from __future__ import annotations
 
 import io
 import re
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import IO, Any
 
 import numpy as np
@@ -13,7 +12,9 @@ import pandas as pd
 
 from gdbench.pick.data import header as headers
 from gdbench.pick.data.columns import some
-from gdbench.pick.data.table import FIRST_COLUMN, Table, numbered
+from gdbench.pick.data.sampling import Rows, Sampling
+from gdbench.pick.data.table import FIRST_COLUMN, Table, check_names, named, numbered
+from gdbench.pick.data.text_lines import Lines, lines_of
 from kernels import InputError
 
 SAMPLE_BYTES = 1 << 16
@@ -23,12 +24,16 @@ SAMPLE_ROWS = 1000
 AS_WRITTEN: dict[str, Any] = {"keep_default_na": False, "skipinitialspace": True}
 """Fields as the text has them."""
 SEPARATORS = {",": "commas, as in .csv", "\t": "tabs, as in .tsv"}
-UNNAMED = re.compile(r"(Unnamed: \d+)?")
-"""Names of columns that have none, as pandas writes them when it saves a file again."""
 
 
 def read_text(
-    file: IO[bytes], name: str, targets: Sequence[str], *, separator: str = ",", header: bool = True
+    file: IO[bytes],
+    name: str,
+    targets: Sequence[str],
+    sampling: Sampling,
+    *,
+    separator: str = ",",
+    header: bool = True,
 ) -> Table:
     """Return the columns of text in UTF-8.
 
@@ -40,6 +45,8 @@ def read_text(
         Name of the file, for messages.
     targets : sequence of str
         Names of the columns to be learnt; their numbers without a header.
+    sampling : Sampling
+        How many rows of a large file are kept, and which.
     separator : str
         What stands between two fields.
     header : bool
@@ -52,6 +59,7 @@ def read_text(
     """
     if b"\0" in file.read(SAMPLE_BYTES):
         raise _not_text(name)
+    lines = Lines(file)
     try:
         file.seek(0)
         first = pd.read_csv(file, sep=separator, header=None, nrows=1, dtype=str, **AS_WRITTEN)
@@ -61,38 +69,24 @@ def read_text(
         if header:
             _check_header(rows, names, name)
         rows_are_longer = header and _rows_are_longer(file, separator)
-        file.seek(0)
-        frame = pd.read_csv(file, sep=separator, header=0 if header else None, low_memory=False, skipinitialspace=True)
+        lines = lines_of(file, name, len(names), sampling, header=header)
+        frame = _frame(lines, separator, header=header)
     except UnicodeDecodeError:
         raise _not_text(name) from None
     except pd.errors.EmptyDataError:
         raise InputError(f"{name} has no lines of text: save the data again") from None
     except pd.errors.ParserError as error:
-        raise _not_a_table(name, str(error)) from None
+        raise _not_a_table(name, str(error), lines.number) from None
+    n = lines.n_rows(len(frame))
     if not header:
-        return _numbered(frame.add_prefix("column "), names, rows, name, targets)
-    frame, notes = _without_labels(_aligned(frame, names, name, rows_are_longer=rows_are_longer), names)
-    return _with_targets(frame, notes, name, targets)
+        return _numbered(frame.add_prefix("column "), names, rows, targets, file=name, n_rows=n)
+    frame = _aligned(frame, names, name, rows=lines.rows(len(frame)), rows_are_longer=rows_are_longer)
+    return named(frame, names, targets, file=name, n_rows=n)
 
 
-def read_parquet(file: IO[bytes], name: str, targets: Sequence[str]) -> Table:
-    """Return the columns of a parquet file.
-
-    Raises
-    ------
-    InputError
-        If two columns have one name, or a target is not there.
-    """
-    import pyarrow.parquet  # noqa: PLC0415 - takes a while, and only this kind of file needs it
-
-    stored = pyarrow.parquet.ParquetFile(file)
-    _check_names(stored.schema_arrow.names, name)
-    frame = stored.read().to_pandas()
-    is_named = any(level is not None for level in frame.index.names)  # then it is a column like the others
-    frame = frame.reset_index(drop=not is_named)
-    frame.columns = [str(column) for column in frame.columns]
-    frame, notes = _without_labels(frame, list(frame.columns))
-    return _with_targets(frame, notes, name, targets)
+def _frame(lines: Lines, separator: str, *, header: bool) -> pd.DataFrame:
+    first = 0 if header else None
+    return pd.read_csv(lines.file, sep=separator, header=first, low_memory=False, skipinitialspace=True)
 
 
 def _rows_are_longer(file: IO[bytes], separator: str) -> bool:
@@ -105,15 +99,17 @@ def _rows_are_longer(file: IO[bytes], separator: str) -> bool:
     return False
 
 
-def _aligned(frame: pd.DataFrame, names: Sequence[str], file: str, *, rows_are_longer: bool) -> pd.DataFrame:
+def _aligned(
+    frame: pd.DataFrame, names: Sequence[str], file: str, *, rows: Rows, rows_are_longer: bool
+) -> pd.DataFrame:
     """Return rows with as many fields as there are names; pandas takes surplus fields for names of the rows.
 
     Fields at the end that are empty in every row come of separators at the ends of lines; a first one that counts the
-    rows is how R saves a table.
+    ``rows`` is how R saves a table.
     """
     surplus = frame.index.nlevels if rows_are_longer else 0
     whole = frame.set_axis(range(frame.shape[1]), axis=1).reset_index() if surplus else frame
-    if surplus == 1 and _counts(whole.iloc[:, 0]) and not whole.iloc[:, -1].isna().all():
+    if surplus == 1 and _counts(whole.iloc[:, 0], rows) and not whole.iloc[:, -1].isna().all():
         whole = whole.iloc[:, 1:]
     elif surplus and whole.iloc[:, len(whole.columns) - surplus :].isna().all(axis=None):
         whole = whole.iloc[:, : len(whole.columns) - surplus]
@@ -125,52 +121,22 @@ def _aligned(frame: pd.DataFrame, names: Sequence[str], file: str, *, rows_are_l
     return whole.set_axis([name or f"Unnamed: {place}" for place, name in enumerate(names)], axis=1)
 
 
-def _without_labels(frame: pd.DataFrame, names: Sequence[str]) -> tuple[pd.DataFrame, list[str]]:
-    """Leave out columns without a name that tell nothing: row labels in front, and empty ones; say which."""
-    unnamed = np.array([UNNAMED.fullmatch(name) is not None for name in names], bool)
-    empty = unnamed & frame.isna().all().to_numpy()
-    labels = np.zeros(len(empty), bool)
-    labels[:1] = (unnamed & ~empty)[:1].any() and _are_labels(frame.iloc[:, 0])
-    notes = [
-        f"{words} left out"
-        for words, mask in (("row labels", labels), ("empty columns without a name", empty))
-        if mask.any()
-    ]
-    return frame.loc[:, ~(empty | labels)], notes
-
-
-def _are_labels(column: pd.Series) -> bool:
-    """Whether a column without a name only tells rows apart: each has a whole number or a text of its own."""
-    is_plain = column.dtype.kind != "O" or pd.api.types.infer_dtype(column, skipna=True) == "string"
-    return is_plain and column.dtype.kind not in "fb" and column.is_unique
-
-
-def _counts(column: pd.Series) -> bool:
-    return any(np.array_equal(column, np.arange(len(column)) + first) for first in (0, 1))
+def _counts(column: pd.Series, rows: Rows) -> bool:
+    return any(np.array_equal(column, rows + first) for first in (0, 1))
 
 
 def _numbered(
-    frame: pd.DataFrame, first: Sequence[str], rows: pd.DataFrame, name: str, targets: Sequence[str]
+    frame: pd.DataFrame, first: Sequence[str], rows: pd.DataFrame, targets: Sequence[str], *, file: str, n_rows: int
 ) -> Table:
     """Return a table without names, and without empty columns at its end, which separators at ends of lines make."""
     filled = np.flatnonzero(frame.notna().any())
     frame = frame.iloc[:, : filled[-1] + 1 if len(filled) else None]
     if headers.is_proven(first, rows):
-        raise InputError(f"the first line of {name} has names, {some(first)}: leave out --no-header")
+        raise InputError(f"the first line of {file} has names, {some(first)}: leave out --no-header")
     if not targets:
-        raise InputError(f"{name} does not say what is to be learnt: name a column by --target; {FIRST_COLUMN}")
+        raise InputError(f"{file} does not say what is to be learnt: name a column by --target; {FIRST_COLUMN}")
     notes = (f"first line taken for a row: {some(first)}",) if headers.could_be_names(first, rows) else ()
-    return Table(frame, numbered(targets, list(frame.columns), name), notes)
-
-
-def _with_targets(frame: pd.DataFrame, notes: list[str], name: str, targets: Sequence[str]) -> Table:
-    there = some(frame.columns) or "none"
-    if not targets:
-        raise InputError(f"{name} does not say what is to be learnt: name a column by --target, out of {there}")
-    absent = [target for target in targets if target not in frame]
-    if absent:
-        raise InputError(f"{name} has no column {absent[0]!r}: choose the target out of {there}")
-    return Table(frame, tuple(dict.fromkeys(targets)), tuple(notes))
+    return Table(frame, numbered(targets, list(frame.columns), file), n_rows, notes)
 
 
 def _check_separator(file: IO[bytes], names: Sequence[str], separator: str, name: str) -> None:
@@ -211,13 +177,7 @@ def _check_header(rows: pd.DataFrame, names: Sequence[str], name: str) -> None:
             f"target by its column's number ({FIRST_COLUMN}), or add a line of names or, if they are names, make them "
             "words, such as y2018"
         )
-    _check_names([name for name in names if name], name, " or, if the first line has none, add --no-header")
-
-
-def _check_names(names: Iterable[str], file: str, more: str = "") -> None:
-    twice = [name for name, count in Counter(names).items() if count > 1]
-    if twice:
-        raise InputError(f"{file} has more than one column called {some(twice)}: give every column its own name{more}")
+    check_names([name for name in names if name], name, " or, if the first line has none, add --no-header")
 
 
 def _not_text(name: str) -> InputError:
@@ -226,9 +186,9 @@ def _not_text(name: str) -> InputError:
     )
 
 
-def _not_a_table(name: str, error: str) -> InputError:
+def _not_a_table(name: str, error: str, number: Callable[[int], int]) -> InputError:
     found = re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", error)
     if found is None:
         return InputError(f"{name} breaks off inside of a quoted text: close the quotation mark")
-    expected, line, saw = found.groups()
-    return InputError(f"line {line} of {name} has {saw} fields instead of {expected}: correct it or drop it")
+    expected, line, saw = map(int, found.groups())
+    return InputError(f"line {number(line)} of {name} has {saw} fields instead of {expected}: correct it or drop it")
