@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from gdbench.experiments.datasets import STANDARDISED, Dataset, sha256_of, standardised
+from gdbench.experiments.datasets import STANDARDISED, Dataset, sha256_of
+from gdbench.experiments.scaling import standardised
 from gdbench.pick.data.columns import check_complete, encode_inputs, plain, some
 from gdbench.pick.data.files import KINDS
 from gdbench.pick.data.outputs import encode_outputs
