@@ -86,6 +86,31 @@ def add_variant(sources: Path, name: str, *replacements: tuple[str, str], end: s
     (sources / "kernels" / "variants" / f"{name}.py").write_text(text + end, encoding="utf-8")
 
 
+AS_ORDINARY_USER = """
+import importlib, importlib.readers, os, sys
+from gdbench import cli
+importlib.import_module(f"gdbench.cli.{sys.argv[1]}")
+if sys.argv[1] == "list":
+    sys.modules["gdbench.cli.list"].inventory()
+if hasattr(os, "geteuid") and os.geteuid() == 0:
+    os.setgroups([])
+    os.setgid(65534)
+    os.setuid(65534)
+sys.argv[0] = "gdbench"
+cli.main()
+"""
+"""Everything is imported first: an ordinary user may not read where the superuser keeps the interpreter."""
+
+
+def as_ordinary_user(*arguments: str, cwd: Path, **streams: Any) -> Any:
+    """Run a command that starts no processes as somebody whom permissions stop, also where the tests are root's."""
+    return subprocess.run(
+        [sys.executable, "-c", AS_ORDINARY_USER, *arguments],
+        cwd=cwd, env={**os.environ, "COLUMNS": WIDE}, check=False, timeout=LIMIT_SECONDS,
+        text=True, encoding="utf-8", **{"capture_output": True, **streams},
+    )  # fmt: skip
+
+
 def start(*arguments: str, cwd: Path, sources: Path | None = None, **variables: str) -> subprocess.Popen[str]:
     """Start ``gdbench`` with the sources in a folder, or with those that the tests run with."""
     environment = {**os.environ, "COLUMNS": WIDE, **variables}

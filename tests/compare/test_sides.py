@@ -1,6 +1,7 @@
 """What is compared is found, copied out of reach of edits, and certified in its own process by today's verification."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -202,6 +203,21 @@ def test_what_is_wrong_is_caught_across_processes(pair: Pair, name: str, where: 
     proof = certify(variant_of(pair.head, name), Network.softmax(4, 3), "float64")
     assert not proof.certified
     assert where in proof.where
+
+
+def test_a_revision_that_git_will_not_look_up_says_why(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+    with pytest.raises(InputError, match=r"add safe\.directory .*repository"):
+        read_side("HEAD")
+    monkeypatch.delenv("GIT_TEST_ASSUME_DIFFERENT_OWNER")
+    monkeypatch.chdir(tmp_path)
+    _git(tmp_path, "init", "-q")
+    with pytest.raises(InputError, match=r"and the repository .* has no commit yet: commit first, or name folders"):
+        read_side("HEAD")
 
 
 def test_what_a_kernel_prints_does_not_disturb_the_answers(pair: Pair) -> None:

@@ -14,6 +14,7 @@ from gdbench.history.changes import changes
 from gdbench.results import collect
 from kernels import InputError
 
+from ..helpers import invoke
 from .asv_results import (
     BENCHMARK,
     CASES,
@@ -197,6 +198,17 @@ def test_a_clone_of_one_commit_without_results_is_never_fine(tmp_path: Path, mea
         path.unlink()
     done = regressions(tmp_path / "clone")
     assert (done.returncode, "run git fetch --unshallow" in done.stdout) == (3, True)
+
+
+def test_a_repository_of_another_user_says_how_to_let_git_read_it_and_is_never_fine(measured) -> None:
+    folder, _ = measured
+    strangers = {"GIT_TEST_ASSUME_DIFFERENT_OWNER": "1", "GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1"}
+    done = invoke("regressions", cwd=folder, **strangers)
+    told = (
+        f"Git reads nothing of {folder}, which belongs to another user: "
+        f"run git config --global --add safe.directory {folder}."
+    )
+    assert (done.returncode, told in done.stdout) == (3, True)
 
 
 def test_values_of_zero_or_less_are_left_out_beside_a_series_that_steps(tmp_path: Path) -> None:

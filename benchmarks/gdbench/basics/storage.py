@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import date
 from pathlib import Path
 
 from kernels import InputError
 
-STANDARD = {Path("/dev/stdout"): 1, Path("/dev/stderr"): 2}
+STANDARD = {Path("/dev/stdin"): 0, Path("/dev/stdout"): 1, Path("/dev/stderr"): 2}
 OPEN_FILES = (Path("/dev/fd"), Path("/proc/self/fd"))
 """Where the system shows a process its open files: behind them may be a file that others add to as well."""
 
@@ -20,7 +21,8 @@ OPEN_FILES = (Path("/dev/fd"), Path("/proc/self/fd"))
 def replacing(path: Path) -> Iterator[Path]:
     """Give a temporary path; what the block writes there takes the place of ``path`` when the block succeeds.
 
-    A link keeps pointing where it points. A device or pipe is written to, never replaced.
+    A link keeps pointing where it points. A device or pipe is written to, never replaced; so is a file of which the
+    folder may not be changed. What a reader of a pipe no longer takes is lost.
     """
     stream = _stream(path)
     target = Path(os.path.realpath(path))
@@ -34,21 +36,42 @@ def replacing(path: Path) -> Iterator[Path]:
         yield temporary
         if stream is None:
             temporary.chmod(0o644)  # mkstemp makes files that only their owner reads
-            temporary.replace(target)
+            _replace(temporary, target)
         else:
-            with open(stream, "wb", closefd=isinstance(stream, Path)) as file:
-                file.write(temporary.read_bytes())
+            with suppress(BrokenPipeError):
+                _copy(temporary, stream)
     finally:
         temporary.unlink(missing_ok=True)
 
 
+def _replace(temporary: Path, target: Path) -> None:
+    try:
+        temporary.replace(target)
+    except OSError as error:
+        if error.errno != errno.EBUSY:  # a file that is mounted by itself, as into a container
+            raise
+        _copy(temporary, target)
+
+
+def _copy(source: Path, stream: Path | int) -> None:
+    with open(stream, "wb", closefd=isinstance(stream, Path)) as file:
+        file.write(source.read_bytes())
+
+
 def _stream(path: Path) -> Path | int | None:
-    """Return what must be written to as it is: an open file by its number, a device or a pipe; None for a file."""
+    """Return what must be written to as it is: an open file by its number, or else its path; None for what is replaced.
+
+    Written to as they are: devices, pipes, and files in folders that do not let them be replaced.
+    """
     if path.parent in OPEN_FILES and path.name.isdecimal():
         return int(path.name)
     if path in STANDARD:
         return STANDARD[path]
-    return path if path.exists() and not path.is_file() else None
+    if not path.exists():
+        return None
+    folder = Path(os.path.realpath(path)).parent
+    kept = not path.is_file() or (os.access(path, os.W_OK) and not os.access(folder, os.W_OK | os.X_OK))
+    return path if kept else None
 
 
 def write_text(path: Path, text: str) -> None:
@@ -67,6 +90,22 @@ def check_writable(folder: Path, remedy: str = "name another one") -> None:
         raise InputError(f"cannot write into {folder}, since {nearest} is no folder: {remedy}")
     if not os.access(nearest, os.W_OK | os.X_OK):
         raise InputError(f"cannot write into {folder}, since {nearest} is not yours to write: {remedy}")
+
+
+def check_file_writable(path: Path) -> None:
+    """Raise InputError, with the remedy, if a file, device or pipe cannot be written; makes and writes nothing."""
+    stream = _stream(path)
+    if isinstance(stream, int):
+        try:
+            os.write(stream, b"")
+        except OSError as error:
+            raise InputError(f"cannot write {path}, which is not open for writing: name another file") from error
+    elif path.is_dir():
+        raise InputError(f"cannot write {path}, which is a folder: name a file in it")
+    elif stream is None:
+        check_writable(Path(os.path.realpath(path)).parent)
+    elif not os.access(stream, os.W_OK):
+        raise InputError(f"cannot write {path}, which is not yours to write: name another file")
 
 
 def new_folder(subject: str, parent: Path = Path("reports")) -> Path:

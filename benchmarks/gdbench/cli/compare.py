@@ -10,11 +10,11 @@ import click
 
 from gdbench.basics.exit_codes import INTERRUPTED, KERNEL_WRONG
 from gdbench.basics.folders import fresh_folder
-from gdbench.basics.storage import check_writable
 from gdbench.cli import compare_show
-from gdbench.cli.console import fail, human_output, json_option, stderr, write_json
+from gdbench.cli.console import fail, human_output, json_option, markdown_option, stderr, write_json, write_markdown
 from gdbench.cli.filters import filter_options
 from gdbench.cli.steps import steps
+from gdbench.compare import markdown
 from gdbench.compare.comparison import compare
 from gdbench.compare.page import write_views
 from gdbench.compare.pair import SideError, SideLost
@@ -58,8 +58,8 @@ nothing was measured; 130 stopped by Ctrl-C, with what was measured until then i
 @click.option("--explain", is_flag=True, help="For each proven regression: which task moved, and whether work grew.")
 @click.option("--seed", type=int, help="Seed of orders, hash seeds and padding; drawn anew if not given.")
 @click.option("--all", "every_case", is_flag=True, help="List every case, unchanged ones too.")
-@click.option("--markdown", type=click.Path(path_type=Path), help="Write the findings as Markdown, for a pull request.")
 @click.option("--output", type=click.Path(path_type=Path), help="Folder of the comparison; a new one below reports/.")
+@markdown_option
 @json_option
 def command(
     *,
@@ -70,7 +70,7 @@ def command(
     explain: bool,
     seed: int | None,
     every_case: bool,
-    markdown: Path | None,
+    markdown_path: str | None,
     output: Path | None,
     json_path: str | None,
     **filters: Any,
@@ -83,8 +83,6 @@ def command(
     check_seed(0 if seed is None else seed)
     if effect is not None and not effect > 0:
         raise InputError(f"--effect is a slowdown in % above 0, got {effect:g}")
-    if markdown is not None:
-        check_writable(markdown.parent)
     interrupted = False
     with fresh_folder(output, f"compare-{_word(base)}-{_word(head)}") as folder:
         try:
@@ -106,9 +104,10 @@ def command(
             record, interrupted = read_record(folder), True
         except (SideError, SideLost) as error:
             fail(f"nothing was measured: {error}", KERNEL_WRONG)
-        compare_show.show(record, human_output(json_path), every_case=every_case)
+        compare_show.show(record, human_output(json_path, markdown_path), every_case=every_case)
         write_json(json_path, record)
-        write_views(folder, markdown)
+        write_markdown(markdown_path, markdown.render(record))
+        write_views(folder)
     if interrupted:
         fail(
             f"{record.progress}; what it had measured until then is in {folder}. "

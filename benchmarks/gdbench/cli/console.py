@@ -14,10 +14,13 @@ from rich.console import Console
 
 from gdbench.basics.folders import writing
 from gdbench.basics.records import plain
-from gdbench.basics.storage import check_writable, write_text
+from gdbench.basics.storage import check_file_writable, write_text
 from kernels import InputError
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+STDOUT = "-"
+STDOUT_PATHS = ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
+"""Other names that people have for it."""
 
 
 @contextmanager
@@ -49,33 +52,52 @@ def fail(sentence: str, code: int) -> NoReturn:
 
 def json_option(command: Command) -> Command:
     """Add ``--json PATH`` to a command; the parameter is called ``json_path``."""
-    help_text = "Write the answer as JSON; - is standard output."
-    return click.option("--json", "json_path", metavar="PATH", callback=_check_target, help=help_text)(command)
+    return _file_option("json", "Write the answer as JSON; - is standard output.")(command)
 
 
-def _check_target(_context: click.Context, _option: click.Parameter, json_path: str | None) -> str | None:
+def markdown_option(command: Command) -> Command:
+    """Add ``--markdown PATH`` to a command; the parameter is called ``markdown_path``."""
+    about = "Write the findings as Markdown, for a pull request; - is standard output."
+    return _file_option("markdown", about)(command)
+
+
+def _file_option(name: str, about: str) -> Callable[[Command], Command]:
+    parameter = f"{name}_path"
+    return click.option(f"--{name}", parameter, metavar="PATH", callback=_check_target, help=about)
+
+
+def _check_target(context: click.Context, option: click.Parameter, path: str | None) -> str | None:
     """Refuse a path that cannot be written before minutes of measuring, rather than after them."""
-    if json_path not in (None, "-"):
-        path = Path(str(json_path))
-        check_writable(path.parent)
-        if path.is_dir():
-            raise InputError(f"cannot write {path}, which is a folder: name a file in it")
-    return json_path
+    if path is None:
+        return None
+    if path != STDOUT and path not in STDOUT_PATHS:
+        check_file_writable(Path(path))
+        return path
+    if STDOUT in (context.params.get("json_path"), context.params.get("markdown_path")):
+        raise InputError("--json and --markdown cannot both go to standard output: name a file for one of them")
+    return STDOUT
 
 
-def human_output(json_path: str | None) -> Console:
-    """Console for people: standard error when ``--json -`` gives standard output to a machine."""
-    return stderr if json_path == "-" else stdout
+def human_output(*paths: str | None) -> Console:
+    """Console for people: standard error when one of these paths gives standard output to a machine."""
+    return stderr if STDOUT in paths else stdout
 
 
 def write_json(json_path: str | None, answer: object) -> None:
     """Write an answer where ``--json`` says, if it says anything."""
-    if json_path is None:
-        return
-    text = json.dumps(plain(answer), indent=2) + "\n"
-    if json_path == "-":
+    if json_path is not None:
+        _write("--json", json_path, json.dumps(plain(answer), indent=2) + "\n")
+
+
+def write_markdown(markdown_path: str | None, text: str) -> None:
+    """Write findings where ``--markdown`` says, if it says anything."""
+    if markdown_path is not None:
+        _write("--markdown", markdown_path, text)
+
+
+def _write(option: str, path: str, text: str) -> None:
+    if path == STDOUT:
         click.echo(text, nl=False)
         return
-    path = Path(json_path)
-    with writing(path.parent, "name a file in another folder with --json"):
-        write_text(path, text)
+    with writing(Path(path).parent, f"name a file in another folder with {option}"):
+        write_text(Path(path), text)

@@ -10,8 +10,9 @@ from rich.console import Console
 from rich.table import Table
 
 from gdbench.basics.exit_codes import INTERRUPTED
+from gdbench.basics.folders import writing
 from gdbench.basics.storage import check_writable, write_text
-from gdbench.cli.console import fail, human_output, json_option, stderr, write_json
+from gdbench.cli.console import fail, human_output, json_option, markdown_option, stderr, write_json, write_markdown
 from gdbench.history import markdown, page
 from gdbench.history.asv_files import choose_machine, results_folder
 from gdbench.history.confirmation import confirm_all
@@ -52,8 +53,8 @@ COLOURS = {REGRESSION: "red", IMPROVEMENT: "green", ENVIRONMENT: "magenta"}
     "--tier", type=click.Choice(["quick", "standard", "deep"]), default="standard", show_default=True,
     help="How much --confirm measures for each pair of commits.",
 )  # fmt: skip
-@click.option("--markdown", "markdown_path", type=click.Path(path_type=Path), help="Write the findings as Markdown.")
 @click.option("--output", type=click.Path(path_type=Path), help=f"Folder for {PAGE}, and for what --confirm measures.")
+@markdown_option
 @json_option
 def command(
     *,
@@ -62,7 +63,7 @@ def command(
     environment: str | None,
     confirm: bool,
     tier: str,
-    markdown_path: Path | None,
+    markdown_path: str | None,
     output: Path | None,
     json_path: str | None,
 ) -> int:
@@ -71,21 +72,20 @@ def command(
     Three detectors vote, and what most cases share is the environment's doing. A proposal is no proof: --confirm
     measures the commit against its parent.
     """
-    for path in (markdown_path and markdown_path.parent, output):
-        if path is not None:
-            check_writable(path)
+    if output is not None:
+        check_writable(output)
     place = results or results_folder(Path())
     histories = read_histories(place, choose_machine(place, machine), Path(), environment=environment)
     found = [judge(history) for history in histories]
 
     def finish() -> Record:
         record = make_record(found, confirmed=confirm)
+        _show(record, human_output(json_path, markdown_path))  # first: it is told even if a disk is full
         write_json(json_path, record)
-        if markdown_path is not None:
-            write_text(markdown_path, markdown.render(record))
+        write_markdown(markdown_path, markdown.render(record))
         if output is not None:
-            write_text(output / PAGE, page.render(histories, record))
-        _show(record, human_output(json_path))
+            with writing(output):
+                write_text(output / PAGE, page.render(histories, record))
         return record
 
     if confirm:

@@ -121,13 +121,9 @@ def _facts(record: Comparison) -> dict[str, str]:
     }
 
 
-def write_views(folder: Path, markdown: Path | None = None) -> Comparison:
-    """Write ``comparison.html`` and ``comparison.md``, the latter also where the user wants it; return the record."""
+def write_views(folder: Path) -> None:
+    """Write ``comparison.html`` and ``comparison.md``, of the record in the folder."""
     record = read_record(folder)
     with writing(folder):
         write_text(folder / "comparison.html", render(record))
-    text = as_markdown.render(record)
-    for path in filter(None, (folder / "comparison.md", markdown)):
-        with writing(path.parent):
-            write_text(path, text)
-    return record
+        write_text(folder / "comparison.md", as_markdown.render(record))

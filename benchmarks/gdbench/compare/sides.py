@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 import kernels
-from gdbench.basics.git import ask_git
+from gdbench.basics.git import ask_git, why_refused
 from kernels import InputError
 
 Kind = Literal["revision", "checkout", "variant"]
@@ -78,6 +78,9 @@ def read_side(text: str) -> Side:
         return _revision(text, commit)
     if path.is_dir():
         return _checkout(text, path)
+    refused = why_refused(Path.cwd()) or _without_commits(Path.cwd())
+    if refused is not None:
+        raise InputError(f"{text} is neither a variant nor a folder, and {refused}")
     raise InputError(
         f"{text} is neither a variant, nor a git revision here, nor a folder: name one of these, "
         f"for instance HEAD~1, ./checkout or {kernels.variants()[-1]}"
@@ -88,6 +91,14 @@ def here() -> str:
     """Name the current commit, or the tree that this process runs where there is none."""
     commit = ask_git(Path.cwd(), "rev-parse", "--verify", "--quiet", "HEAD:kernels/__init__.py")
     return "HEAD" if commit is not None else str(Path(kernels.__path__[0]).parent.resolve())
+
+
+def _without_commits(place: Path) -> str | None:
+    """Say that a repository has no commit, if so."""
+    top = ask_git(place, "rev-parse", "--show-toplevel")
+    if top is None or ask_git(place, "rev-parse", "--verify", "--quiet", "HEAD") is not None:
+        return None
+    return f"the repository {top} has no commit yet: commit first, or name folders with checkouts, such as ./name"
 
 
 def _revision(text: str, commit: str) -> Side:

@@ -81,6 +81,7 @@ def _in_order(folder: Path, git: Repository) -> Results:
     if not read:
         raise InputError(f"no file of results in {folder} can be read: {skipped[0] if skipped else HOW_TO_MAKE}")
     incomplete = [f"{older} files are in an older format of asv and left out: {HOW_TO_UPDATE}"] if older else []
+    incomplete += [git.refused] if git.refused else []
     place = {commit.commit: i for i, commit in enumerate(git.commits)}
     there = {result.commit for result in read}
     outside = len(there - place.keys())
@@ -100,7 +101,7 @@ def _in_order(folder: Path, git: Repository) -> Results:
     if git.commits:
         skipped.append("git knows none of these commits here, so their dates tell the order")
     undated = _without_date(read)
-    if undated and len(there) > 1:
+    if undated and len(there) > 1 and not git.refused:
         incomplete.append(
             f"{undated} of {len(there)} commits with results have no date of their own, and git does not know them "
             "here, so that nothing tells their order: ask in a clone of the repository that was measured"

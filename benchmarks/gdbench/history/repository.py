@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+
+from gdbench.basics.git import ask_git, why_refused
 
 
 @dataclass(frozen=True)
@@ -25,15 +26,19 @@ class Repository:
         All up to HEAD, oldest first, parents before children.
     shallow : bool
         Whether it is a clone whose history is cut.
+    refused : str, optional
+        Why git answers nothing, though there is a repository, and the remedy.
     """
 
     commits: tuple[Commit, ...]
     shallow: bool
+    refused: str | None
 
 
 def look(folder: Path) -> Repository:
     """Ask git what it knows in a folder."""
-    return Repository(tuple(_log(folder)), _git(folder, "rev-parse", "--is-shallow-repository").strip() == "true")
+    shallow = ask_git(folder, "rev-parse", "--is-shallow-repository") == "true"
+    return Repository(tuple(_log(folder)), shallow, why_refused(folder))
 
 
 def first_parents(folder: Path) -> list[str]:
@@ -42,14 +47,6 @@ def first_parents(folder: Path) -> list[str]:
 
 
 def _log(folder: Path, *options: str) -> list[Commit]:
-    text = _git(folder, "log", "--topo-order", "--reverse", "--format=%H%x1f%s", *options, "HEAD", "--")
-    return [Commit(*line.split("\x1f", 1)) for line in text.split("\n") if line]
-
-
-def _git(folder: Path, *arguments: str) -> str:
-    """Return what git answers; nothing where it has no answer."""
-    try:
-        done = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, check=False)
-    except OSError:
-        return ""
-    return done.stdout.decode(errors="replace") if done.returncode == 0 else ""
+    text = ask_git(folder, "log", "--topo-order", "--reverse", "--format=%H%x1f%s", *options, "HEAD", "--") or ""
+    parts = (line.partition("\x1f") for line in text.split("\n") if line)
+    return [Commit(commit, subject) for commit, _, subject in parts]
