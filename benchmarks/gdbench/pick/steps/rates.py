@@ -131,13 +131,14 @@ class RateSearch:
         centre = self.vertex()
         if centre is None:
             return
-        expected, self.hits = self.steps, {}
+        expected, before, self.hits = self.steps, self.hits, {}
         racing = _Race(self, look_grid(RACE_LOOKS[0] * expected, RACE_LOOKS[1] * expected + 2, LOOK_RATIO))
         wanted = {centre * FINER**power for power in RACE_POWERS}
         runs = min(RACE_RUNS, most_runs)
         while True:
             yield from racing.add(wanted, runs)
-            if self.best is None:
+            if self.best is None:  # more runs than before tell that none gets there so soon: what was known stands
+                self.hits = before
                 return
             if self.best in (min(self.hits), max(self.hits)) and len(self.hits) < MAX_ROUNDS + len(RACE_POWERS):
                 wanted = {self.best / FINER if self.best == min(self.hits) else self.best * FINER}
@@ -169,15 +170,18 @@ class RateSearch:
             yield from self._try(wanted, seeds, expected)
 
     def _try(self, rates: Iterable[float], seeds: Iterable[int], expected: float) -> Plan:
-        known = self.steps if self.best is not None else expected
-        cap = math.ceil(CAP * known) + 2
-        looks = look_grid(FIRST_LOOK * known, cap, LOOK_RATIO)
+        rates, seeds = tuple(rates), tuple(seeds)
+        known = min(self.steps, expected)
+        looks = look_grid(FIRST_LOOK * known, math.ceil(CAP * known) + 2, LOOK_RATIO)
         check = LAST if self.checked else 0
-        trials = [Trial(self.batch_size, rate, tuple(seeds), looks, self.goal, SLACK, check) for rate in rates]
+        trials = [Trial(self.batch_size, rate, seeds, looks, self.goal, SLACK, check) for rate in rates]
         for trial, curves in zip(trials, (yield trials), strict=True):
-            self.hits[trial.learning_rate] = hit(
-                curves.looks, curves.losses, goal=self.goal, floor=self.floor, cautious=True
-            )
+            self.hits[trial.learning_rate] = self.told([curves])
+            if len(curves.shifts):
+                self.shifts[trial.learning_rate] = float(curves.shifts.mean())
+        early = [rate for rate in rates if 1 < looks[0] >= self.hits[rate].steps]
+        if early:  # they were at the goal before anybody looked
+            yield from self._try(early, seeds, looks[0])
 
     def _neighbours(self, best: float) -> tuple[float, float] | None:
         """Rates on either side of the best that lie on one parabola with it."""

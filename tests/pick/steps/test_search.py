@@ -1,0 +1,121 @@
+"""The search as a whole: the range, the race, the clock, and what an early end leaves."""
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import pytest
+
+from gdbench.pick.runners.serial import serial
+from gdbench.pick.steps.answer import EXTRAPOLATED, REACHED, Steps, Target
+from gdbench.pick.steps.measure import measure_steps
+from gdbench.pick.steps.tiers import QUICK
+from gdbench.pick.steps.trials import Curves, OnDone, Trial
+from selftest.picks.exact import exact_steps
+
+from .exact_problems import as_problem, start_loss, valley
+
+SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
+FLAT = dict.fromkeys(SIZES, 1e-3)
+"""A machine on which a step takes as long whatever its rows: the largest batch is best."""
+LINEAR = {size: 1e-6 * size for size in SIZES}
+"""One on which each row takes its time: the smallest is as good as any."""
+GOAL = 0.02 * start_loss(valley())
+
+
+@dataclass
+class Slowed:
+    """Runs trials one after another, after a pause; ends with an exception after so many rounds, if it has one."""
+
+    seconds: float = 0.0
+    rounds: float = math.inf
+    workers = 1
+
+    def run(self, problem, trials: Sequence[Trial], *, on_done: OnDone | None = None) -> list[Curves]:
+        time.sleep(self.seconds)
+        self.rounds -= 1
+        if self.rounds < 0:
+            raise KeyboardInterrupt
+        with serial() as runner:
+            return runner.run(problem, trials, on_done=on_done)
+
+
+def search(step_seconds, *, runner=None, seconds: float = 60.0, asked=(), oracle=None) -> Steps:
+    oracle = oracle or valley()
+    target = Target(GOAL, start_loss(oracle), 0.0, "training loss", "a share of the loss at the start")
+    return measure_steps(
+        as_problem(oracle),
+        step_seconds,
+        target=target,
+        tier=replace(QUICK, racing_runs=32),
+        seed=5,
+        runner=runner or Slowed(),
+        most_seconds=seconds,
+        asked=asked,
+    )
+
+
+@pytest.fixture(scope="module")
+def found() -> Steps:
+    return search(LINEAR, asked={1024})
+
+
+def test_steps_are_whole_and_near_the_truth(found: Steps) -> None:
+    measured = [row for row in found.rows if row.measured]
+    assert len(measured) >= 4
+    for row in measured:
+        assert isinstance(row.steps, int)
+        assert row.steps >= 1
+        assert row.low <= row.steps <= row.high
+        true = exact_steps(valley(), row.batch_size, row.learning_rate, GOAL)
+        assert row.steps == pytest.approx(true, rel=0.12, abs=1)
+
+
+def test_what_was_not_measured_says_so(found: Steps) -> None:
+    for row in found.rows:
+        assert row.measured == (row.status == REACHED) == (row.runs > 0)
+        if row.status == EXTRAPOLATED:
+            assert row.learning_rate is None
+            assert row.low is None
+            assert row.steps >= 1
+    assert [row.batch_size for row in found.rows] == list(SIZES)
+
+
+def test_the_range_goes_where_a_batch_size_may_win() -> None:
+    sizes = {
+        name: {row.batch_size for row in search(seconds).rows if row.measured}
+        for name, seconds in (("flat", FLAT), ("linear", LINEAR))
+    }
+    assert max(SIZES) in sizes["flat"]
+    assert 1 not in sizes["flat"]
+    assert 1 in sizes["linear"]
+    assert 512 not in sizes["linear"]
+
+
+def test_a_batch_size_that_is_asked_for_is_measured_though_it_cannot_win(found: Steps) -> None:
+    assert next(row for row in found.rows if row.batch_size == 1024).measured
+
+
+def test_the_same_seed_gives_the_same_answer(found: Steps) -> None:
+    again = search(LINEAR, asked={1024})
+    assert [(row.steps, row.learning_rate) for row in again.rows] == [
+        (row.steps, row.learning_rate) for row in found.rows
+    ]
+
+
+def test_it_ends_in_time_with_what_it_has() -> None:
+    begun = time.monotonic()
+    late = search(FLAT, runner=Slowed(0.15), seconds=4.0)
+    assert time.monotonic() - begun < 4.4
+    assert any(row.measured for row in late.rows)
+
+
+def test_ctrl_c_keeps_what_there_is() -> None:
+    stopped = search(FLAT, runner=Slowed(rounds=14))
+    assert stopped.interrupted
+    assert "stopped" in stopped.reason
+    assert any(row.measured for row in stopped.rows)
+    nothing = search(FLAT, runner=Slowed(rounds=1))
+    assert nothing.interrupted
+    assert not any(row.measured for row in nothing.rows)
