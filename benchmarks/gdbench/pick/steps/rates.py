@@ -105,7 +105,8 @@ class RateSearch:
             yield from self._try(wanted, seeds, expected)
             low, high = min(self.hits), max(self.hits)
             if self.best is None:
-                if not self.diverged:
+                nearest = min(self.hits, key=lambda rate: self.hits[rate].final)
+                if not self.diverged and (nearest != low or self.checked):
                     return
                 wanted = [low / COARSE, low / COARSE**2, low / COARSE**3]
             elif self.best == low:
