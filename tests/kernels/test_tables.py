@@ -32,7 +32,7 @@ NAMES: dict[str, set[Any]] = {
     "SOLVERS": {*OUTPUT_LOSSES},
     "LOSS_LABELS": {loss for _, loss in OUTPUT_LOSSES},
 }
-KNOWN = ("kernels/variants/reference", "benchmarks/gdbench/verify/bounds", "benchmarks/gdbench/pick/steps/lockstep")
+KNOWN = ("kernels/variants/reference", "benchmarks/gdbench/verify/bounds", "benchmarks/gdbench/pick/steps/optimum")
 PARTS = {("benchmarks/gdbench/peers/sklearn_partial_fit.py", "ACTIVATIONS"): {*HIDDEN}}
 """It has words for the activations of hidden layers alone."""
 

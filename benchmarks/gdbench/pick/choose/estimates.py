@@ -42,7 +42,7 @@ class Estimates:
         return np.asarray(self.log_steps + self.log_seconds)
 
     @property
-    def time_error(self) -> Values:
+    def error_of_time(self) -> Values:
         """(R,) standard errors of ``log_time``."""
         return np.asarray(np.hypot(self.steps_error, self.seconds_error))
 
@@ -59,12 +59,12 @@ class Estimates:
 
     def interval_of_time(self, index: int) -> tuple[float, float]:
         """90 % interval of the expected time to the target, seconds."""
-        return _interval(self.log_time[index], self.time_error[index])
+        return _interval(self.log_time[index], self.error_of_time[index])
 
     def ratio_interval(self, index: int, to: int) -> tuple[float, float]:
         """90 % interval of the time at one batch size relative to another."""
         return _interval(
-            self.log_time[index] - self.log_time[to], math.hypot(self.time_error[index], self.time_error[to])
+            self.log_time[index] - self.log_time[to], math.hypot(self.error_of_time[index], self.error_of_time[to])
         )
 
 
