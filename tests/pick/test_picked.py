@@ -44,6 +44,7 @@ def test_the_attributes_have_the_names_and_values_of_the_json(answered: Pick) ->
     for name in ("batch_size", "learning_rate", "variant"):
         assert getattr(answered, name) == found["choice"][name]
     rows = found["choice"]["table"]
+    assert answered.steps == next(row["steps"] for row in rows if row["chosen"])
     table = answered.table
     assert list(table)[: len(COLUMNS)] == list(COLUMNS)
     assert set(table) == set(rows[0])
@@ -69,7 +70,7 @@ def test_the_table_can_be_computed_with(answered: Pick) -> None:
 
 
 def test_a_pick_without_an_answer_says_why_and_has_no_number(unanswered: Pick) -> None:
-    assert (unanswered.batch_size, unanswered.learning_rate, unanswered.variant) == (None, None, None)
+    assert {unanswered.batch_size, unanswered.learning_rate, unanswered.steps, unanswered.variant} == {None}
     assert unanswered.exit_code == 3
     assert repr(unanswered).startswith("<Pick: No batch size can be recommended: the target was not reached at any")
     assert "None" not in repr(unanswered)

@@ -53,6 +53,11 @@ class Pick:
         return self.record.choice.learning_rate if self.record.choice else None
 
     @property
+    def steps(self) -> int | None:
+        """Steps to the target with them; None if there is no answer, or nothing was trained."""
+        return self.record.choice.row.steps if self.record.choice else None
+
+    @property
     def variant(self) -> str | None:
         """Variant that was timed at it."""
         return self.record.choice.variant if self.record.choice else None

@@ -22,6 +22,7 @@ from gdbench.pick.views.amounts import (
     sentence,
     share,
 )
+from gdbench.pick.views.elsewhere import for_other_libraries
 from gdbench.pick.views.limits import limits
 from gdbench.pick.views.remedies import no_answer
 
@@ -77,7 +78,19 @@ def _answered(record: PickRecord) -> Iterator[str]:
     assert choice is not None
     rate = f" with learning rate {rate_text(choice.learning_rate)}" if choice.learning_rate is not None else ""
     yield f"Use batch size {choice.batch_size:,}{rate} for {LEAST[choice.objective]}: {cost(choice)}"
-    for tell in (_ended, _earlier, _target, _tie, _against, _regret, _why, _cost, _binding, _halves):
+    for tell in (
+        _ended,
+        _earlier,
+        _target,
+        for_other_libraries,
+        _tie,
+        _against,
+        _regret,
+        _why,
+        _cost,
+        _binding,
+        _halves,
+    ):
         yield from tell(record, choice)
 
 
