@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+
+from gdbench.basics.git import ask_git
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Repository:
 
 def look(folder: Path) -> Repository:
     """Ask git what it knows in a folder."""
-    return Repository(tuple(_log(folder)), _git(folder, "rev-parse", "--is-shallow-repository").strip() == "true")
+    return Repository(tuple(_log(folder)), ask_git(folder, "rev-parse", "--is-shallow-repository") == "true")
 
 
 def first_parents(folder: Path) -> list[str]:
@@ -42,14 +43,6 @@ def first_parents(folder: Path) -> list[str]:
 
 
 def _log(folder: Path, *options: str) -> list[Commit]:
-    text = _git(folder, "log", "--topo-order", "--reverse", "--format=%H%x1f%s", *options, "HEAD", "--")
-    return [Commit(*line.split("\x1f", 1)) for line in text.split("\n") if line]
-
-
-def _git(folder: Path, *arguments: str) -> str:
-    """Return what git answers; nothing where it has no answer."""
-    try:
-        done = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, check=False)
-    except OSError:
-        return ""
-    return done.stdout.decode(errors="replace") if done.returncode == 0 else ""
+    """Return the commits up to HEAD, oldest first; none outside a repository."""
+    text = ask_git(folder, "log", "--topo-order", "--reverse", "--format=%H%x1f%s", *options, "HEAD", "--")
+    return [Commit(*line.split("\x1f", 1)) for line in (text or "").split("\n") if line]
