@@ -151,6 +151,7 @@ def assemble(
         "warnings": (),
         "counts": counts(rows),
         "exit_code": exit_code(rows, controls.status, effect=RULE.effect, complete=complete),
+        "ended_early": not complete,
     }
     return records.parse(records.plain(Comparison(**(told | fields))), Comparison)
 

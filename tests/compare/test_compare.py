@@ -319,6 +319,7 @@ def test_a_signal_leaves_a_result_that_says_how_far_it_got_and_how_to_go_on(stop
     assert answer.returncode == 128 + stopped.number, answer.stderr
     assert answer.stderr.rstrip().endswith("Run the same command again, into another folder, to measure all of it.")
     assert not record.complete
+    assert record.ended_early
     assert record.progress == "stopped in screen block 2 of 8"
     assert record.progress in answer.stderr
     assert record.settings.screen_blocks == 1

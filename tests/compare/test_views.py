@@ -167,7 +167,7 @@ def test_without_any_block_nothing_was_measured():
 
 
 def test_a_comparison_that_was_stopped_while_it_explained_has_all_its_verdicts(quiet):
-    record = replace(quiet, progress="stopped while it explained")
+    record = replace(quiet, progress="stopped while it explained", ended_early=True)
     assert headline(record) == f"Stopped while it explained, after all verdicts were reached. {headline(quiet)}"
 
 
