@@ -5,6 +5,7 @@ too, and verdicts on given blocks are the subject of ``test_verdicts``.
 """
 
 import json
+import re
 import signal
 import textwrap
 import time
@@ -345,3 +346,9 @@ def test_help_names_every_tier_with_its_minutes(tmp_path: Path) -> None:
     for tier in ("quick", "standard", "deep"):
         assert f"--{tier}" in shown
     assert "at most 15 minutes" in shown
+
+
+def test_help_tells_the_exit_codes(tmp_path: Path) -> None:
+    told = " ".join(invoke("compare", "--help", cwd=tmp_path).stdout.split())
+    codes = re.findall(r"(?:: |; )(\d+) [a-z]", told.partition("Exit codes")[2])
+    assert codes == ["0", "1", "2", "3", "4", "130"]
