@@ -12,14 +12,14 @@ import json
 import math
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from gdbench.basics.records import parse, read
-from gdbench.compare.record import CaseResult, Comparison
+from gdbench.compare.record import Comparison
 from gdbench.experiments.cases import CASE_COLUMNS, MEASURED, Case
 from gdbench.history.asv_cases import case_of
 from gdbench.machine.environment import Environment
@@ -27,21 +27,49 @@ from gdbench.machine.settings import in_words, that_matter
 from gdbench.run.folder import read_run
 from kernels import InputError
 
-COLUMNS = [
-    "source",
-    *CASE_COLUMNS,
-    *("seconds", "seconds_low", "seconds_high", "commit", "date", "machine", "comparable"),
-]
-"""Seconds of one call; the interval is the source's own: over blocks (ours), within processes (asv), none (NaN)."""
 RUN, ASV, PYTEST_BENCHMARK, COMPARISON = "gdbench run", "asv", "pytest-benchmark", "gdbench compare"
 NOT_RECORDED = "not recorded"
-Row = dict[str, Any]
 MAX_REASON = 120
 """Characters of an error that are passed on."""
 MAX_PATH = 400
 """Characters of a path that are repeated."""
 MALFORMED = (OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError)
 """What readers raise at files that hold other things than they should."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a time comes from."""
+
+    source: str
+    commit: str | None
+    date: str | None
+    machine: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResultRow:
+    """A time of a case, in seconds of one call."""
+
+    source: str
+    network: str
+    dataset: str
+    n_rows: int
+    task: str
+    variant: str
+    batch_size: int
+    dtype: str
+    threads: int
+    seconds: float
+    seconds_low: float
+    """The interval is the source's own: over blocks (ours), within processes (asv), none (NaN)."""
+    seconds_high: float
+    commit: str | None
+    date: str | None
+    machine: str
+
+
+COLUMNS = [*(field.name for field in fields(ResultRow)), "comparable"]
 
 
 @dataclass(frozen=True)
@@ -128,7 +156,7 @@ def machine_key(cpu: object, cores: object, threads: object, blas: object, *, se
     return f"{named}, settings {settings or 'none'}"
 
 
-def _rows(path: Path) -> list[Row]:
+def _rows(path: Path) -> list[ResultRow]:
     """Read one path; that nothing is found in it is said, too."""
     try:
         found = [*_reader(path)(path)]
@@ -143,9 +171,9 @@ def _rows(path: Path) -> list[Row]:
     return found
 
 
-def _reader(path: Path) -> Callable[[Path], Iterator[Row]]:
+def _reader(path: Path) -> Callable[[Path], Iterator[ResultRow]]:
     """Return what reads a path, by what lies there."""
-    readers: tuple[tuple[bool, Callable[[Path], Iterator[Row]]], ...] = (
+    readers: tuple[tuple[bool, Callable[[Path], Iterator[ResultRow]]], ...] = (
         ((path / "plan.json").is_file(), _of_run),
         ((path / "comparison.json").is_file(), lambda folder: _of_file(folder / "comparison.json")),
         (any(path.glob("*/machine.json")) or (path / "machine.json").is_file(), _of_asv_folder),
@@ -174,7 +202,7 @@ def _reason(error: Exception) -> str:
     return f"{type(error).__name__}: {error}".splitlines()[0][:MAX_REASON]
 
 
-def _of_file(path: Path) -> Iterator[Row]:
+def _of_file(path: Path) -> Iterator[ResultRow]:
     content = json.loads(path.read_bytes())  # in UTF-8, 16 or 32
     if not isinstance(content, dict):
         raise InputError(f"{path} holds JSON that is no object, so no results: leave it out")
@@ -188,26 +216,25 @@ def _of_file(path: Path) -> Iterator[Row]:
         raise InputError(f"{path} is no file of asv, pytest-benchmark or gdbench compare: leave it out")
 
 
-def _of_run(folder: Path) -> Iterator[Row]:
+def _of_run(folder: Path) -> Iterator[ResultRow]:
     run = read_run(folder)
     for row in run.summary[run.summary["status"] == MEASURED].to_dict("records"):
-        yield {
-            **{name: row[name] for name in (*CASE_COLUMNS, "seconds", "seconds_low", "seconds_high")},
-            **_origin(RUN, run.environment, int(row["threads"])),
-        }
+        case = Case(**{name: row[name] for name in CASE_COLUMNS})
+        origin = _origin(RUN, run.environment, case.threads)
+        yield _row(case, origin, row["seconds"], row["seconds_low"], row["seconds_high"])
 
 
-def _of_comparison(record: Comparison) -> Iterator[Row]:
+def _of_comparison(record: Comparison) -> Iterator[ResultRow]:
     """Read the times of both sides; where variants were compared, each side's are those of its own."""
     for row in record.of_metric("time"):
         for side, seconds in ((record.base, row.base), (record.head, row.head)):
             if seconds is not None and row.threads is not None:
-                origin = _origin(COMPARISON, record.environment, row.threads)
-                of_side = {"commit": side.commit, "variant": side.variant or row.variant}
-                yield {**_case(row), **_time(seconds), **origin, **of_side}
+                case = Case(**{name: getattr(row, name) for name in CASE_COLUMNS})
+                origin = replace(_origin(COMPARISON, record.environment, row.threads), commit=side.commit)
+                yield _row(replace(case, variant=side.variant or case.variant), origin, seconds)
 
 
-def _of_pytest_benchmark(path: Path, content: PytestBenchmark) -> Iterator[Row]:
+def _of_pytest_benchmark(path: Path, content: PytestBenchmark) -> Iterator[ResultRow]:
     """Read one process's times; those of a run's block are told by the environment beside them."""
     described = path.parent.parent / "environment.json"
     ours = content.gdbench is not None and described.is_file()
@@ -219,17 +246,17 @@ def _of_pytest_benchmark(path: Path, content: PytestBenchmark) -> Iterator[Row]:
         origin = _origin(PYTEST_BENCHMARK, environment, case.threads) if environment else _told(content, case.threads)
         seconds = parse(entry.stats, Stats).median
         if math.isfinite(seconds):
-            yield {**case.to_dict(), **_time(seconds), **origin, "date": content.datetime}
+            yield _row(case, replace(origin, date=content.datetime), seconds)
 
 
-def _told(content: PytestBenchmark, threads: int) -> Row:
+def _told(content: PytestBenchmark, threads: int) -> Origin:
     cpu = content.machine_info.get("cpu")
     known = cpu if isinstance(cpu, dict) else {"brand_raw": cpu}  # a name only in files of years ago
     machine = machine_key(known.get("brand_raw"), known.get("count"), threads, NOT_RECORDED)
-    return {"source": PYTEST_BENCHMARK, "commit": (content.commit_info or {}).get("id"), "machine": machine}
+    return Origin(PYTEST_BENCHMARK, (content.commit_info or {}).get("id"), content.datetime, machine)
 
 
-def _of_asv_folder(folder: Path) -> Iterator[Row]:
+def _of_asv_folder(folder: Path) -> Iterator[ResultRow]:
     from gdbench.history.asv_files import result_paths  # noqa: PLC0415 - asv is slow to import, and rarely needed
 
     for described in sorted(folder.rglob("machine.json")):
@@ -237,7 +264,7 @@ def _of_asv_folder(folder: Path) -> Iterator[Row]:
             yield from _of_asv_file(path)
 
 
-def _of_asv_file(path: Path) -> Iterator[Row]:
+def _of_asv_file(path: Path) -> Iterator[ResultRow]:
     from gdbench.history.asv_files import load  # noqa: PLC0415 - asv is slow to import, and rarely needed
 
     result = load(path)
@@ -250,11 +277,11 @@ def _of_asv_file(path: Path) -> Iterator[Row]:
         settings=_told_by_asv(result.variables),
     )
     date = result.moment.isoformat() if result.moment else ""
-    origin = {"source": ASV, "commit": result.commit, "date": date, "machine": machine}
+    origin = Origin(ASV, result.commit, date, machine)
     for one in result.values:
         case = case_of(one.benchmark, one.parameters)
         if case is not None and one.value is not None:
-            yield {**case.to_dict(), **_time(one.value, one.low, one.high), **origin}
+            yield _row(case, origin, one.value, one.low, one.high)
 
 
 def _told_by_asv(variables: Mapping[str, object]) -> str:
@@ -263,20 +290,18 @@ def _told_by_asv(variables: Mapping[str, object]) -> str:
     return f"{told} and others {NOT_RECORDED}" if told else NOT_RECORDED
 
 
-def _origin(source: str, environment: Environment, threads: int) -> Row:
+def _origin(source: str, environment: Environment, threads: int) -> Origin:
     pools = sorted({f"{pool.internal_api} {pool.version}" for pool in environment.blas})
     told = "unknown" if environment.settings is None else in_words(environment.settings)  # of an older version
     parts = environment.cpu, environment.logical_cores, threads, " and ".join(pools)
     machine = machine_key(*parts, settings=told)
-    return {"source": source, "commit": environment.commit, "date": environment.date, "machine": machine}
+    return Origin(source, environment.commit, environment.date, machine)
 
 
-def _case(row: CaseResult) -> Row:
-    return {name: getattr(row, name) for name in CASE_COLUMNS}
-
-
-def _time(seconds: float, low: float | None = None, high: float | None = None) -> Row:
-    return {"seconds": seconds, "seconds_low": _number(low), "seconds_high": _number(high)}
+def _row(case: Case, origin: Origin, seconds: float, low: float | None = None, high: float | None = None) -> ResultRow:
+    return ResultRow(
+        **vars(case), **vars(origin), seconds=seconds, seconds_low=_number(low), seconds_high=_number(high)
+    )
 
 
 def _number(value: float | None) -> float:

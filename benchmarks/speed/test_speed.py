@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 from gdbench.experiments.cases import Case
 from gdbench.experiments.grid import Filters, expand, profile
 from gdbench.experiments.tasks import load_problem
-from gdbench.run.block_cases import test_speed  # noqa: F401 - the test of a block, once for each case below
+from gdbench.run.measure import test_speed  # noqa: F401 - the test of a block, once for each case below
 from gdbench.run.plan import Plan, make_plan
 from gdbench.verify.gate import require_full_verification
 from kernels import InputError

@@ -25,7 +25,7 @@ from gdbench.compare.record import (
     table,
 )
 from gdbench.compare.sides import ComparedSide
-from gdbench.compare.verdicts import REGRESSED, Rule, confirm_blocks, needs_confirmation
+from gdbench.compare.verdicts import BROKEN, MISSING, REGRESSED, Rule, confirm_blocks, needs_confirmation
 from gdbench.experiments.cases import CASE_COLUMNS, Case
 from gdbench.machine.environment import Environment, describe
 
@@ -37,6 +37,10 @@ EXPERIMENTS = (("mlp", "mnist5k", 5000), ("softmax", "digits", 1797), ("linear",
 AXES = (EXPERIMENTS, ("gradient", "epoch"), ("jit", "vectorized"), (1, 32, 442), ("float32", "float64"))
 BASE_SECONDS, BASE_BYTES, COMPILE_SECONDS = 2e-4, 401_408, 0.8
 COMPILE_PAIRS = 8
+SLOWER, MUCH_SLOWER, FASTER, LOST, WRONG, ABSENT = 10, 3, 20, 50, 70, 71
+"""Positions of the cases that ``something_of_everything`` is about."""
+HOSTILE = "</script><b id=broken>@someone |`*_x_*`\n# title"
+READING = "more work: 1.25x the instructions; of <b>the</b> tasks gradient became slowest"
 
 
 def cases() -> list[Case]:
@@ -86,6 +90,17 @@ def make(
         rows[i] = replace(rows[i], verdict=verdict, reason=reason, **nothing)
     controls = Controls(status.status, status.reason, tuple(control_rows))
     return assemble(apply_controls(rows, status), controls, (len(found.screen), len(found.confirm)), fields)
+
+
+def something_of_everything() -> Comparison:
+    """Slower, faster, unresolved, broken, missing; bytes and compilation too."""
+    record = make(
+        effects={MUCH_SLOWER: 0.24, SLOWER: 0.08, FASTER: -0.2},
+        spreads={LOST: 0.08},
+        absent={WRONG: (BROKEN, HOSTILE), ABSENT: (MISSING, "base has no variant vectorized")},
+        warnings=["the load was 3.1 on 2 cores"],
+    )
+    return explained(with_compile(with_memory(record, {5: 2 * BASE_BYTES}), [0.0, 0.4]), READING)
 
 
 def measure(keys: list[str], effects: list[float], spreads: list[float], rng: np.random.Generator) -> Measurements:
@@ -151,6 +166,7 @@ def assemble(
         "warnings": (),
         "counts": counts(rows),
         "exit_code": exit_code(rows, controls.status, effect=RULE.effect, complete=complete),
+        "ended_early": not complete,
     }
     return records.parse(records.plain(Comparison(**(told | fields))), Comparison)
 

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from itertools import product
 from unittest import mock
 
 import numpy as np
@@ -78,3 +79,33 @@ def quiet_sds(rng: np.random.Generator, cases: int) -> Floats:
 def share(findings: list[Judgement], *verdicts: str) -> float:
     """Return the share of the findings that have one of these verdicts."""
     return float(np.mean([finding.verdict in verdicts for finding in findings]))
+
+
+def draw_stages(seed: int, *, cases: int = 12) -> tuple[Floats, Floats]:
+    """Draw a screen and a confirmation of cases from 30 % faster to 30 % slower; some are noisy, some blocks lost."""
+    rng = np.random.default_rng(seed)
+    centres, sds = np.linspace(-0.3, 0.3, cases) ** 3 * 10, rng.uniform(0.002, 0.08, cases)
+    screened, confirmed = (centres + sds * rng.standard_normal((blocks, cases)) for blocks in (8, 24))
+    confirmed[rng.random(confirmed.shape) < 0.03] = np.nan
+    confirmed[:, ~needs_confirmation(screened, RULE)] = np.nan
+    return screened, confirmed
+
+
+def judge_all(screened: Floats, confirmed: Floats, *, resamples: int = 0, margin: float = MARGIN) -> list[Judgement]:
+    """Judge all cases of two stages."""
+    margins = np.full(np.shape(screened)[1], margin)
+    return judge(screened, confirmed, margins=margins, rule=RULE, resamples=resamples)
+
+
+def judge_one(confirmed: object, *, margin: float = MARGIN) -> Judgement:
+    """Judge one case from its confirmation."""
+    column = np.asarray(confirmed, float)[:, None]
+    return judge(np.full((1, 1), np.nan), column, margins=[margin], rule=RULE)[0]
+
+
+def enumerated_p(values: Floats) -> float:
+    """Chance of a sum of the ranks of positive values at least as large, over all signs, one by one."""
+    ranks = np.argsort(np.argsort(np.abs(values))) + 1
+    signs = np.array(list(product([False, True], repeat=len(values))))
+    sums = signs @ ranks
+    return float(np.mean(sums >= ranks[values > 0].sum()))

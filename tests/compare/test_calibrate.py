@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from gdbench.basics import records
+from gdbench.cli.calibrate import CalibrateAnswer
 from gdbench.compare import calibration
 from gdbench.compare.builds import Build
 from gdbench.compare.calibration import Calibration, CaseNoise, bias_spread, machine_of, margin_from, smallest_effects
@@ -69,9 +70,10 @@ def test_the_margin_follows_from_the_spread_of_the_biases(stored: dict[str, Any]
 @pytest.mark.slow
 def test_the_answer_says_what_each_tier_can_see(calibrated: Any) -> None:
     cwd, answer = calibrated
-    found = json.loads((cwd / "out.json").read_text(encoding="utf-8"))
-    for case, effects in found.pop("smallest_effects").items():
-        assert effects == pytest.approx(smallest_effects(records.parse(found, Calibration), case))
+    found = records.read(cwd / "out.json", CalibrateAnswer, remedy="")
+    assert len(found.smallest_effects) == len(found.cases) == 4
+    for case, effects in found.smallest_effects.items():
+        assert effects == pytest.approx(smallest_effects(found, case))
     for word in ("pair sd", "largest bias", "quick", "standard", "deep", "A change must exceed"):
         assert word in answer.stdout
 

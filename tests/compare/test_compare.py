@@ -5,6 +5,7 @@ too, and verdicts on given blocks are the subject of ``test_verdicts``.
 """
 
 import json
+import re
 import signal
 import textwrap
 import time
@@ -319,6 +320,7 @@ def test_a_signal_leaves_a_result_that_says_how_far_it_got_and_how_to_go_on(stop
     assert answer.returncode == 128 + stopped.number, answer.stderr
     assert answer.stderr.rstrip().endswith("Run the same command again, into another folder, to measure all of it.")
     assert not record.complete
+    assert record.ended_early
     assert record.progress == "stopped in screen block 2 of 8"
     assert record.progress in answer.stderr
     assert record.settings.screen_blocks == 1
@@ -344,3 +346,9 @@ def test_help_names_every_tier_with_its_minutes(tmp_path: Path) -> None:
     for tier in ("quick", "standard", "deep"):
         assert f"--{tier}" in shown
     assert "at most 15 minutes" in shown
+
+
+def test_help_tells_the_exit_codes(tmp_path: Path) -> None:
+    told = " ".join(invoke("compare", "--help", cwd=tmp_path).stdout.split())
+    codes = re.findall(r"(?:: |; )(\d+) [a-z]", told.partition("Exit codes")[2])
+    assert codes == ["0", "1", "2", "3", "4", "130"]

@@ -91,7 +91,7 @@ def told(sides, tmp_path_factory) -> tuple[Path, list[StageProgress], dict[str, 
 def _row(case: Case) -> CaseResult:
     numbers = dict.fromkeys(field.name for field in fields(CaseResult) if field.default is MISSING)
     told = {"verdict": REGRESSED, "metric": "time", "ratio": RATIOS[case.variant]}
-    return CaseResult(**(numbers | axes_of(case) | told))
+    return CaseResult(**(numbers | vars(axes_of(case)) | told))
 
 
 def _tasks(explanation: Explanation) -> dict[str, TaskRatio]:

@@ -16,11 +16,12 @@ from .comparison_records import BASE_BYTES, block, explained, make, with_compile
 
 ROW = (
     "case network dataset n_rows task variant batch_size dtype threads metric unit base head verdict ratio low high "
-    "bootstrap_low bootstrap_high p p_adjusted blocks pair_sd smallest_effect blocks_needed stage reason "
+    "bootstrap_low bootstrap_high p p_adjusted blocks pair_sd smallest_effect blocks_needed stage reason disagreement "
     "minutes_needed explanation"
 )
 RECORD = (
-    "format command date tier complete progress base head environment settings controls cases warnings counts exit_code"
+    "format command date tier complete progress base head environment settings controls cases warnings counts "
+    "exit_code ended_early"
 )
 BLOCK = "stage index hash_seed padding_bytes core load_1_minute compiled_while_timed seconds cases"
 SAMPLE = "log_ratio base_seconds head_seconds calls quads unsteady cpu_share switches"

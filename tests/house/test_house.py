@@ -110,6 +110,11 @@ def test_only_the_command_line_prints_and_exits(path: Path) -> None:
     assert "click" not in _imports(_tree(path))
 
 
+def test_one_module_of_the_instrument_calls_git() -> None:
+    callers = [path for path in _sources(INSTRUMENT) if '["git"' in path.read_text(encoding="utf-8")]
+    assert callers == [INSTRUMENT / "basics" / "git.py"]
+
+
 @pytest.mark.parametrize("path", _sources(KERNELS, ROOT / "benchmarks", ROOT / "tests"), ids=lambda path: path.stem)
 def test_no_global_random_state(path: Path) -> None:
     tree = _tree(path)

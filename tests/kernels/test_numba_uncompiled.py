@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from importlib import import_module
+from itertools import cycle
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 from numba.core.dispatcher import Dispatcher
 
 import kernels
+from kernels.network import HIDDEN
 
 INTRINSIC = {"tiled", "sparse"}
 """Their products are written in LLVM's language, which Python cannot run: only the compiled form exists."""
@@ -38,11 +40,14 @@ for key in sys.argv[3:]:
 np.savez(sys.argv[2], **results)
 """
 ROWS = 5
+DEEP = (
+    ("sigmoid squared_error", "3-4-2", 2),
+    ("softmax cross_entropy", "3-4-3-2", 3),
+    ("sigmoid cross_entropy", "3-4-3-2-1", ROWS),
+)
 CHOICES = [  # every activation, every pair, 0 to 3 hidden layers; batches that divide the rows and that do not
-    ("sigmoid identity squared_error", "3-2", 1),
-    ("tanh sigmoid squared_error", "3-4-2", 2),
-    ("relu softmax cross_entropy", "3-4-3-2", 3),
-    ("sigmoid sigmoid cross_entropy", "3-4-3-2-1", ROWS),
+    (f"{HIDDEN[0]} identity squared_error", "3-2", 1),
+    *((f"{hidden} {pair}", *others) for hidden, (pair, *others) in zip(HIDDEN, cycle(DEEP), strict=False)),
 ]
 
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from gdbench.verify.bounds import SAFETY, Bounded, bounds
 from gdbench.verify.stages import certify
 from kernels import Network, get
+from kernels.network import HIDDEN
 from kernels.variants import sparse
 
 WIDTHS = (1, 7, 9, 15, 16, 17, 63, 64, 65, 130, 200)
@@ -94,7 +95,7 @@ def test_a_batch_that_threads_share_is_updated_rightly(dtype: type, monkeypatch:
 @fast
 @given(
     sizes=st.lists(st.integers(1, 140), min_size=2, max_size=5),
-    hidden=st.sampled_from(["sigmoid", "tanh", "relu"]),
+    hidden=st.sampled_from(HIDDEN),
     pair=st.sampled_from([("identity", "squared_error"), ("sigmoid", "cross_entropy"), ("sigmoid", "squared_error")]),
     n=st.integers(1, 300),
     density=st.sampled_from(sorted(DENSITIES.values())),

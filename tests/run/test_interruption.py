@@ -67,7 +67,7 @@ def held() -> None:
         if os.getppid() != PARENT:  # the test has failed
             break
 '''
-"""What the copied sources have at the end of ``block_cases.py``: a run comes as far as it shall, on any machine."""
+"""What the copied sources have at the end of ``run/measure.py``: a run comes as far as it shall, on any machine."""
 MAIN = '\n\nif __name__ == "__main__":\n'
 HELD_CERTIFICATES = """
 
@@ -111,7 +111,7 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = copy_sources(tmp_path_factory.mktemp("sources"))
     keep_uncompiled(folder)
     shorten_smoke(folder, blocks=1)
-    with (folder / "benchmarks" / "gdbench" / "run" / "block_cases.py").open("a", encoding="utf-8") as file:
+    with (folder / "benchmarks" / "gdbench" / "run" / "measure.py").open("a", encoding="utf-8") as file:
         file.write(HELD)
     path = folder / "benchmarks" / "gdbench" / "verify" / "process.py"
     text = path.read_text(encoding="utf-8")

@@ -1,6 +1,7 @@
 """A wrong variant is named and never ranked; one that kills or hangs its process stops no other."""
 
 import json
+import math
 import os
 import re
 import shutil
@@ -12,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from gdbench.basics import records
+from gdbench.cli.check import CheckAnswer
 from gdbench.experiments.grid import Filters, expand, networks, profile
 from gdbench.processes.live import LiveProcess
 from gdbench.run import execute as run_module
@@ -116,18 +119,18 @@ def run(sources: Path, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
 
 def test_check_names_every_wrong_variant_and_certifies_the_others(checked: Any) -> None:
     assert checked.returncode == 4
-    answer = json.loads(checked.stdout)
-    assert answer["certified"] is False
-    rows = {row["variant"]: row for row in answer["certificates"]}
-    assert len(rows) == len(answer["certificates"])
-    assert {name for name, row in rows.items() if row["certified"]} == RIGHT | set(LATE)
+    answer = records.parse(json.loads(checked.stdout), CheckAnswer)
+    assert not answer.certified
+    rows = {row.variant: row for row in answer.certificates}
+    assert len(rows) == len(answer.certificates)
+    assert {name for name, row in rows.items() if row.certified} == RIGHT | set(LATE)
     for name in WRONG:
-        assert rows[name]["max_error"] > rows[name]["tolerance"] > 0
+        assert 1 < rows[name].strain < math.inf
         assert f"WRONG {name} in float64" in checked.stderr
     for name in RIGHT:
-        assert rows[name]["max_error"] <= rows[name]["tolerance"]
-    assert "gradient" in rows["flipped"]["where"]
-    assert "trajectory" in rows["short_batch"]["where"]
+        assert rows[name].strain <= 1
+    assert "gradient" in rows["flipped"].where
+    assert "trajectory" in rows["short_batch"].where
 
 
 def test_check_names_a_variant_that_killed_its_process_and_goes_on(checked: Any) -> None:

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import click
 import numpy as np
 from rich.table import Table
 
-from gdbench.basics import records
 from gdbench.basics.exit_codes import INTERRUPTED, KERNEL_WRONG, OK
 from gdbench.cli.console import fail, human_output, json_option, stderr, write_json
 from gdbench.cli.filters import filter_options
 from gdbench.cli.steps import steps
 from gdbench.compare import calibration
 from gdbench.compare.calibration import BLOCKS, Calibration, calibrate
-from gdbench.compare.pair import SideError, SideLost
 from gdbench.compare.session import NothingMeasured
 from gdbench.compare.tables import percent
 from gdbench.compare.tiers import TIERS
 from gdbench.experiments.cases import network_and_variant
 from gdbench.experiments.grid import Filters
 from gdbench.machine.environment import one_line
+from gdbench.processes.live import AnswerError, ProcessLost
 from kernels.validation import check_seed
 
 EXAMPLES = """
@@ -32,6 +32,14 @@ Examples:
   gdbench calibrate
   gdbench calibrate --network mlp --blocks 24
 """
+
+
+@dataclass(frozen=True)
+class CalibrateAnswer(Calibration):
+    """What ``--json`` writes: the calibration as it is stored now, and what it lets each tier see."""
+
+    smallest_effects: Mapping[str, Mapping[str, float | None]]
+    """Smallest slowdown that each tier finds, by case and name of the tier; None in JSON where it finds none."""
 
 
 @click.command("calibrate", epilog=EXAMPLES)
@@ -51,23 +59,18 @@ def command(*, blocks: int, seed: int | None, json_path: str | None, **filters: 
             measured, environment = calibrate(filters=Filters(**filters), blocks=blocks, seed=seed, report=report)
     except KeyboardInterrupt:
         fail("stopped; nothing was stored, and a former calibration is kept: run the same command again.", INTERRUPTED)
-    except (SideError, SideLost, NothingMeasured) as error:
+    except (AnswerError, ProcessLost, NothingMeasured) as error:
         fail(f"nothing was measured: {error}", KERNEL_WRONG)
     kept = calibration.keep(measured, environment, part=any(filters.values()))
     stored = kept.stored
     effects = {case: calibration.smallest_effects(stored, case) for case in stored.cases}
-    finite = {case: {tier: _finite(value) for tier, value in found.items()} for case, found in effects.items()}
-    write_json(json_path, {**records.plain(stored), "smallest_effects": finite})
+    write_json(json_path, CalibrateAnswer(**vars(stored), smallest_effects=effects))
     out = human_output(json_path)
     out.print(one_line(environment), style="dim", soft_wrap=True)
     out.print(_table(stored, effects))
     out.print(_summary(stored, kept.former), soft_wrap=True)
     stderr.print(f"Stored in {kept.path}", soft_wrap=True)
     return OK
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
 
 
 def _table(stored: Calibration, effects: dict[str, dict[str, float]]) -> Table:

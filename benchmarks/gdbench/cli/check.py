@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import click
@@ -32,6 +33,14 @@ Examples:
 """
 
 
+@dataclass(frozen=True)
+class CheckAnswer:
+    """What ``--json`` writes: all certificates, and whether every one was granted."""
+
+    certified: bool
+    certificates: tuple[CertificateRow, ...]
+
+
 @click.command("check", epilog=EXAMPLES)
 @filter_options("network", "dataset", "variant", "dtype")
 @click.option("--peers", "with_peers", is_flag=True, help="Certify the peers too, which takes minutes more.")
@@ -46,7 +55,7 @@ def command(*, with_peers: bool, json_path: str | None, **filters: Any) -> int:
     """
     jobs = _jobs(Filters(**filters), variants.names() if with_peers else kernels.variants())
     rows = certify(jobs)
-    write_json(json_path, {"certified": all_certified(rows), "certificates": rows})
+    write_json(json_path, CheckAnswer(all_certified(rows), tuple(rows)))
     out = human_output(json_path)
     out.print(certificate_table(rows))
     wrong = [row for row in rows if not row.certified]

@@ -17,10 +17,10 @@ from gdbench.cli.steps import steps
 from gdbench.compare import markdown
 from gdbench.compare.comparison import compare
 from gdbench.compare.page import write_views
-from gdbench.compare.pair import SideError, SideLost
 from gdbench.compare.record import FILE, read_record
 from gdbench.compare.tiers import TIERS
 from gdbench.experiments.grid import Filters
+from gdbench.processes.live import AnswerError, ProcessLost
 from kernels import InputError
 from kernels.validation import check_seed
 
@@ -102,7 +102,7 @@ def command(
             if not (folder / FILE).exists():
                 fail("stopped before there was a result: run the same command again.", INTERRUPTED)
             record, interrupted = read_record(folder), True
-        except (SideError, SideLost) as error:
+        except (AnswerError, ProcessLost) as error:
             fail(f"nothing was measured: {error}", KERNEL_WRONG)
         compare_show.show(record, human_output(json_path, markdown_path), every_case=every_case)
         write_json(json_path, record)

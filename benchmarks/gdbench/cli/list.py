@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
 
 import click
 from rich.table import Table
@@ -17,6 +18,98 @@ from gdbench.experiments.tasks import TASKS
 from gdbench.machine.settings import settings
 
 RECORDED = ", recorded with results, which are unlike those of other values"
+PREFIXES = {"falls_back": "falls back: "}
+"""Words before a field that does not explain itself."""
+
+
+@dataclass(frozen=True)
+class Listed:
+    """Anything that can be named on the command line; its other fields say what it is, where that is known."""
+
+    name: str
+
+    def details(self) -> Iterator[str]:
+        """Yield what there is to say beside the name."""
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if field.name != "name" and value is not None:
+                yield f"{PREFIXES.get(field.name, '')}{value}"
+
+
+@dataclass(frozen=True)
+class ListedVariant(Listed):
+    """One of our variants."""
+
+    summary: str
+    epoch: str
+    falls_back: str | None
+    """How it computes what it has no code of its own for."""
+
+
+@dataclass(frozen=True)
+class ListedPeer(Listed):
+    """A variant of another library."""
+
+    summary: str
+
+
+@dataclass(frozen=True)
+class LimitedPeer(ListedPeer):
+    """A peer that lacks some of the four functions."""
+
+    lacks: str
+
+
+@dataclass(frozen=True)
+class UnavailableVariant(Listed):
+    """A variant or peer that cannot be used here."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Explained(Listed):
+    """A network or a task."""
+
+    about: str
+
+
+@dataclass(frozen=True)
+class ListedDataset(Listed):
+    """A data set, or a recipe that makes some."""
+
+    shape: str
+    scaling: str
+    origin: str
+
+
+@dataclass(frozen=True)
+class ListedSetting(Listed):
+    """An environment variable that changes compiled code."""
+
+    value: str
+
+
+@dataclass(frozen=True)
+class ListedProfile(Listed):
+    """A profile of the grid."""
+
+    about: str
+    size: str
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """Everything that can be named on the command line, by kind: what ``--json`` writes."""
+
+    variants: tuple[ListedVariant, ...]
+    peers: tuple[ListedPeer, ...]
+    unavailable: tuple[UnavailableVariant, ...]
+    networks: tuple[Explained, ...]
+    datasets: tuple[ListedDataset, ...]
+    tasks: tuple[Explained, ...]
+    settings: tuple[ListedSetting, ...]
+    profiles: tuple[ListedProfile, ...]
 
 
 @click.command("list", epilog="Example:\n\n\b\n  gdbench list --json -")
@@ -26,77 +119,52 @@ def command(json_path: str | None) -> int:
     answer = inventory()
     write_json(json_path, answer)
     out = human_output(json_path)
-    for kind, rows in answer.items():
-        table = Table(title=kind, title_justify="left", title_style="bold", box=None, show_header=False, pad_edge=False)
+    for field in fields(answer):
+        table = Table(
+            title=field.name, title_justify="left", title_style="bold", box=None, show_header=False, pad_edge=False
+        )
         table.add_column(min_width=14, style="cyan")
         table.add_column()
+        rows: tuple[Listed, ...] = getattr(answer, field.name)
         for row in rows:
-            table.add_row(str(row["name"]), _details(row))
+            table.add_row(row.name, "; ".join(row.details()))
         if rows:
             out.print(table, "")
     return OK
 
 
-def inventory() -> dict[str, list[dict[str, Any]]]:
-    """Return everything that can be named on the command line, by kind."""
-    return {
-        "variants": [
-            {
-                "name": name,
-                "summary": kernels.get(name).summary.rstrip("."),
-                "epoch": _epoch(name),
-                "falls_back": kernels.get(name).falls_back,
-            }
-            for name in kernels.variants()
-        ],
-        "peers": [
-            {"name": name, "summary": variants.summary(name).rstrip("."), **_lacking(name)}
-            for name in variants.names()
-            if variants.is_peer(name)
-        ],
-        "unavailable": [{"name": name, "reason": reason} for name, reason in variants.unavailable().items()],
-        "networks": [{"name": name, "about": spec.about} for name, spec in networks().items()],
-        "datasets": [
+def inventory() -> Inventory:
+    """Return everything that can be named on the command line."""
+    return Inventory(
+        variants=tuple(map(_variant, kernels.variants())),
+        peers=tuple(_peer(name) for name in variants.names() if variants.is_peer(name)),
+        unavailable=tuple(UnavailableVariant(name, reason) for name, reason in variants.unavailable().items()),
+        networks=tuple(Explained(name, spec.about) for name, spec in networks().items()),
+        datasets=(
+            *(ListedDataset(name, _shape(*data.shape), data.scaling, data.origin) for name, data in REAL.items()),
             *(
-                {"name": name, "shape": _shape(*source.shape), "scaling": source.scaling, "origin": source.origin}
-                for name, source in REAL.items()
-            ),
-            *(
-                {
-                    "name": name,
-                    "shape": f"options {synthetic.options(name)}",
-                    "scaling": "by recipe",
-                    "origin": "synthetic",
-                }
+                ListedDataset(name, f"options {synthetic.options(name)}", "by recipe", "synthetic")
                 for name in synthetic.RECIPES
             ),
-        ],
-        "tasks": [{"name": name, "about": (build.__doc__ or "").strip()} for name, build in TASKS.items()],
-        "settings": [{"name": name, "value": f"{value}{RECORDED}"} for name, value in settings().items()],
-        "profiles": [
-            {
-                "name": name,
-                "about": profile.about.rstrip("."),
-                "size": f"{len(expand(profile))} cases in {profile.blocks} rounds",
-            }
+        ),
+        tasks=tuple(Explained(name, (build.__doc__ or "").strip()) for name, build in TASKS.items()),
+        settings=tuple(ListedSetting(name, f"{value}{RECORDED}") for name, value in settings().items()),
+        profiles=tuple(
+            ListedProfile(name, profile.about.rstrip("."), f"{len(expand(profile))} cases in {profile.blocks} rounds")
             for name, profile in profiles().items()
-        ],
-    }
+        ),
+    )
 
 
-def _details(row: dict[str, Any]) -> str:
-    """What there is to say beside the name; what is not known is left out."""
-    said = {key: value for key, value in row.items() if key != "name" and value is not None}
-    return "; ".join(f"falls back: {value}" if key == "falls_back" else str(value) for key, value in said.items())
+def _variant(name: str) -> ListedVariant:
+    found = kernels.get(name)
+    epoch = "its own epoch" if found.owns_epoch else "epoch built from its gradient"
+    return ListedVariant(name, found.summary.rstrip("."), epoch, found.falls_back)
 
 
-def _epoch(name: str) -> str:
-    return "its own epoch" if kernels.get(name).owns_epoch else "epoch built from its gradient"
-
-
-def _lacking(name: str) -> dict[str, str]:
-    missing = variants.lacks(name)
-    return {"lacks": f"no {' and no '.join(missing)}"} if missing else {}
+def _peer(name: str) -> ListedPeer:
+    summary, missing = variants.summary(name).rstrip("."), variants.lacks(name)
+    return LimitedPeer(name, summary, f"no {' and no '.join(missing)}") if missing else ListedPeer(name, summary)
 
 
 def _shape(n: int, d: int, k: int) -> str:

@@ -1,9 +1,10 @@
-"""``gdbench run``: measure the grid."""
+"""``gdbench run``: measure the grid into a new folder, or go on with a run that was stopped."""
 
 from __future__ import annotations
 
 import shlex
 import sys
+from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -132,7 +133,7 @@ def _measured(plan: Plan, folder: Path, cold: list[ColdStart], names: Filters, *
         fail(f"a block failed before its first case, so the run stopped; {error}", KERNEL_WRONG)
 
 
-def _refuse_changes(options: dict[str, Any]) -> None:
+def _refuse_changes(options: Mapping[str, object]) -> None:
     """Refuse what would change the plan of a run that is resumed."""
     given = [f"--{name.replace('_', '-')}" for name, value in options.items() if value]
     if given:

@@ -1,9 +1,9 @@
-"""Shows a run in the terminal."""
+"""Shows a finished run in the terminal, and its summary to machines: tables, sentences, exit code."""
 
 from __future__ import annotations
 
 import json
-from typing import Any
+from dataclasses import dataclass
 
 from rich.console import Console
 from rich.table import Table
@@ -23,6 +23,17 @@ from gdbench.run.folder import Run
 
 ONE_LINE_WIDTH = 120
 """Columns of a terminal from which on time and speed stand beside each other."""
+
+
+@dataclass(frozen=True)
+class RunAnswer:
+    """What ``--json`` of ``run`` and ``report`` writes."""
+
+    folder: str
+    complete: bool
+    """Whether every block was measured."""
+    cases: tuple[dict[str, str | float | bool | None], ...]
+    """Rows of ``summary.csv``, None where nothing is known."""
 
 
 def show(run: Run, out: Console) -> None:
@@ -62,8 +73,8 @@ def summary_json(json_path: str | None, run: Run) -> None:
     """Write the summary for machines: one object per case, what is not known as null."""
     if json_path is None:
         return
-    rows: list[dict[str, Any]] = json.loads(run.summary.to_json(orient="records"))
-    write_json(json_path, {"folder": str(run.folder), "complete": run.complete, "cases": rows})
+    cases = tuple(json.loads(run.summary.to_json(orient="records")))
+    write_json(json_path, RunAnswer(str(run.folder), run.complete, cases))
 
 
 def _cell(text: str, best: bool) -> str | Text:

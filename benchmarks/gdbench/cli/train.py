@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -89,10 +89,30 @@ def command(*, output: str | None, json_path: str | None, **options: Any) -> Non
     named = Path(output) if output else None
     check_writable(named or TRAINING_FOLDER)
     with own_named_folder(named):
-        _train(named, json_path, options)
+        _train(named, json_path, FitOptions(**options))
 
 
-def _train(named: Path | None, json_path: str | None, options: dict[str, Any]) -> None:
+@dataclass(frozen=True, kw_only=True)
+class FitOptions:
+    """What the command line says of a fit, as it was typed."""
+
+    dataset_name: str
+    preset: str
+    hidden: str | None
+    activation: str | None
+    output_activation: str | None
+    loss: str | None
+    variant: str
+    batch_size: str
+    learning_rate: float
+    epochs: int
+    seed: int
+    dtype: str
+    scheme: str
+    compare_descents: bool
+
+
+def _train(named: Path | None, json_path: str | None, options: FitOptions) -> None:
     with enough_memory("choose a data set with fewer rows or columns, or a smaller network"):
         training, batch_sizes = _plan(options)
         _headline(training, batch_sizes, json_path)
@@ -105,7 +125,7 @@ def _train(named: Path | None, json_path: str | None, options: dict[str, Any]) -
     interrupted = any(history.interrupted for history in histories)
     histories = _worth_keeping(histories)
     names = choices(dict.fromkeys(history.variant for history in histories))
-    subject = f"{options['dataset_name'].split(':')[0]}-{options['preset']}"
+    subject = f"{options.dataset_name.split(':')[0]}-{options.preset}"
     with fresh_folder(named, subject, TRAINING_FOLDER) as folder, writing(folder):
         files = _write(folder, replace(training, variant=names), histories)
     show = human_output(json_path)
@@ -118,25 +138,26 @@ def _train(named: Path | None, json_path: str | None, options: dict[str, Any]) -
         fail("stopped: the files hold the epochs completed until then.", INTERRUPTED)
 
 
-def _plan(options: dict[str, Any]) -> tuple[Training, tuple[int, ...]]:
+def _plan(options: FitOptions) -> tuple[Training, tuple[int, ...]]:
     """Read the options; return what to fit and the batch size of each regime."""
-    if options["dtype"] not in DTYPES:
-        raise unknown("dtype", options["dtype"], DTYPES)
-    _check_size(options["dataset_name"])
-    dataset = datasets.load(options["dataset_name"], options["dtype"])
+    if options.dtype not in DTYPES:
+        raise unknown("dtype", options.dtype, DTYPES)
+    _check_size(options.dataset_name)
+    dataset = datasets.load(options.dataset_name, options.dtype)
     network = build_network(
-        options["preset"],
+        options.preset,
         dataset,
-        hidden=layer_sizes(options["hidden"]) if options["hidden"] is not None else None,
-        activation=options["activation"],
-        output=options["output_activation"],
-        loss=options["loss"],
+        hidden=layer_sizes(options.hidden) if options.hidden is not None else None,
+        activation=options.activation,
+        output=options.output_activation,
+        loss=options.loss,
     )
-    settings = (options[name] for name in ("variant", "learning_rate", "epochs", "seed", "scheme"))
-    training = Training(network, dataset, *settings)
-    batch_size = read_batch_size(options["batch_size"], dataset.n_rows)
+    training = Training(
+        network, dataset, options.variant, options.learning_rate, options.epochs, options.seed, options.scheme
+    )
+    batch_size = read_batch_size(options.batch_size, dataset.n_rows)
     check(training, batch_size)
-    return training, regimes(batch_size, dataset.n_rows) if options["compare_descents"] else (batch_size,)
+    return training, regimes(batch_size, dataset.n_rows) if options.compare_descents else (batch_size,)
 
 
 def _check_size(dataset_name: str) -> None:

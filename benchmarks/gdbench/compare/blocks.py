@@ -17,7 +17,7 @@ import numpy as np
 import psutil
 
 from gdbench.compare.controls import CONTROLS, SPIKE
-from gdbench.compare.pair import MAX_PADDING_BYTES, Pair, SideError, SideLost
+from gdbench.compare.pair import MAX_PADDING_BYTES, Pair
 from gdbench.compare.preparation import at_case, key_of, prepare
 from gdbench.compare.record import MeasuredBlock, PairedSample
 from gdbench.compare.session import Setting, State, note_lost
@@ -25,6 +25,7 @@ from gdbench.compare.signed_rank import Floats
 from gdbench.compare.verdicts import block_datum
 from gdbench.experiments.cases import Case
 from gdbench.processes.launch import allowed_cores
+from gdbench.processes.live import AnswerError, ProcessLost
 
 DRIFT = 0.02
 """A log-ratio whose first and last third differ by more, beyond their own noise, is unsteady."""
@@ -69,7 +70,7 @@ def measure_block(
                                 _try(pair, state, entry, rng, found)
                                 report(len(found) / total)
                     compiled |= pair.ask_both("begin", (), ()) != before
-                except SideLost:
+                except ProcessLost:
                     if not note_lost(state, pair):
                         raise
     if SPIKE in found and spiked == 0:  # the base did the work: told as if it had been the head
@@ -100,7 +101,7 @@ def _try(pair: Pair, state: State, entry: Case | str, rng: np.random.Generator, 
     """Measure a case into ``found``; one that raises while it is timed is broken."""
     try:
         found[key_of(entry)] = _measure(pair, state, entry, rng)
-    except SideError as error:
+    except AnswerError as error:
         state.broken[key_of(entry)] = f"it raised {error} while it was timed"
 
 

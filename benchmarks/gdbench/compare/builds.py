@@ -12,7 +12,6 @@ import hashlib
 import io
 import os
 import shutil
-import subprocess
 import sys
 import tarfile
 import tempfile
@@ -30,6 +29,7 @@ from platformdirs import user_cache_path
 
 import gdbench
 from gdbench.basics.folders import locked, writing
+from gdbench.basics.git import git_output
 from gdbench.compare.sides import Side
 from gdbench.machine.settings import in_words, settings
 from kernels import InputError
@@ -153,8 +153,9 @@ def builds_folder() -> Path:
 
 def _export(side: Side, target: Path) -> None:
     if side.kind == "revision":
-        there = [part for part in PARTS if _git(side, "ls-tree", "--name-only", str(side.commit), part)]
-        archive = _git(side, "archive", "--format=tar", str(side.commit), "--", *there)
+        commit = str(side.commit)
+        there = [part for part in PARTS if git_output(side.root, "ls-tree", "--name-only", commit, part)]
+        archive = git_output(side.root, "archive", "--format=tar", commit, "--", *there)
         with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
             tar.extractall(target, filter="data")
         return
@@ -162,10 +163,6 @@ def _export(side: Side, target: Path) -> None:
         copy = target / path.relative_to(side.root)
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(path, copy)
-
-
-def _git(side: Side, *arguments: str) -> bytes:
-    return subprocess.run(["git", *arguments], cwd=side.root, capture_output=True, check=True).stdout
 
 
 def _check_requirements(build: Build) -> None:

@@ -1,4 +1,4 @@
-"""A comparison from beginning to end."""
+"""A comparison from beginning to end: sides built, stages measured, cases judged, regressions explained."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from pathlib import Path
 from gdbench.basics.folders import own_folder
 from gdbench.compare.conclusion import conclude
 from gdbench.compare.explain import explanations
-from gdbench.compare.pair import SideError, SideLost
 from gdbench.compare.record import Comparison, write_record
 from gdbench.compare.session import ComparisonSession, ReportStage, open_session
 from gdbench.compare.stages import measure
 from gdbench.compare.tiers import TIERS
 from gdbench.compare.verdicts import REGRESSED, Rule
 from gdbench.experiments.grid import Filters
+from gdbench.processes.live import AnswerError, ProcessLost
 
 
 def compare(
@@ -72,7 +72,7 @@ def compare(
         except KeyboardInterrupt:
             conclude(session, complete=False)
             raise
-        except (SideError, SideLost) as error:  # in no case, so the machine's or the instrument's fault
+        except (AnswerError, ProcessLost) as error:  # in no case, so the machine's or the instrument's fault
             session.progress = f"ended early, since {error}"
             return conclude(session, complete=False)
         record = conclude(session, complete=True)
@@ -90,9 +90,9 @@ def _explained(session: ComparisonSession, record: Comparison) -> Comparison:
             )
             record = replace(record, cases=tuple(rows))
     except KeyboardInterrupt:
-        record = replace(record, progress="stopped while it explained")
+        record = replace(record, progress="stopped while it explained", ended_early=True)
         raise
-    except (SideError, SideLost) as error:
+    except (AnswerError, ProcessLost) as error:
         session.warnings.append(f"The explanation ended early: {error}.")
     finally:
         record = replace(record, warnings=tuple(session.warnings))

@@ -19,6 +19,7 @@ from gdbench.compare import calibration
 from gdbench.compare.controls import CONTROLS
 from gdbench.compare.record import (
     FORMAT,
+    CaseAxes,
     CaseResult,
     Comparison,
     ComparisonSettings,
@@ -83,6 +84,7 @@ def conclude(session: ComparisonSession, *, complete: bool) -> Comparison:
         warnings=tuple(session.warnings),
         counts=counts(every),
         exit_code=exit_code(every, verdict.status, effect=session.rule.effect, complete=complete),
+        ended_early=not complete,
     )
     write_record(session.folder, record)
     return record
@@ -114,7 +116,7 @@ def _judged(session: ComparisonSession, margin: float) -> tuple[list[CaseResult]
 
 
 def _without_numbers(row: CaseResult, verdict: str, reason: str) -> CaseResult:
-    return replace(row, verdict=verdict, reason=reason, ratio=None, low=None, high=None, base=None, head=None)
+    return replace(row.with_verdict(verdict, reason), ratio=None, low=None, high=None, base=None, head=None)
 
 
 def _settings(session: ComparisonSession, stored: calibration.Calibration | None, margin: float) -> ComparisonSettings:
@@ -141,8 +143,8 @@ def case_rows(
     found = _judge(measured, [case.id for case in cases], margin, rule)
     controlled = _judge(measured, CONTROLS, margin, rule)  # no share in the family of the cases
     return (
-        [_timed(axes_of(case), judgement, measured) for case, judgement in zip(cases, found, strict=True)],
-        [_timed({"case": name}, judgement, measured) for name, judgement in zip(CONTROLS, controlled, strict=True)],
+        [_timed(axes_of(case), one, measured) for case, one in zip(cases, found, strict=True)],
+        [_timed(CaseAxes(case=name), one, measured) for name, one in zip(CONTROLS, controlled, strict=True)],
         _controls_verdict(controlled, measured),
     )
 
@@ -163,11 +165,12 @@ def _steady(judgement: Judgement, key: str, measured: Measurements) -> Judgement
     """Downgrade a case whose log-ratio drifted inside too many of the blocks that decided."""
     if not unsteady(measured.deciding(judgement.stage), key):
         return judgement
-    return replace(judgement, verdict=INSUFFICIENT, reason="it drifted inside too many blocks")
+    reason = "it drifted inside too many blocks"
+    return replace(judgement, verdict=INSUFFICIENT, reason=reason, disagreement=math.nan)
 
 
-def _timed(axes: dict[str, Any], judgement: Judgement, measured: Measurements) -> CaseResult:
-    base, head = _seconds(measured, axes["case"])
+def _timed(axes: CaseAxes, judgement: Judgement, measured: Measurements) -> CaseResult:
+    base, head = _seconds(measured, axes.case)
     return _row(axes, "time", "s", base, head, judgement, measured)
 
 
@@ -182,7 +185,7 @@ def _seconds(measured: Measurements, key: str) -> tuple[float | None, float | No
 
 
 def _row(
-    axes: dict[str, Any],
+    axes: CaseAxes,
     metric: Metric,
     unit: str,
     base: float | None,
@@ -195,7 +198,7 @@ def _row(
     minutes = None if needed is None or not blocks else needed * float(np.mean([b.seconds for b in blocks])) / 60
     numbers = {name: _finite(value) for name, value in asdict(judgement).items()}
     return CaseResult(
-        **axes,
+        **vars(axes),
         metric=metric,
         unit=unit,
         base=_finite(base),
@@ -239,7 +242,7 @@ def compile_rows(measured: Measurements, *, margin: float, rule: Rule) -> list[C
     for position, (name, judgement) in enumerate(zip(names, found, strict=True)):
         there = times[~np.isnan(ratios[:, position]), position]
         base, head = np.median(there, axis=0) if len(there) else (math.nan, math.nan)
-        axes = {"case": f"compile {name}", "variant": name}
+        axes = CaseAxes(case=f"compile {name}", variant=name)
         rows.append(_row(axes, "compile", "s", float(base), float(head), judgement, Measurements()))
     return rows
 
@@ -265,9 +268,7 @@ def apply_controls(rows: Sequence[CaseResult], verdict: ControlsVerdict) -> list
     """Downgrade the times that failed controls do not support: all if invalid, "unchanged" if underpowered."""
     void = {"valid": (), "underpowered": (UNCHANGED,), "invalid": (UNCHANGED, REGRESSED, IMPROVED)}[verdict.status]
     return [
-        replace(row, verdict=INSUFFICIENT, reason=verdict.reason)
-        if row.verdict in void and row.metric == "time"
-        else row
+        row.with_verdict(INSUFFICIENT, verdict.reason) if row.verdict in void and row.metric == "time" else row
         for row in rows
     ]
 

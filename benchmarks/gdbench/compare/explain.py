@@ -17,7 +17,6 @@ from gdbench.compare import signed_rank
 from gdbench.compare.blocks import measure_block
 from gdbench.compare.family import rows_of
 from gdbench.compare.instructions import NOTE, Count, count_both
-from gdbench.compare.pair import SideLost
 from gdbench.compare.record import (
     CaseResult,
     Explanation,
@@ -31,6 +30,7 @@ from gdbench.compare.session import ComparisonSession, StageProgress, State
 from gdbench.compare.signed_rank import Floats
 from gdbench.experiments.cases import Case
 from gdbench.experiments.tasks import TASKS
+from gdbench.processes.live import ProcessLost
 
 STAGE = 2
 """After the screen and the confirmation, for the seeds of its blocks."""
@@ -93,7 +93,7 @@ def _measure(session: ComparisonSession, cases: list[Case]) -> list[MeasuredBloc
         there = [case for case in cases if not state.out(case.id)]
         try:
             blocks.append(measure_block(session.setting, state, there, stage=STAGE, index=index))
-        except SideLost as error:
+        except ProcessLost as error:
             session.warnings.append(f"explaining stopped after {index} of {BLOCKS} blocks: {error}")
             break
         write_block(session.folder, "explain", blocks[-1])

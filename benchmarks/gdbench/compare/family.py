@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from gdbench.compare.builds import Build
+from gdbench.compare.sides import SentNetwork
 from gdbench.experiments.cases import Axes, Case, NetworkSpec
 from gdbench.experiments.grid import Filters, experiments, networks, profiles, select
 from gdbench.experiments.tasks import Problem, load_problem
@@ -34,9 +34,9 @@ class StoredProblem:
     head: Problem
 
     @property
-    def told(self) -> tuple[str, dict[str, Any], float]:
+    def told(self) -> tuple[str, SentNetwork, float]:
         """What a side is told of it: path, network, learning rate."""
-        return self.path, asdict(self.head.network), self.head.learning_rate
+        return self.path, SentNetwork.of(self.head.network), self.head.learning_rate
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,6 @@ from gdbench.compare.verdicts import (
     REGRESSED,
     UNCHANGED,
     disagreement_clause,
-    disagreement_of,
 )
 
 WORDS = {
@@ -60,7 +59,7 @@ def reasons(rows: Sequence[CaseResult]) -> list[str]:
     """Write how many cases have each reason, the commonest first; intervals that disagree are one, by how much ever."""
     alike: dict[str | None, list[CaseResult]] = {}
     for row in rows:
-        alike.setdefault(_reason(row) if _disagreement(row) is None else None, []).append(row)
+        alike.setdefault(_reason(row) if row.disagreement is None else None, []).append(row)
     groups = sorted(alike.values(), key=len, reverse=True)
     more = sum(map(len, groups[MAX_REASONS:]))
     told = [f"{count(len(group), 'case')} ({_common(group).rstrip('.')})" for group in groups[:MAX_REASONS]]
@@ -90,13 +89,9 @@ def capital(text: str) -> str:
 def _ending(record: Comparison) -> Iterator[str]:
     """Say how far a run got that did not come to its end."""
     if not record.complete:
-        yield _sentence(capital(_stopped(record)))
-    elif record.progress:
+        yield _sentence(capital(record.progress))
+    elif record.ended_early:
         yield f"{capital(record.progress)}, after all verdicts were reached."
-
-
-def _stopped(record: Comparison) -> str:
-    return record.progress or "stopped early"
 
 
 def _answer(record: Comparison) -> list[str]:
@@ -133,7 +128,7 @@ def _nothing(record: Comparison) -> Iterator[str]:
     names = _untimed(record)
     lead = f"Nothing was measured but {names}" if names else "Nothing was measured"
     if not record.complete:
-        yield _sentence(f"{lead}: {_stopped(record)}")
+        yield _sentence(f"{lead}: {record.progress}")
         yield from changes(record, BROKEN)
     elif rows:
         yield f"{lead}: {'; '.join(reasons(rows))}."
@@ -174,16 +169,7 @@ def _common(rows: Sequence[CaseResult]) -> str:
     reason = _reason(rows[0])
     if all(_reason(row) == reason for row in rows):
         return reason
-    return disagreement_clause(max(filter(None, map(_disagreement, rows))), "up to ")
-
-
-def _disagreement(row: CaseResult) -> float | None:
-    """Return how far the two intervals of a ratio lie apart where that is the remark on a row, else None."""
-    ends = row.low, row.high, row.bootstrap_low, row.bootstrap_high
-    if None in ends:
-        return None
-    disagreement = disagreement_of(*(end for end in ends if end is not None))
-    return disagreement if row.reason and row.reason == disagreement_clause(disagreement) else None
+    return disagreement_clause(max(row.disagreement for row in rows if row.disagreement is not None), "up to ")
 
 
 def _reason(row: CaseResult) -> str:

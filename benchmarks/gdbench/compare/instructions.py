@@ -7,7 +7,6 @@ therefore be other code than what was timed (``NOTE``). Time decides verdicts; t
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import signal
@@ -21,9 +20,11 @@ from functools import cache
 from pathlib import Path
 from shutil import which
 
+from gdbench.basics import records
 from gdbench.compare.builds import Build
 from gdbench.compare.family import Family, StoredProblem, problem_key, rows_of
 from gdbench.compare.instructions_process import COUNTS, JOB, RESULT
+from gdbench.compare.sides import CountJob
 from gdbench.experiments.cases import Case
 from gdbench.processes.launch import PATIENCE_VARIABLE, cores_for, patience, start
 from gdbench.processes.live import with_last_words
@@ -88,9 +89,8 @@ def _counting(build: Build, family: Family, problems: Problems, case: Case, side
         return
     with tempfile.TemporaryDirectory(prefix="gdbench-") as place:
         key, variant = problem_key(case), family.variant(case, side)
-        call = [case.id, variant, key, case.task, case.batch_size, rows_of(case)]
-        job = json.dumps({"problem": [key, *problems[key].told], "call": call})
-        Path(place, JOB).write_text(job, encoding="utf-8")
+        call = case.id, variant, key, case.task, case.batch_size, rows_of(case)
+        records.write(Path(place, JOB), CountJob((key, *problems[key].told), call))
         process = _start(build, place, side)
         try:
             yield lambda: _wait(process, Path(place))

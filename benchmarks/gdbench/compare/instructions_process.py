@@ -17,7 +17,9 @@ import os
 import sys
 from pathlib import Path
 
+from gdbench.basics import records
 from gdbench.compare.pair_process import Worker
+from gdbench.compare.sides import CountJob
 
 JOB, RESULT, COUNTS = "job.json", "per_call", "counts"
 WARM_CALLS = 20
@@ -30,13 +32,13 @@ MAX_CALLS = 1000
 def main(place: str, tool: list[str]) -> None:
     """Make the call of the job in a folder; without a tool, count it; with one, go on under it."""
     folder = Path(place)
-    job = json.loads((folder / JOB).read_text(encoding="utf-8"))
+    job = records.parse(json.loads((folder / JOB).read_text(encoding="utf-8")), CountJob)
     worker = Worker()
-    worker.add_problem(*job["problem"])
-    worker.prepare(*job["call"])
+    worker.add_problem(*job.problem)
+    worker.prepare(*job.call)
     if tool:
         os.execvp(tool[0], [*tool, sys.executable, "-P", "-m", "gdbench.processes.entry", "-", sys.argv[0], place])
-    (folder / RESULT).write_text(str(count(worker, job["call"][0], folder)), encoding="utf-8")
+    (folder / RESULT).write_text(str(count(worker, job.call[0], folder)), encoding="utf-8")
 
 
 def count(worker: Worker, case: str, folder: Path) -> float:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 from markupsafe import Markup
@@ -72,22 +72,27 @@ def render(record: Comparison) -> str:
     )
 
 
-def _columns(rows: Sequence[CaseResult], controls: ControlsVerdict) -> dict[str, Any]:
+@dataclass(frozen=True)
+class ExplainedCase:
+    """What ``--explain`` found of a case, as text: a line per task, and a note on how instructions were counted."""
+
+    case: str
+    reading: str
+    lines: tuple[tuple[str, str], ...]
+    note: str
+
+
+def _columns(rows: Sequence[CaseResult], controls: ControlsVerdict) -> dict[str, object]:
     """Return rows as columns for JSON, with the verdict that may be claimed and the case in words."""
-    told = [{**_shown(row), "name": case_name(row), **_claimed(row, controls)} for row in rows]
-    return columns(pd.DataFrame(told, columns=["verdict", "name", *SHOWN]))
+    lines = [line(row, controls) for row in rows]
+    table = pd.DataFrame([[getattr(row, name) for name in SHOWN] for row in rows], columns=SHOWN)
+    table = table.assign(reason=[told.reason for told in lines])
+    table.insert(0, "verdict", [told.verdict for told in lines])
+    table.insert(1, "name", [case_name(row) for row in rows])
+    return columns(table)
 
 
-def _shown(row: CaseResult) -> dict[str, Any]:
-    return {name: getattr(row, name) for name in SHOWN}
-
-
-def _claimed(row: CaseResult, controls: ControlsVerdict) -> dict[str, Any]:
-    told = line(row, controls)
-    return {"verdict": told.verdict, "reason": told.reason}
-
-
-def _explained(row: CaseResult) -> dict[str, Any]:
+def _explained(row: CaseResult) -> ExplainedCase:
     """Return what --explain found for a case: ratios by task, instructions where they were counted, the reading."""
     found, note = row.explanation, ""
     assert found is not None  # nothing else is asked about
@@ -97,7 +102,7 @@ def _explained(row: CaseResult) -> dict[str, Any]:
         sides = f"{counted.base:,.0f} to {counted.head:,.0f} per call"
         lines.append((f"instructions, {sides}", times(counted.ratio)))
         note = f"{capital(counted.note)}."
-    return {"case": case_name(row), "reading": capital(found.reading), "lines": lines, "note": note}
+    return ExplainedCase(case_name(row), capital(found.reading), tuple(lines), note)
 
 
 def _status(record: Comparison) -> str:

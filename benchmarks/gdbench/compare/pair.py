@@ -12,11 +12,6 @@ from gdbench.processes.live import AnswerError, LiveProcess, ProcessLost
 
 MAX_PADDING_BYTES = 4096
 
-SideError = AnswerError
-"""A side raised: the message is its exception and first line; the process lives on."""
-SideLost = ProcessLost
-"""A side died or hung; its pair is of no more use."""
-
 
 class SideProcess(LiveProcess):
     """The process of one side. Every method of ``pair_process.Worker`` can be asked by name."""
@@ -71,11 +66,11 @@ class Pair:
         return self.sides[1]
 
     def ask_both(self, name: str, *arguments: Sequence[Any]) -> list[Any]:
-        """Ask both sides at once, each with its own arguments; an answer may be a SideError.
+        """Ask both sides at once, each with its own arguments; an answer may be an AnswerError.
 
         Raises
         ------
-        SideLost
+        ProcessLost
             If either died or hung.
         """
         for side, own in zip(self.sides, arguments, strict=True):
@@ -84,10 +79,10 @@ class Pair:
         for side in self.sides:
             try:
                 answers.append(side.take())
-            except (SideError, SideLost) as error:
+            except (AnswerError, ProcessLost) as error:
                 answers.append(error)
         for answer in answers:
-            if isinstance(answer, SideLost):
+            if isinstance(answer, ProcessLost):
                 raise answer
         return answers
 

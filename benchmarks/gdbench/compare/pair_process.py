@@ -1,7 +1,8 @@
 """One side of a live pair: ``DESCRIPTOR`` names the connection over which it is asked, and answers.
 
 It runs the kernels of one side, of any commit, so it asks nothing of them but the contract: ``kernels.Network``,
-``kernels.get`` and the four functions. Of the instrument it has only the controls and ``answers``, which says how.
+``kernels.get`` and the four functions. Of the instrument it has only the controls, the records of ``sides``, and
+``answers``, which says how.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ import numpy.typing as npt
 import kernels
 from gdbench.basics.arrays import aligned
 from gdbench.compare import controls
+from gdbench.compare.sides import SentNetwork, SideDescription
 from gdbench.processes.answers import serve
 
 KERNELS = "kernels."
@@ -54,17 +56,17 @@ class Worker:
         self.last: Any = None
         self.frozen = False
 
-    def hello(self) -> dict[str, Any]:
-        """Say what this process runs on, which must be the same on both sides."""
-        return {
-            "python": sys.version,
-            "executable": sys.executable,
-            "packages": {name: (version(name), sys.modules[name].__file__) for name in PACKAGES if name in sys.modules},
-            "kernels": kernels.__path__[0],
-            "variants": _variants(),
-        }
+    def hello(self) -> SideDescription:
+        """Say what this process runs on."""
+        return SideDescription(
+            python=sys.version,
+            executable=sys.executable,
+            packages={name: (version(name), sys.modules[name].__file__) for name in PACKAGES if name in sys.modules},
+            kernels=kernels.__path__[0],
+            variants=_variants(),
+        )
 
-    def add_problem(self, key: str, path: str, network: dict[str, Any], learning_rate: float) -> None:
+    def add_problem(self, key: str, path: str, network: SentNetwork, learning_rate: float) -> None:
         """Take the arrays of a problem from a file."""
         arrays = np.load(path)
         theta = aligned(arrays["theta"])
@@ -146,7 +148,7 @@ class Worker:
             seconds += process_time() - begin
         return seconds, _compiled() - before
 
-    def call(self, variant: str, function: str, network: dict[str, Any], arguments: list[Any]) -> tuple[Any, ...]:
+    def call(self, variant: str, function: str, network: SentNetwork, arguments: list[Any]) -> tuple[Any, ...]:
         """Call a kernel for its certificate.
 
         Returns the answer, whether it lies in memory of an input or of the answer before, and the arrays as the
@@ -164,17 +166,17 @@ class Worker:
         return answer, shared, arrays if changed else None
 
 
-def _variants() -> list[str]:
+def _variants() -> tuple[str, ...]:
     """Names of the variants of a side; of all its files if one of them is malformed, so that only its cases break."""
     try:
-        return list(kernels.variants())
+        return tuple(kernels.variants())
     except Exception:
-        return sorted(path.stem for path in Path(kernels.__path__[0], "variants").glob("[!_]*.py"))
+        return tuple(sorted(path.stem for path in Path(kernels.__path__[0], "variants").glob("[!_]*.py")))
 
 
-def _network(fields: dict[str, Any]) -> Any:
-    """Return a network as the kernels of this side have it; it comes as fields, since its class may lie elsewhere."""
-    return kernels.Network(tuple(fields["sizes"]), fields["hidden"], fields["output"], fields["loss"])
+def _network(sent: SentNetwork) -> Any:
+    """Return a network as the kernels of this side have it."""
+    return kernels.Network(sent.sizes, sent.hidden, sent.output, sent.loss)
 
 
 def _as_sent(values: Any, strides: tuple[int, ...]) -> Any:

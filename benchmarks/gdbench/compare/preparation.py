@@ -5,16 +5,17 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
 from gdbench.compare.family import Family, problem_key, rows_of
-from gdbench.compare.pair import Pair, SideError, SideProcess
+from gdbench.compare.pair import Pair, SideProcess
 from gdbench.compare.session import CaseSchedule, Setting, State
+from gdbench.compare.sides import SentNetwork
 from gdbench.compare.tiers import MIN_QUADS, ComparisonTier
 from gdbench.experiments.cases import Case
+from gdbench.processes.live import AnswerError
 from gdbench.verify.stages import QUICK_ROWS, certify_quickly
 from gdbench.verify.violations import Fault
 from kernels import InputError, Network, Variant
@@ -60,7 +61,7 @@ def prepare(pair: Pair, setting: Setting, state: State, entries: Iterable[Case |
 
 
 def prepare_case(pair: Pair, family: Family, case: Case) -> list[Any]:
-    """Let both sides make the call of a case; return the seconds that it takes on each, or a SideError."""
+    """Let both sides make the call of a case; return the seconds that it takes on each, or an AnswerError."""
     arguments = (problem_key(case), case.task, case.batch_size, rows_of(case))
     with at_case(pair, case.id):
         return pair.ask_both("prepare", *((case.id, family.variant(case, number), *arguments) for number in (0, 1)))
@@ -94,7 +95,7 @@ def introduce(pair: Pair, setting: Setting, case: Case) -> str:
 
 def failed(answer: Any) -> bool:
     """Whether an answer of a side is an error."""
-    return isinstance(answer, SideError)
+    return isinstance(answer, AnswerError)
 
 
 @contextmanager
@@ -134,8 +135,8 @@ def _function(side: SideProcess, variant: str, function: str) -> Callable[..., A
     def ask(network: Network, *arguments: Any) -> Any:
         sent = [(value, value.strides) if isinstance(value, np.ndarray) else value for value in arguments]
         try:
-            answer, shared, changed = side.ask("call", variant, function, asdict(network), sent)
-        except SideError as error:
+            answer, shared, changed = side.ask("call", variant, function, SentNetwork.of(network), sent)
+        except AnswerError as error:
             if error.kind == InputError.__name__:
                 raise InputError(error.text) from error
             raise

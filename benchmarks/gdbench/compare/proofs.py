@@ -15,11 +15,12 @@ from gdbench.basics import records
 from gdbench.basics.folders import locked
 from gdbench.compare.builds import Build
 from gdbench.compare.family import certified_together, problem_key
-from gdbench.compare.pair import Pair, SideLost
+from gdbench.compare.pair import Pair
 from gdbench.compare.preparation import Lacking, at_case, failed, introduce, prepare_case, variant_of
 from gdbench.compare.session import Setting, State
 from gdbench.experiments.cases import Case
 from gdbench.machine.fingerprint import fingerprint
+from gdbench.processes.live import ProcessLost
 from gdbench.verify.stages import certify
 from kernels import InputError
 
@@ -49,7 +50,7 @@ def prove(setting: Setting, state: State, report: ReportShare) -> dict[str, list
                     done.add(number)  # also if it fails: a side that is lost in a case is not sent there again
                     _prove_job(pair, setting, state, jobs[number], allocated)
                     report(len(done) / len(jobs))
-            except SideLost as error:
+            except ProcessLost as error:
                 _break_all(setting, state, jobs[max(done)], str(error))
     return allocated
 

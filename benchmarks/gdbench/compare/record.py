@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -109,12 +109,8 @@ class Explanation:
 
 
 @dataclass(frozen=True, kw_only=True)
-class CaseResult:
-    """A row: one case in one metric, with its verdict; numbers that could not be had are None.
-
-    The axes of a case are None where a row is of no case of the grid: a control, or a compilation.
-    ``ratio`` and what follows are those of ``verdicts.Judgement``.
-    """
+class CaseAxes:
+    """What a row is of; the axes are None where that is no case of the grid: a control, or a compilation."""
 
     case: str
     network: str | None = None
@@ -125,6 +121,15 @@ class CaseResult:
     batch_size: int | None = None
     dtype: str | None = None
     threads: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CaseResult(CaseAxes):
+    """A row: one case in one metric, with its verdict; numbers that could not be had are None.
+
+    ``ratio`` and what follows are those of ``verdicts.Judgement``.
+    """
+
     metric: Metric
     unit: str
     base: int | float | None
@@ -144,8 +149,13 @@ class CaseResult:
     blocks_needed: int | None
     stage: str
     reason: str
+    disagreement: float | None = None
     minutes_needed: float | None
     explanation: Explanation | None = None
+
+    def with_verdict(self, verdict: str, reason: str) -> CaseResult:
+        """Return the row with another verdict, and a reason that takes the place of the one it had."""
+        return replace(self, verdict=verdict, reason=reason, disagreement=None)
 
     def rules_out(self, effect: float) -> bool:
         """Whether the interval leaves no room for a change by a relative effect, in either direction."""
@@ -188,8 +198,9 @@ class Comparison:
     date: str
     tier: str
     complete: bool
+    """Whether every block was measured, so that all verdicts are reached."""
     progress: str
-    """How far a comparison got that was stopped; empty if it was not."""
+    """How far it got, in words, if it ended early."""
     base: ComparedSide
     head: ComparedSide
     environment: Environment
@@ -200,15 +211,17 @@ class Comparison:
     counts: dict[str, int]
     """Number of cases with each verdict, by time."""
     exit_code: int
+    ended_early: bool = False
+    """Whether it was stopped, or lost a process: before its last block or, if ``complete``, while it explained."""
 
     def of_metric(self, metric: str) -> list[CaseResult]:
         """Rows of one metric, in their order."""
         return [row for row in self.cases if row.metric == metric]
 
 
-def axes_of(case: Case) -> dict[str, Any]:
-    """Fields of a ``CaseResult`` that say which case it is of."""
-    return {"case": case.id, **case.to_dict()}
+def axes_of(case: Case) -> CaseAxes:
+    """Return what the rows of a case are of."""
+    return CaseAxes(case=case.id, **vars(case))
 
 
 def table(blocks: Sequence[MeasuredBlock], keys: Sequence[str]) -> NDArray[np.float64]:

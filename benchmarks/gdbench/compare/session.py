@@ -16,7 +16,7 @@ from gdbench.compare.builds import Build, build_both
 from gdbench.compare.family import Family, StoredProblem, make_family, store_problems
 from gdbench.compare.pair import Pair
 from gdbench.compare.record import Measurements
-from gdbench.compare.sides import read_sides
+from gdbench.compare.sides import SideDescription, read_sides
 from gdbench.compare.tiers import ComparisonTier
 from gdbench.compare.verdicts import Rule
 from gdbench.experiments.cases import Case
@@ -142,23 +142,31 @@ def open_session(
 
 
 def _family(builds: tuple[Build, Build], filters: Filters) -> tuple[Family, dict[str, str]]:
-    """Ask both sides what they are and have; refuse those that are not alike; note what one of them lacks."""
-    with Pair(builds, threads=1, variables=({}, {})) as pair:
-        base, head = pair.ask_both("hello", (), ())
-    for answer in (base, head):
-        if isinstance(answer, Exception):
-            raise answer
+    """Choose the cases of two sides; refuse sides that are not alike; note what one of them lacks."""
+    base, head = _described(builds)
     for name in ("python", "executable", "packages"):
-        if base[name] != head[name]:
+        ours, theirs = getattr(base, name), getattr(head, name)
+        if ours != theirs:
             raise InputError(
-                f"{name} would be {base[name]} for the base and {head[name]} for the head: both sides must run on the "
-                "same, so unset PYTHONPATH"
+                f"{name} would be {ours} for the base and {theirs} for the head: both sides must run on the same, "
+                "so unset PYTHONPATH"
             )
-    family = make_family(builds, (base["variants"], head["variants"]), filters)
+    family = make_family(builds, (base.variants, head.variants), filters)
     missing = {}
     for case in family.cases:
         for number, (build, answer) in enumerate(zip(builds, (base, head), strict=True)):
             variant = family.variant(case, number)
-            if variant not in answer["variants"]:
+            if variant not in answer.variants:
                 missing[case.id] = f"{build.side.text} has no variant {variant}"
     return family, missing
+
+
+def _described(builds: tuple[Build, Build]) -> tuple[SideDescription, SideDescription]:
+    """Ask both sides what they are and have; raise what one of them raised."""
+    with Pair(builds, threads=1, variables=({}, {})) as pair:
+        answers = pair.ask_both("hello", (), ())
+    for answer in answers:
+        if isinstance(answer, Exception):
+            raise answer
+    base, head = answers
+    return base, head

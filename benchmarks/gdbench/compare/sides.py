@@ -1,14 +1,17 @@
-"""What is compared: each side is a git revision, a checkout in a folder, or a variant of this tree."""
+"""What is compared: each side is a git revision, a checkout in a folder, or a variant of this tree.
+
+Here are also the records that pass between this process and those of the sides, which run other kernels.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
 import kernels
 from gdbench.basics.git import ask_git, why_refused
-from kernels import InputError
+from kernels import InputError, Network
 
 Kind = Literal["revision", "checkout", "variant"]
 
@@ -43,6 +46,44 @@ class Side:
     def record(self) -> ComparedSide:
         """What is kept of it."""
         return ComparedSide(self.text, self.kind, self.commit, self.dirty, self.variant)
+
+
+@dataclass(frozen=True)
+class SideDescription:
+    """What the process of a side says of itself; all but kernels and variants must be the same on both sides."""
+
+    python: str
+    executable: str
+    packages: dict[str, tuple[str, str | None]]
+    """Version and file of each package that kernels compute with, if it was imported."""
+    kernels: str
+    """Folder that they were imported from."""
+    variants: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class SentNetwork:
+    """A network as a side is told it: as fields, since the class of another commit may lie elsewhere."""
+
+    sizes: tuple[int, ...]
+    hidden: str
+    output: str
+    loss: str
+
+    @classmethod
+    def of(cls, network: Network) -> SentNetwork:
+        """Return the fields of a network."""
+        return cls(**asdict(network))
+
+
+@dataclass(frozen=True)
+class CountJob:
+    """A call whose instructions a process of a side is to count."""
+
+    problem: tuple[str, str, SentNetwork, float]
+    """Arguments of ``pair_process.Worker.add_problem``."""
+    call: tuple[str, str, str, str, int, int]
+    """Arguments of ``pair_process.Worker.prepare``."""
 
 
 def read_sides(base: str, head: str) -> tuple[Side, Side]:

@@ -9,13 +9,14 @@ import numpy as np
 from gdbench.compare.blocks import measure_block
 from gdbench.compare.controls import CONTROLS
 from gdbench.compare.family import certified_together, problem_key
-from gdbench.compare.pair import Pair, SideLost
+from gdbench.compare.pair import Pair
 from gdbench.compare.preparation import at_case, failed
 from gdbench.compare.proofs import prove
 from gdbench.compare.record import table, unsteady, write_block
 from gdbench.compare.session import ComparisonSession, Setting, StageProgress, State
 from gdbench.compare.verdicts import confirm_blocks, needs_confirmation
 from gdbench.experiments.cases import Case
+from gdbench.processes.live import ProcessLost
 from gdbench.verify.stages import QUICK_ROWS
 
 LIKELY_CONFIRMED = 0.3
@@ -46,7 +47,6 @@ def measure(session: ComparisonSession, place: Path) -> None:
     family = len(doubtful) + len(CONTROLS)
     blocks = max(session.tier.confirm_blocks, confirm_blocks(family, 0, session.rule) + SPARE_BLOCKS)
     stage(session, CONFIRM, doubtful, blocks, caches)
-    session.progress = ""
 
 
 def _compile(session: ComparisonSession, place: Path) -> tuple[tuple[Path, Path], ...]:
@@ -62,7 +62,7 @@ def _compile(session: ComparisonSession, place: Path) -> tuple[tuple[Path, Path]
         )
         try:
             cache, seconds = compile_pair(session.setting, session.state, place / f"compiled-{number}", turn=number)
-        except SideLost as error:
+        except ProcessLost as error:
             session.warnings.append(f"Compilation was not compared to the end: {error}.")
             break
         caches.append(cache)
@@ -80,7 +80,7 @@ def compile_pair(
 
     Raises
     ------
-    SideLost
+    ProcessLost
         If a side died or hung.
     """
     caches = place.with_name(f"{place.name}-a"), place.with_name(f"{place.name}-b")

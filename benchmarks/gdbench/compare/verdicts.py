@@ -58,6 +58,7 @@ class Judgement:
     ``blocks`` and ``pair_sd`` (standard deviation of the log-ratios over blocks) are those of the ``stage`` that
     decided, "screen" or "confirm". ``smallest_effect`` is the relative slowdown that this run finds with the rule's
     power (infinite: none), ``blocks_needed`` the confirmation blocks for the rule's effect (None: no number of them).
+    ``disagreement`` is how far the ends of the two intervals lie apart, if that is the ``reason``.
     """
 
     verdict: str
@@ -74,6 +75,7 @@ class Judgement:
     blocks_needed: int | None
     stage: str
     reason: str
+    disagreement: float = math.nan
 
 
 @dataclass(frozen=True)
@@ -223,6 +225,7 @@ def _confirm(d: Floats, margins: Floats, rule: Rule, resamples: int) -> list[Jud
         proven = adjusted[case] <= rule.fdr and finding.verdict != UNCHANGED
         direction = REGRESSED if above[case] < below[case] else IMPROVED
         low, high = others[:, case].tolist()
+        disagreement = math.nan if finding.reason else _disagreement(finding.low, finding.high, low, high)
         findings.append(
             replace(
                 finding,
@@ -231,19 +234,19 @@ def _confirm(d: Floats, margins: Floats, rule: Rule, resamples: int) -> list[Jud
                 p_adjusted=float(adjusted[case]),
                 bootstrap_low=low,
                 bootstrap_high=high,
-                reason=finding.reason or disagreement_clause(disagreement_of(finding.low, finding.high, low, high)),
+                reason=finding.reason if math.isnan(disagreement) else disagreement_clause(disagreement),
+                disagreement=disagreement,
             )
         )
     return findings
 
 
-def disagreement_of(low: float, high: float, bootstrap_low: float, bootstrap_high: float) -> float:
-    """Return how far the ends of the two intervals of a ratio lie apart at most."""
-    return max(abs(low - bootstrap_low), abs(high - bootstrap_high))
+def _disagreement(low: float, high: float, bootstrap_low: float, bootstrap_high: float) -> float:
+    """Return how far the ends of the two intervals of a ratio lie apart at most; NaN if that is worth no remark."""
+    apart = max(abs(low - bootstrap_low), abs(high - bootstrap_high))
+    return apart if apart > DISAGREEMENT else math.nan
 
 
 def disagreement_clause(disagreement: float, most: str = "") -> str:
-    """Say how far the two intervals of a ratio lie apart; nothing if they agree."""
-    if not disagreement > DISAGREEMENT:
-        return ""
+    """Say how far the two intervals of a ratio lie apart."""
     return f"the bootstrap's interval differs by {most}{100 * disagreement:.1f} percentage points"

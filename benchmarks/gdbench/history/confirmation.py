@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from gdbench.compare.pair import SideError, SideLost
 from gdbench.compare.record import Comparison
 from gdbench.experiments.cases import Case
 from gdbench.experiments.grid import Filters
@@ -17,6 +16,7 @@ from gdbench.history.bisect import OPEN, Confirmation, Measure, confirm
 from gdbench.history.labels import ENVIRONMENT, Proposal
 from gdbench.history.repository import first_parents
 from gdbench.history.series import History
+from gdbench.processes.live import AnswerError, ProcessLost
 from kernels import InputError
 
 ReportText = Callable[[str], None]
@@ -57,7 +57,7 @@ def confirm_all(
             measure = measure_by_compare(case, tier=tier, folder=place, report=report)
             try:
                 confirmations[i] = confirm_one(history, found, proposal, commits, measure)
-            except (InputError, SideError, SideLost) as error:  # of this pair of commits: others may be measured
+            except (InputError, AnswerError, ProcessLost) as error:  # of this pair of commits: others may be measured
                 confirmations[i] = _open(str(error))
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 from markupsafe import Markup
 
 import gdbench
+from gdbench.basics.records import plain
 from gdbench.history.noise import Series
 from gdbench.history.record import Record, StepRow
 from gdbench.history.series import History
@@ -20,6 +21,37 @@ from gdbench.views.page import packed_plotly, templates
 
 DIGITS = 4
 """Significant digits of the values in the page."""
+
+
+@dataclass(frozen=True)
+class DrawnStep:
+    """A step of a series, ``at`` the index of its commit."""
+
+    label: str
+    status: str
+    ratio: float | None
+    low: float | None
+    high: float | None
+    at: int
+
+
+@dataclass(frozen=True)
+class DrawnCase:
+    """A series over all commits of the page, None where it has no value."""
+
+    case: str
+    values: tuple[float | None, ...]
+    levels: tuple[tuple[int, int, float | None], ...]
+    """First and last commit between two steps, and the median there."""
+    steps: tuple[DrawnStep, ...]
+
+
+@dataclass(frozen=True)
+class DrawnHistory:
+    """What the page draws: commits (hash, date, subject) and series."""
+
+    commits: tuple[tuple[str, str, str], ...]
+    cases: tuple[DrawnCase, ...]
 
 
 def render(histories: Sequence[History], record: Record) -> str:
@@ -34,14 +66,14 @@ def render(histories: Sequence[History], record: Record) -> str:
             subjects=subjects(record),
             warnings=warnings(record),
             remarks=list(remarks(record)),
-            data=_data(histories, record),
+            data=plain(_drawn(histories, record)),
             plotly=Markup(packed_plotly()),
             version=gdbench.__version__,
         )
     )
 
 
-def _data(histories: Sequence[History], record: Record) -> dict[str, Any]:
+def _drawn(histories: Sequence[History], record: Record) -> DrawnHistory:
     """Return all commits, and for each series its values on them, levels and steps; those that step come first."""
     every = {commit.commit: commit for history in histories for commit in history.commits}
     commits = sorted(every.values(), key=lambda commit: commit.order)
@@ -55,7 +87,7 @@ def _data(histories: Sequence[History], record: Record) -> dict[str, Any]:
         history, values = series[key]
         name = f"{key[1]} in {key[0]}" if len(histories) > 1 else key[1]
         found.append(_case(name, _spread(history, values, place), steps.get(key, []), place))
-    return {"commits": [[commit.short, commit.date, commit.subject] for commit in commits], "cases": found}
+    return DrawnHistory(tuple((commit.short, commit.date, commit.subject) for commit in commits), tuple(found))
 
 
 def _spread(history: History, values: Series, place: dict[str, int]) -> Series:
@@ -65,14 +97,16 @@ def _spread(history: History, values: Series, place: dict[str, int]) -> Series:
     return found
 
 
-def _case(name: str, values: Series, steps: list[StepRow], place: dict[str, int]) -> dict[str, Any]:
-    shown = [
-        {name: getattr(step, name) for name in ("label", "status", "ratio", "low", "high")} | {"at": place[step.commit]}
-        for step in steps
-    ]
+def _case(name: str, values: Series, steps: list[StepRow], place: dict[str, int]) -> DrawnCase:
     edges = [0, *sorted(place[step.commit] for step in steps), len(values)]
-    levels = [[start, stop - 1, _level(values[start:stop])] for start, stop in pairwise(edges)]
-    return {"case": name, "values": [_round(value) for value in values.tolist()], "levels": levels, "steps": shown}
+    return DrawnCase(
+        case=name,
+        values=tuple(map(_round, values.tolist())),
+        levels=tuple((start, stop - 1, _level(values[start:stop])) for start, stop in pairwise(edges)),
+        steps=tuple(
+            DrawnStep(step.label, step.status, step.ratio, step.low, step.high, place[step.commit]) for step in steps
+        ),
+    )
 
 
 def _level(values: Series) -> float | None:

@@ -47,6 +47,6 @@ def first_parents(folder: Path) -> list[str]:
 
 
 def _log(folder: Path, *options: str) -> list[Commit]:
-    text = ask_git(folder, "log", "--topo-order", "--reverse", "--format=%H%x1f%s", *options, "HEAD", "--") or ""
-    parts = (line.partition("\x1f") for line in text.split("\n") if line)
-    return [Commit(commit, subject) for commit, _, subject in parts]
+    """Return the commits up to HEAD, oldest first; none outside a repository."""
+    text = ask_git(folder, "log", "--topo-order", "--reverse", "--format=%H%x1f%s", *options, "HEAD", "--")
+    return [Commit(*line.split("\x1f", 1)) for line in (text or "").split("\n") if line]

@@ -1,1 +1,1 @@
-"""The machine and the code on it: environment, fingerprint, limits, work of a case, distance from the limit."""
+"""The machine and the code on it: environment, settings, fingerprint, limits, work of a case."""

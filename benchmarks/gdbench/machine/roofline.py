@@ -1,4 +1,4 @@
-"""How far each case is from the machine's limit, and what the limits of a run are."""
+"""The limits of a run: their medians over blocks, the roofs that they make, and sentences on them."""
 
 from __future__ import annotations
 
@@ -6,11 +6,9 @@ import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import pandas as pd
 
 from gdbench.basics.units import digits
-from gdbench.experiments.cases import Case, NetworkSpec
-from gdbench.machine.work import BEYOND, Limits, limit_seconds, work_of
+from gdbench.machine.work import BEYOND, Limits
 from kernels.errors import choices
 
 GIGA = 1e9
@@ -39,26 +37,6 @@ def _medians(stored: list[dict[str, float]]) -> dict[str, float]:
     """Median of each entry over the blocks that have it."""
     names = dict.fromkeys(name for block in stored for name in block)
     return {name: float(np.median([block[name] for block in stored if name in block])) for name in names}
-
-
-def add_limit_columns(
-    summary: pd.DataFrame, cases: Sequence[Case], networks: Mapping[str, NetworkSpec], limits: Mapping[int, Limits]
-) -> pd.DataFrame:
-    """Fill in operations, bytes, least time and the fraction of it; without limits the last two stay empty.
-
-    The rows of the summary are those of the cases.
-    """
-    work = [work_of(networks[case.network].build(case.dataset), case) for case in cases]
-    least = [
-        limit_seconds(needed, limits[case.threads], case.dtype) if case.threads in limits else math.nan
-        for case, needed in zip(cases, work, strict=True)
-    ]
-    return summary.assign(
-        flops=[needed.flops for needed in work],
-        bytes=[needed.moved for needed in work],
-        limit_seconds=least,
-        fraction_of_limit=np.asarray(least) / summary["seconds"].to_numpy(float),
-    )
 
 
 def roofs(limits: Limits, dtype: str, intensities: Sequence[float]) -> dict[str, list[float]]:

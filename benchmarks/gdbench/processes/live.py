@@ -3,7 +3,7 @@
 Every child that runs code of the instrument is one of these, with two exceptions: the process that counts
 instructions replaces itself by valgrind, which writes its counts into files, a file for each of its forks; and the
 workers of a search on a cluster belong to Dask, which speaks to them in its own way. Short commands of others, such as
-git, are run by ``subprocess.run`` where their answers are needed.
+git, are run by ``subprocess.run``.
 """
 
 from __future__ import annotations

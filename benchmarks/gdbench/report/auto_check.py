@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from functools import lru_cache
-from typing import Any
 
 import pandas as pd
 
@@ -23,17 +22,25 @@ TASK = "epoch"
 """The task that a fit repeats."""
 MAX_SLOWDOWN = 1.1
 """Time relative to the best variant up to which auto's is as good: 10 % slower."""
-COLUMNS = [*CELL, "auto", "best", "slowdown", "within"]
 
 
 @dataclass(frozen=True)
 class AutoJudgement:
     """What auto takes in a cell, and what was fastest; ``slowdown`` is NaN where auto's variant was not measured."""
 
+    network: str
+    dataset: str
+    task: str
+    batch_size: int
+    dtype: str
+    threads: int
     auto: str
     best: str
     slowdown: float
     within: bool
+
+
+COLUMNS = [field.name for field in fields(AutoJudgement)]
 
 
 def auto_table(summary: pd.DataFrame, networks: dict[str, NetworkSpec]) -> pd.DataFrame:
@@ -57,11 +64,9 @@ def auto_table(summary: pd.DataFrame, networks: dict[str, NetworkSpec]) -> pd.Da
     rows = []
     for (dataset, dtype), part in epochs.groupby(["dataset", "dtype"], sort=False):
         X = loaded[str(dataset)].astype(str(dtype))
-        for key, cell in part.groupby(CELL, sort=False):
-            identity: dict[str, Any] = dict(zip(CELL, key, strict=True))
-            network = networks[identity["network"]].build(str(dataset))
-            choice = kernels.choose(network, X, int(identity["batch_size"]))
-            rows.append({**identity, **asdict(_judge(cell, choice))})
+        for _, cell in part.groupby(CELL, sort=False):
+            network = networks[cell["network"].iloc[0]].build(str(dataset))
+            rows.append(_judge(cell, kernels.choose(network, X, int(cell["batch_size"].iloc[0]))))
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
@@ -99,4 +104,16 @@ def _judge(cell: pd.DataFrame, choice: Choice) -> AutoJudgement:
     measured = cell[cell["status"] == MEASURED].set_index("variant")["seconds"]
     best = "" if measured.empty else str(measured.idxmin())
     slowdown = float(measured[auto] / measured[best]) if auto in measured else math.nan
-    return AutoJudgement(auto, best, slowdown, slowdown <= MAX_SLOWDOWN)
+    first = cell.iloc[0]
+    return AutoJudgement(
+        network=first["network"],
+        dataset=first["dataset"],
+        task=first["task"],
+        batch_size=int(first["batch_size"]),
+        dtype=first["dtype"],
+        threads=int(first["threads"]),
+        auto=auto,
+        best=best,
+        slowdown=slowdown,
+        within=slowdown <= MAX_SLOWDOWN,
+    )

@@ -6,7 +6,9 @@ sentences.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +22,36 @@ from gdbench.cold_start.payback import BASELINE, cell, payback, sentence
 from gdbench.report.tables import Table
 from gdbench.run.folder import Run
 
-COLUMNS = [
-    *("variant", "dtype", "network", "dataset", "threads", "compiled", "processes", "numpy_seconds"),
-    *("import_seconds", "import_seconds_low", "import_seconds_high", "compile_seconds"),
-    *("load_seconds", "load_seconds_low", "load_seconds_high"),
-    *("first_call_seconds", "first_call_seconds_low", "first_call_seconds_high", "steady_call_seconds"),
-    *("cache_works", "reason"),
-]
+
+@dataclass(frozen=True, kw_only=True)
+class ColdStartRow:
+    """A row of ``cold_start.csv``; seconds are NaN where there are none."""
+
+    variant: str
+    dtype: str
+    network: str
+    dataset: str
+    threads: int
+    compiled: bool = False
+    processes: int = 0
+    numpy_seconds: float = math.nan
+    import_seconds: float = math.nan
+    import_seconds_low: float = math.nan
+    import_seconds_high: float = math.nan
+    compile_seconds: float = math.nan
+    load_seconds: float = math.nan
+    load_seconds_low: float = math.nan
+    load_seconds_high: float = math.nan
+    first_call_seconds: float = math.nan
+    first_call_seconds_low: float = math.nan
+    first_call_seconds_high: float = math.nan
+    steady_call_seconds: float = math.nan
+    cache_works: bool | None = None
+    """Whether Numba's cache was enough for every later process; None where nothing is compiled."""
+    reason: str
+
+
+COLUMNS = [field.name for field in fields(ColdStartRow)]
 
 
 def read(folder: Path) -> pd.DataFrame:
@@ -73,32 +98,43 @@ def failures(run: Run) -> list[str]:
     return [f"FAILED: cold start of {row['variant']} in {row['dtype']}: {row['reason']}." for row in wrong]
 
 
-def _row(entry: ColdStartEntry) -> dict[str, Any]:
+def _row(entry: ColdStartEntry) -> ColdStartRow:
     """Make the row of one entry."""
-    row = {name: getattr(entry, name) for name in ("variant", "dtype", "network", "dataset", "threads", "reason")}
+    row = ColdStartRow(
+        variant=entry.variant,
+        dtype=entry.dtype,
+        network=entry.network,
+        dataset=entry.dataset,
+        threads=entry.threads,
+        reason=entry.reason,
+    )
     cold, warm = entry.cold, entry.warm
     if cold is None:
-        return {**row, "compiled": False, "processes": 0}
+        return row
     compiled = cold.compiled > 0 or entry.files_written > 0
     works = all(one.loaded > 0 and one.compiled == 0 for one in warm) and entry.files_written_later == 0
-    values = {
-        "import_seconds": [one.import_seconds for one in warm],
-        "first_call_seconds": [sum(one.first_seconds) for one in warm],
-        "load_seconds": [_beyond_steady(one) for one in warm] if compiled else [],
-    }
-    return {
-        **row,
-        "compiled": compiled,
-        "processes": 1 + len(warm),
-        "numpy_seconds": _median(one.numpy_seconds for one in warm),
-        "compile_seconds": _beyond_steady(cold) if compiled else np.nan,
-        "steady_call_seconds": _median(sum(one.steady_seconds) for one in warm),
-        **{name: _median(found) for name, found in values.items()},
-        **{f"{name}_low": min(found, default=np.nan) for name, found in values.items()},
-        **{f"{name}_high": max(found, default=np.nan) for name, found in values.items()},
-        "cache_works": works if compiled else None,
-        "reason": "" if works or not compiled else "it compiled again although Numba's cache was filled",
-    }
+    imports = [one.import_seconds for one in warm]
+    first_calls = [sum(one.first_seconds) for one in warm]
+    loads = [_beyond_steady(one) for one in warm] if compiled else []
+    return replace(
+        row,
+        compiled=compiled,
+        processes=1 + len(warm),
+        numpy_seconds=_median(one.numpy_seconds for one in warm),
+        import_seconds=_median(imports),
+        import_seconds_low=min(imports, default=math.nan),
+        import_seconds_high=max(imports, default=math.nan),
+        compile_seconds=_beyond_steady(cold) if compiled else math.nan,
+        load_seconds=_median(loads),
+        load_seconds_low=min(loads, default=math.nan),
+        load_seconds_high=max(loads, default=math.nan),
+        first_call_seconds=_median(first_calls),
+        first_call_seconds_low=min(first_calls, default=math.nan),
+        first_call_seconds_high=max(first_calls, default=math.nan),
+        steady_call_seconds=_median(sum(one.steady_seconds) for one in warm),
+        cache_works=works if compiled else None,
+        reason="" if works or not compiled else "it compiled again although Numba's cache was filled",
+    )
 
 
 def _beyond_steady(one: ProcessTimes) -> float:
@@ -108,7 +144,7 @@ def _beyond_steady(one: ProcessTimes) -> float:
 
 def _median(values: Iterable[float]) -> float:
     found = list(values)
-    return float(np.median(found)) if found else np.nan
+    return float(np.median(found)) if found else math.nan
 
 
 def _wrong(cold: pd.DataFrame) -> list[dict[Any, Any]]:

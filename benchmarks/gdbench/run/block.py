@@ -18,7 +18,7 @@ from gdbench.experiments.cases import Case
 from gdbench.machine.limits import measure_limits
 from gdbench.processes.answers import Tell, serve
 from gdbench.processes.launch import allowed_cores
-from gdbench.run import block_cases
+from gdbench.run import measure
 from gdbench.run.events import CaseBegun, CaseEnded
 from gdbench.run.plan import Plan, read_plan
 from gdbench.run.raw import BlockFacts, read_failures
@@ -105,8 +105,8 @@ class Worker:
             If pytest did not come to the end of the block.
         """
         arguments = [
-            block_cases.__file__,
-            *("-c", os.devnull, "--rootdir", str(Path(block_cases.__file__).parent), "--import-mode=importlib"),
+            measure.__file__,
+            *("-c", os.devnull, "--rootdir", str(Path(measure.__file__).parent), "--import-mode=importlib"),
             *("--noconftest", "-p", "no:cacheprovider", "-p", "pytest_benchmark.plugin"),
             *("-q", "--no-header", "--tb=short"),
             *("--benchmark-json", str(output), "--benchmark-disable-gc", "--benchmark-columns=median"),

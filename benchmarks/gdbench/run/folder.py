@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -111,7 +110,7 @@ def write_tables(run: Run) -> None:
             table.to_csv(temporary, index=False, float_format="%.6g")
 
 
-def _block_row(block: int, entry: CaseEntry) -> dict[str, Any]:
+def _block_row(block: int, entry: CaseEntry) -> dict[str, object]:
     return {
         **entry.params.to_dict(),
         "block": block,

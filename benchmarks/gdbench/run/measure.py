@@ -1,4 +1,7 @@
-"""One case under pytest-benchmark's clock: certified in this very process, warmed up, then sampled."""
+"""One case under pytest-benchmark's clock: certified in this very process, warmed up, then sampled.
+
+This is the file that pytest collects in a block: ``test_speed``, once for each case.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ import numpy as np
 from gdbench.experiments.cases import Case, NetworkSpec
 from gdbench.experiments.tasks import TASKS, Call, Problem, load_problem
 from gdbench.experiments.variants import get
+from gdbench.run.plan import Plan
 from gdbench.verify.gate import require_certificate
 
 PROBE_ROWS = 64
@@ -19,6 +23,23 @@ WARM_SECONDS = 0.03
 """A case whose call is expected to be shorter is called once at full size before it is sampled."""
 MAX_ROUNDS = 15
 """Samples per case and block: enough for a median, few enough to keep the raw files small."""
+
+
+def test_speed(
+    benchmark: Any,
+    plan: Plan,
+    network: str,
+    dataset: str,
+    n_rows: int,
+    task: str,
+    variant: str,
+    batch_size: int,
+    dtype: str,
+    threads: int,
+) -> None:
+    """Time one case of the plan; pytest-benchmark stores the arguments as the case's parameters."""
+    case = Case(network, dataset, n_rows, task, variant, batch_size, dtype, threads)
+    measure(benchmark, case, plan.networks[network], plan.case_seconds)
 
 
 def measure(benchmark: Any, case: Case, spec: NetworkSpec, case_seconds: float) -> None:

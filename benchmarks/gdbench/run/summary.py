@@ -3,22 +3,33 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from gdbench.basics.statistics import Interval, median_interval, ratio_interval
 from gdbench.experiments.cases import CASE_COLUMNS, FAILED, MEASURED, MISSING, Case, NetworkSpec
 from gdbench.experiments.variants import is_peer
-from gdbench.machine.roofline import add_limit_columns
-from gdbench.machine.work import Limits
+from gdbench.machine.work import Limits, limit_seconds, work_of
 from gdbench.verify.certificates import CertificateRow
 
 CELL = ["network", "dataset", "task", "batch_size", "dtype", "threads"]
 """What cases share that differ in the variant alone."""
-PEER_COLUMNS = ["best_peer", "speedup_vs_best_peer", "speedup_vs_best_peer_low", "speedup_vs_best_peer_high"]
+
+
+class PeerSpeed(NamedTuple):
+    """The fastest peer of a row and the speed relative to it; empty where no peer was measured."""
+
+    best_peer: str
+    speedup_vs_best_peer: float = math.nan
+    speedup_vs_best_peer_low: float = math.nan
+    speedup_vs_best_peer_high: float = math.nan
+
+
+PEER_COLUMNS = [*PeerSpeed._fields]
 Seconds = dict[int, float]
 """Seconds per call of one case, by block."""
 Times = dict[tuple[Any, ...], Seconds]
@@ -68,7 +79,7 @@ def summarise(
         for case in cases
     ]
     table = add_peer_columns(pd.DataFrame(rows, columns=SUMMARY_COLUMNS), times, CASE_COLUMNS)
-    return add_limit_columns(table, cases, networks, limits)
+    return _add_limit_columns(table, cases, networks, limits)
 
 
 def _key(case: Case) -> tuple[object, ...]:
@@ -80,7 +91,7 @@ def identity(row: Case | CertificateRow) -> tuple[str, str, str, str]:
     return row.variant, row.network, row.dataset, row.dtype
 
 
-def _certificate(proof: CertificateRow | None) -> dict[str, Any]:
+def _certificate(proof: CertificateRow | None) -> dict[str, str | float | bool]:
     if proof is None:
         return {"sizes": "", "max_error": math.nan, "tolerance": math.nan, "certified": False}
     return {
@@ -145,15 +156,34 @@ def add_peer_columns(summary: pd.DataFrame, times: Times, fields: list[str]) -> 
     """
     peers = summary[summary["variant"].map(is_peer) & summary["seconds"].notna()]
     fastest = peers.sort_values("seconds", kind="stable").drop_duplicates(CELL).set_index(CELL)["variant"].to_dict()
-    columns = [_peer_columns(row, fastest, times, fields) for row in summary.to_dict("records")]
-    found = pd.DataFrame(columns, index=summary.index, columns=PEER_COLUMNS)
+    speeds = [_peer_speed(row, fastest, times, fields) for row in summary.to_dict("records")]
+    found = pd.DataFrame(speeds, index=summary.index, columns=PEER_COLUMNS)
     return summary.assign(**{name: found[name] for name in PEER_COLUMNS})
 
 
-def _peer_columns(row: dict[Any, Any], fastest: dict[Any, Any], times: Times, fields: list[str]) -> dict[str, Any]:
+def _peer_speed(row: dict[Any, Any], fastest: dict[Any, Any], times: Times, fields: list[str]) -> PeerSpeed:
     peer = fastest.get(tuple(row[name] for name in CELL), "")
     key = tuple(row[name] for name in fields)
     other = tuple(peer if name == "variant" else row[name] for name in fields)
     ratio = shared_ratio(times.get(key), times.get(other))
-    median, low, high = (math.nan,) * 3 if ratio is None else ratio[:3]
-    return dict(zip(PEER_COLUMNS, (peer, median, low, high), strict=True))
+    return PeerSpeed(peer) if ratio is None else PeerSpeed(peer, ratio.median, ratio.low, ratio.high)
+
+
+def _add_limit_columns(
+    summary: pd.DataFrame, cases: Sequence[Case], networks: Mapping[str, NetworkSpec], limits: Mapping[int, Limits]
+) -> pd.DataFrame:
+    """Fill in operations, bytes, least time and the fraction of it; without limits the last two stay empty.
+
+    The rows of the summary are those of the cases.
+    """
+    work = [work_of(networks[case.network].build(case.dataset), case) for case in cases]
+    least = [
+        limit_seconds(needed, limits[case.threads], case.dtype) if case.threads in limits else math.nan
+        for case, needed in zip(cases, work, strict=True)
+    ]
+    return summary.assign(
+        flops=[needed.flops for needed in work],
+        bytes=[needed.moved for needed in work],
+        limit_seconds=least,
+        fraction_of_limit=np.asarray(least) / summary["seconds"].to_numpy(float),
+    )

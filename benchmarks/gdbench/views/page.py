@@ -57,12 +57,12 @@ def _word(key: str) -> str:
     return key if key.isupper() else key.replace("_", " ")
 
 
-def columns(table: pd.DataFrame) -> dict[str, Any]:
+def columns(table: pd.DataFrame) -> dict[str, object]:
     """Return a table as lists for JSON; a column of texts becomes its distinct values and their positions."""
     return {str(name): _column(table[name]) for name in table}
 
 
-def _column(values: pd.Series) -> Any:
+def _column(values: pd.Series) -> object:
     if pd.api.types.is_string_dtype(values):
         codes, levels = pd.factorize(values.fillna(""))
         return {"levels": [str(level) for level in levels], "codes": codes.tolist()}

@@ -21,7 +21,7 @@ class Repository:
     folder: Path
 
     def git(self, *arguments: str, **variables: str) -> str:
-        """Answer of git, without the user's settings."""
+        """Answer of git with an author and dates of its own, and without the user's settings, since it commits."""
         environment = {**os.environ, "GIT_CONFIG_GLOBAL": os.devnull, **AUTHOR, **variables}
         done = subprocess.run(
             ["git", *arguments], cwd=self.folder, env=environment, check=True, capture_output=True, text=True
