@@ -20,8 +20,7 @@ from gdbench.cli.pick_options import question_of
 from gdbench.pick.data import sampling, text_lines
 from gdbench.pick.data.files import SEPARATORS, read_file
 from gdbench.pick.data.sampling import Lottery, Sampling
-from gdbench.pick.data.source import RowSource, check_same, describe, source_of
-from gdbench.pick.views.limits import limits
+from gdbench.pick.data.source import DataDescription, RowSource, check_same, describe, source_of
 from kernels import InputError
 
 N, WIDTH = 3000, 3
@@ -328,7 +327,7 @@ def test_a_record_finds_the_same_rows_again_however_much_memory_there_is(
         source = RowSource(file=str(path), target=tuple(target_of(path)), seed=4)
         first = source.load()
         data = describe(source, first, n_rows=first.n_rows)
-        assert data["n_in_file"] == (N if limit == LIMIT else None)
+        assert data.n_in_file == (N if limit == LIMIT else None)
         monkeypatch.setattr(sampling, "WHOLE_BYTES", LIMIT // 3)
         again = source_of(data, None).load()
         assert again.n_rows == first.n_rows
@@ -338,7 +337,7 @@ def test_a_record_finds_the_same_rows_again_however_much_memory_there_is(
         check_same(replace_file(data, tmp_path / "moved.npy").load(), data)
 
 
-def replace_file(data: dict[str, object], path: Path) -> RowSource:
+def replace_file(data: DataDescription, path: Path) -> RowSource:
     return RowSource(**{**source_of(data, str(path)).__dict__, "target": ("-1",)})
 
 
@@ -351,6 +350,6 @@ def test_the_command_says_before_the_search_and_in_its_answer_what_was_read(tmp_
     pick_show.announce(question, Console(file=shown, width=400))
     assert "1 of 27 rows, 112 of 3,000, drawn with seed 5" in shown.getvalue()
     assert "from 1 to 90" in shown.getvalue()
-    record = {**question.describe(), "times": None, "steps": None}
-    assert any(text.startswith("112 of the 3,000 rows of the file were drawn by the seed") for text in limits(record))
+    data = describe(question.source, question.dataset, n_rows=question.n_rows)
+    assert (data.n_rows + data.n_held_out, data.n_in_file) == (112, 3000)
     assert question.dataset.sha256 == read_file(path, sampling=Sampling(5)).sha256
