@@ -2,7 +2,7 @@
 
 ``gdbench.pick(X, y, network="logistic")`` is the search from Python: its options are those of the command
 ``gdbench pick``, and ``docs/python.md`` shows it at work. The package itself is called, so that one name stands for the
-function and for the folder of its modules: ``benchmarks/decisions/0021-the-package-is-called.md`` says why.
+function and for the folder of its modules: ``benchmarks/decisions/0023-the-package-is-called.md`` says why.
 """
 
 from __future__ import annotations
