@@ -81,7 +81,7 @@ def test_every_block_runs_and_gets_an_answer(names: dict[str, Any]) -> None:
 def test_other_libraries_reach_the_target_in_about_the_steps_that_are_told(names: dict[str, Any]) -> None:
     assert names["made"] == names["pick"].steps
     assert names["torch_loss"] == pytest.approx(0.3, rel=NEAR)
-    assert names["sklearn_loss"] == pytest.approx(0.3, rel=NEAR)  # after whole passes
+    assert names["sklearn_loss"] == pytest.approx(0.3, rel=NEAR)
     assert names["sgd_loss"] == pytest.approx(0.08, rel=NEAR)
 
 

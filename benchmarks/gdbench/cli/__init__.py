@@ -24,6 +24,7 @@ ENDING = ("SIGTERM", "SIGHUP")
 REFUSALS = {
     errno.ENOSPC: "make room there, or write to another disk",
     errno.EDQUOT: "make room in your quota, or write to another disk",
+    errno.EFBIG: "allow larger files (ulimit -f), or write to another disk",
     errno.EROFS: "write to another folder",
     errno.EACCES: "use files and folders that are yours to read and write",
     errno.EPERM: "use files and folders that are yours to read and write",

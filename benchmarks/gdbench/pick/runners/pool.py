@@ -14,7 +14,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-from gdbench.basics.folders import scratch_folder
+from gdbench.basics.folders import scratch_folder, writing
 from gdbench.basics.storage import replacing
 from gdbench.pick.runners.rounds import EngineRunner
 from gdbench.pick.steps.problem import DescentProblem
@@ -68,7 +68,8 @@ class _Pool:
         """Write the problem where each process reads it once, instead of sending it with every trial."""
         path = self._folder / f"{problem.key}.pickle"
         if not path.exists():
-            with replacing(path) as temporary, temporary.open("wb") as file:
+            named = writing(self._folder, "set TMPDIR to a folder that has some")
+            with named, replacing(path) as temporary, temporary.open("wb") as file:
                 pickle.dump(problem, file, protocol=pickle.HIGHEST_PROTOCOL)
         return path
 
