@@ -25,7 +25,7 @@ from gdbench.pick.data.files import READERS
 from gdbench.pick.journal import Journal, default_folder
 from gdbench.pick.progress import Clock
 from gdbench.pick.record import read_record
-from gdbench.pick.replan import CHANGEABLE, MAX_SECONDS, ask_again
+from gdbench.pick.replan import CHANGEABLE, MAX_SECONDS, ask_again, source_again
 from gdbench.pick.runners import Runner, cluster, processes
 from gdbench.pick.session import Session
 from gdbench.pick.views import write_views
@@ -84,8 +84,9 @@ def command(context: click.Context, /, *, json_path: str | None, output: str | N
 
 def _search(json_path: str | None, folder: Path | None, options: dict[str, Any]) -> Session:
     open_runner = _runner(options["workers"], options["scheduler"])
-    question = question_of(options)
     check_writable(folder or Path("picks"))
+    pick_show.announce_reading(options["file"])
+    question = question_of(options)
     pick_show.announce(question, human_output(json_path))
     with pick_show.progress() as (listen, remark):
         session = Session(question, Clock(question.settings.most_seconds, listen, remark))
@@ -104,8 +105,9 @@ def _replan(context: click.Context, json_path: str | None, folder: Path | None, 
     values = {**options, **{name: value for name, value in amounts_of(options).items() if value is not None}}
     changes = {name: values[name] for name in (RENAMED.get(option, option) for option in given) if name in CHANGEABLE}
     earlier = read_record(options["replan"])
-    question, steps = ask_again(earlier, changes, file=options["file"])
     check_writable(folder or Path("picks"))
+    pick_show.announce_reading(source_again(earlier, options["file"]).file)
+    question, steps = ask_again(earlier, changes, file=options["file"])
     with pick_show.progress() as (listen, remark):
         session = Session(question, Clock(MAX_SECONDS, listen, remark))
         session.plan_again(earlier, steps, most_seconds=MAX_SECONDS)

@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -17,6 +18,8 @@ from gdbench.basics.exit_codes import INTERRUPTED
 from gdbench.basics.units import duration
 from gdbench.cli.console import stderr
 from gdbench.pick.amounts import counted
+from gdbench.pick.data.files import printable
+from gdbench.pick.data.memory import amount, size_of
 from gdbench.pick.progress import Doing
 from gdbench.pick.question import Question
 from gdbench.pick.steps import BUDGET
@@ -25,6 +28,14 @@ from kernels.errors import choices
 
 USUAL_SECONDS = {"quick": 30.0, "standard": 180.0}
 """That a tier takes as a rule for some thousand rows on two cores; ``thorough`` takes what it is given."""
+
+
+def announce_reading(file: str | None) -> None:
+    """Say that a large file is read, which takes a while before anything else is said."""
+    size = None if file is None else size_of(Path(file))
+    if file is not None and size is not None and size.is_large:
+        told = f"reading {printable(Path(file).name)} ({amount(size.file_bytes)})"
+        stderr.print(f"{told}, which takes about {amount(size.needed_bytes)} of memory", soft_wrap=True)
 
 
 def announce(question: Question, console: Console) -> None:

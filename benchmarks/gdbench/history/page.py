@@ -11,11 +11,11 @@ import numpy as np
 from markupsafe import Markup
 
 import gdbench
-from gdbench.history.noise import Series
+from gdbench.history.detection.noise import Series
+from gdbench.history.detection.scale import by_difference, middle
 from gdbench.history.record import Record, StepRow
 from gdbench.history.series import History
-from gdbench.history.steps import logs
-from gdbench.history.tables import HEAD, headline, remarks, rows, subjects, warnings
+from gdbench.history.tables import HEAD, change, headline, remarks, rows, subjects, warnings
 from gdbench.views.page import packed_plotly, templates
 
 DIGITS = 4
@@ -67,17 +67,19 @@ def _spread(history: History, values: Series, place: dict[str, int]) -> Series:
 
 def _case(name: str, values: Series, steps: list[StepRow], place: dict[str, int]) -> dict[str, Any]:
     shown = [
-        {name: getattr(step, name) for name in ("label", "status", "ratio", "low", "high")} | {"at": place[step.commit]}
-        for step in steps
+        {"label": step.label, "status": step.status, "change": change(step), "at": place[step.commit]} for step in steps
     ]
     edges = [0, *sorted(place[step.commit] for step in steps), len(values)]
-    levels = [[start, stop - 1, _level(values[start:stop])] for start, stop in pairwise(edges)]
-    return {"case": name, "values": [_round(value) for value in values.tolist()], "levels": levels, "steps": shown}
+    levels = [[start, stop - 1, _level(values, start, stop)] for start, stop in pairwise(edges)]
+    axis = "linear" if by_difference(values) else "log"
+    points = [_round(value) for value in values.tolist()]
+    return {"case": name, "axis": axis, "values": points, "levels": levels, "steps": shown}
 
 
-def _level(values: Series) -> float | None:
-    found = logs(values)
-    return _round(float(np.exp(np.median(found)))) if len(found) else None
+def _level(values: Series, start: int, stop: int) -> float | None:
+    """Median of a part on the scale of the series, in its unit."""
+    part = values[start:stop]
+    return _round(middle(part) if by_difference(values) else float(np.exp(middle(np.log(part)))))
 
 
 def _round(value: float) -> float | None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from gdbench.pick.data import source as sources
+from gdbench.pick.data.source import RowSource
 from gdbench.pick.question import Question, ask
 from gdbench.pick.record import Record, steps_from_record
 from gdbench.pick.settings import Settings, settings_from
@@ -36,13 +37,19 @@ def ask_again(record: Record, changes: Mapping[str, Any], *, file: str | None = 
     """
     settings = _changed(_settings(record), changes)
     steps = steps_from_record(record) if settings.needs_steps or record["steps"] else None
-    source = _of(record, lambda: sources.source_of(record["data"], file))
+    source = source_again(record, file)
     dataset = source.load()
     sources.check_same(dataset, record["data"])
     kept = record["network"]
     network = _of(record, lambda: Network(tuple(kept["sizes"]), *(kept[name] for name in ("hidden", "output", "loss"))))
     sizes = [row["batch_size"] for row in (record["steps"] or record["times"])["rows"]]
     return ask(settings, source, dataset, network, label=kept["label"], batch_sizes=sizes), steps
+
+
+def source_again(record: Record, file: str | None) -> RowSource:
+    """Return where the rows of a record come from; ``file`` is where a user's file lies now, if it has moved."""
+    source: RowSource = _of(record, lambda: sources.source_of(record["data"], file))
+    return source
 
 
 def _settings(record: Record) -> Settings:

@@ -14,6 +14,7 @@ import pandas as pd
 from gdbench.experiments.datasets import STANDARDISED, Dataset, sha256_of, standardised
 from gdbench.pick.data.array_files import read_npy, read_npz
 from gdbench.pick.data.columns import check_complete, encode_inputs, plain, some
+from gdbench.pick.data.memory import check_fits, size_of
 from gdbench.pick.data.outputs import encode_outputs
 from gdbench.pick.data.table import Table
 from gdbench.pick.data.table_files import read_parquet, read_text
@@ -60,7 +61,8 @@ def read_file(
     Raises
     ------
     InputError
-        If the file cannot be read, a value is missing, or there is nothing to learn from it.
+        If the file cannot be read or needs more memory than is free, a value is missing, or there is nothing to learn
+        from it.
     """
     if kind is not None and kind not in KINDS:
         raise unknown("kind of target", kind, KINDS)
@@ -104,6 +106,7 @@ def _read(path: Path, targets: Sequence[str], *, header: bool) -> Table:
         if (ending := path.suffix.lower()) not in SEPARATORS:
             raise InputError(f"--no-header belongs to {choices(SEPARATORS)}, not to {path.name}: leave it out")
         reader = partial(read_text, separator=SEPARATORS[ending], header=False)
+    check_fits(size_of(path), printable(path.name))
     try:
         with path.open("rb") as file:
             return reader(file, printable(path.name), targets)
@@ -120,8 +123,12 @@ def _read(path: Path, targets: Sequence[str], *, header: bool) -> Table:
 def _reader(path: Path) -> Callable[[IO[bytes], str, Sequence[str]], Table]:
     if path.is_dir():
         raise InputError(f"{path} is a folder: name a file in it")
+    if not path.exists() and path.is_symlink():
+        raise InputError(f"{path} is a link to {os.readlink(path)}, which is not there: name the file itself")
     if not path.exists():
         raise InputError(f"there is no file {path}: check its name and folder")
+    if not path.is_file():
+        raise InputError(f"{path} is a device or pipe, which cannot be read twice: save what comes from it in a file")
     ending = path.suffix.lower()
     if ending not in READERS:
         raise InputError(

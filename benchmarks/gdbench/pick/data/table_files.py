@@ -85,7 +85,7 @@ def read_parquet(file: IO[bytes], name: str, targets: Sequence[str]) -> Table:
     """
     import pyarrow.parquet  # noqa: PLC0415 - takes a while, and only this kind of file needs it
 
-    stored = pyarrow.parquet.ParquetFile(file)
+    stored = pyarrow.parquet.ParquetFile(file, page_checksum_verification=True)
     _check_names(stored.schema_arrow.names, name)
     frame = stored.read().to_pandas()
     is_named = any(level is not None for level in frame.index.names)  # then it is a column like the others
