@@ -2,7 +2,13 @@
 
 
 class InputError(ValueError):
-    """Input that a user can correct; the message is one sentence that names the remedy."""
+    """Input that a user can correct; the message is one sentence that names the remedy.
+
+    It is one line: names from outside, such as those of columns, may hold ends of lines.
+    """
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(" ".join(message.splitlines()))
 
 
 class SettingError(InputError):

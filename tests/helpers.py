@@ -87,7 +87,8 @@ def add_variant(sources: Path, name: str, *replacements: tuple[str, str], end: s
 
 
 AS_ORDINARY_USER = """
-import importlib, importlib.readers, os, sys
+import encodings.ascii, importlib, importlib.readers, os, sys
+import gdbench.machine.settings
 from gdbench import cli
 importlib.import_module(f"gdbench.cli.{sys.argv[1]}")
 if sys.argv[1] == "list":

@@ -1,6 +1,7 @@
 """The grid makes the cases it describes, filters narrow or replace, and every experiment can be computed."""
 
 import itertools
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -167,3 +168,10 @@ def test_an_experiment_can_be_computed_without_diverging(pair: tuple[str, str]) 
     before, after = (kernel.loss(problem.network, values, X, Y) for values in (problem.theta, theta))
     assert np.isfinite(theta).all(), "choose a smaller learning rate for this network in grid.toml"
     assert after < before
+
+
+def test_a_grid_in_another_encoding_is_refused_with_the_remedy(tmp_path: Path) -> None:
+    path = tmp_path / "grid.toml"
+    path.write_bytes("# München\n[networks]\n".encode("latin-1"))
+    with pytest.raises(InputError, match=r"grid\.toml is not in UTF-8, as TOML is: save it as such"):
+        networks(path)

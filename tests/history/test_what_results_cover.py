@@ -211,19 +211,6 @@ def test_a_repository_of_another_user_says_how_to_let_git_read_it_and_is_never_f
     assert (done.returncode, told in done.stdout) == (3, True)
 
 
-def test_values_of_zero_or_less_are_left_out_beside_a_series_that_steps(tmp_path: Path) -> None:
-    commits = make_repository(tmp_path, [str(i) for i in range(COMMITS)])
-    for i, commit in enumerate(commits):
-        seconds = times(i, step_at=STEP, slow={SLOW: 1.5})
-        seconds[:4] = [0.0, -1.0, float(i % 2), 3.0]  # none, a number that is no time, a flag, a constant
-        write_result(tmp_path / RESULTS, commit, seconds)
-    done = regressions(tmp_path, "--json", "-")
-    record = json.loads(done.stdout)
-    assert [(step["commit"], step["case"]) for step in record["steps"]] == [(commits[STEP], CASE.id)]
-    (said,) = record["skipped"]
-    assert said.startswith("100 values of zero or less are left out, since a step is a ratio: ")
-
-
 def _older(results: Path) -> None:
     """Write all results as the first version of asv did."""
     for path in results.glob("*/*.json"):

@@ -148,7 +148,7 @@ def read_all(folder: Path) -> None:
     page.render(histories, record)
     for step in record.steps:
         assert step.label != "IMPROVEMENT" or (step.high or 0) < 1
-        assert step.status != "final" or not (step.low or 0) <= 1 <= (step.high or math.inf)
+        assert step.status != "final" or step.ratio is None or not (step.low or 0) <= 1 <= (step.high or math.inf)
 
 
 def check_table(table: pd.DataFrame) -> None:

@@ -148,6 +148,8 @@ def _grid(path: Path | None = None) -> Grid:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"{path.name} is not valid TOML ({error}): correct that line") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path.name} is not in UTF-8, as TOML is: save it as such") from error
     try:
         for name, entry in table["networks"].items():
             entry["name"] = name

@@ -108,6 +108,12 @@ def choose_machine(results: Path, wanted: str | None) -> str:
         raise InputError(
             f"{results} is asv's folder of one machine, {results.resolve().name}: name the one above, {above}"
         )
+    undescribed = next((path for path in sorted(results.glob("*/")) if result_paths(path)), None)
+    if not there and undescribed is not None:
+        raise InputError(
+            f"{undescribed} has results but no machine.json, which asv keeps beside them: copy it from where they were "
+            f'measured, or save {{"machine": "{undescribed.name}", "version": 1}} under that name'
+        )
     if not there:
         raise InputError(f"there are no results of asv in {results}: {HOW_TO_MAKE}")
     if wanted is not None:

@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from gdbench.history.changes import changes
-from gdbench.history.noise import Series
+from gdbench.history.detection.noise import Series
+from gdbench.history.detection.scale import scaled, there
+from gdbench.history.detection.shifts import CONFIDENCE
+from gdbench.history.detection.vote import SETTLED, absolute_error
 from gdbench.history.notes import about, cost_shifted, unclear, went_away
 from gdbench.history.series import History, LevelStep
-from gdbench.history.shifts import CONFIDENCE
-from gdbench.history.steps import logs, noise_of, size
-from gdbench.history.vote import SETTLED, absolute_error
+from gdbench.history.steps import noise_of, size
 
 REGRESSION, IMPROVEMENT, ENVIRONMENT = "REGRESSION", "IMPROVEMENT", "ENVIRONMENT"
 FINAL, PROVISIONAL = "final", "provisional"
@@ -57,13 +58,14 @@ def label(history: History, steps: list[LevelStep]) -> list[Proposal]:
 
 def _rank(proposal: Proposal) -> tuple[int, bool, float, int]:
     order = (REGRESSION, IMPROVEMENT, ENVIRONMENT).index(proposal.label)
-    return order, proposal.status != FINAL, -abs(float(np.log(proposal.step.ratio))), proposal.step.at
+    size = abs(proposal.step.shift.middle) if proposal.step.relative else np.inf
+    return order, proposal.status != FINAL, -size, proposal.step.at
 
 
 def _label(history: History, step: LevelStep, points: Mapping[str, list[int]]) -> Proposal:
     placed = _at_change_of_environment(history, step, points[step.case])
     reasons = list(_environment_reasons(history, placed, points))
-    commit_label = REGRESSION if step.ratio > 1 else IMPROVEMENT
+    commit_label = REGRESSION if step.shift.middle > 0 else IMPROVEMENT
     return Proposal(
         step=placed if reasons else step,
         label=ENVIRONMENT if reasons else commit_label,
@@ -117,8 +119,13 @@ def _at_change_of_environment(history: History, step: LevelStep, points: list[in
 def _fits(values: Series, best: int, other: int, *, edges: tuple[int, int], sd: float) -> bool:
     """Whether a step may as well be elsewhere: each result in between costs no more than the noise would."""
     start, stop = edges
-    errors = [absolute_error(logs(values[start:at])) + absolute_error(logs(values[at:stop])) for at in (best, other)]
+    on_scale = scaled(values)
+    errors = [sum(absolute_error(there(on_scale[part])) for part in _halves(start, at, stop)) for at in (best, other)]
     return errors[1] - errors[0] <= sd * abs(other - best)
+
+
+def _halves(start: int, at: int, stop: int) -> tuple[slice, slice]:
+    return slice(start, at), slice(at, stop)
 
 
 def _moved(values: Series, at: int, points: list[int], confidence: float = CONFIDENCE) -> bool | None:
@@ -130,7 +137,7 @@ def _moved(values: Series, at: int, points: list[int], confidence: float = CONFI
     edges = [0, *(point for point in points if point not in near), len(values)]
     start = max(edge for edge in edges if edge <= at)
     stop = min(edge for edge in edges if edge > at)
-    before, after = about(values[start:stop], at - start)
+    before, after = about(scaled(values)[start:stop], at - start)
     if near or min(len(before), len(after)) < SETTLED:
         return bool(near) or None
     return size(before, after, noise=noise_of(values, points), confidence=confidence).certain

@@ -9,10 +9,10 @@ from itertools import pairwise
 import numpy as np
 
 from gdbench.experiments.cases import Case
-from gdbench.history.noise import Series
+from gdbench.history.detection.noise import Series
+from gdbench.history.detection.scale import middle, scaled
+from gdbench.history.detection.vote import SETTLED
 from gdbench.history.series import History, LevelStep
-from gdbench.history.steps import logs
-from gdbench.history.vote import SETTLED
 
 REACH = 15
 """Results on each side of a commit that are looked at."""
@@ -21,7 +21,7 @@ COST_KEPT = 0.25
 
 
 def about(values: Series, at: int) -> tuple[Series, Series]:
-    """Return the nearest results on both sides of a commit, at most ``REACH`` each."""
+    """Return the nearest results on both sides of a commit, at most ``REACH`` each, in any unit."""
     before, after = values[:at], values[at:]
     return before[np.isfinite(before)][-REACH:], after[np.isfinite(after)][:REACH]
 
@@ -34,13 +34,13 @@ def unclear(step: LevelStep) -> Iterator[str]:
 
 def went_away(history: History, step: LevelStep, points: list[int]) -> Iterator[str]:
     """Say where a slowdown was undone: a later level is nearer to the one before the step than to the one after it."""
-    values = history.values[step.case]
+    values = scaled(history.values[step.case])
     later = [at for at in points if at > step.at]
     start = max((at for at in points if at < step.at), default=0)
-    before = float(np.median(logs(values[start : step.at])))
+    before = middle(values[start : step.at])
     for at, stop in pairwise([*later, len(values)]):
-        level = float(np.median(logs(values[at:stop])))
-        if abs(level - before) < abs(float(np.log(step.ratio))) / 2:
+        level = middle(values[at:stop])
+        if abs(level - before) < abs(step.shift.middle) / 2:
             yield f"went away at {history.commits[at].short}"
             return
 

@@ -12,11 +12,11 @@ from markupsafe import Markup
 
 import gdbench
 from gdbench.basics.records import plain
-from gdbench.history.noise import Series
+from gdbench.history.detection.noise import Series
+from gdbench.history.detection.scale import by_difference, middle
 from gdbench.history.record import Record, StepRow
 from gdbench.history.series import History
-from gdbench.history.steps import logs
-from gdbench.history.tables import HEAD, headline, remarks, rows, subjects, warnings
+from gdbench.history.tables import HEAD, change, headline, remarks, rows, subjects, warnings
 from gdbench.views.page import packed_plotly, templates
 
 DIGITS = 4
@@ -25,13 +25,11 @@ DIGITS = 4
 
 @dataclass(frozen=True)
 class DrawnStep:
-    """A step of a series, ``at`` the index of its commit."""
+    """A step of a series, ``at`` the index of its commit; ``change`` is its size in words."""
 
     label: str
     status: str
-    ratio: float | None
-    low: float | None
-    high: float | None
+    change: str
     at: int
 
 
@@ -40,6 +38,8 @@ class DrawnCase:
     """A series over all commits of the page, None where it has no value."""
 
     case: str
+    axis: str
+    """Scale on which it is judged: ``log``, or ``linear`` with values of zero or less."""
     values: tuple[float | None, ...]
     levels: tuple[tuple[int, int, float | None], ...]
     """First and last commit between two steps, and the median there."""
@@ -101,17 +101,17 @@ def _case(name: str, values: Series, steps: list[StepRow], place: dict[str, int]
     edges = [0, *sorted(place[step.commit] for step in steps), len(values)]
     return DrawnCase(
         case=name,
+        axis="linear" if by_difference(values) else "log",
         values=tuple(map(_round, values.tolist())),
-        levels=tuple((start, stop - 1, _level(values[start:stop])) for start, stop in pairwise(edges)),
-        steps=tuple(
-            DrawnStep(step.label, step.status, step.ratio, step.low, step.high, place[step.commit]) for step in steps
-        ),
+        levels=tuple((start, stop - 1, _level(values, start, stop)) for start, stop in pairwise(edges)),
+        steps=tuple(DrawnStep(step.label, step.status, change(step), place[step.commit]) for step in steps),
     )
 
 
-def _level(values: Series) -> float | None:
-    found = logs(values)
-    return _round(float(np.exp(np.median(found)))) if len(found) else None
+def _level(values: Series, start: int, stop: int) -> float | None:
+    """Median of a part on the scale of the series, in its unit."""
+    part = values[start:stop]
+    return _round(middle(part) if by_difference(values) else float(np.exp(middle(np.log(part)))))
 
 
 def _round(value: float) -> float | None:

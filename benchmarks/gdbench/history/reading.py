@@ -13,7 +13,8 @@ import numpy as np
 from gdbench.experiments.cases import Case
 from gdbench.history.asv_cases import case_of, name_of
 from gdbench.history.asv_files import HOW_TO_MAKE, HOW_TO_UPDATE, OlderFormat, ResultFile, load, result_paths
-from gdbench.history.noise import Series
+from gdbench.history.detection.noise import Series
+from gdbench.history.detection.scale import MIN_NOT_POSITIVE
 from gdbench.history.repository import Repository, look
 from gdbench.history.series import History, Measured
 from kernels import InputError
@@ -162,14 +163,14 @@ def _by_environment(ordered: list[ResultFile], wanted: str | None) -> dict[str, 
 def _history(
     part: list[ResultFile], places: Mapping[str, tuple[int, str]], *, machine: str, environment: str, found: Results
 ) -> History:
-    values, cases, no_times = _series(part)
+    values, cases, left_out = _series(part)
     return History(
         machine=machine,
         environment=environment,
         commits=tuple(_measured(result, *places[result.commit]) for result in part),
         values=values,
         cases=cases,
-        skipped=(*found.skipped, *_not_positive(no_times)),
+        skipped=(*found.skipped, *_not_positive(left_out)),
         incomplete=found.incomplete,
     )
 
@@ -186,14 +187,13 @@ def _environment(result: ResultFile) -> dict[str, str]:
 
 
 def _series(part: list[ResultFile]) -> tuple[dict[str, Series], dict[str, Case], Counter[str]]:
-    """Return each case's values over the commits, our cases, and how many values of each are zero or less.
+    """Return each case's values over the commits, our cases, and how many values of each were left out.
 
     Values are those of the newest version of each benchmark.
     """
     newest = {one.benchmark: one.version for result in part for one in result.values if one.version is not None}
     values: dict[str, Series] = {}
     cases: dict[str, Case] = {}
-    no_times: Counter[str] = Counter()
     for at, result in enumerate(part):
         for one in result.values:
             if one.version is not None and one.version != newest[one.benchmark]:
@@ -202,15 +202,25 @@ def _series(part: list[ResultFile]) -> tuple[dict[str, Series], dict[str, Case],
             if case is not None:
                 cases[name] = case
             series = values.setdefault(name, np.full(len(part), np.nan))
-            if one.value is not None and one.value > 0:
+            if one.value is not None:
                 series[at] = one.value
-            elif one.value is not None:
-                no_times[name] += 1
-    return values, cases, no_times
+    return values, cases, Counter({name: left for name, series in values.items() if (left := _leave_out(series))})
 
 
-def _not_positive(no_times: Counter[str]) -> Iterable[str]:
-    """Say what is left out since steps are ratios."""
-    if no_times:
-        named = ", ".join([*no_times][:MAX_NAMED]) + (", ..." if len(no_times) > MAX_NAMED else "")
-        yield f"{no_times.total()} values of zero or less are left out, since a step is a ratio: {named}"
+def _leave_out(series: Series) -> int:
+    """Take a few values of zero or less out of a series, which failed; return how many."""
+    wrong = series <= 0
+    count = int(wrong.sum())
+    if count >= MIN_NOT_POSITIVE:
+        return 0
+    series[wrong] = np.nan
+    return count
+
+
+def _not_positive(left_out: Counter[str]) -> Iterable[str]:
+    """Say what is left out since nothing takes no time."""
+    if left_out:
+        named = ", ".join([*left_out][:MAX_NAMED]) + (", ..." if len(left_out) > MAX_NAMED else "")
+        yield (
+            f"{left_out.total()} values of zero or less are left out, fewer than {MIN_NOT_POSITIVE} of a case: {named}"
+        )

@@ -11,11 +11,12 @@ import numpy as np
 from gdbench.basics.exit_codes import KERNEL_WRONG, NOT_ENOUGH_EVIDENCE, OK, REGRESSED
 from gdbench.experiments.cases import Case
 from gdbench.history.bisect import CONFIRMED, OPEN, Confirmation
+from gdbench.history.detection.vote import MIN_VALUES
 from gdbench.history.labels import Proposal, label
 from gdbench.history.series import History
 from gdbench.history.spark import spark
 from gdbench.history.steps import find_steps
-from gdbench.history.vote import MIN_VALUES
+from gdbench.history.unsettled import unsettled
 
 FORMAT = 1
 
@@ -40,7 +41,9 @@ class StepRow:
     since : str
         Last commit before it that has a result.
     ratio, low, high : float
-        Later level over the earlier with its interval; None beyond the range of numbers.
+        Later level over the earlier with its interval; None where the series has values of zero or less.
+    before, after : float
+        Both levels, medians in the unit of the benchmark.
     spark : str
         The series as a line of bars.
     """
@@ -59,6 +62,8 @@ class StepRow:
     ratio: float | None
     low: float | None
     high: float | None
+    before: float
+    after: float
     spark: str
     confirmation: Confirmation | None
 
@@ -77,6 +82,8 @@ class Record:
         Whether proposals were measured again.
     skipped, incomplete : tuple of str
         Sentences on what was left out, and on what could be judged but for something that the user can mend.
+    unsettled : tuple of str
+        Sentences on cases that are much slower in results at an end of the history that are too few for a step.
     """
 
     format: int
@@ -91,6 +98,7 @@ class Record:
     steps: tuple[StepRow, ...]
     skipped: tuple[str, ...]
     incomplete: tuple[str, ...]
+    unsettled: tuple[str, ...]
     exit_code: int
 
 
@@ -126,6 +134,7 @@ def make_record(found: Sequence[Judged], *, confirmed: bool = False) -> Record:
         steps=tuple(rows),
         skipped=tuple(dict.fromkeys(text for history in histories for text in history.skipped)),
         incomplete=_incomplete(histories),
+        unsettled=tuple(text for history in histories for text in unsettled(history)),
         exit_code=exit_code(found),
     )
 
@@ -181,6 +190,8 @@ def _row(found: Judged, index: int) -> StepRow:
         ratio=_finite(step.ratio),
         low=_finite(step.low),
         high=_finite(step.high),
+        before=step.before,
+        after=step.after,
         spark=spark(history.values[step.case]),
         confirmation=found.confirmations.get(index),
     )

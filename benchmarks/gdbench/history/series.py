@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gdbench.experiments.cases import Case
-from gdbench.history.noise import Series
+from gdbench.history.detection.noise import Series
+from gdbench.history.detection.shifts import Shift
+
+MAX_LOG = 700.0
+"""Log of the greatest ratio that is told; a little above, numbers end."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +38,7 @@ class History:
     Attributes
     ----------
     values : mapping
-        By the name of the case: an array as long as ``commits`` of positive values.
+        By the name of the case: an array as long as ``commits``.
     cases : mapping
         Those of our own grid by their name; a benchmark of another suite has none.
     environment : str
@@ -62,13 +67,35 @@ class LevelStep:
     """Index of the first commit of the new level."""
     since: int
     """Index of the last commit of the old level that has a value; commits in between have none for this case."""
-    ratio: float
-    low: float
-    high: float
+    shift: Shift
+    """On the scale of the series."""
+    before: float
+    after: float
+    """Medians of both levels, in the unit of the values."""
+    relative: bool
+    """Whether that scale is logarithmic, so that the step has a ratio."""
     values_after: int
     """Results on the new level."""
 
     @property
+    def ratio(self) -> float:
+        """Later level over the earlier; NaN where the series has values of zero or less."""
+        return self._ratio(self.shift.middle)
+
+    @property
+    def low(self) -> float:
+        """Lower end of the ratio's interval."""
+        return self._ratio(self.shift.low)
+
+    @property
+    def high(self) -> float:
+        """Upper end of the ratio's interval."""
+        return self._ratio(self.shift.high)
+
+    @property
     def certain(self) -> bool:
-        """Whether the interval leaves out 1, which is no change."""
-        return self.low > 1 or self.high < 1
+        """Whether the interval leaves out no change."""
+        return self.shift.certain
+
+    def _ratio(self, difference: float) -> float:
+        return math.exp(max(-MAX_LOG, min(MAX_LOG, difference))) if self.relative else math.nan

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from gdbench.history.noise import Noise, Series, from_residuals
+from gdbench.history.detection.noise import Noise, Series, from_residuals
+from gdbench.history.detection.scale import by_difference, middle, scaled, there
+from gdbench.history.detection.shifts import CONFIDENCE, Shift, shift
+from gdbench.history.detection.vote import change_points
 from gdbench.history.series import History, LevelStep
-from gdbench.history.shifts import CONFIDENCE, Shift, shift
-from gdbench.history.vote import change_points
 
 
 def find_steps(history: History) -> list[LevelStep]:
@@ -23,33 +24,33 @@ def steps_of(case: str, values: Series) -> list[LevelStep]:
     noise = noise_of(values, points)
     edges = [0, *points, len(values)]
     return [
-        _step(case, values, at, level_before=values[start:at], level_after=values[at:stop], noise=noise)
+        _step(case, values, at, start=start, stop=stop, noise=noise)
         for start, at, stop in zip(edges, points, edges[2:], strict=False)
     ]
 
 
 def noise_of(values: Series, points: list[int]) -> Noise:
-    """Noise of a series about the levels between its steps."""
-    present = _present(values)
+    """Noise of a whole series about the levels between its steps, on its scale."""
+    on_scale = scaled(values)
+    present = np.flatnonzero(np.isfinite(on_scale))
     inner = [int(np.searchsorted(present, point)) for point in points]
-    return from_residuals(np.log(values[present]), inner)
-
-
-def logs(values: Series) -> Series:
-    """Logs of the values that are there."""
-    return np.log(values[_present(values)])
+    return from_residuals(on_scale[present], inner)
 
 
 def size(before: Series, after: Series, *, noise: Noise, confidence: float = CONFIDENCE) -> Shift:
-    """Ratio of two levels of one series, with gaps."""
-    return shift(logs(before), logs(after), noise=noise, confidence=confidence)
+    """Difference of two levels of one series, with gaps, that are on its scale."""
+    return shift(there(before), there(after), noise=noise, confidence=confidence)
 
 
-def _present(values: Series) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
-    return np.flatnonzero(np.isfinite(values) & (values > 0))
-
-
-def _step(case: str, values: Series, at: int, *, level_before: Series, level_after: Series, noise: Noise) -> LevelStep:
-    found = size(level_before, level_after, noise=noise)
-    since = int(_present(values[:at])[-1])
-    return LevelStep(case, at, since, found.ratio, found.low, found.high, values_after=len(_present(level_after)))
+def _step(case: str, values: Series, at: int, *, start: int, stop: int, noise: Noise) -> LevelStep:
+    on_scale = scaled(values)
+    return LevelStep(
+        case,
+        at=at,
+        since=int(np.flatnonzero(np.isfinite(values[:at]))[-1]),
+        shift=size(on_scale[start:at], on_scale[at:stop], noise=noise),
+        before=middle(values[start:at]),
+        after=middle(values[at:stop]),
+        relative=not by_difference(values),
+        values_after=len(there(values[at:stop])),
+    )

@@ -13,7 +13,7 @@ from gdbench.history.record import Record, StepRow
 HEAD = ("commit", "case", "size", "label", "status", "history")
 SHORT = 8
 MAX_WRITTEN = 1e4
-"""Ratio from which on a percentage would be a long number."""
+"""Ratio, up or down, from which on a percentage would be a long number or say nothing."""
 
 
 def rows(record: Record) -> list[tuple[str, ...]]:
@@ -37,8 +37,8 @@ def headline(record: Record) -> str:
 
 
 def warnings(record: Record) -> list[str]:
-    """Return what must be read before the rows: results that were not judged, and the remedy."""
-    return [f"{text[:1].upper()}{text[1:]}." for text in record.incomplete]
+    """Return what must be read before the rows: results that were not judged, or are too few, and the remedy."""
+    return [f"{text[:1].upper()}{text[1:]}." for text in (*record.incomplete, *record.unsettled)]
 
 
 def remarks(record: Record) -> Iterator[str]:
@@ -53,6 +53,9 @@ def remarks(record: Record) -> Iterator[str]:
             yield f"{name}: the {_count(step.commits_without_result, 'commit')} before it have no result"
         if step.confirmation:
             yield f"{name}: {_told(step.confirmation)}"
+    short = record.cases - record.judged
+    if record.judged and short:
+        yield f"{_count(short, 'case')} of {record.cases} have too few results to be judged"
     yield from record.skipped
 
 
@@ -77,15 +80,27 @@ def _environment_lines(record: Record) -> Iterator[tuple[str, ...]]:
         if step.label == ENVIRONMENT:
             groups.setdefault((step.commit, step.environment), []).append(step)
     for (commit, environment), group in groups.items():
-        ratio = float(np.median([step.ratio or np.nan for step in group]))
         where = f" in {environment}" if len(record.environments) > 1 else ""
         cases = f"{group[0].case if len(group) == 1 else f'{len(group)} cases'}{where}"
-        text = f"{_percent(ratio)}{' in the median' if len(group) > 1 else ''}"
+        ratios = [step.ratio for step in group if step.ratio is not None]
+        shared = f"{_percent(float(np.median(ratios)))} in the median" if ratios else change(group[0])
+        text = shared if len(group) > 1 else change(group[0])
         yield commit[:SHORT], cases, text, ENVIRONMENT, group[0].notes[0], group[0].spark
 
 
+def change(step: StepRow) -> str:
+    """Write a size without its interval: ``+10.3 %``, or ``0 to 5`` where the series has values of zero or less."""
+    return _levels(step) if step.ratio is None else _percent(step.ratio)
+
+
+def _levels(step: StepRow) -> str:
+    return f"{step.before:.4g} to {step.after:.4g}"
+
+
 def _size(of: StepRow | Confirmation) -> str:
-    """Write a size with its sign and interval: ``+10.3 % (+8.1 to +12.4 %)``."""
+    """Write a size with its sign and interval: ``+10.3 % (+8.1 to +12.4 %)``; both levels where there is no ratio."""
+    if isinstance(of, StepRow) and of.ratio is None:
+        return _levels(of)
     low, high = _percent(of.low), _percent(of.high)
     if high.endswith(" %"):
         low = low.removesuffix(" %")  # once is enough
@@ -95,7 +110,7 @@ def _size(of: StepRow | Confirmation) -> str:
 def _percent(ratio: float | None) -> str:
     if ratio is None or not np.isfinite(ratio):
         return "not known"
-    return f"{100 * (ratio - 1):+.1f} %" if ratio < MAX_WRITTEN else f"{ratio:.3g} times"
+    return f"{100 * (ratio - 1):+.1f} %" if 1 / MAX_WRITTEN < ratio < MAX_WRITTEN else f"{ratio:.3g} times"
 
 
 def _where(record: Record) -> str:

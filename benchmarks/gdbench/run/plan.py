@@ -125,10 +125,10 @@ def write_plan(folder: Path, plan: Plan) -> None:
 def read_plan(folder: Path) -> Plan:
     """Read the plan of a run's folder, or raise InputError when it holds no run."""
     remedy = "name a folder that gdbench run made"
-    try:
-        return records.read(folder / "plan.json", Plan, remedy=remedy)
-    except InputError as error:
-        raise InputError(f"{folder} holds no run of gdbench: {remedy}") from error
+    path = folder / "plan.json"
+    if not path.is_file():
+        raise InputError(f"{folder} holds no run of gdbench: {remedy}")
+    return records.read(path, Plan, remedy=f"use the version of gdbench that wrote it, or {remedy}")
 
 
 def estimate_seconds(plan: Plan, block: PlannedBlock) -> float:

@@ -172,6 +172,8 @@ def _read(path: Path, targets: Sequence[str], sampling: Sampling, *, header: boo
 def _reader(path: Path) -> Reader:
     if path.is_dir():
         raise InputError(f"{path} is a folder: name a file in it")
+    if path.is_symlink() and not path.exists():
+        raise InputError(f"{path} is a link to {os.readlink(path)}, which is not there: name the file itself")
     if not path.exists():
         raise InputError(f"there is no file {path}: check its name and folder")
     ending = path.suffix.lower()
@@ -179,6 +181,8 @@ def _reader(path: Path) -> Reader:
         raise InputError(
             f"{path.name} does not end in one of {choices(READERS)}: save the data in one of these formats"
         )
+    if not path.is_file():
+        raise InputError(f"{path} is a device or pipe, which cannot be read twice: save what it gives as a file")
     if path.stat().st_size == 0:
         raise InputError(f"{path.name} is empty: save the data again")
     return READERS[ending]

@@ -24,7 +24,7 @@ WHAT = {
     NOT_TRIED: "no batch size that was timed has its steps searched for",
     TOO_LARGE: "every batch size that reached the target needs more memory than allowed",
 }
-SCALING = (DIVERGED, CAPPED, UNRELIABLE, MET)
+SCALING = (DIVERGED, CAPPED, UNRELIABLE, MET, BUDGET)
 """What may come of columns of unlike sizes."""
 UNSCALED = (
     "The columns of the file were left as they are, and where their sizes differ descent is slow or diverges: "

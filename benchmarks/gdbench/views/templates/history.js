@@ -3,7 +3,6 @@
 const data = JSON.parse(document.getElementById("run-data").textContent);
 const chooser = document.getElementById("case");
 const COLOURS = { REGRESSION: "#b3261e", IMPROVEMENT: "#0b7a4b", ENVIRONMENT: "#8b6fb0" };
-const percent = (ratio) => `${ratio >= 1 ? "+" : ""}${(100 * (ratio - 1)).toFixed(1)} %`;
 
 // Subjects are what anybody wrote, and Plotly reads some HTML in its labels.
 const plain = (text) => text.replace(/&/g, "&amp;").replace(/</g, "&lt;");
@@ -24,7 +23,7 @@ function historyFigure(series, ink, line) {
   }));
   const names = series.steps.map((step) => ({
     x: step.at - 0.5, yref: "paper", y: 1, yanchor: "bottom", showarrow: false, font: { color: COLOURS[step.label] },
-    text: `${percent(step.ratio)} ${data.commits[step.at][0]}`,
+    text: `${step.change} ${data.commits[step.at][0]}`,
   }));
   const ticks = data.commits.map((_, i) => i).filter((i) => i % Math.ceil(data.commits.length / 12) === 0);
   return {
@@ -33,7 +32,7 @@ function historyFigure(series, ink, line) {
       shapes: lines, annotations: names, showlegend: false, font: { color: ink },
       paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", margin: { t: 40, r: 20, b: 70, l: 80 },
       xaxis: { title: { text: "commit" }, zeroline: false, tickvals: ticks, ticktext: ticks.map((i) => data.commits[i][0]), gridcolor: line },
-      yaxis: { title: { text: "result, in asv's unit (seconds for times)" }, type: "log", exponentformat: "SI", gridcolor: line },
+      yaxis: { title: { text: "result, in asv's unit (seconds for times)" }, type: series.axis, exponentformat: "SI", gridcolor: line },
     },
   };
 }

@@ -1,6 +1,7 @@
 """Three ways to find where the level of a series steps; each is wrong in its own way, so none decides alone.
 
-All take log values without gaps and return positions: the index of the first value of each new level.
+All take values on the scale of their series, without gaps, and return positions: the index of the first value of
+each new level.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import ruptures
 from asv.step_detect import detect_steps
 from scipy import stats
 
-from gdbench.history.noise import Noise, Series
+from gdbench.history.detection.noise import Noise, Series
 
 PENALTY = 2.4
 """Cost of a step, in squared long-run standard deviations per log of the length: liberal, since another must agree."""

@@ -1,4 +1,4 @@
-"""By how much a level differs from the one before: a median of ratios with an interval, robust to outliers."""
+"""By how much a level differs from the one before: a median of differences with an interval, robust to outliers."""
 
 from __future__ import annotations
 
@@ -7,38 +7,36 @@ from typing import NamedTuple
 import numpy as np
 from scipy import stats
 
-from gdbench.history.noise import Noise, Series
+from gdbench.history.detection.noise import Noise, Series
 
 CONFIDENCE = 0.95
-MAX_LOG = 700.0
-"""Log of the greatest ratio that is told; a little above, numbers end."""
 
 
 class Shift(NamedTuple):
-    """Ratio of the later level to the earlier (above 1: slower), with its interval."""
+    """Later level minus the earlier on the scale of their series (above 0: slower), with its interval."""
 
-    ratio: float
+    middle: float
     low: float
     high: float
 
     @property
     def certain(self) -> bool:
-        """Whether the interval leaves out 1, which is no change."""
-        return self.low > 1 or self.high < 1
+        """Whether the interval leaves out 0, which is no change."""
+        return self.low > 0 or self.high < 0
 
 
 def shift(before: Series, after: Series, *, noise: Noise, confidence: float = CONFIDENCE) -> Shift:
-    """Return the ratio of two levels by Hodges and Lehmann; its interval inverts the test of Mann and Whitney.
+    """Return the difference of two levels by Hodges and Lehmann; its interval inverts the test of Mann and Whitney.
 
     Parameters
     ----------
     before, after : array (n,), array (m,)
-        Log values of each level, at least one of each.
+        Values of each level on the scale of their series, at least one of each.
     noise : Noise
         Noise of the series: its autocorrelation widens the interval, as though there were fewer values.
     confidence : float
-        Chance that such an interval holds the true ratio. Where there are too few values for it, the interval is that
-        of a mean with the standard deviation of the noise, which is wider.
+        Chance that such an interval holds the true difference. Where there are too few values for it, the interval is
+        that of a mean with the standard deviation of the noise, which is wider.
     """
     n, m = len(before), len(after)
     differences = np.sort(np.subtract.outer(after, before), axis=None)
@@ -51,4 +49,4 @@ def shift(before: Series, after: Series, *, noise: Noise, confidence: float = CO
     else:
         half = quantile * noise.long_run_sd * float(np.sqrt(1 / n + 1 / m))
         low, high = min(middle - half, float(differences[0])), max(middle + half, float(differences[-1]))
-    return Shift(*(float(value) for value in np.exp(np.clip([middle, low, high], -MAX_LOG, MAX_LOG))))
+    return Shift(middle, low, high)

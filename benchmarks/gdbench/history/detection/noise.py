@@ -65,7 +65,8 @@ def from_residuals(values: Series, points: list[int]) -> Noise:
     count = int(pairs.sum())
     if sd == 0 or count == 0:
         return Noise(sd, PRIOR_AUTOCORRELATION)
-    raw = float(residuals[:-1][pairs] @ residuals[1:][pairs]) / count / float(np.mean(residuals[kept] ** 2))
+    units = residuals / sd  # squares of very small numbers would vanish
+    raw = float(units[:-1][pairs] @ units[1:][pairs]) / count / float(np.mean(units[kept] ** 2))
     # Each level is fitted to the values, which takes about (1 + 3 a) / n from the estimate (Kendall 1954).
     unbiased = raw + (1 + 3 * max(raw, 0)) * (1 + 2 * len(points)) / count
     shrunk = (count * unbiased + PRIOR_VALUES * PRIOR_AUTOCORRELATION) / (count + PRIOR_VALUES)

@@ -6,8 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from gdbench.history import detectors
-from gdbench.history.noise import OUTLIER_SDS, Series, from_differences, from_residuals, without_spikes
+from gdbench.history.detection import detectors
+from gdbench.history.detection.noise import OUTLIER_SDS, Series, from_differences, from_residuals, without_spikes
+from gdbench.history.detection.scale import scaled
 
 TOLERANCE = 5
 """Values by which two detectors may differ about one step."""
@@ -31,30 +32,31 @@ def change_points(values: Series) -> list[int]:
     Parameters
     ----------
     values : array (n,)
-        Positive values in the order of their commits, in any unit; NaN where a commit has none.
+        Values in the order of their commits, in any unit; NaN where a commit has none.
 
     Returns
     -------
     list of int
-        Into ``values``: each is the first value of a level. Steps are judged relative to the level before.
+        Into ``values``: each is the first value of a level. Steps are judged relative to the level before, or by their
+        difference where there are values of zero or less.
     """
-    present = np.flatnonzero(np.isfinite(values) & (values > 0))
+    on_scale = scaled(values)
+    present = np.flatnonzero(np.isfinite(on_scale))
     if len(present) < MIN_VALUES:
         return []
-    logs = np.log(values[present])
-    points = certain(logs, _consensus(logs))
+    points = certain(on_scale[present], _consensus(on_scale[present]))
     return [int(present[point]) for point in points]
 
 
-def _consensus(logs: Series) -> list[int]:
+def _consensus(values: Series) -> list[int]:
     """Return where at least two detectors propose a step; asv's is the slowest, and is asked only if it can matter."""
-    first = from_differences(logs)
-    smooth = without_spikes(logs, first.sd)
+    first = from_differences(values)
+    smooth = without_spikes(values, first.sd)
     noise = from_residuals(smooth, detectors.kernel_steps(smooth, first, detectors.ROUGH_PENALTY))
-    proposals = [detectors.kernel_steps(smooth, noise), detectors.rank_steps(logs, noise)]
+    proposals = [detectors.kernel_steps(smooth, noise), detectors.rank_steps(values, noise)]
     if any(len(place) < VOTES for place in _places(proposals)):
-        proposals.append(detectors.asv_steps(logs))
-    return refined(logs, agreed(proposals))
+        proposals.append(detectors.asv_steps(values))
+    return refined(values, agreed(proposals))
 
 
 def agreed(proposals: list[list[int]]) -> list[int]:
@@ -75,19 +77,19 @@ def _places(proposals: list[list[int]]) -> list[dict[int, int]]:
     return places
 
 
-def refined(logs: Series, points: list[int]) -> list[int]:
+def refined(values: Series, points: list[int]) -> list[int]:
     """Move each position to where the least absolute error of the levels beside it is smallest."""
     moved = list(points)
     for i, point in enumerate(moved):
         start = moved[i - 1] if i else 0
-        stop = moved[i + 1] if i + 1 < len(moved) else len(logs)
+        stop = moved[i + 1] if i + 1 < len(moved) else len(values)
         near = range(max(start + 1, point - TOLERANCE), min(stop, point + TOLERANCE + 1))
-        moved[i] = min(near, key=_error_of_split(logs, start, stop))
+        moved[i] = min(near, key=_error_of_split(values, start, stop))
     return moved
 
 
-def _error_of_split(logs: Series, start: int, stop: int) -> Callable[[int], float]:
-    return lambda at: absolute_error(logs[start:at]) + absolute_error(logs[at:stop])
+def _error_of_split(values: Series, start: int, stop: int) -> Callable[[int], float]:
+    return lambda at: absolute_error(values[start:at]) + absolute_error(values[at:stop])
 
 
 def absolute_error(values: Series) -> float:
@@ -95,22 +97,22 @@ def absolute_error(values: Series) -> float:
     return float(np.abs(values - np.median(values)).sum())
 
 
-def certain(logs: Series, points: list[int]) -> list[int]:
+def certain(values: Series, points: list[int]) -> list[int]:
     """Drop the least certain step, place the others anew and judge again, until every one that is left is certain."""
     while points:
-        scores = _scores(logs, points)
-        short = _beside_short(len(logs), points)
+        scores = _scores(values, points)
+        short = _beside_short(len(values), points)
         weakest = min(short or range(len(points)), key=scores.__getitem__)
         if not short and scores[weakest] >= CERTAIN:
             return points
-        points = refined(logs, points[:weakest] + points[weakest + 1 :])
+        points = refined(values, points[:weakest] + points[weakest + 1 :])
     return []
 
 
-def _scores(logs: Series, points: list[int]) -> list[float]:
+def _scores(values: Series, points: list[int]) -> list[float]:
     """Difference of the levels at each step in its long-run standard errors; outliers count as far as the limit."""
-    noise = from_residuals(logs, points)
-    parts = np.split(logs, points)
+    noise = from_residuals(values, points)
+    parts = np.split(values, points)
     levels = [_level(part, noise.sd) for part in parts]
     scale = max(noise.long_run_sd, float(np.finfo(float).tiny))
     return [
