@@ -30,6 +30,9 @@ from kernels.variants._numba.arguments import (
     multiplies_derivative,
 )
 
+_inlined = njit(inline="always")
+"""For what a batch passes through: Numba counts references to arrays at each call that takes them in a tuple."""
+
 
 class Buffers(NamedTuple):
     """Work space of a gradient: what its passes write."""
@@ -182,14 +185,14 @@ def _run_epoch(sizes, codes, theta, rows, batch_size, learning_rate):
     return theta
 
 
-@njit(cache=True)
+@_inlined
 def _layer_of(work, sizes, layer, rows):
     """View of the activations (rows, width) of a layer, 1 for the first, in the flat work space."""
     start = rows * sizes[1:layer].sum()
     return work[start : start + rows * sizes[layer]].reshape(rows, sizes[layer])
 
 
-@njit(cache=True)
+@_inlined
 def _weights_of(theta, sizes, layer):
     """Views W (fan_in, fan_out) and b (fan_out,) of a layer, 1 for the first."""
     start = 0
@@ -199,7 +202,7 @@ def _weights_of(theta, sizes, layer):
     return theta[start:middle].reshape(sizes[layer - 1], sizes[layer]), theta[middle : middle + sizes[layer]]
 
 
-@njit
+@_inlined
 def _forward(sizes, codes, theta, X, work):
     """Fill the activations of the hidden layers and the pre-activations of the last one."""
     previous = X
@@ -234,7 +237,7 @@ def _activate(code, A):
         raise ValueError("_activate has no loop for this activation: add it")
 
 
-@njit
+@_inlined
 def _gradient(sizes, codes, theta, rows, buffers):
     """Write the gradient of a batch of rows (X, Y) by theta."""
     (X, Y), last = rows, len(sizes) - 1
@@ -256,7 +259,7 @@ def _gradient(sizes, codes, theta, rows, buffers):
             delta = lower
 
 
-@njit
+@_inlined
 def _output_delta(codes, buffers, sizes, Y):
     """Activate the last layer, and write its deltas, divided by the number of rows."""
     A = _layer_of(buffers.work, sizes, len(sizes) - 1, len(Y))
