@@ -47,12 +47,15 @@ class Buffers(NamedTuple):
 
 def forward(network: Network, theta: Array, X: Array) -> Array:
     """Outputs of the network, (n, k), for inputs X (n, d)."""
-    return _run_forward(_sizes(network), codes(network), *arrays(network, theta, X))
+    return _run_forward(_sizes(network), codes(network), *arrays(network, theta, X), True)
 
 
 def loss(network: Network, theta: Array, X: Array, Y: Array) -> float:
     """Mean loss over the rows of X (n, d) and Y (n, k), computed from the last layer's pre-activations."""
-    return float(_run_loss(_sizes(network), codes(network), *arrays(network, theta, X, Y)))
+    theta, X, Y = arrays(network, theta, X, Y)
+    code = Codes(*codes(network)).loss
+    Z = _run_forward(_sizes(network), codes(network), theta, X, code == SQUARED_ERROR)
+    return float(_mean_loss(code, Z, Y))
 
 
 def gradient(network: Network, theta: Array, X: Array, Y: Array) -> Array:
@@ -75,27 +78,22 @@ def _sizes(network: Network) -> npt.NDArray[np.int64]:
 
 
 @njit(cache=True)
-def _run_forward(sizes, codes, theta, X):
+def _run_forward(sizes, codes, theta, X, activates):
     codes = Codes(*codes)
     work = np.empty(len(X) * sizes[1:].sum(), X.dtype)
     _forward(sizes, codes, theta, X, work)
     A = _layer_of(work, sizes, len(sizes) - 1, len(X))
-    _activate(codes.output, A)
+    if activates:
+        _activate(codes.output, A)
     return A.copy()
 
 
 @njit(cache=True)
-def _run_loss(sizes, codes, theta, X, Y):
-    codes = Codes(*codes)
-    work = np.empty(len(X) * sizes[1:].sum(), X.dtype)
-    _forward(sizes, codes, theta, X, work)
-    Z = _layer_of(work, sizes, len(sizes) - 1, len(X))
-    if codes.loss == SQUARED_ERROR:
-        _activate(codes.output, Z)
-    total = X.dtype.type(0)
+def _mean_loss(loss, Z, Y):
+    total = Z.dtype.type(0)
     for i in range(len(Z)):
-        total += _row_loss(codes.loss, Z[i], Y[i])
-    return total / X.dtype.type(len(X))
+        total += _row_loss(loss, Z[i], Y[i])
+    return total / Z.dtype.type(len(Z))
 
 
 @njit(cache=True)
