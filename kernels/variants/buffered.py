@@ -113,7 +113,7 @@ OUTPUT_DELTAS: dict[tuple[str, str], Callable[[Array, Array], None]] = {
 def forward(network: Network, theta: Array, X: Array) -> Array:
     """Outputs of the network, (n, k), for inputs X (n, d)."""
     activations = _buffers(network, theta, len(X))
-    _forward(network, network.unpack(theta), X, activations)
+    ACTIVATIONS[network.output](_pre_activations(network, network.unpack(theta), X, activations))
     return activations[-1]
 
 
@@ -143,11 +143,12 @@ def epoch(
     Y_batch = np.empty((batch_size, network.n_outputs), theta.dtype)
     learning_rate = float(learning_rate)  # a NumPy scalar would promote float32
     for rows in batches(order, batch_size):
-        m = len(rows)
+        if len(rows) < batch_size:  # the last batch; views of all of it would cost as much as a small product
+            X_batch, Y_batch, *buffers = (array[: len(rows)] for array in (X_batch, Y_batch, *buffers))
         # mode="clip" writes straight into out; the default mode goes through a copy
-        np.take(X, rows, axis=0, out=X_batch[:m], mode="clip")
-        np.take(Y, rows, axis=0, out=Y_batch[:m], mode="clip")
-        _gradient(network, layers, X_batch[:m], Y_batch[:m], [buffer[:m] for buffer in buffers], slots)
+        np.take(X, rows, axis=0, out=X_batch, mode="clip")
+        np.take(Y, rows, axis=0, out=Y_batch, mode="clip")
+        _gradient(network, layers, X_batch, Y_batch, buffers, slots)
         step *= learning_rate
         theta -= step
     return theta
@@ -171,10 +172,6 @@ def _pre_activations(
     return previous
 
 
-def _forward(network: Network, layers: tuple[tuple[Array, Array], ...], X: Array, activations: list[Array]) -> None:
-    ACTIVATIONS[network.output](_pre_activations(network, layers, X, activations))
-
-
 def _gradient(
     network: Network,
     layers: tuple[tuple[Array, Array], ...],
@@ -184,7 +181,7 @@ def _gradient(
     slots: tuple[tuple[Array, Array], ...],
 ) -> None:
     """Write the gradient into slots; activations are overwritten by deltas on the way back."""
-    _forward(network, layers, X, activations)
+    ACTIVATIONS[network.output](_pre_activations(network, layers, X, activations))
     delta = activations[-1]
     OUTPUT_DELTAS[network.output, network.loss](delta, Y)
     delta /= len(X)

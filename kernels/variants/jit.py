@@ -30,6 +30,9 @@ from kernels.variants._numba.arguments import (
     multiplies_derivative,
 )
 
+_inlined = njit(inline="always")
+"""For what a batch passes through: Numba counts references to arrays at each call that takes them in a tuple."""
+
 
 class Buffers(NamedTuple):
     """Work space of a gradient: what its passes write."""
@@ -44,12 +47,15 @@ class Buffers(NamedTuple):
 
 def forward(network: Network, theta: Array, X: Array) -> Array:
     """Outputs of the network, (n, k), for inputs X (n, d)."""
-    return _run_forward(_sizes(network), codes(network), *arrays(network, theta, X))
+    return _run_forward(_sizes(network), codes(network), *arrays(network, theta, X), True)
 
 
 def loss(network: Network, theta: Array, X: Array, Y: Array) -> float:
     """Mean loss over the rows of X (n, d) and Y (n, k), computed from the last layer's pre-activations."""
-    return float(_run_loss(_sizes(network), codes(network), *arrays(network, theta, X, Y)))
+    theta, X, Y = arrays(network, theta, X, Y)
+    code = Codes(*codes(network)).loss
+    Z = _run_forward(_sizes(network), codes(network), theta, X, code == SQUARED_ERROR)
+    return float(_mean_loss(code, Z, Y))
 
 
 def gradient(network: Network, theta: Array, X: Array, Y: Array) -> Array:
@@ -72,27 +78,22 @@ def _sizes(network: Network) -> npt.NDArray[np.int64]:
 
 
 @njit(cache=True)
-def _run_forward(sizes, codes, theta, X):
+def _run_forward(sizes, codes, theta, X, activates):
     codes = Codes(*codes)
     work = np.empty(len(X) * sizes[1:].sum(), X.dtype)
     _forward(sizes, codes, theta, X, work)
     A = _layer_of(work, sizes, len(sizes) - 1, len(X))
-    _activate(codes.output, A)
+    if activates:
+        _activate(codes.output, A)
     return A.copy()
 
 
 @njit(cache=True)
-def _run_loss(sizes, codes, theta, X, Y):
-    codes = Codes(*codes)
-    work = np.empty(len(X) * sizes[1:].sum(), X.dtype)
-    _forward(sizes, codes, theta, X, work)
-    Z = _layer_of(work, sizes, len(sizes) - 1, len(X))
-    if codes.loss == SQUARED_ERROR:
-        _activate(codes.output, Z)
-    total = X.dtype.type(0)
+def _mean_loss(loss, Z, Y):
+    total = Z.dtype.type(0)
     for i in range(len(Z)):
-        total += _row_loss(codes.loss, Z[i], Y[i])
-    return total / X.dtype.type(len(X))
+        total += _row_loss(loss, Z[i], Y[i])
+    return total / Z.dtype.type(len(Z))
 
 
 @njit(cache=True)
@@ -182,14 +183,14 @@ def _run_epoch(sizes, codes, theta, rows, batch_size, learning_rate):
     return theta
 
 
-@njit(cache=True)
+@_inlined
 def _layer_of(work, sizes, layer, rows):
     """View of the activations (rows, width) of a layer, 1 for the first, in the flat work space."""
     start = rows * sizes[1:layer].sum()
     return work[start : start + rows * sizes[layer]].reshape(rows, sizes[layer])
 
 
-@njit(cache=True)
+@_inlined
 def _weights_of(theta, sizes, layer):
     """Views W (fan_in, fan_out) and b (fan_out,) of a layer, 1 for the first."""
     start = 0
@@ -199,7 +200,7 @@ def _weights_of(theta, sizes, layer):
     return theta[start:middle].reshape(sizes[layer - 1], sizes[layer]), theta[middle : middle + sizes[layer]]
 
 
-@njit
+@_inlined
 def _forward(sizes, codes, theta, X, work):
     """Fill the activations of the hidden layers and the pre-activations of the last one."""
     previous = X
@@ -234,7 +235,7 @@ def _activate(code, A):
         raise ValueError("_activate has no loop for this activation: add it")
 
 
-@njit
+@_inlined
 def _gradient(sizes, codes, theta, rows, buffers):
     """Write the gradient of a batch of rows (X, Y) by theta."""
     (X, Y), last = rows, len(sizes) - 1
@@ -256,7 +257,7 @@ def _gradient(sizes, codes, theta, rows, buffers):
             delta = lower
 
 
-@njit
+@_inlined
 def _output_delta(codes, buffers, sizes, Y):
     """Activate the last layer, and write its deltas, divided by the number of rows."""
     A = _layer_of(buffers.work, sizes, len(sizes) - 1, len(Y))
