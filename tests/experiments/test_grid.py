@@ -40,7 +40,7 @@ def _values(cases, axis: str) -> list:
 
 
 def test_profiles_are_those_that_the_commands_name() -> None:
-    assert tuple(profiles()) == ("smoke", "quick", "regular", "peers", "limits", "compare", "full")
+    assert tuple(profiles()) == ("smoke", "quick", "regular", "peers", "shapes", "limits", "compare", "full")
     assert all(entry.about and entry.blocks >= 6 and entry.case_seconds > 0 for entry in profiles().values())
 
 
@@ -133,7 +133,7 @@ def test_what_does_not_exist_is_refused_in_one_sentence(filters: Filters, messag
 
 
 def test_an_unknown_profile_is_refused_with_those_that_exist() -> None:
-    there = "smoke, quick, regular, peers, limits, compare, full"
+    there = "smoke, quick, regular, peers, shapes, limits, compare, full"
     with pytest.raises(InputError, match=rf"^there is no profile 'slow': choose one of {there}$"):
         profile("slow")
 

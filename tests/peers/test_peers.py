@@ -20,7 +20,10 @@ from gdbench.verify.stages import certify
 from kernels import InputError, Network
 from kernels.network import DTYPES
 
-PEERS = ("jax_scan", "jax_step", "sklearn_partial_fit", "torch_autograd", "torch_compile", "torch_manual")
+PEERS = (
+    *("jax_scan", "jax_step", "scipy_sparse", "scipy_sparse_kept", "sklearn_partial_fit"),
+    *("torch_autograd", "torch_compile", "torch_manual", "torch_script"),
+)
 LINEAR, LOGISTIC, CLASSES = (
     Network.linear(4),
     Network.logistic(4, 3),
@@ -82,7 +85,7 @@ def test_every_peer_is_certified_on_every_network_that_it_supports(name: str, ne
     assert proof.certified == supported, proof
 
 
-@pytest.mark.parametrize("name", ["torch_manual", "sklearn_partial_fit"])
+@pytest.mark.parametrize("name", ["torch_manual", "torch_script", "scipy_sparse", "sklearn_partial_fit"])
 def test_a_wrong_peer_is_refused(name: str) -> None:
     peer = variants.get(name)
 
@@ -123,7 +126,7 @@ def test_names_are_ours_first_and_an_unknown_one_is_refused_with_all_of_them() -
     assert variants.names() == (*kernels.variants(), *PEERS)
     assert not any(variants.is_peer(name) for name in kernels.variants())
     assert variants.get("jit") is kernels.get("jit")
-    with pytest.raises(InputError, match=r"^there is no variant 'fastest': choose one of reference, .*torch_manual$"):
+    with pytest.raises(InputError, match=r"^there is no variant 'fastest': choose one of reference, .*torch_script$"):
         variants.get("fastest")
 
 
@@ -172,12 +175,32 @@ def test_cases_have_the_peers_unless_the_profile_leaves_them_out() -> None:
     with_peers = {
         (case.variant, case.task) for case in expand(replace(small, peers=True)) if variants.is_peer(case.variant)
     }
-    lacking = {("sklearn_partial_fit", "loss"), ("torch_compile", "loss")}
+    lacking = {(name, "loss") for name in ("scipy_sparse", "scipy_sparse_kept", "sklearn_partial_fit", "torch_compile")}
     assert with_peers == {(name, task) for name in PEERS for task in ("loss", "epoch")} - lacking
     asked = expand(small, Filters(variant=("torch_manual",)))
     assert {case.variant for case in asked} == {"torch_manual"}
     with pytest.raises(InputError, match=r"^sklearn_partial_fit can do none of these tasks on these networks: "):
         expand(small, Filters(variant=("sklearn_partial_fit",), task=("gradient",)))
+
+
+def test_rows_that_were_converted_are_kept_as_long_as_their_array() -> None:
+    kept = variants.get("scipy_sparse_kept")
+    from gdbench.peers import scipy_sparse_kept  # noqa: PLC0415 - who measures it imports it
+
+    def epoch(X):
+        return kept.epoch(LINEAR, np.ones(5), X, np.ones((3, 1)), np.arange(3), 2, 0.1)
+
+    X, before = np.ones((3, 4)), len(scipy_sparse_kept._kept)
+    first = epoch(X)
+    np.testing.assert_array_equal(epoch(X), first)
+    assert len(scipy_sparse_kept._kept) == before + 1
+    del X
+    assert len(scipy_sparse_kept._kept) == before
+    for value in (2.0, 3.0):  # memory that is used again is another array
+        expected = variants.get("scipy_sparse").epoch(
+            LINEAR, np.ones(5), np.full((3, 4), value), np.ones((3, 1)), np.arange(3), 2, 0.1
+        )
+        np.testing.assert_array_equal(epoch(np.full((3, 4), value)), expected)
 
 
 class _Clock:

@@ -14,7 +14,7 @@ from gdbench.report import markdown, tables
 from gdbench.report.peers_table import peer_sentences, peer_tables
 from gdbench.run.folder import SAMPLE_COLUMNS, Run
 from gdbench.run.plan import Plan
-from gdbench.run.summary import summarise
+from gdbench.run.summary import LEAD_UNKNOWN, summarise
 from gdbench.verify.certificates import CertificateRow
 
 SLOW, FAST = [name for name in (*names(), *unavailable()) if is_peer(name)][:2]
@@ -93,13 +93,25 @@ def test_only_blocks_in_which_both_were_measured_count() -> None:
     assert row["speedup_vs_best_peer"] == pytest.approx(3.5 / 1.5)
 
 
-def test_a_peer_that_failed_its_certificate_is_no_rival() -> None:
-    row = _row(_run(SECONDS, wrong=(FAST,)), "jit", 1)
-    assert row["best_peer"] == SLOW
-    assert row["speedup_vs_best_peer"] == 5.0
-    nobody = _row(_run(SECONDS, wrong=(FAST, SLOW)), "jit", 1)
-    assert nobody["best_peer"] == ""
-    assert np.isnan(nobody["speedup_vs_best_peer"])
+@pytest.mark.parametrize("wrong", [(FAST,), (SLOW,), (FAST, SLOW)], ids=" ".join)
+def test_where_a_peer_failed_its_certificate_no_lead_is_claimed(wrong: tuple[str, ...]) -> None:
+    """It has no times, so that nobody knows whether it is the fastest."""
+    run = _run(SECONDS, wrong=wrong)
+    row = _row(run, "jit", 1)
+    assert row["best_peer"] == LEAD_UNKNOWN
+    assert np.isnan(row["speedup_vs_best_peer"])
+    (table,) = peer_tables(run)
+    rows = {line[0]: line[2:] for line in table.rows}
+    assert rows["fastest peer"] == ("unknown", "unknown")
+    assert rows["speed, peer = 1x"] == (LEAD_UNKNOWN, LEAD_UNKNOWN)
+    (sentence,) = peer_sentences(run)
+    assert sentence.startswith("In 2 of 2 cells the lead is unknown, since a peer failed there that may be the fastest")
+    assert set(sentence.rpartition(": ")[2].removesuffix(".").split(", ")) == set(wrong)
+    text = markdown.render(run)
+    assert ("its lead unknown, since a peer failed there" in text) == (
+        FAST in wrong
+    )  # else that peer is fastest of all
+    assert "of the fastest peer" not in text
 
 
 def test_the_table_shows_our_fastest_the_fastest_peer_and_the_ratio() -> None:

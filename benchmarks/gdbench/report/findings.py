@@ -9,6 +9,7 @@ from gdbench.experiments.cases import FAILED, MEASURED
 from gdbench.experiments.variants import is_peer
 from gdbench.machine.roofline import share
 from gdbench.run.folder import Run
+from gdbench.run.summary import LEAD_UNKNOWN
 from kernels.errors import choices
 
 CAUTION = (
@@ -83,6 +84,8 @@ def _compared(best: pd.Series) -> str:
         low, high = best["speedup_vs_best_peer_low"], best["speedup_vs_best_peer_high"]
         speed = times(best["speedup_vs_best_peer"])
         parts.append(f"{speed} that of the fastest peer there, {best['best_peer']} ({digits(low)} to {times(high)})")
+    if best["best_peer"] == LEAD_UNKNOWN and not is_peer(best["variant"]):
+        parts.append(f"its {LEAD_UNKNOWN}, since a peer failed there")
     if pd.notna(best["fraction_of_limit"]):
         parts.append(f"{share(best['fraction_of_limit'])} of the speed that the machine's limits allow")
     return "".join(f", {part}" for part in parts)

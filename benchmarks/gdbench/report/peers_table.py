@@ -8,14 +8,15 @@ import pandas as pd
 
 from gdbench.basics.units import digits, seconds, times
 from gdbench.cold_start.payback import BASELINE
-from gdbench.experiments.cases import MEASURED
+from gdbench.experiments.cases import FAILED, MEASURED
 from gdbench.experiments.datasets import describe_zeros
 from gdbench.experiments.variants import is_peer
 from gdbench.machine.roofline import share
 from gdbench.report.findings import experiments, headline_task
 from gdbench.report.tables import Table, column_title, table_title
 from gdbench.run.folder import Run
-from gdbench.run.summary import CELL
+from gdbench.run.summary import CELL, LEAD_UNKNOWN
+from kernels.errors import choices
 
 ROWS = ("our fastest", "of the limit", "fastest peer", "speed, peer = 1x")
 
@@ -24,7 +25,8 @@ def peer_tables(run: Run) -> list[Table]:
     """Return a table per network, data set and number of threads, a column per batch size; for the headline task.
 
     Each dtype has our fastest variant with its time per row and its fraction of the machine's limit, the fastest peer,
-    and the ratio of their speeds with its interval. Without peers the last two rows are left out.
+    and the ratio of their speeds with its interval; where a peer failed, the lead is unknown. Without peers the last
+    two rows are left out.
     """
     return [
         _table(f"{network} on {dataset} ({describe_zeros(dataset)})", part)
@@ -35,10 +37,11 @@ def peer_tables(run: Run) -> list[Table]:
 
 
 def peer_sentences(run: Run) -> list[str]:
-    """Return the geometric mean of the ratios over all cells, and which peers were not measured and why."""
+    """Return the geometric mean of the ratios over all cells, where they are unknown, and what was not measured."""
     parts = [table[table["task"] == headline_task(table)] for _, table in experiments(run.summary)]
     found = pd.concat([our_fastest(part) for part in parts])
-    return [*_mean(found[found["speedup_vs_best_peer"].notna()]), *_against_baseline(run, found), *_left_out(run)]
+    means = _mean(found[found["speedup_vs_best_peer"].notna()])
+    return [*means, *_unknown(run, found), *_against_baseline(run, found), *_left_out(run)]
 
 
 def our_fastest(table: pd.DataFrame) -> pd.DataFrame:
@@ -62,6 +65,8 @@ def _table(name: str, table: pd.DataFrame) -> Table:
 
 def _cells(row: pd.Series, peers: pd.Series) -> tuple[str, ...]:
     ours = f"{row['variant']}\n{seconds(row['seconds_per_row'])}"
+    if row["best_peer"] == LEAD_UNKNOWN:
+        return ours, share(row["fraction_of_limit"]), "unknown", LEAD_UNKNOWN
     if pd.isna(row["speedup_vs_best_peer"]):
         return ours, share(row["fraction_of_limit"]), "-", "-"
     low, high = row["speedup_vs_best_peer_low"], row["speedup_vs_best_peer_high"]
@@ -81,6 +86,18 @@ def _mean(found: pd.DataFrame) -> list[str]:
     return [
         f"Over {cells} our fastest variant has {times(geometric_mean(found['speedup_vs_best_peer']))} the speed of the "
         f"fastest peer (geometric mean); the least is {times(worst['speedup_vs_best_peer'])}, {_named(worst)}."
+    ]
+
+
+def _unknown(run: Run, found: pd.DataFrame) -> list[str]:
+    """Say in how many cells a peer failed, which may be the fastest there: no lead is claimed over the others."""
+    cells = found[found["best_peer"] == LEAD_UNKNOWN]
+    if cells.empty:
+        return []
+    failed = run.summary[(run.summary["status"] == FAILED) & run.summary["variant"].map(is_peer).astype(bool)]
+    return [
+        f"In {len(cells)} of {len(found)} cells the lead is unknown, since a peer failed there that may be the "
+        f"fastest: {choices(failed['variant'].unique())}."
     ]
 
 

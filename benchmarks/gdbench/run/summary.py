@@ -20,8 +20,12 @@ CELL = ["network", "dataset", "task", "batch_size", "dtype", "threads"]
 """What cases share that differ in the variant alone."""
 
 
+LEAD_UNKNOWN = "lead unknown"
+"""Stands for the fastest peer where one failed, which has no times and may be it."""
+
+
 class PeerSpeed(NamedTuple):
-    """The fastest peer of a row and the speed relative to it; empty where no peer was measured."""
+    """The fastest peer of a row and the speed relative to it; empty where no peer was measured, or one failed."""
 
     best_peer: str
     speedup_vs_best_peer: float = math.nan
@@ -152,10 +156,14 @@ def add_peer_columns(summary: pd.DataFrame, times: Times, fields: list[str]) -> 
     """Fill in the fastest peer of each row and the speed relative to it; empty where no peer was measured.
 
     The fastest peer has the least median time of the same network, data set, task, batch size, dtype and threads.
+    Where a peer failed nobody knows which is fastest: ``LEAD_UNKNOWN``.
     ``fields`` are the columns that make the keys of ``times``.
     """
-    peers = summary[summary["variant"].map(is_peer) & summary["seconds"].notna()]
-    fastest = peers.sort_values("seconds", kind="stable").drop_duplicates(CELL).set_index(CELL)["variant"].to_dict()
+    peers = summary[summary["variant"].map(is_peer).astype(bool)]
+    timed = peers[peers["seconds"].notna()].sort_values("seconds", kind="stable").drop_duplicates(CELL)
+    failed = peers[peers["status"] == FAILED]
+    fastest = timed.set_index(CELL)["variant"].to_dict()
+    fastest |= dict.fromkeys(failed[CELL].itertuples(index=False, name=None), LEAD_UNKNOWN)
     speeds = [_peer_speed(row, fastest, times, fields) for row in summary.to_dict("records")]
     found = pd.DataFrame(speeds, index=summary.index, columns=PEER_COLUMNS)
     return summary.assign(**{name: found[name] for name in PEER_COLUMNS})

@@ -61,28 +61,38 @@ def _trajectory(network: Network, situation: Situation, batch_size: int) -> Traj
     """Halve the learning rate until the reference descends, and rounding adds up without being amplified."""
     u = float(np.finfo(situation.theta.dtype).eps) / 2
     most = FACTOR * UPDATES * u * max(ROWS, *network.sizes)  # each update errs by u times the length of its sums
-    _, X, Y = situation.wide()
+    start, X, Y = situation.wide()
     learning_rate, loss = MAX_LEARNING_RATE, get("reference").loss
     while True:
         with np.errstate(over="ignore", invalid="ignore"):
-            path = _follow(network, situation, batch_size, learning_rate)
-            descended = loss(network, path.truth, X, Y) <= loss(network, situation.wide()[0], X, Y)
-        if descended and path.tolerance <= most:
-            return path
+            truth = _followed(network, situation, batch_size, learning_rate)
+            if loss(network, truth, X, Y) <= loss(network, start, X, Y):
+                tolerance = _tolerance(network, situation, batch_size, learning_rate, truth, most)
+                if tolerance <= most:
+                    return Trajectory(network, situation, batch_size, learning_rate, truth, tolerance)
         learning_rate /= 2
 
 
-def _follow(network: Network, situation: Situation, batch_size: int, learning_rate: float) -> Trajectory:
-    truth, X, Y = situation.wide()
+def _followed(network: Network, situation: Situation, batch_size: int, learning_rate: float) -> Values:
+    """Parameters (p,) to which the updates lead the reference."""
+    theta, X, Y = situation.wide()
     for order in _orders(batch_size):
-        truth = get("reference").epoch(network, truth, X, Y, order, batch_size, learning_rate)
-    together = max(1, STACKED_VALUES // network.n_parameters)
-    spread = max(
-        np.abs(_jolted(network, situation, batch_size, learning_rate, seeds) - truth).max()
-        for seeds in (range(JOLTED_RUNS)[i : i + together] for i in range(0, JOLTED_RUNS, together))
-    )
-    tolerance = FACTOR * float(spread / np.abs(truth).max())
-    return Trajectory(network, situation, batch_size, learning_rate, truth, tolerance)
+        theta = get("reference").epoch(network, theta, X, Y, order, batch_size, learning_rate)
+    return theta
+
+
+def _tolerance(
+    network: Network, situation: Situation, batch_size: int, learning_rate: float, truth: Values, most: float
+) -> float:
+    """Allow what the jolted runs deviate by; where one goes beyond the most, the others are not asked."""
+    allowed, together = 0.0, max(1, STACKED_VALUES // network.n_parameters)
+    for i in range(0, JOLTED_RUNS, together):
+        jolted = _jolted(network, situation, batch_size, learning_rate, range(JOLTED_RUNS)[i : i + together])
+        found = FACTOR * float(np.abs(jolted - truth).max() / np.abs(truth).max())
+        if not found <= most:  # NaN neither
+            return found
+        allowed = max(allowed, found)
+    return allowed
 
 
 def _orders(batch_size: int) -> list[Order]:

@@ -1,5 +1,8 @@
 // Figures for Plotly from the cases shown: one per variant and batch size. Nothing here touches the page.
 
+// Stands for the fastest peer where one failed.
+const LEAD_UNKNOWN = "lead unknown";
+
 const CELL_HEIGHT = 58, CELL_WIDTH = 66, LABEL_WIDTH = 96;
 
 // Plotly reads some HTML in its texts; names are plain text.
@@ -33,6 +36,8 @@ function describe(row) {
   lines.push(`${formatSpeed(row.speedup_vs_reference)} the speed of the reference`);
   if (row.speedup_vs_best_peer !== null && row.best_peer !== row.variant) {
     lines.push(`${formatSpeed(row.speedup_vs_best_peer)} the speed of the fastest peer, ${plain(row.best_peer)}`);
+  } else if (row.best_peer === LEAD_UNKNOWN) {
+    lines.push(`${LEAD_UNKNOWN}: a peer failed here`);
   }
   if (row.limit_seconds !== null) lines.push(`${formatShare(fractionOfLimit(row))} of the limit`);
   return lines.join("<br>");

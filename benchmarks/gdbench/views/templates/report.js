@@ -19,7 +19,7 @@ const showSummary = makeTable(document.getElementById("table-summary"), [
     text: (row) => formatSpeed(row.speedup_vs_reference),
     interval: (row) => (row.variant === "reference" ? "" : formatSpeedRange(row.speedup_low, row.speedup_high)) },
   { title: "speed vs best peer", number: true, value: (row) => row.speedup_vs_best_peer,
-    text: (row) => formatSpeed(row.speedup_vs_best_peer),
+    text: (row) => (row.status === "measured" && row.best_peer === LEAD_UNKNOWN ? LEAD_UNKNOWN : formatSpeed(row.speedup_vs_best_peer)),
     interval: (row) => formatSpeedRange(row.speedup_vs_best_peer_low, row.speedup_vs_best_peer_high) },
   { title: "of the limit", number: true, value: fractionOfLimit, text: (row) => formatShare(fractionOfLimit(row)) },
   { title: "blocks", number: true, value: (row) => row.blocks },
