@@ -1,5 +1,6 @@
-"""The README shows the committed runs as they are; ``python tests/house/test_readme.py --update`` writes them anew."""
+"""README and findings show the committed runs as they are; ``test_readme.py --update`` writes them anew."""
 
+import re
 import sys
 from functools import cache
 from pathlib import Path
@@ -16,9 +17,12 @@ from gdbench.report.tables import speed_tables
 from gdbench.run.folder import Run, read_run
 
 ROOT = Path(__file__).parents[2]
-README = ROOT / "README.md"
+README, FINDINGS = ROOT / "README.md", ROOT / "docs" / "findings.md"
+MAX_LINES, MAX_ROWS = 170, 12
+"""Of the README, and of a table in it: it is read in two minutes."""
 BEGIN, END = "<!-- {name}: begin", "<!-- {name}: end -->"
 SHOWN = "mlp on mnist5k"
+SELFTEST, PICKS = ("reports/selftest/report.md", "reports/pick-selftest/report.md")
 
 
 @cache
@@ -31,7 +35,7 @@ def variants() -> str:
     run = committed("peers")
     table = next(table for table in speed_tables(run) if table.title.startswith(SHOWN))
     findings = "\n".join(f"- {sentence}" for sentence in sentences(run))
-    picture = "![Time per row over batch size](reports/peers/time_per_row.png)"
+    picture = "![Time per row over batch size](../reports/peers/time_per_row.png)"
     return "\n\n".join([_origin("peers", run), picture, table_lines(table), findings, CAUTION])
 
 
@@ -53,26 +57,72 @@ def limits() -> str:
 
 def selftest() -> str:
     """What the self-test of the verdicts found: everything of its report but what goes run by run."""
-    text = (ROOT / "reports" / "selftest" / "report.md").read_text(encoding="utf-8")
-    parts = [part.strip() for part in text.split("\n## ") if not part.startswith("# ")]
-    kept = [part for part in parts if part.startswith(SELFTEST_PARTS)]
-    picture = "![Rates of false alarms, and planted slowdowns](reports/selftest/selftest.png)"
-    return "\n\n".join([picture, *(f"**{part.replace(chr(10), f'**{chr(10)}', 1)}" for part in kept)])
+    parts = {title: part for title, part in _sections(SELFTEST).items() if title.startswith(SELFTEST_PARTS)}
+    picture = "![Rates of false alarms, and planted slowdowns](../reports/selftest/selftest.png)"
+    return "\n\n".join([picture, *(f"**{title}**\n\n{part}" for title, part in parts.items())])
+
+
+def speed() -> str:
+    """Speed against the peers, for the README: the table of one network, and the means over all."""
+    run = committed("peers")
+    table = next(table for table in peer_tables(run) if table.title.startswith(SHOWN))
+    said = "\n".join(f"- {sentence}" for sentence in peer_sentences(run))
+    return "\n\n".join([_origin("peers", run, ""), said, table_lines(table)])
+
+
+def belief() -> str:
+    """How far verdicts and picks can be believed, in figures of the committed reports."""
+    verdicts, picks = _sections(SELFTEST), _sections(PICKS)
+    alarms = "; ".join(
+        f"{tool} {count} (at most {bound})" for tool, count, _, bound, *_ in _rows(verdicts["Nothing changed"])
+    )
+    planted = {row[0]: row for row in _rows(verdicts["Planted slowdowns, tier quick"])}  # the last holds all pairs
+    found = "; ".join(f"{size}: {count}" for size, _, count, *_ in planted.values())
+    unchanged = sum(int(row[5].split(" of ")[0]) for row in planted.values())
+    rules = "; ".join(f"{rule}: {median} longer" for rule, median, *_ in _rows(picks["Fixed rules on real data"]))
+    made = picks["Real data"].split("\n\n", 1)[1]
+    return "\n".join(
+        [
+            f"- **False alarms where nothing changed:** {alarms}.",
+            f"- **Planted slowdowns found by `--quick`:** {found}. Called unchanged: {unchanged}.",
+            f"- **Picks on real data:** {made}",
+            f"- **Fixed rules in place of a pick**, in the median: {rules} than the best batch size.",
+        ]
+    )
+
+
+def _sections(report: str) -> dict[str, str]:
+    """Text of a committed report below each of its headings."""
+    parts = (ROOT / report).read_text(encoding="utf-8").split("\n## ")[1:]
+    return {title: text.strip() for title, _, text in (part.partition("\n") for part in parts)}
+
+
+def _rows(text: str) -> list[list[str]]:
+    """Cells of the first table in a text, without its head."""
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
 
 
 SELFTEST_PARTS = ("Nothing changed", "Planted slowdowns", "Commits that touch documentation alone", "A history of ")
-SECTIONS = {"peers": peers, "limits": limits, "variants": variants, "selftest": selftest}
-MARKS = dict.fromkeys(["peers", "variants"], pytest.mark.slow)
+SECTIONS = {
+    "peers": (FINDINGS, peers),
+    "limits": (FINDINGS, limits),
+    "variants": (FINDINGS, variants),
+    "selftest": (FINDINGS, selftest),
+    "speed": (README, speed),
+    "belief": (README, belief),
+}
+MARKS = dict.fromkeys(["peers", "variants", "speed"], pytest.mark.slow)
 """Reading the committed run against the peers takes ten seconds."""
 
 
-def _origin(name: str, run: Run) -> str:
-    folder = f"[reports/{name}](reports/{name}/report.md)"
+def _origin(name: str, run: Run, above: str = "../") -> str:
+    folder = f"[reports/{name}]({above}reports/{name}/report.md)"
     return f"From `{run.plan.command}` on {run.environment.date[:10]}; all of it in {folder}."
 
 
 def split(name: str) -> tuple[str, str, str]:
-    text = README.read_text(encoding="utf-8")
+    text = SECTIONS[name][0].read_text(encoding="utf-8")
     begin, end = BEGIN.format(name=name), END.format(name=name)
     head, rest = text.split(begin, 1)
     marker, rest = rest.split("\n", 1)
@@ -81,8 +131,16 @@ def split(name: str) -> tuple[str, str, str]:
 
 
 @pytest.mark.parametrize("name", [pytest.param(name, marks=MARKS.get(name, ())) for name in SECTIONS])
-def test_readme_shows_the_committed_run_as_it_is(name: str) -> None:
-    assert split(name)[1] == SECTIONS[name]()
+def test_a_document_shows_the_committed_runs_as_they_are(name: str) -> None:
+    assert split(name)[1] == SECTIONS[name][1]()
+
+
+def test_the_readme_is_read_in_two_minutes() -> None:
+    text = README.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= MAX_LINES
+    tables = re.findall(r"(?:^\|.*\n)+", text, re.MULTILINE)
+    assert tables
+    assert max(len(table.splitlines()) - 2 for table in tables) <= MAX_ROWS
 
 
 @pytest.mark.parametrize("name", [pytest.param("peers", marks=pytest.mark.slow), "limits"])
@@ -94,6 +152,6 @@ def test_the_committed_run_is_whole_and_of_its_profile(name: str) -> None:
 
 
 if __name__ == "__main__" and "--update" in sys.argv:
-    for section, show in SECTIONS.items():
+    for section, (document, show) in SECTIONS.items():
         before, _, after = split(section)
-        README.write_text(f"{before}{show()}\n{after}", encoding="utf-8")
+        document.write_text(f"{before}{show()}\n{after}", encoding="utf-8")

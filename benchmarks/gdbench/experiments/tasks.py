@@ -1,7 +1,7 @@
 """What one timed call is: a builder does the set-up and returns a callable without arguments.
 
 Everything that is not the task (loading, casting, slicing, shuffling) happens in the builder, so it is
-outside the clock by construction. To add a task, add a function here and a paragraph in METHODOLOGY.md.
+outside the clock by construction. To add a task, add a function here and a paragraph in docs/method/timing.md.
 """
 
 from __future__ import annotations

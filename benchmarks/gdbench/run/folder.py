@@ -2,7 +2,7 @@
 
 Columns of ``samples.csv`` (a row per case and block) are those of a case, then ``block``, ``seconds`` (per
 call, median over the block's rounds), ``rounds``, ``iterations`` and ``first_call_seconds``. Those of
-``summary.csv`` (a row per case) are listed in METHODOLOGY.md.
+``summary.csv`` (a row per case) are listed in docs/method/columns.md.
 """
 
 from __future__ import annotations
