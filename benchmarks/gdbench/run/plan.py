@@ -25,7 +25,7 @@ from kernels.validation import check_seed
 START_SECONDS = 1.7
 """Start of a block's process: interpreter, imports, the machine's limits, data, compiled kernels from their cache."""
 
-IMPORT_SECONDS = {"jax": 0.5, "sklearn": 0.6, "torch": 3.0}
+IMPORT_SECONDS = {"jax": 0.5, "scipy": 0.2, "sklearn": 0.6, "torch": 3.0}
 """Import of a peer's library, by the first word of the peer's name; two thirds of torch's is its compiler's."""
 
 PEER_CASE_SECONDS = 0.4
