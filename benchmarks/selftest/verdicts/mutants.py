@@ -64,7 +64,7 @@ def _gradient_twice(every: int) -> Edit:
 
 def _buffered(every: int) -> Edit:
     """In one call of the epoch, the same count goes over its updates."""
-    update = "_gradient(network, layers, X_batch[:m], Y_batch[:m], [buffer[:m] for buffer in buffers], slots)\n"
+    update = "_gradient(network, layers, X_batch, Y_batch, buffers, slots)\n"
     return Edit(update, update + f"        if next(_CALLS) % {every} == 0:\n            {update}")
 
 
@@ -118,13 +118,13 @@ NATURAL = (
         "gathers_through_a_copy",
         "buffered",
         ("epoch",),
-        ('np.take(X, rows, axis=0, out=X_batch[:m], mode="clip")', "X_batch[:m] = X[rows].copy()"),
+        ('np.take(X, rows, axis=0, out=X_batch, mode="clip")', "X_batch[:] = X[rows].copy()"),
     ),
     _natural(
         "memory_for_every_update",
         "buffered",
         ("epoch",),
-        ("[buffer[:m] for buffer in buffers]", "[buffer.copy()[:m] for buffer in buffers]"),
+        ("X_batch, Y_batch, buffers, slots", "X_batch, Y_batch, [buffer.copy() for buffer in buffers], slots"),
     ),
     _natural(
         "copies_theta_in_update", "buffered", ("epoch",), ("        theta -= step\n", "        theta -= step.copy()\n")
