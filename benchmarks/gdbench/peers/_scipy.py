@@ -1,7 +1,8 @@
 """What the peers on SciPy share: epochs whose first layer multiplies rows in CSR, and NumPy above it.
 
-The loops behind SciPy's products are called directly, on slices of one gathered matrix: its interface would copy every
-batch and add some 30 us to each. They add onto their result, so that bias and update need no pass of their own.
+The loops behind SciPy's products are called directly, on slices of one gathered matrix: its interface
+would copy every batch, and takes three times as long for one of 8 rows (784 columns, a fifth of them filled, 128
+units). They add onto their result, so that bias and update need no pass of their own.
 """
 
 from __future__ import annotations

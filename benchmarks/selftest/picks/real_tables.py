@@ -23,7 +23,7 @@ def real_parts(tables: Sequence[Entry], regrets: Sequence[Entry]) -> list[str]:
     found = regret(pick["regret"] for pick in regrets)
     names = list(tables[0]["rules"])
     rules = {name: regret(cell["rules"][name][1] for cell in tables) for name in names}
-    words = "No picks have been made by this search yet.\n"
+    words = "none yet by the present search, so that its regret on real data is not known.\n"
     if regrets:
         goals = table(["", "found", "goal", "met"], against(found, REAL_GOAL))
         words = f"{found.count} picks; 90 % intervals that hold the time found: {percent(cover(regrets))}.\n\n{goals}"

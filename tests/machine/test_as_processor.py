@@ -1,0 +1,74 @@
+"""Commands as on an older processor, in the real process: what Numba compiles, and what is recorded."""
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from ..helpers import ROOT
+
+SCRIPT = str(ROOT / "benchmarks" / "as_processor.py")
+LOOK = """
+import json, os
+import numba, numpy
+from gdbench.machine.settings import settings
+
+@numba.njit("float32(float32[::1])", fastmath=True)
+def total(values):
+    found = numba.float32(0)
+    for value in values:
+        found += value
+    return found
+
+code = "".join(total.inspect_asm().values())
+print(json.dumps({"wide": "ymm" in code, "settings": settings(), "environment": dict(os.environ)}))
+"""
+SET_BY_THE_SCRIPT = (
+    "NUMBA_CPU_",
+    "OPENBLAS_CORETYPE",
+    "ATEN_CPU",
+    "ONEDNN_MAX",
+    "MKL_ENABLE",
+    "MKL_CBWR",
+    "XLA_FLAGS",
+    "NPY_DISABLE",
+)
+
+
+def _run(*arguments: str) -> Any:
+    command = [sys.executable, SCRIPT, *arguments]
+    return subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=False)
+
+
+def _look(level: str) -> Any:
+    done = _run(level, sys.executable, "-c", LOOK)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def _has_avx2() -> bool:
+    from numba.core import codegen  # noqa: PLC0415 - it takes a second
+
+    return "+avx2" in codegen.get_host_cpu_features()
+
+
+@pytest.mark.skipif(not _has_avx2(), reason="only on a processor with AVX2 does holding code below it show")
+@pytest.mark.parametrize(("level", "wide"), [("sse4", False), ("avx2", True)])
+def test_compiled_code_uses_the_vectors_of_the_level_and_no_wider_ones(level: str, wide: bool) -> None:
+    assert _look(level)["wide"] is wide
+
+
+def test_every_variable_that_it_sets_is_recorded_and_makes_results_unlike_others() -> None:
+    found = _look("sse4")
+    held = {name for name in found["environment"] if name.startswith(SET_BY_THE_SCRIPT)}
+    assert len(held) >= 9
+    assert held <= set(found["settings"])
+
+
+@pytest.mark.parametrize("arguments", [(), ("avx2",), ("avx1024", "true")])
+def test_what_it_does_not_know_is_refused_with_its_usage(arguments: tuple[str, ...]) -> None:
+    done = _run(*arguments)
+    assert done.returncode != 0
+    assert done.stderr == "usage: python benchmarks/as_processor.py avx2|sse4 COMMAND ...\n"
