@@ -130,7 +130,7 @@ def _run(received: Sequence[int]) -> None:
         click.echo(f"gdbench: {error}", err=True)
         sys.exit(WRONG_USAGE)
 
-    os.environ["MPLBACKEND"] = "agg"  # pictures are files; whatever else is set, matplotlib may refuse to be imported
+    os.environ.pop("MPLBACKEND", None)  # pictures are files; with an unknown one matplotlib cannot be imported
     from gdbench.cli.console import fail  # noqa: PLC0415 - with the imports that can fail
     from kernels import Diverged, InputError  # noqa: PLC0415
 
