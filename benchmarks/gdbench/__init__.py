@@ -4,10 +4,11 @@ from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
-CALLED = ("pick",)
-"""What is called as ``gdbench.pick(...)`` once gdbench is imported."""
+CALLED = ("run", "compare", "pick")
+"""Packages that are called, as ``gdbench.pick(...)``, once gdbench is imported."""
 
 try:
     __version__ = version("gdbench")
@@ -27,6 +28,33 @@ def check_kernels() -> None:
             f"Python finds another package called kernels, {', '.join(places) or 'or none'}, instead of gdbench's "
             "own: uninstall it, or install gdbench in an environment of its own"
         )
+
+
+def entry(name: str) -> ModuleType:
+    """Return a module of ``gdbench.api``, by name: it lies above the packages that ask for it when they are called."""
+    return import_module(f"{__name__}.api.{name}")
+
+
+def read(path: str | Path) -> Any:
+    """Read what a command has left: a run, a comparison or a pick.
+
+    Parameters
+    ----------
+    path : str or Path
+        Its folder, or the JSON file of its record in it.
+
+    Returns
+    -------
+    RunResult, ComparisonResult or Pick
+        What ``gdbench.run``, ``gdbench.compare`` and ``gdbench.pick`` return.
+
+    Raises
+    ------
+    InputError
+        If there is none of them, or it cannot be read.
+    """
+    check_kernels()
+    return entry("reading").read(Path(path))
 
 
 def __getattr__(name: str) -> Any:

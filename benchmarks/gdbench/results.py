@@ -24,6 +24,7 @@ from gdbench.experiments.cases import CASE_COLUMNS, MEASURED, Case
 from gdbench.history.asv_cases import case_of
 from gdbench.machine.environment import Environment
 from gdbench.machine.settings import in_words, that_matter
+from gdbench.processes.launch import THREAD_VARIABLES
 from gdbench.run.folder import read_run
 from kernels import InputError
 
@@ -268,7 +269,7 @@ def _of_asv_file(path: Path) -> Iterator[ResultRow]:
     from gdbench.history.asv_files import load  # noqa: PLC0415 - asv is slow to import, and rarely needed
 
     result = load(path)
-    threads = {value for name, value in result.variables.items() if name.endswith("_NUM_THREADS")}
+    threads = {value for name, value in result.variables.items() if name in THREAD_VARIABLES}
     machine = machine_key(
         result.machine.get("cpu"),
         result.machine.get("num_cpu"),

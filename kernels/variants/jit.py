@@ -22,6 +22,7 @@ from kernels.variants._numba.arguments import (
     SIGMOID,
     SOFTMAX,
     SQUARED_ERROR,
+    TAKES_ACTIVATIONS,
     TANH,
     Codes,
     arrays,
@@ -32,6 +33,10 @@ from kernels.variants._numba.arguments import (
 
 _inlined = njit(inline="always")
 """For what a batch passes through: Numba counts references to arrays at each call that takes them in a tuple."""
+
+
+NO_ORDER = np.empty(0, np.int64)
+"""In place of an order where rows are taken as they lie."""
 
 
 class Buffers(NamedTuple):
@@ -54,13 +59,17 @@ def loss(network: Network, theta: Array, X: Array, Y: Array) -> float:
     """Mean loss over the rows of X (n, d) and Y (n, k), computed from the last layer's pre-activations."""
     theta, X, Y = arrays(network, theta, X, Y)
     code = Codes(*codes(network)).loss
-    Z = _run_forward(_sizes(network), codes(network), theta, X, code == SQUARED_ERROR)
+    Z = _run_forward(_sizes(network), codes(network), theta, X, TAKES_ACTIVATIONS[code])
     return float(_mean_loss(code, Z, Y))
 
 
 def gradient(network: Network, theta: Array, X: Array, Y: Array) -> Array:
     """Gradient of ``loss`` by theta, (p,)."""
-    return _run_gradient(_sizes(network), codes(network), *arrays(network, theta, X, Y))
+    theta, X, Y = arrays(network, theta, X, Y)
+    if not theta.flags.writeable:  # nothing is written to it here, but the same function writes to that of an epoch
+        theta = theta.copy()
+    rows, one = (X, Y, NO_ORDER), theta.dtype.type(1)
+    return _run_epoch(_sizes(network), codes(network), theta, rows, len(X), one, True)
 
 
 def epoch(
@@ -69,8 +78,8 @@ def epoch(
     """Parameters (p,) after one pass over the rows in the given order."""
     check_batch_size(batch_size, len(order))
     theta, X, Y = arrays(network, theta, X, Y)
-    rows = X, Y, np.ascontiguousarray(order)
-    return _run_epoch(_sizes(network), codes(network), theta, rows, int(batch_size), theta.dtype.type(learning_rate))
+    rows, step = (X, Y, np.ascontiguousarray(order)), theta.dtype.type(learning_rate)
+    return _run_epoch(_sizes(network), codes(network), theta.copy(), rows, int(batch_size), step, False)
 
 
 def _sizes(network: Network) -> npt.NDArray[np.int64]:
@@ -154,30 +163,32 @@ def _argmax(z):
 
 
 @njit(cache=True)
-def _run_gradient(sizes, codes, theta, X, Y):
-    work = np.empty(len(X) * sizes[1:].sum(), X.dtype)
-    buffers = Buffers(work, np.empty_like(work), np.empty_like(theta))
-    _gradient(sizes, Codes(*codes), theta, (X, Y), buffers)
-    return buffers.gradient
+def _run_epoch(sizes, codes, theta, rows, batch_size, learning_rate, only_gradient):
+    """Move theta by one pass over rows (X, Y, order) and return it, or return the gradient of all rows as they lie.
 
-
-@njit(cache=True)
-def _run_epoch(sizes, codes, theta, rows, batch_size, learning_rate):
-    """Parameters (p,) after one pass over rows (X, Y, order)."""
+    One function for both: each would be compiled with all that a batch passes through.
+    """
     codes, (X, Y, order) = Codes(*codes), rows
-    check_order(order, X)
-    theta = theta.copy()
     work = np.empty(batch_size * sizes[1:].sum(), X.dtype)
     buffers = Buffers(work, np.empty_like(work), np.empty_like(theta))
-    X_batch = np.empty((batch_size, X.shape[1]), X.dtype)
-    Y_batch = np.empty((batch_size, Y.shape[1]), X.dtype)
-    for start in range(0, len(order), batch_size):
-        m = min(batch_size, len(order) - start)
-        for i in range(m):
-            row = order[start + i]
-            X_batch[i] = X[row]
-            Y_batch[i] = Y[row]
-        _gradient(sizes, codes, theta, (X_batch[:m], Y_batch[:m]), buffers)
+    gathered = 0 if only_gradient else batch_size
+    X_batch = np.empty((gathered, X.shape[1]), X.dtype)
+    Y_batch = np.empty((gathered, Y.shape[1]), X.dtype)
+    if not only_gradient:
+        check_order(order, X)
+    for start in range(0, len(X) if only_gradient else len(order), batch_size):
+        if only_gradient:
+            X_rows, Y_rows = X, Y
+        else:
+            m = min(batch_size, len(order) - start)
+            for i in range(m):
+                row = order[start + i]
+                X_batch[i] = X[row]
+                Y_batch[i] = Y[row]
+            X_rows, Y_rows = X_batch[:m], Y_batch[:m]
+        _gradient(sizes, codes, theta, (X_rows, Y_rows), buffers)
+        if only_gradient:
+            return buffers.gradient
         for i in range(len(theta)):
             theta[i] -= learning_rate * buffers.gradient[i]
     return theta

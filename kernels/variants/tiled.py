@@ -14,7 +14,7 @@ import numpy as np
 from kernels.contract import Array, Order
 from kernels.network import Network
 from kernels.validation import check_batch_size
-from kernels.variants._numba.arguments import SQUARED_ERROR, Codes, arrays, check_order, codes
+from kernels.variants._numba.arguments import TAKES_ACTIVATIONS, Codes, arrays, check_order, codes
 from kernels.variants._numba.compiled import compiled, inlined
 from kernels.variants._tiled.elementary import flush_subnormals, restore
 from kernels.variants._tiled.elementwise import mean_loss
@@ -50,7 +50,7 @@ def loss(network: Network, theta: Array, X: Array, Y: Array) -> float:
     """Mean loss over the rows of X (n, d) and Y (n, k), computed from the last layer's pre-activations."""
     theta, X, Y = arrays(network, theta, X, Y)
     code = Codes(*codes(network)).loss
-    Z = _run_forward(*_prepared(network, theta, len(X)), theta, X, code == SQUARED_ERROR)
+    Z = _run_forward(*_prepared(network, theta, len(X)), theta, X, TAKES_ACTIVATIONS[code])
     return float(mean_loss(code, Z, Y))
 
 

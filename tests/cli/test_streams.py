@@ -17,7 +17,7 @@ from ..helpers import ROOT, call
 
 
 def test_a_terminal_without_a_micro_sign_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of one block of a kept run, which has times in µs."""
+    """Summary of one block of a kept run, which has times in µs."""
     kept = ROOT / "reports" / "limits"
     for name in ("plan.json", "environment.json", "certificates.json", "raw/block-000.json"):
         (tmp_path / name).parent.mkdir(exist_ok=True)

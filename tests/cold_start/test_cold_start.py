@@ -122,7 +122,6 @@ def run(stopped: Stopped, sources: Path, tmp_path_factory: pytest.TempPathFactor
     shutil.copytree(stopped.folder, cwd / "run")
     answer = gdbench("run", "--resume", "--output", "run", cwd=cwd, sources=sources, **PATIENCE)
     assert answer.returncode == 0, answer.stderr
-    (cwd / "run" / "terminal.txt").write_text(answer.stdout, encoding="utf-8")
     return cwd / "run"
 
 
@@ -224,8 +223,8 @@ def test_the_table_is_rebuilt_from_the_raw_file(copy: Path) -> None:
     assert (copy / "cold_start.csv").read_bytes() == before
 
 
-def test_terminal_and_pure_functions_tell_the_same(run: Path) -> None:
-    shown = (run / "terminal.txt").read_text(encoding="utf-8")
+def test_report_and_pure_functions_tell_the_same(run: Path) -> None:
+    shown = (run / "report.md").read_text(encoding="utf-8")
     found = read_run(run)
     assert len(cold_start.sentences(found)) == 1
     for text in (*cold_start.sentences(found), *(table.title for table in cold_start.tables(found))):

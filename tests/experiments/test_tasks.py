@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from gdbench.basics.arrays import ALIGNMENT_BYTES, aligned
+from gdbench.basics.calls import ARGUMENTS
 from gdbench.experiments.datasets import load
 from gdbench.experiments.grid import networks
 from gdbench.experiments.tasks import TASKS, Problem, load_problem
@@ -62,3 +63,7 @@ class _Recorder:
         return batch
 
     loss = gradient = forward
+
+
+def test_every_task_is_known_to_all_who_call_it() -> None:
+    assert ARGUMENTS.keys() == TASKS.keys()

@@ -133,6 +133,19 @@ def test_every_module_says_what_it_is() -> None:
     assert not unnamed
 
 
+def test_no_docstring_begins_with_of() -> None:
+    """It begins with what the thing is or does, so that it is understood without its neighbours."""
+    begun = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path in _sources(KERNELS, ROOT / "benchmarks", ROOT / "tests")
+        for node in ast.walk(_tree(path))
+        if isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and str(node.value.value).startswith("Of ")
+    ]
+    assert not begun
+
+
 @pytest.mark.parametrize("task", TASKS)
 def test_every_task_has_a_paragraph_in_the_documents(task: str) -> None:
     text = (ROOT / "docs" / "method" / "timing.md").read_text(encoding="utf-8")

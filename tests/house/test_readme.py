@@ -8,18 +8,18 @@ from pathlib import Path
 import pytest
 
 from gdbench.report import auto_check, cold_start
-from gdbench.report.findings import CAUTION, sentences
 from gdbench.report.limit_table import limit_tables
 from gdbench.report.markdown import table_lines
 from gdbench.report.peers_table import peer_sentences, peer_tables
 from gdbench.report.process_spread import spread_tables
 from gdbench.report.tables import speed_tables
+from gdbench.report.winners import CAUTION, winners_table
 from gdbench.run.folder import Run, read_run
 
 ROOT = Path(__file__).parents[2]
 README, FINDINGS = ROOT / "README.md", ROOT / "docs" / "findings.md"
 MAX_LINES, MAX_ROWS = 170, 12
-"""Of the README, and of a table in it: it is read in two minutes."""
+"""Largest README, and largest table in it: it is read in two minutes."""
 BEGIN, END = "<!-- {name}: begin", "<!-- {name}: end -->"
 SHOWN = "mlp on mnist5k"
 SELFTEST, PICKS = ("reports/selftest/report.md", "reports/pick-selftest/report.md")
@@ -31,12 +31,13 @@ def committed(name: str) -> Run:
 
 
 def variants() -> str:
-    """Picture, the table of one network, and the findings of the committed run against the peers."""
+    """The fastest of each network of the committed run against the peers, its picture, and the table of one network."""
     run = committed("peers")
     table = next(table for table in speed_tables(run) if table.title.startswith(SHOWN))
-    findings = "\n".join(f"- {sentence}" for sentence in sentences(run))
+    fastest = winners_table(run)
+    assert fastest is not None
     picture = "![Time per row over batch size](../reports/peers/time_per_row.png)"
-    return "\n\n".join([_origin("peers", run), picture, table_lines(table), findings, CAUTION])
+    return "\n\n".join([_origin("peers", run), table_lines(fastest), CAUTION, picture, table_lines(table)])
 
 
 def peers() -> str:

@@ -159,7 +159,7 @@ ACTIVATIONS = {"sigmoid": "logistic", "tanh": "tanh", "relu": "relu"}
 SIZES = ((4,), (4, 3), (5, 4, 3))
 OUTPUTS = ("identity", "sigmoid", "softmax")
 BATCH_SIZES = (1, 5, 23)
-"""Of 23 rows: the last batch of 5 has 3."""
+"""Batch size for 23 rows: the last batch of 5 has 3."""
 
 
 @cache

@@ -11,7 +11,7 @@ from numba import njit
 
 from kernels.network import HIDDEN, OUTPUT_LOSSES
 from kernels.variants import jit
-from kernels.variants._numba.arguments import multiplies_derivative
+from kernels.variants._numba.arguments import LOSSES, multiplies_derivative
 from kernels.variants._tiled import elementwise
 from kernels.variants._tiled.single_output import epoch_of_single
 
@@ -24,6 +24,8 @@ NAMES: dict[str, set[Any]] = {
     "OUTPUT_DELTAS": {*OUTPUT_LOSSES},
     "TARGETS": {*OUTPUT_LOSSES},
     "SUPPORTED": {*OUTPUT_LOSSES},
+    "FITTED_TO": {output for output, _ in OUTPUT_LOSSES},
+    "TAKES_ACTIVATIONS": {*LOSSES.values()},
     "TARGET_CHECKS": {*OUTPUT_LOSSES},
     "TARGET_KINDS": {*OUTPUT_LOSSES},
     "HAS_CLASSES": {*OUTPUT_LOSSES},

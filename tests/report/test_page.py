@@ -27,7 +27,7 @@ from ..helpers import LIMIT_SECONDS
 
 HOSTILE = "</script><b id=broken>&'\""
 N_ROWS = 569
-"""Of breast_cancer, and the larger of the two batch sizes."""
+"""Rows of breast_cancer, and the larger of the two batch sizes."""
 OURS = list(SMOKE_VARIANTS)
 FILTERS = {"network": "logistic", "dtype": "float32", "task": "epoch"}
 """With which the page opens."""

@@ -325,7 +325,7 @@ def test_a_finished_run_has_nothing_to_resume(resumed: Stopped) -> None:
     cwd, before = resumed.folder.parents[1], _times(resumed.folder)
     named = invoke("run", "--resume", "--output", str(resumed.folder), cwd=cwd)
     assert named.returncode == 0, named.stderr
-    assert "is fastest per" in named.stdout
+    assert "Fastest per epoch" in named.stdout
     assert _times(resumed.folder) == before
 
 

@@ -316,15 +316,10 @@ def test_no_wrong_variant_was_ever_timed(run: Outcome) -> None:
 
 
 def test_the_terminal_shows_failures_and_ranks_none(run: Outcome) -> None:
-    lines = run.answer.stdout.splitlines()
-    table = {line.split()[0]: line for line in lines if "float64 " in line and line.split()[0] in RIGHT | FAILED}
-    assert set(table) == RIGHT | FAILED
     for name in FAILED:
-        assert table[name].split() == [name, "float64", "failed"]
         assert re.search(failure_of(name), run.answer.stdout), name
-    ranking = [line for line in lines if "is fastest per" in line]
-    assert len(ranking) == 1
-    assert not [name for name in FAILED if name in ranking[0]]
+    (row,) = (line for line in run.answer.stdout.splitlines() if line.startswith("logistic on breast_cancer float64 "))
+    assert not FAILED & set(row.split())
 
 
 def test_both_reports_show_failures_and_rank_none(run: Outcome) -> None:
@@ -337,8 +332,8 @@ def test_both_reports_show_failures_and_rank_none(run: Outcome) -> None:
     for name in (*WRONG, *DEADLY):
         line = next(line for line in report.splitlines() if line.startswith(f"| {name} | logistic"))
         assert "**NO**" in line
-    ranking = next(line for line in report.splitlines() if "is fastest per" in line)
-    assert not [name for name in FAILED if name in ranking]
+    (ranking,) = (line for line in report.splitlines() if line.startswith("| logistic on breast_cancer float64 |"))
+    assert not FAILED & set(ranking.split())
 
 
 @pytest.fixture(scope="module")

@@ -227,7 +227,7 @@ def test_ctrl_c_keeps_the_completed_epochs_and_says_so(tmp_path):
     with open(screen, "rb", buffering=0, closefd=True) as file:
         while part := read_or_end(file):
             seen += part.decode(errors="replace")
-            if not stopped and re.search(r"\b[1-9]\d*/1000000", seen):
+            if not stopped and re.search(r"epoch [1-9]\d* of 1000000", seen):
                 process.send_signal(signal.SIGINT)
                 stopped = True
     assert process.wait(timeout=LIMIT_SECONDS) == 130, seen

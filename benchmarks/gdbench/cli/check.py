@@ -5,20 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from time import monotonic
 from typing import Any
 
 import click
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 import kernels
 from gdbench.basics.exit_codes import KERNEL_WRONG, OK
+from gdbench.basics.units import duration
 from gdbench.cli.console import human_output, json_option, stderr, write_json
 from gdbench.cli.filters import filter_options
 from gdbench.experiments import variants
 from gdbench.experiments.grid import Filters, experiments, networks, select
 from gdbench.verify.certificates import CertificateRow, Job, able_on, all_certified, certify_all, contract_jobs
+from gdbench.views.progress import bar
 from kernels.errors import choices, unknown
 from kernels.network import DTYPES
 
@@ -83,19 +86,16 @@ def certify(jobs: list[Job]) -> list[CertificateRow]:
 
 
 @contextmanager
-def certifying(jobs: list[Job]) -> Iterator[Callable[[CertificateRow], None]]:
-    """Draw a progress bar on standard error, which goes on with each certificate that is heard."""
-    columns = (
-        TextColumn("Certifying"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.description}", markup=False),
-    )
-    with Progress(*columns, console=stderr, transient=True) as progress:
-        bar = progress.add_task("", total=sum(len(job.variants) for job in jobs))
+def certifying(jobs: list[Job], console: Console = stderr) -> Iterator[Callable[[CertificateRow], None]]:
+    """Show how far certification is, which goes on with each certificate that is heard."""
+    total, done, begun = sum(len(job.variants) for job in jobs), 0, monotonic()
+    with bar("Certifying", console) as tell:
 
         def report(row: CertificateRow) -> None:
-            progress.update(bar, advance=1, description=f"{row.variant} on {row.network} in {row.dtype}")
+            nonlocal done
+            done += 1
+            left = f", about {duration((total - done) * (monotonic() - begun) / done)} left"
+            tell(done / total, f"{total} certificates", f", {done} done, {row.variant} on {row.network}{left}")
 
         yield report
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,6 +20,8 @@ from kernels import InputError
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 STDOUT = "-"
+UNFOLDED = 1000
+"""Columns of what is no terminal: longer than any line of ours."""
 STDOUT_PATHS = ("/dev/stdout", "/dev/fd/1", "/proc/self/fd/1")
 """Other names that people have for it."""
 
@@ -34,8 +37,14 @@ def enough_memory(remedy: str) -> Iterator[None]:
 
 
 def _console(*, stderr: bool) -> Console:
-    """Console that prints every text as it is: brackets in names of files, columns and classes are no markup."""
-    return Console(stderr=stderr, markup=False, emoji=False, highlight=False)
+    """Console that prints every text as it is: brackets in names of files, columns and classes are no markup.
+
+    In a file or a pipe no line is folded, unless COLUMNS says how wide it is.
+    """
+    console = Console(stderr=stderr, markup=False, emoji=False, highlight=False)
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = UNFOLDED
+    return console
 
 
 stdout = _console(stderr=False)

@@ -9,12 +9,13 @@ from time import monotonic
 from types import TracebackType
 from typing import TypeVar
 
-from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
+from rich.console import Console
 from rich.text import Text
 
 from gdbench.basics.units import digits, duration
 from gdbench.cli.check import certificate_table, certifying
 from gdbench.cli.console import stderr
+from gdbench.cold_start.measure import ColdStart
 from gdbench.machine.environment import one_line
 from gdbench.run.events import (
     AllCertified,
@@ -29,8 +30,11 @@ from gdbench.run.events import (
 from gdbench.run.execute import left
 from gdbench.run.plan import Plan, estimate_seconds
 from gdbench.verify.certificates import CertificateRow, all_certified, jobs_of
+from gdbench.views.progress import bar
 
 Drawn = TypeVar("Drawn")
+MIN_SECONDS_OF_PACE = 2.0
+"""Estimated cost that must be done before its true cost says anything of the rest."""
 
 
 class Watch:
@@ -42,31 +46,33 @@ class Watch:
         Plan of the run.
     folder : Path
         Folder that the run writes to.
+    console : Console
+        Where it is drawn.
     """
 
-    def __init__(self, plan: Plan, folder: Path) -> None:
-        self.plan, self.folder = plan, folder
+    def __init__(self, plan: Plan, folder: Path, console: Console = stderr) -> None:
+        self.plan, self.folder, self.console = plan, folder, console
         self._stage = ExitStack()
         self._certify: Callable[[CertificateRow], None] | None = None
-        self._cold_start: Callable[[str], None] | None = None
+        self._cold_start: Callable[[ColdStart], None] | None = None
         self._blocks: Callable[[Event], None] | None = None
 
     def __call__(self, event: Event) -> None:
         """Draw an event."""
         match event:
             case Described():
-                stderr.print(one_line(event.environment), style="dim", soft_wrap=True)
-                self._certify = self._draw(certifying(jobs_of(self.plan.cases, self.plan.networks)))
+                self.console.print(one_line(event.environment), style="dim", soft_wrap=True)
+                self._certify = self._draw(certifying(jobs_of(self.plan.cases, self.plan.networks), self.console))
             case Certified() if self._certify is not None:
                 self._certify(event.row)
             case AllCertified():
                 self._stage.close()
-                stderr.print(_verdict(event.rows))
+                self.console.print(_verdict(event.rows))
             case ColdStartBegun():
-                self._cold_start = self._cold_start or self._draw(_status())
-                self._cold_start(f"Cold start of {event.job.variant} in {event.job.dtype}")
+                self._cold_start = self._cold_start or self._draw(_cold_starts(self.console))
+                self._cold_start(event.job)
             case _:
-                self._blocks = self._blocks or self._draw(_bar(self.plan, self.folder))
+                self._blocks = self._blocks or self._draw(_blocks_left(self.plan, self.folder, self.console))
                 self._blocks(event)
 
     def _draw(self, stage: AbstractContextManager[Drawn]) -> Drawn:
@@ -93,36 +99,18 @@ def _verdict(rows: tuple[CertificateRow, ...]) -> object:
 
 
 @contextmanager
-def _status() -> Iterator[Callable[[str], None]]:
-    with stderr.status("Cold starts") as status:
-        yield status.update
-
-
-class TimeLeft(ProgressColumn):
-    """Estimated cost of what is left, scaled by how the cost so far compared with its estimate."""
-
-    def render(self, task: Task) -> Text:
-        """Return the column's text."""
-        done, elapsed = task.completed, monotonic() - task.fields["begun"]
-        if done < 2 or task.total is None:
-            return Text(f"about {duration(task.total or 0)} left", style="cyan")
-        return Text(f"about {duration((task.total - done) * elapsed / done)} left", style="cyan")
+def _cold_starts(console: Console) -> Iterator[Callable[[ColdStart], None]]:
+    with bar("Cold start", console) as tell:
+        yield lambda job: tell(None, f"{job.variant} in {job.dtype}", "")
 
 
 @contextmanager
-def _bar(plan: Plan, folder: Path) -> Iterator[Callable[[Event], None]]:
-    """Draw a bar for the blocks that are left; where standard error is no terminal, a line per block."""
+def _blocks_left(plan: Plan, folder: Path, console: Console) -> Iterator[Callable[[Event], None]]:
+    """Show how far the blocks are that are left: estimated cost, scaled by how it compared with the truth so far."""
     costs = {block.index: estimate_seconds(plan, block) for block in left(folder, plan)}
-    with Progress(
-        TextColumn("Measuring", markup=False),
-        BarColumn(),
-        TimeLeft(),
-        TextColumn("{task.description}", markup=False),
-        console=stderr,
-        transient=True,
-    ) as progress:
-        bar = progress.add_task("", total=sum(costs.values()), begun=monotonic())
-        spent, cases, index, ended = 0.0, 0, 0, len(plan.blocks) - len(costs)
+    total, begun = sum(costs.values()), monotonic()
+    spent, cases, index, ended = 0.0, 0, 0, len(plan.blocks) - len(costs)
+    with bar("Measuring", console) as tell:
 
         def report(event: Event) -> None:
             nonlocal spent, cases, index, ended
@@ -133,15 +121,12 @@ def _bar(plan: Plan, folder: Path) -> Iterator[Callable[[Event], None]]:
                     cases += 1
                 case BlockEnded():
                     spent, cases, ended = spent + costs[index], 0, ended + 1
-                    if not stderr.is_terminal:
-                        stderr.print(f"block {ended} of {len(plan.blocks)} done")
+                    return
             block = plan.blocks[index]
             case = plan.cases[block.cases[0]]
-            number = ended if isinstance(event, BlockEnded) else ended + 1
-            progress.update(
-                bar,
-                completed=spent + costs[index] * min(cases / len(block.cases), 1.0),
-                description=f"{case.network} on {case.dataset}, block {number} of {len(plan.blocks)}",
-            )
+            done = spent + costs[index] * min(cases / len(block.cases), 1.0)
+            pace = (monotonic() - begun) / done if done >= MIN_SECONDS_OF_PACE else 1.0
+            where = f"{case.network} on {case.dataset}, block {ended + 1} of {len(plan.blocks)}"
+            tell(done / total, where, f", about {duration((total - done) * pace)} left")
 
         yield report

@@ -67,13 +67,15 @@ MACHINE = (
     click.option(
         "--variant", metavar="NAME", default=AUTO, show_default=True, help="Kernels to time, see gdbench list."
     ),
-    click.option("--threads", type=int, metavar="N", default=1, show_default=True, help="Of the timed variant."),
+    click.option(
+        "--threads", type=int, metavar="N", default=1, show_default=True, help="Threads of the timed variant."
+    ),
     click.option(
         "--dtype",
         metavar="NAME",
         default=USUAL.dtype,
         show_default=True,
-        help=f"Of the timed variant: {choices(DTYPES)}.",
+        help=f"Dtype of the timed variant: {choices(DTYPES)}.",
     ),
 )
 SEARCH = (

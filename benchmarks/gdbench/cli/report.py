@@ -7,8 +7,10 @@ from pathlib import Path
 import click
 
 from gdbench.cli.console import human_output, json_option
-from gdbench.cli.show import exit_code, show, summary_json
+from gdbench.cli.show import show, summary_json
 from gdbench.report.build import rebuild
+from gdbench.report.findings import exit_code
+from gdbench.run.plan import FILE
 from kernels import InputError
 
 
@@ -24,7 +26,7 @@ def command(run: Path | None, json_path: str | None) -> int:
 
 
 def _newest() -> Path:
-    plans = sorted(Path("reports").glob("*/plan.json"), key=lambda path: path.stat().st_mtime)
+    plans = sorted(Path("reports").glob(f"*/{FILE}"), key=lambda path: path.stat().st_mtime)
     if not plans:
         raise InputError("there is no run below reports/: make one with gdbench run, or name its folder")
     return plans[-1].parent

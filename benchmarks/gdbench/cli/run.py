@@ -17,15 +17,15 @@ from gdbench.basics.exit_codes import INTERRUPTED, KERNEL_WRONG, OK
 from gdbench.basics.folders import fresh_folder
 from gdbench.basics.storage import new_folder
 from gdbench.basics.units import duration
-from gdbench.cli import cold_start as cold_start_in_terminal
 from gdbench.cli.console import fail, human_output, json_option, stderr, write_json
 from gdbench.cli.filters import filter_options
 from gdbench.cli.live import Watch
-from gdbench.cli.show import exit_code, show, summary_json
+from gdbench.cli.show import show, summary_json
 from gdbench.cold_start import measure as cold_starts
 from gdbench.cold_start.measure import ColdStart
 from gdbench.experiments.grid import Filters, profile
 from gdbench.report.build import rebuild, write_report
+from gdbench.report.findings import exit_code
 from gdbench.run import left_out, run
 from gdbench.run.execute import BlockFailed, left
 from gdbench.run.folder import Run
@@ -63,7 +63,7 @@ class DryRun:
 @click.command("run", epilog=EXAMPLES)
 @click.option("--profile", "profile_name", show_default=DEFAULT_PROFILE, help="How much to measure; see gdbench list.")
 @filter_options()
-@click.option("--seed", type=int, default=None, help="Of the order of blocks and cases; drawn anew if not given.")
+@click.option("--seed", type=int, default=None, help="Fixes the order of blocks and cases; drawn anew if not given.")
 @click.option(
     "--cold-start/--no-cold-start",
     "with_cold_start",
@@ -113,7 +113,6 @@ def command(
     write_report(found)
     summary_json(json_path, found)
     show(found, human_output(json_path))
-    cold_start_in_terminal.show(found, human_output(json_path))
     return exit_code(found)
 
 

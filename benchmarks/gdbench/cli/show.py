@@ -1,4 +1,4 @@
-"""Shows a finished run in the terminal, and its summary to machines: tables, sentences, exit code."""
+"""Shows a finished run in the terminal, and its summary to machines: the answer, what failed."""
 
 from __future__ import annotations
 
@@ -7,22 +7,14 @@ from dataclasses import dataclass
 
 from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
-from gdbench.basics.exit_codes import KERNEL_WRONG, OK
 from gdbench.cli.console import write_json
-from gdbench.experiments.cases import FAILED, MEASURED
-from gdbench.machine.roofline import limit_sentences
-from gdbench.report import auto_check
-from gdbench.report.findings import CAUTION, answers, failures
-from gdbench.report.limit_table import limit_tables
-from gdbench.report.peers_table import peer_sentences, peer_tables
-from gdbench.report.tables import BEST, speed_tables
+from gdbench.report import cold_start
+from gdbench.report.findings import failures
+from gdbench.report.peers_table import peer_sentences
 from gdbench.report.tables import Table as Columns
+from gdbench.report.winners import CAUTION, winners_table
 from gdbench.run.folder import Run
-
-ONE_LINE_WIDTH = 120
-"""Columns of a terminal from which on time and speed stand beside each other."""
 
 
 @dataclass(frozen=True)
@@ -37,36 +29,29 @@ class RunAnswer:
 
 
 def show(run: Run, out: Console) -> None:
-    """Print tables, sentences and where the files are."""
-    joint = " " if out.width >= ONE_LINE_WIDTH else "\n"
-    for text in [*speed_tables(run), *_beside(run)]:
-        out.print(text.title, style="bold", soft_wrap=True)
-        table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
-        for position, name in enumerate(text.head):
-            table.add_column(name, justify="left" if position < 2 else "right", no_wrap=True)
-        for position, row in enumerate(text.rows):
-            cells = (cell.replace("\n", joint) for cell in row)
-            table.add_row(*(_cell(cell, (position, column) == text.best) for column, cell in enumerate(cells)))
-        out.print(table, "")
-    for sentence in answers(run):
-        out.print(sentence)
-    for sentence in failures(run):
+    """Print the answer, what failed or was left out, and where the report with everything else is."""
+    winners = winners_table(run)
+    if winners is not None:
+        print_table(winners, out)
+        out.print(CAUTION, style="italic")
+    for sentence in [*failures(run), *cold_start.failures(run)]:
         out.print(sentence, style="red")
-    for sentence in [*peer_sentences(run), *auto_check.sentences(run), *limit_sentences(run.limits)]:
+    for sentence in peer_sentences(run):
         out.print(sentence)
-    out.print(CAUTION, style="italic")
-    out.print(f"\nReport: {run.folder / 'report.html'}", soft_wrap=True)
+    out.print(f"Report, with all tables and pictures: {run.folder / 'report.html'}", soft_wrap=True)
 
 
-def _beside(run: Run) -> list[Columns]:
-    """Tables that compare with something else: with peers, where one was measured, and with the machine's limits."""
-    return [*(peer_tables(run) if run.summary["best_peer"].any() else []), *limit_tables(run)]
-
-
-def exit_code(run: Run) -> int:
-    """4 when a variant failed or nothing was measured, otherwise 0; cases that are still missing are no fault."""
-    found = set(run.summary["status"])
-    return OK if MEASURED in found and FAILED not in found else KERNEL_WRONG
+def print_table(text: Columns, out: Console) -> None:
+    """Print a table; a cell's two lines stand beside each other where the terminal is wide enough."""
+    out.print(text.title, style="bold")
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_edge=False)
+    for name in text.head:
+        table.add_column(name, overflow="fold")
+    joined = [[cell.replace("\n", " ") for cell in row] for row in text.rows]
+    widths = (max(map(len, column)) + 2 for column in zip(text.head, *joined, strict=True))
+    for row in joined if sum(widths) <= out.width else text.rows:
+        table.add_row(*row)
+    out.print(table, "")
 
 
 def summary_json(json_path: str | None, run: Run) -> None:
@@ -75,9 +60,3 @@ def summary_json(json_path: str | None, run: Run) -> None:
         return
     cases = tuple(json.loads(run.summary.to_json(orient="records")))
     write_json(json_path, RunAnswer(str(run.folder), run.complete, cases))
-
-
-def _cell(text: str, best: bool) -> str | Text:
-    if best:
-        return Text(f"{text} {BEST}", style="bold green")
-    return Text(text, style="red") if text == "failed" else text

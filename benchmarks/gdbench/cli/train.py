@@ -6,11 +6,9 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from time import monotonic
 from typing import Any
 
 import click
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.text import Text
 from threadpoolctl import threadpool_limits
 
@@ -27,11 +25,11 @@ from gdbench.train.options import read_batch_size, regimes
 from gdbench.train.proof import Refused, Taken
 from gdbench.train.record import answer
 from gdbench.train.training import EpochPoint, FitHistory, Training, check, fit_descent, history_csv
+from gdbench.views.progress import ShowShare, bar
 from kernels import InputError, descent_name
 from kernels.errors import choices, unknown
 from kernels.network import DTYPES, HIDDEN, OUTPUT_LOSSES, SCHEMES
 
-REFRESH_SECONDS = 0.1
 TRAINING_FOLDER = Path("training")
 """New folders of fits are made in it, where the command is run."""
 PAIRS = choices(" + ".join(pair) for pair in OUTPUT_LOSSES)
@@ -185,7 +183,7 @@ def _headline(training: Training, batch_sizes: Sequence[int], json_path: str | N
 def _take(training: Training, batch_sizes: Sequence[int]) -> list[Taken]:
     """Certify what computes, or exit."""
     try:
-        with stderr.status("Certifying"):  # on terminals only
+        with bar("Certifying", stderr):
             return proof.take(training, batch_sizes)
     except Refused as error:
         fail(str(error), KERNEL_WRONG)
@@ -194,31 +192,23 @@ def _take(training: Training, batch_sizes: Sequence[int]) -> list[Taken]:
 def _fit(taken: Sequence[Taken]) -> list[FitHistory]:
     """Fit each regime under a progress bar; Ctrl-C ends the list early."""
     histories: list[FitHistory] = []
-    columns = TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    # Refreshed by hand, between epochs: a thread that draws would take the processor from the fit.
-    with Progress(
-        *columns, console=stderr, transient=True, auto_refresh=False, disable=not stderr.is_terminal
-    ) as progress:
+    with bar("Training", stderr, by_hand=True) as tell:
         for entry in taken:
             training, size = entry.training, entry.batch_size
-            task = progress.add_task(descent_name(size, training.dataset.n_rows), total=training.epochs)
-            histories.append(fit_descent(training, batch_size=size, on_epoch=_show(training, progress, task)))
-            progress.refresh()
+            name = descent_name(size, training.dataset.n_rows)
+            histories.append(fit_descent(training, batch_size=size, on_epoch=_show(training, name, tell)))
             if histories[-1].interrupted:
                 break
     return histories
 
 
-def _show(training: Training, progress: Progress, task: TaskID) -> Callable[[EpochPoint], None]:
-    """Make the function that moves a bar on, not oftener than the eye can follow."""
-    name, drawn = progress.tasks[task].description, 0.0
+def _show(training: Training, name: str, tell: ShowShare) -> Callable[[EpochPoint], None]:
+    """Make the function that moves a bar on."""
 
     def show(point: EpochPoint) -> None:
-        nonlocal drawn
-        text = f"{name}  loss {point.loss:.4g}  {training.score_name} {train_tables.score_text(training, point.score)}"
-        refresh = monotonic() - drawn > REFRESH_SECONDS
-        progress.update(task, completed=point.epoch, description=text, refresh=refresh)
-        drawn = monotonic() if refresh else drawn
+        score = f"{training.score_name} {train_tables.score_text(training, point.score)}"
+        detail = f", epoch {point.epoch} of {training.epochs}, loss {point.loss:.4g}, {score}"
+        tell(point.epoch / training.epochs, name, detail)
 
     return show
 

@@ -11,11 +11,12 @@ from collections.abc import Callable
 from time import monotonic, perf_counter
 from typing import Any
 
+from gdbench.basics.calls import OF_A_BATCH, call_of, dispatchers
+
 PYTHON_READY = monotonic()
 
 STEADY_CALLS = 3
 """The shortest of this many further calls is the time of a call that is no longer the first."""
-KERNELS = "kernels."
 
 
 def measure(task: dict[str, Any], begun: float) -> tuple[dict[str, Any], list[int]]:
@@ -80,14 +81,12 @@ def _calls(kernel: Any, problem: dict[str, Any]) -> list[Callable[[], object]]:
 
     network = Network(**problem["network"])
     theta, X, Y, order = (problem[name] for name in ("theta", "X", "Y", "order"))
-    learning_rate = problem["learning_rate"]
-    tasks: dict[str, Callable[[int], object]] = {
-        "forward": lambda size: kernel.forward(network, theta, X[:size]),
-        "loss": lambda size: kernel.loss(network, theta, X[:size], Y[:size]),
-        "gradient": lambda size: kernel.gradient(network, theta, X[:size], Y[:size]),
-        "epoch": lambda size: kernel.epoch(network, theta, X, Y, order, size, learning_rate),
-    }
-    return [lambda task=task, size=size: tasks[task](size) for task, size in problem["calls"]]  # type: ignore[misc]
+    calls = []
+    for task, size in problem["calls"]:
+        rows = size if task in OF_A_BATCH else len(X)
+        values = {"network": network, "theta": theta, "X": X[:rows], "Y": Y[:rows], "order": order}
+        calls.append(call_of(kernel, task, values | {"batch_size": size, "learning_rate": problem["learning_rate"]}))
+    return calls
 
 
 def _seconds(call: Callable[[], object]) -> float:
@@ -98,13 +97,7 @@ def _seconds(call: Callable[[], object]) -> float:
 
 def _signatures() -> dict[str, int]:
     """Signatures that Numba compiled in this process, and those that it loaded, for functions of the kernels."""
-    if "numba" not in sys.modules:
-        return {"compiled": 0, "loaded": 0}
-    from numba.core.dispatcher import Dispatcher  # noqa: PLC0415
-
-    modules = [module for name, module in sys.modules.items() if name.startswith(KERNELS)]
-    values = {id(value): value for module in modules for value in vars(module).values()}
-    stats = [value.stats for value in values.values() if isinstance(value, Dispatcher)]
+    stats = [value.stats for value in dispatchers()]
     return {
         "compiled": sum(sum(found.cache_misses.values()) for found in stats),
         "loaded": sum(sum(found.cache_hits.values()) for found in stats),

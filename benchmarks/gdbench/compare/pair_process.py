@@ -24,11 +24,13 @@ import numpy.typing as npt
 
 import kernels
 from gdbench.basics.arrays import aligned
+from gdbench.basics.calls import OF_A_BATCH, call_of, dispatchers
 from gdbench.compare import controls
 from gdbench.compare.sides import SentNetwork, SideDescription
 from gdbench.processes.answers import serve
 
-KERNELS = "kernels."
+SEED = 0
+"""Fixes the order of rows, alike on both sides."""
 WARM_CALLS, WARM_SECONDS = 5, 0.02
 """A call is repeated so often, or for so long, to tell how long it takes: the fastest, since both cores are busy."""
 PACKAGES = ("numpy", "numba", "llvmlite", "scipy")
@@ -79,13 +81,10 @@ class Worker:
         if (problem, rows) not in self.heads:
             self.heads[problem, rows] = aligned(found.X[:rows]), aligned(found.Y[:rows])
         X, Y = self.heads[problem, rows]
-        order = np.random.default_rng(0).permutation(rows)
-        self.calls[case] = {
-            "forward": lambda: kernel.forward(network, theta, X),
-            "loss": lambda: kernel.loss(network, theta, X, Y),
-            "gradient": lambda: kernel.gradient(network, theta, X, Y),
-            "epoch": lambda: kernel.epoch(network, theta, X, Y, order, batch_size, found.learning_rate),
-        }[task]
+        values = {"network": network, "theta": theta, "X": X, "Y": Y, "batch_size": batch_size}
+        if task not in OF_A_BATCH:
+            values |= {"order": np.random.default_rng(SEED).permutation(rows), "learning_rate": found.learning_rate}
+        self.calls[case] = call_of(kernel, task, values)
         return self._warm(case)
 
     def prepare_control(self, case: str, spiked: bool) -> float:
@@ -193,13 +192,7 @@ def _as_sent(values: Any, strides: tuple[int, ...]) -> Any:
 
 def _compiled() -> int:
     """Signatures of functions of the kernels that this process has compiled or loaded."""
-    if "numba" not in sys.modules:
-        return 0
-    from numba.core.dispatcher import Dispatcher  # noqa: PLC0415 - only where a variant has imported Numba
-
-    modules = [module for name, module in sys.modules.items() if name.startswith(KERNELS)]
-    found = {id(value): value for module in modules for value in vars(module).values() if isinstance(value, Dispatcher)}
-    return sum(len(value.signatures) for value in found.values())
+    return sum(len(value.signatures) for value in dispatchers())
 
 
 if __name__ == "__main__":

@@ -1,18 +1,20 @@
 """What one timed call is: a builder does the set-up and returns a callable without arguments.
 
 Everything that is not the task (loading, casting, slicing, shuffling) happens in the builder, so it is
-outside the clock by construction. To add a task, add a function here and a paragraph in docs/method/timing.md.
+outside the clock by construction. To add a task, add its arguments in ``basics/calls.py``, a function here and a
+paragraph in docs/method/timing.md.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import lru_cache, partial
+from functools import lru_cache
 
 import numpy as np
 
 from gdbench.basics.arrays import aligned
+from gdbench.basics.calls import call_of
 from gdbench.experiments.datasets import load
 from kernels import Network, Variant
 from kernels.contract import Array, Order
@@ -57,33 +59,27 @@ def load_problem(network: Network, dataset: str, dtype: str, learning_rate: floa
 
 def forward(kernel: Variant, problem: Problem, batch_size: int) -> Call:
     """Outputs for one batch."""
-    return partial(kernel.forward, problem.network, problem.theta, aligned(problem.X[:batch_size]))
+    return _of_a_batch(kernel, "forward", problem, batch_size)
 
 
 def loss(kernel: Variant, problem: Problem, batch_size: int) -> Call:
     """Loss of one batch, forward pass included."""
-    batch = aligned(problem.X[:batch_size]), aligned(problem.Y[:batch_size])
-    return partial(kernel.loss, problem.network, problem.theta, *batch)
+    return _of_a_batch(kernel, "loss", problem, batch_size)
 
 
 def gradient(kernel: Variant, problem: Problem, batch_size: int) -> Call:
     """Gradient of one batch, forward pass included; no update."""
-    batch = aligned(problem.X[:batch_size]), aligned(problem.Y[:batch_size])
-    return partial(kernel.gradient, problem.network, problem.theta, *batch)
+    return _of_a_batch(kernel, "gradient", problem, batch_size)
 
 
 def epoch(kernel: Variant, problem: Problem, batch_size: int) -> Call:
     """One pass over all rows in a fixed random order: gather, gradient, update, for every batch."""
-    return partial(
-        kernel.epoch,
-        problem.network,
-        problem.theta,
-        problem.X,
-        problem.Y,
-        problem.order,
-        batch_size,
-        problem.learning_rate,
-    )
+    return call_of(kernel, "epoch", vars(problem) | {"batch_size": batch_size})
+
+
+def _of_a_batch(kernel: Variant, task: str, problem: Problem, batch_size: int) -> Call:
+    batch = {"X": aligned(problem.X[:batch_size]), "Y": aligned(problem.Y[:batch_size])}
+    return call_of(kernel, task, vars(problem) | batch)
 
 
 TASKS: dict[str, Callable[[Variant, Problem, int], Call]] = {

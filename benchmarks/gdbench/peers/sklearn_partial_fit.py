@@ -21,6 +21,16 @@ from kernels.validation import check_batch_size
 LABELS_ONLY = True
 ACTIVATIONS: dict[str, str | None] = {"sigmoid": "logistic", "tanh": "tanh", "relu": "relu"}
 """Words for the activations of hidden layers, None where there is none."""
+NUMBERS, INDICATORS, POSITIONS = range(3)
+FITTED_TO = {"identity": NUMBERS, "sigmoid": INDICATORS, "softmax": POSITIONS}
+"""What an estimator is fitted to, by output: a regressor to numbers, a classifier to 0 and 1 for each output, or to the
+position of the class."""
+HAS_SGD: dict[int, Callable[[int], bool]] = {
+    NUMBERS: lambda k: k == 1,
+    INDICATORS: lambda k: k != 2,  # one against the rest, which begins at three classes
+    POSITIONS: lambda k: False,
+}
+"""Whether a linear estimator that takes row by row has k outputs."""
 SUPPORTED: dict[tuple[str, str], Callable[[int], bool]] = {
     ("identity", "squared_error"): lambda k: True,
     ("sigmoid", "cross_entropy"): lambda k: True,
@@ -41,7 +51,7 @@ def forward(network: Network, theta: Array, X: Array) -> Array:
     model = _mlp(network, theta.dtype.name, 1, 1.0)
     _start_mlp(network, model, theta)
     with _unchecked():
-        A = model.predict(X) if network.loss == "squared_error" else model.predict_proba(X)
+        A = model.predict(X) if FITTED_TO[network.output] == NUMBERS else model.predict_proba(X)
     return A.reshape(len(X), -1)[:, -network.n_outputs :].astype(theta.dtype, copy=False)
 
 
@@ -50,7 +60,7 @@ def epoch(
 ) -> Array:
     """Parameters (p,) after one pass over the rows in the given order; Y (n, k) holds classes, one-hot, or numbers."""
     check_batch_size(batch_size, len(order))
-    by_row = batch_size == 1 and network.n_layers == 1 and _has_sgd(network)
+    by_row = batch_size == 1 and network.n_layers == 1 and HAS_SGD[FITTED_TO[network.output]](network.n_outputs)
     with _unchecked():
         run = _sgd_epoch if by_row else _mlp_epoch
         return run(network, theta, X[order], Y[order], batch_size, float(learning_rate))
@@ -60,13 +70,6 @@ def _unchecked() -> AbstractContextManager[None]:
     import sklearn  # noqa: PLC0415 - takes a second, which who asks ``supports`` need not wait for
 
     return sklearn.config_context(assume_finite=True, skip_parameter_validation=True)
-
-
-def _has_sgd(network: Network) -> bool:
-    """SGDRegressor has one output; k sigmoid outputs are one-vs-rest, which begins at three classes."""
-    return (network.output == "sigmoid" and network.n_outputs != 2) or (
-        network.output == "identity" and network.n_outputs == 1
-    )
 
 
 def _mlp_epoch(network: Network, theta: Array, X: Array, Y: Array, batch_size: int, learning_rate: float) -> Array:
@@ -79,7 +82,7 @@ def _mlp_epoch(network: Network, theta: Array, X: Array, Y: Array, batch_size: i
 
 def _sgd_epoch(network: Network, theta: Array, X: Array, Y: Array, batch_size: int, learning_rate: float) -> Array:
     model, ((W, b),) = _sgd(network, theta.dtype.name, learning_rate), network.unpack(theta)
-    model.coef_ = W[:, 0].copy() if network.output == "identity" else np.array(W.T, order="C")
+    model.coef_ = W[:, 0].copy() if FITTED_TO[network.output] == NUMBERS else np.array(W.T, order="C")
     model.intercept_ = b.copy()
     model.partial_fit(X, Y[:, 0] if network.n_outputs == 1 else Y.argmax(axis=1))
     return np.concatenate([model.coef_.T.ravel(), model.intercept_], dtype=theta.dtype)  # the intercept is float64
@@ -92,7 +95,7 @@ def _start_mlp(network: Network, model: Any, theta: Array) -> None:
 
 def _mlp_targets(network: Network, Y: Array) -> Array:
     """Return numbers, classes by their position, or an indicator matrix, as the estimator takes them."""
-    if network.output == "softmax":
+    if FITTED_TO[network.output] == POSITIONS:
         return Y.argmax(axis=1)
     return Y.ravel() if network.n_outputs == 1 else Y
 
@@ -102,7 +105,7 @@ def _mlp(network: Network, dtype: str, batch_size: int, learning_rate: float) ->
     """Estimator that has seen two rows of zeros, so that it has all that belongs to its parameters."""
     from sklearn.neural_network import MLPClassifier, MLPRegressor  # noqa: PLC0415 - as above
 
-    k, kind = network.n_outputs, MLPRegressor if network.output == "identity" else MLPClassifier
+    k, kind = network.n_outputs, MLPRegressor if FITTED_TO[network.output] == NUMBERS else MLPClassifier
     model = kind(
         hidden_layer_sizes=network.sizes[1:-1],
         activation=ACTIVATIONS[network.hidden],
@@ -128,6 +131,6 @@ def _sgd(network: Network, dtype: str, learning_rate: float) -> Any:
 
     options = {"penalty": None, "learning_rate": "constant", "eta0": learning_rate, "shuffle": False, "random_state": 0}
     X, y = np.zeros((1, network.n_inputs), dtype), np.zeros(1, dtype)
-    if network.output == "identity":
+    if FITTED_TO[network.output] == NUMBERS:
         return SGDRegressor(**options).partial_fit(X, y)
     return SGDClassifier(loss="log_loss", **options).partial_fit(X, y, classes=np.arange(max(network.n_outputs, 2)))

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from kernels import Network
 
 
-class CallablePackage(ModuleType):
+class CallablePick(ModuleType):
     """The module of this package, which can be called."""
 
     def __call__(
@@ -160,4 +160,4 @@ class CallablePackage(ModuleType):
             return answer(X, y, request, workers=workers, scheduler=scheduler, progress=progress)
 
 
-sys.modules[__name__].__class__ = CallablePackage
+sys.modules[__name__].__class__ = CallablePick

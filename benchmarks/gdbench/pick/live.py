@@ -9,10 +9,10 @@ from time import monotonic
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn
 
 from gdbench.basics.units import duration
 from gdbench.pick.progress import Doing
+from gdbench.views.progress import bar
 
 Listeners = tuple[Callable[[Doing], None], Callable[[str], None]]
 """What hears how far a pick is, and what hears a remark."""
@@ -28,20 +28,15 @@ def silent() -> Listeners:
 @contextmanager
 def drawn(console: Console) -> Iterator[Listeners]:
     """Draw a bar on a console; where that is no terminal, a line per stage."""
-    columns = TextColumn("Picking", markup=False), BarColumn(), TextColumn("{task.description}", markup=False)
 
     def remark(sentence: str) -> None:
         if sentence:
             console.print(sentence, soft_wrap=True)
 
-    with Progress(*columns, console=console, transient=True) as shown:
-        bar, said = shown.add_task("", total=1.0), [""]
+    with bar("Picking", console) as tell:
 
         def listen(doing: Doing) -> None:
-            shown.update(bar, completed=doing.share, description=_words(doing))
-            if not console.is_terminal and doing.words != said[0]:
-                remark(f"{doing.words}, at most {duration(doing.seconds_left)} left")
-            said[0] = doing.words
+            tell(doing.share, doing.words, _beside(doing))
 
         yield listen, remark
 
@@ -70,10 +65,10 @@ def drawn_in_notebook() -> Iterator[Listeners]:
 
 
 def _bar(doing: Doing, remarks: list[str]) -> str:
-    lines = [f'Picking <progress value="{doing.share:.3f}"></progress> {html.escape(_words(doing))}']
+    lines = [f'Picking <progress value="{doing.share:.3f}"></progress> {html.escape(doing.words + _beside(doing))}']
     return "<br>".join([*lines, *map(html.escape, filter(None, remarks))])
 
 
-def _words(doing: Doing) -> str:
+def _beside(doing: Doing) -> str:
     detail = f" ({doing.detail})" if doing.detail else ""
-    return f"{doing.words}{detail}, at most {duration(doing.seconds_left)} left"
+    return f"{detail}, at most {duration(doing.seconds_left)} left"

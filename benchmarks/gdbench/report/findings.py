@@ -1,32 +1,13 @@
-"""What a run shows, in sentences: which variant and batch size is fastest per epoch, and what it ties with."""
+"""What a run found, for all views of it: its experiments, the fastest case of one, and what failed."""
 
 from __future__ import annotations
 
 import pandas as pd
 
-from gdbench.basics.units import digits, interval, seconds, times
+from gdbench.basics.exit_codes import KERNEL_WRONG, OK
 from gdbench.experiments.cases import FAILED, MEASURED
-from gdbench.experiments.variants import is_peer
-from gdbench.machine.roofline import share
 from gdbench.run.folder import Run
-from gdbench.run.summary import LEAD_UNKNOWN
 from kernels.errors import choices
-
-CAUTION = (
-    "Fastest per epoch is not fastest to a target loss: a larger batch makes fewer updates in an epoch, "
-    "and may need many more epochs."
-)
-MAX_TIES = 3
-
-
-def sentences(run: Run) -> list[str]:
-    """Return a sentence per network and data set, then what failed; empty when nothing was measured."""
-    return [*answers(run), *failures(run)]
-
-
-def answers(run: Run) -> list[str]:
-    """Return a sentence on the fastest variant per network and data set that was measured."""
-    return list(filter(None, (_fastest(table) for _, table in experiments(run.summary))))
 
 
 def experiments(summary: pd.DataFrame) -> list[tuple[tuple[str, str], pd.DataFrame]]:
@@ -55,56 +36,6 @@ def fastest(table: pd.DataFrame) -> tuple[pd.Series, pd.DataFrame] | None:
     return best, measured[(lows <= limit) & (measured.index != best.name)].sort_values("seconds_per_row")
 
 
-def _fastest(table: pd.DataFrame) -> str | None:
-    found = fastest(table)
-    if found is None:
-        return None
-    best, ties = found
-    per_row = best["seconds_per_row"] / best["seconds"]
-    what = "epoch" if best["task"] == "epoch" else f"row of a call of {best['task']}"
-    coverage = f"{digits(100 * best['interval_coverage'])} % interval over {best['blocks']} processes"
-    sentence = (
-        f"{best['network']} on {best['dataset']} ({best['sizes']}): "
-        f"{_name(best['variant'])} at batch size {best['batch_size']} in {best['dtype']} is fastest per {what}, "
-        f"{seconds(best['seconds'])} or {seconds(best['seconds_per_row'])} a row "
-        f"({interval(best['seconds_low'] * per_row, best['seconds_high'] * per_row)}, {coverage})"
-    )
-    return f"{sentence}{_compared(best)}. {_ties(ties)}"
-
-
-def _compared(best: pd.Series) -> str:
-    """Speed relative to the reference and to the fastest peer, and the fraction of the limit, as far as there are."""
-    parts = []
-    if pd.notna(best["speedup_vs_reference"]) and best["variant"] != "reference":
-        low, high = best["speedup_low"], best["speedup_high"]
-        parts.append(
-            f"{times(best['speedup_vs_reference'])} the speed of the reference ({digits(low)} to {times(high)})"
-        )
-    if pd.notna(best["speedup_vs_best_peer"]) and best["variant"] != best["best_peer"]:
-        low, high = best["speedup_vs_best_peer_low"], best["speedup_vs_best_peer_high"]
-        speed = times(best["speedup_vs_best_peer"])
-        parts.append(f"{speed} that of the fastest peer there, {best['best_peer']} ({digits(low)} to {times(high)})")
-    if best["best_peer"] == LEAD_UNKNOWN and not is_peer(best["variant"]):
-        parts.append(f"its {LEAD_UNKNOWN}, since a peer failed there")
-    if pd.notna(best["fraction_of_limit"]):
-        parts.append(f"{share(best['fraction_of_limit'])} of the speed that the machine's limits allow")
-    return "".join(f", {part}" for part in parts)
-
-
-def _name(variant: str) -> str:
-    return f"{variant} (a peer)" if is_peer(variant) else variant
-
-
-def _ties(ties: pd.DataFrame) -> str:
-    if ties.empty:
-        return "No other case's interval overlaps it."
-    names = [
-        f"{_name(row['variant'])} at {row['batch_size']} in {row['dtype']}" for _, row in ties.head(MAX_TIES).iterrows()
-    ]
-    more = f" and {len(ties) - MAX_TIES} more" if len(ties) > MAX_TIES else ""
-    return f"Tied with the fastest: {', '.join(names)}{more}."
-
-
 def failures(run: Run) -> list[str]:
     """Return a sentence per variant that failed on a network and data set."""
     failed = run.summary[run.summary["status"] == FAILED]
@@ -114,3 +45,9 @@ def failures(run: Run) -> list[str]:
         f"{len(group)} case{'s' if len(group) > 1 else ''}, in no ranking: {reason}."
         for (variant, network, dataset, reason), group in groups
     ]
+
+
+def exit_code(run: Run) -> int:
+    """4 when a variant failed or nothing was measured, otherwise 0; cases that are still missing are no fault."""
+    found = set(run.summary["status"])
+    return OK if MEASURED in found and FAILED not in found else KERNEL_WRONG

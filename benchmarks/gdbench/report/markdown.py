@@ -9,12 +9,13 @@ import pandas as pd
 from gdbench.machine.environment import commit, one_line
 from gdbench.machine.roofline import limit_sentences
 from gdbench.report import auto_check, cold_start
-from gdbench.report.findings import CAUTION, sentences
+from gdbench.report.findings import failures
 from gdbench.report.limit_table import limit_tables
 from gdbench.report.peers_table import peer_sentences, peer_tables
 from gdbench.report.pictures import ROOFLINE
 from gdbench.report.process_spread import spread_tables
 from gdbench.report.tables import BEST, Table, speed_tables
+from gdbench.report.winners import CAUTION, winners_table
 from gdbench.run.folder import Run
 
 
@@ -23,9 +24,8 @@ def render(run: Run) -> str:
     parts = [
         f"# gdbench report: profile {run.plan.profile}",
         _origin(run),
-        "## Findings",
-        "\n".join(f"- {sentence}" for sentence in sentences(run)) or "Nothing was measured.",
-        CAUTION,
+        "## Fastest",
+        *_winners(run),
         "## Time per row",
         f"Median over processes; `{BEST}` marks the fastest cell; `2.00x` is twice the speed of the reference.",
         *(table_lines(table) for table in speed_tables(run)),
@@ -43,6 +43,13 @@ def render(run: Run) -> str:
         _certificates(run.certificates),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _winners(run: Run) -> list[str]:
+    """Return the answer of the run, and what failed in it."""
+    table = winners_table(run)
+    failed = "\n".join(f"- {sentence}" for sentence in failures(run))
+    return [table_lines(table) if table else "Nothing was measured.", CAUTION, *filter(None, [failed])]
 
 
 def _origin(run: Run) -> str:

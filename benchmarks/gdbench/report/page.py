@@ -10,15 +10,16 @@ from markupsafe import Markup
 
 import gdbench
 from gdbench.basics.statistics import CONFIDENCE
-from gdbench.experiments.cases import FAILED, MEASURED, MISSING
+from gdbench.experiments.cases import MEASURED, MISSING
 from gdbench.experiments.variants import is_peer
 from gdbench.machine.environment import UNKNOWN, one_line
 from gdbench.machine.roofline import limit_sentences
 from gdbench.report import auto_check, cold_start
-from gdbench.report.findings import CAUTION, headline_task, sentences
+from gdbench.report.findings import failures, headline_task
 from gdbench.report.limit_table import limit_tables
 from gdbench.report.peers_table import peer_sentences, peer_tables
 from gdbench.report.process_spread import spread_tables
+from gdbench.report.winners import CAUTION, winners_table
 from gdbench.run.folder import CERTIFICATE_COLUMNS, Run
 from gdbench.views.page import columns, environment_lines, packed_plotly, templates
 
@@ -44,7 +45,7 @@ def render(run: Run) -> str:
     return template.render(
         facts=_facts(run),
         warnings=list(_warnings(run)),
-        findings=sentences(run),
+        winners=winners_table(run),
         caution=CAUTION,
         interval=_explain_interval(run.summary),
         environment=list(environment_lines(run.environment)),
@@ -81,10 +82,7 @@ def _facts(run: Run) -> dict[str, str]:
 
 def _warnings(run: Run) -> Iterator[str]:
     """Say what must not be overlooked, whatever the filters show."""
-    failed = run.summary[run.summary["status"] == FAILED]
-    for variant, rows in failed.groupby("variant", sort=False):
-        places = dict.fromkeys(f"{row.network} on {row.dataset} in {row.dtype}" for row in rows.itertuples())
-        yield f"Failed: {variant}, for {', '.join(places)}. It has no times and no rank there."
+    yield from failures(run)
     missing = int((run.summary["status"] == MISSING).sum())
     if missing:
         yield f"{missing} of {len(run.summary)} cases are not measured yet: continue with gdbench run --resume."

@@ -110,8 +110,8 @@ def _against_baseline(run: Run, found: pd.DataFrame) -> list[str]:
     ratios = both["seconds_plain"] / both["seconds"]
     most, least = both.iloc[int(ratios.argmax())], both.iloc[int(ratios.argmin())]
     return [
-        f"Relative to {BASELINE} it has {times(geometric_mean(ratios))} the speed (geometric mean); the most is "
-        f"{times(ratios.max())}, {_named(most)}, the least {times(ratios.min())}, {_named(least)}."
+        f"Our fastest variant has {times(geometric_mean(ratios))} the speed of {BASELINE} (geometric mean); the most "
+        f"is {times(ratios.max())}, {_named(most)}, the least {times(ratios.min())}, {_named(least)}."
     ]
 
 
@@ -120,9 +120,11 @@ def _named(cell: pd.Series) -> str:
 
 
 def _left_out(run: Run) -> list[str]:
-    """Say what was not compared with: nothing is left out in silence."""
+    """Say what was not compared with, in one sentence: nothing is left out in silence."""
     missing = {name: reason for name, reason in (run.environment.unavailable or {}).items() if is_peer(name)}
-    reasons = [f"{name} was not measured: {reason}." for name, reason in missing.items()]
+    reasons = {reason: [name for name in missing if missing[name] == reason] for reason in missing.values()}
+    said = [f"Not measured: {'; '.join(f'{choices(names)} ({reason})' for reason, names in reasons.items())}."]
     if run.summary["variant"].map(is_peer).any():
-        return reasons
-    return [*reasons, "No peer was measured in this run: take --profile peers, or name peers by --variant."]
+        return said if missing else []
+    remedy = "take --profile peers, or name peers by --variant"
+    return [f"No peer was measured in this run: {remedy}.", *(said if missing else [])]

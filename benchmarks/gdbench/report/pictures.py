@@ -20,6 +20,7 @@ from gdbench.experiments.datasets import describe_zeros
 from gdbench.experiments.variants import is_peer
 from gdbench.report.findings import experiments, headline_task
 from gdbench.run.folder import Run
+from kernels import InputError
 
 TIME_PER_ROW, ROOFLINE = "time_per_row.png", "roofline.png"
 COLORS = ("#4c566a", "#d08770", "#2e7d9a", "#7a3e9d", "#5b8c3a", "#b5446e", "#c9a227", "#222222")
@@ -63,26 +64,45 @@ Draw: TypeAlias = Callable[[Axes, pd.DataFrame, Look], None]
 
 
 def write_picture(run: Run, path: Path) -> None:
-    """Draw time per row over batch size into a PNG file."""
-    write_panels(run, path, f"Time per row of a training pass, {run.environment.cpu}", _panel)
+    """Draw time per row over batch size into a PNG file; nothing if nothing was measured."""
+    if (run.summary["status"] == MEASURED).any():
+        write_figure(draw_times(run, Figure()), path)
 
 
-def write_panels(run: Run, path: Path, title: str, draw: Draw) -> None:
-    """Draw a panel per network and data set into a PNG file; panels of what was not measured are left out."""
+def draw_times(run: Run, figure: Figure) -> Figure:
+    """Draw time per row over batch size; raises InputError if nothing was measured."""
+    return draw_panels(run, figure, f"Time per row of a training pass, {run.environment.cpu}", _panel)
+
+
+def write_figure(figure: Figure, path: Path) -> None:
+    """Write a PNG file."""
+    with replacing(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=130)
+
+
+def draw_panels(run: Run, figure: Figure, title: str, draw: Draw) -> Figure:
+    """Draw a panel per network and data set; panels of what was not measured are left out.
+
+    Raises
+    ------
+    InputError
+        If that leaves none.
+    """
     panels = [(name, table) for name, table in experiments(run.summary) if (table["status"] == MEASURED).any()]
     if not panels:
-        return
+        raise InputError("nothing was measured in this run, so there is no picture: go on with gdbench run --resume")
     columns = min(2, len(panels))
     rows = -(-len(panels) // columns)
     look = look_of(run)
     entries, wide = _legend(look), 5 * columns // 2
     height = 3.7 * rows + 0.4 + LEGEND_ROW_INCHES * -(-len(entries) // wide)
-    figure = Figure(figsize=(5.6 * columns, height), layout="constrained")
+    figure.set_size_inches(5.6 * columns, height)
+    figure.set_layout_engine("constrained")
     grid = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes, (name, table) in zip(grid, panels, strict=False):
         task = table[table["task"] == headline_task(table)]
         draw(axes, task[task["status"] == MEASURED], look)
-        sizes = table["sizes"].iloc[0].split(" ")[0]
+        sizes = "-".join(map(str, run.plan.networks[name[0]].build(name[1]).sizes))
         axes.set_title(f"{' on '.join(name)} ({sizes}), {describe_zeros(name[1])}", fontsize=TITLE_POINTS, wrap=True)
         axes.tick_params(labelsize=8)
         axes.grid(which="major", color="#dddddd", lw=0.6)
@@ -91,8 +111,7 @@ def write_panels(run: Run, path: Path, title: str, draw: Draw) -> None:
         axes.remove()
     figure.legend(handles=entries, loc="outside lower center", ncols=wide, frameon=False, fontsize=9)
     figure.suptitle(title, fontsize=11)
-    with replacing(path) as temporary:
-        figure.savefig(temporary, format="png", dpi=130)
+    return figure
 
 
 def _legend(look: Look) -> list[Line2D]:

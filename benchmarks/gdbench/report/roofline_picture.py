@@ -8,12 +8,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, LogLocator, NullFormatter, StrMethodFormatter
 
+from gdbench.experiments.cases import MEASURED
 from gdbench.experiments.variants import is_peer
 from gdbench.machine.roofline import roofs
 from gdbench.machine.work import Limits
-from gdbench.report.pictures import Look, write_panels
+from gdbench.report.pictures import Look, draw_panels, write_figure
 from gdbench.run.folder import Run
 
 ROOF_COLOR = "#333333"
@@ -28,10 +30,10 @@ def write_roofline(run: Run, path: Path) -> None:
     limit. It need not lie on a line: those are for updates alone, while a case also reads its rows, at the same time
     and from where they live.
     """
-    if not run.limits:
+    if not run.limits or not (run.summary["status"] == MEASURED).any():
         return
     title = f"Roofline, {run.environment.cpu}: bars are the limits of the cases"
-    write_panels(run, path, title, partial(_panel, run.limits))
+    write_figure(draw_panels(run, Figure(), title, partial(_panel, run.limits)), path)
 
 
 def _panel(limits: dict[int, Limits], axes: Axes, measured: pd.DataFrame, look: Look) -> None:

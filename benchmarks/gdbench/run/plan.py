@@ -22,6 +22,8 @@ from gdbench.processes.launch import check_threads
 from kernels import InputError
 from kernels.validation import check_seed
 
+FILE = "plan.json"
+
 START_SECONDS = 1.7
 """Start of a block's process: interpreter, imports, the machine's limits, data, compiled kernels from their cache."""
 
@@ -119,13 +121,13 @@ def make_plan(cases: list[Case], *, profile: str, command: str, rounds: int, cas
 def write_plan(folder: Path, plan: Plan) -> None:
     """Write ``plan.json`` into a run's folder."""
     with writing(folder):
-        records.write(folder / "plan.json", plan, indent=None)  # a number a line would be thousands
+        records.write(folder / FILE, plan, indent=None)  # a number a line would be thousands
 
 
 def read_plan(folder: Path) -> Plan:
     """Read the plan of a run's folder, or raise InputError when it holds no run."""
     remedy = "name a folder that gdbench run made"
-    path = folder / "plan.json"
+    path = folder / FILE
     if not path.is_file():
         raise InputError(f"{folder} holds no run of gdbench: {remedy}")
     return records.read(path, Plan, remedy=f"use the version of gdbench that wrote it, or {remedy}")

@@ -14,7 +14,7 @@ from gdbench.machine.settings import check_settings
 from gdbench.run.events import AllCertified, Certified, ColdStartBegun, Described, ReportEvent
 from gdbench.run.execute import execute, left
 from gdbench.run.folder import Run, certificates_file, read_run, write_tables
-from gdbench.run.plan import Plan, read_plan, write_plan
+from gdbench.run.plan import FILE, Plan, read_plan, write_plan
 from gdbench.run.raw import read_failures, remember_failure
 from gdbench.run.summary import identity
 from gdbench.verify.certificates import certify_all, jobs_of
@@ -107,7 +107,7 @@ def resumable_plan(folder: Path) -> Plan:
 
 def unfinished(parent: Path = Path("reports")) -> Path:
     """Return the newest run below a folder that has blocks left, or raise InputError."""
-    plans = sorted(parent.glob("*/plan.json"), key=lambda path: path.stat().st_mtime, reverse=True)
+    plans = sorted(parent.glob(f"*/{FILE}"), key=lambda path: path.stat().st_mtime, reverse=True)
     for path in plans:
         if left(path.parent, read_plan(path.parent)):
             return path.parent

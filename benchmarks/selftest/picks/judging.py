@@ -25,7 +25,7 @@ class Truth(Protocol):
 
     @property
     def name(self) -> str:
-        """Of the problem."""
+        """Name of the problem."""
 
     @property
     def family(self) -> str:

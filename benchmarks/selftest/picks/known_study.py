@@ -28,7 +28,7 @@ from selftest.picks.scores import errors_of, summary
 from selftest.picks.virtual import Known, VirtualClock, VirtualRunner
 
 WORKERS = 2
-"""Of a search, in its own time."""
+"""Seconds of a search, in its own time."""
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ EVERYWHERE, PICKED = "runs", "runs of picks"
 SLACK = 2.0
 """Multiple of its crossing up to which a trial goes on, so that all runs together cross before it ends."""
 LOOK_RATIO = 1.1
-"""Of neighbouring looks."""
+"""Ratio of neighbouring looks."""
 OCTAVE = 16
 """Rates of the grid in a factor of 2."""
 COARSE, FINE, FINEST = 8, 4, 1

@@ -80,7 +80,7 @@ class ExactTruth:
 
     @property
     def name(self) -> str:
-        """Of the instance."""
+        """Name of the instance."""
         return self.instance.name
 
     @property

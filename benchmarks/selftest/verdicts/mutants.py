@@ -70,7 +70,7 @@ def _buffered(every: int) -> Edit:
 
 def _jit(every: int) -> Edit:
     """In one call of the epoch, where Python does not count: one update in ``every`` is made twice."""
-    update = "        _gradient(sizes, codes, theta, (X_batch[:m], Y_batch[:m]), buffers)\n"
+    update = "        _gradient(sizes, codes, theta, (X_rows, Y_rows), buffers)\n"
     return Edit(update, update + f"        if (start // batch_size) % {every} == {every - 1}:\n    {update}")
 
 
@@ -132,7 +132,7 @@ NATURAL = (
     _natural(
         "bounds_checked",
         "jit",
-        ("epoch",),
+        GRADIENTS,
         ("@njit(cache=True)\ndef _run_epoch", "@njit(cache=True, boundscheck=True)\ndef _run_epoch"),
     ),
     _natural("bias_down_the_columns", "jit", ALL_TASKS, (BIAS, TURNED_BIAS)),

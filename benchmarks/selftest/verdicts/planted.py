@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gdbench.basics.statistics import median_interval
 from gdbench.experiments.cases import Case
 from gdbench.experiments.datasets import shape_of
 from selftest import ROOT
@@ -17,7 +18,7 @@ from selftest.verdicts.certified import refusals
 from selftest.verdicts.mutants import EVERY, NATURAL, Mutant, mutants, shares
 from selftest.verdicts.repository import Repository, clone
 from selftest.verdicts.tree import name_of, plant_beside
-from selftest.verdicts.truth import interval, measure_process
+from selftest.verdicts.truth import measure_process
 
 PART, TRUTH = "planted", "truth"
 VARIANTS = ("vectorized", "buffered", "jit")
@@ -138,6 +139,7 @@ def _truth(context: Context, run: Run, tree: Path, processes: int) -> None:
     logs = [measure_process(tree, pairs, turn=turn, seed=context.seed + turn) for turn in range(processes)]
     rows = []
     for place, (case, mutant) in enumerate(pairs):
-        ratio, low, high = (math.exp(value) for value in interval([found[place] for found in logs]))
+        found = median_interval([process[place] for process in logs])
+        ratio, low, high = (math.exp(value) for value in found[:3])
         rows.append({"case": case.id, "mutant": mutant, "ratio": ratio, "low": low, "high": high})
     context.journal.write(TRUTH, run.name, processes=processes, rows=rows)

@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 import psutil
-from scipy.stats import binom
 
 from gdbench.compare.family import rows_of
 from gdbench.experiments.cases import Case
@@ -28,7 +27,6 @@ from selftest.verdicts.tree import environment_for, python
 
 QUADS = 12
 SAMPLE_SECONDS = 0.003
-CONFIDENCE = 0.95
 
 
 def measure_process(tree: Path, pairs: Iterable[tuple[Case, str]], *, turn: int, seed: int) -> list[float]:
@@ -40,16 +38,6 @@ def measure_process(tree: Path, pairs: Iterable[tuple[Case, str]], *, turn: int,
     done = subprocess.run(command, env=environment_for(tree), capture_output=True, text=True, check=True)
     found: list[float] = json.loads(done.stdout)
     return found
-
-
-def interval(values: list[float]) -> tuple[float, float, float]:
-    """Median with the interval that order statistics give it; None of the values need be normal.
-
-    The k-th smallest and k-th largest of n cover the median with probability 1 - 2 P(Binomial(n, 1/2) < k).
-    """
-    ordered = np.sort(values)
-    k = max(int(binom.ppf((1 - CONFIDENCE) / 2, len(ordered), 0.5)), 1)
-    return float(np.median(ordered)), float(ordered[k - 1]), float(ordered[-k])
 
 
 def log_ratio(base: Call, other: Call, rng: np.random.Generator) -> float:

@@ -25,6 +25,8 @@ LOSSES = {
     ("softmax", "cross_entropy"): CROSS_ENTROPY,
 }
 """Codes by which they know a loss."""
+TAKES_ACTIVATIONS = {SQUARED_ERROR: True, BINARY_CROSS_ENTROPY: False, CROSS_ENTROPY: False}
+"""Whether a loss is computed from the last layer's activations, or from its pre-activations."""
 OUTPUT_DELTAS = {
     ("identity", "squared_error"): IDENTITY,
     ("sigmoid", "cross_entropy"): IDENTITY,

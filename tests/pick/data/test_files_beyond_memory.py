@@ -1,4 +1,4 @@
-"""Of a file that is larger than memory allows some rows are read, each as likely as any other, the same ones again."""
+"""A file larger than memory allows is read in part: rows as likely as any other, and the same ones again."""
 
 import subprocess
 import sys

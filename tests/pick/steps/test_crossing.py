@@ -192,7 +192,7 @@ def test_caution_never_finds_fewer_steps(kind: str) -> None:
 
 
 def test_caution_sees_the_tail_that_few_runs_do_not_have() -> None:
-    """Of a log-normal loss with a heavy tail, whose mean is never at the goal, eight runs mostly say that it is."""
+    """With a log-normal loss of a heavy tail, whose mean is never at the goal, eight runs mostly say that it is."""
     looks, careless, careful = about(120.0), 0, 0
     for seed in range(60):
         z = np.random.default_rng(seed).normal(size=8)

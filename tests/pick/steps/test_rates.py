@@ -9,7 +9,7 @@ from selftest.picks.exact import best_rate, exact_steps
 from .exact_problems import CLIFF, as_problem, heavy_tails, start_loss, valley
 
 SHARE = 0.01
-"""Of the loss at the start, which is the goal."""
+"""Share of the loss at the start, which is the goal."""
 
 
 def searched(oracle, size: int, begin: float, *, share: float = SHARE, runs: int = 64) -> RateSearch:

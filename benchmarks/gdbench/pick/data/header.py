@@ -12,7 +12,7 @@ from gdbench.pick.data.text_formats import format_of
 FORMATTED_ROWS = 10
 """Rows looked at for quantities in formats that are no numbers."""
 MARKS = {"", "?", "-", "--", ".", "*", "na", "n/a", "nan", "null", "none"}
-"""Of values that are missing, in lower case; they tell nothing."""
+"""Words for values that are missing, in lower case; they tell nothing."""
 YEARS = (1900, 2100)
 MIN_COUNTED = 4
 """Columns from which 0, 1, 2, 3 over whole numbers are names; fewer may be the numbers of a row."""

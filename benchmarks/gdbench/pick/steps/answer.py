@@ -53,7 +53,7 @@ class StepsRow:
     runs: int
     """That gave the steps."""
     failed: int
-    """Of them those that diverged or did not get there."""
+    """Number of them that diverged or did not get there."""
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ MIN_LOOKS = 4
 FEW_STEPS = 8
 """Up to so many steps the crossing is the first look at which the mean is at the goal."""
 RESAMPLES = 200
-"""Of the runs, from which the standard error follows (bootstrap, Efron 1979)."""
+"""Number of resamples of the runs, from which the standard error follows (bootstrap, Efron 1979)."""
 NEWTON_STEPS = 4
 MIN_LOGNORMAL, MAX_LOG = 4, 500.0
 """Runs from which on a variance of their logarithms is taken; and where it is cut, so that nothing overflows."""

@@ -15,7 +15,7 @@ STEP = 1e-4
 """Length of the difference, relative to that of parameters and 1, from which a derivative of the gradient is taken."""
 ACCURACY = 0.05
 START_SEED = 1901_09401
-"""Of the vector from which an eigenvalue is sought, and no small number: theta may be drawn from one, and a vector
+"""Seed of the vector from which an eigenvalue is sought, and no small number: theta may be drawn from one, and a vector
 of the same stream can be all but orthogonal to the eigenvector."""
 
 

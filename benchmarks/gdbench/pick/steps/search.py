@@ -35,11 +35,11 @@ SPACING = 4
 HOPELESS = 1.5
 """Multiple of the least time to the target beyond which a batch size, by the bounds, is not looked at first."""
 SHARE = 0.02
-"""Of the time that is left, for one round of trials about the rate of one batch size."""
+"""Share of the time that is left for one round of trials about the rate of one batch size."""
 EXPLORING_RUNS, FIRST_RUNS, MAX_RUNS = 8, 16, 4096
 """Runs of a trial that looks for a rate; at first counted; counted at most."""
 REFINING_SHARE, RACED_RATES, MIN_RACING_RUNS = 0.35, 10, 4
-"""Of the time that is left, for the rates of all that may win; what a race costs, in runs of one rate for each of its
+"""Share of the time left for the rates of all that may win; what a race costs, in runs of one rate for each of its
 runs; and the fewest of these for which it is worth it."""
 CONTENDER = 2.5
 """Standard errors by which a batch size may be behind the best one and still be looked at more closely."""

@@ -13,9 +13,9 @@ class Tier:
 
     name: str
     budget_seconds: float
-    """Of everything, unless the user names another."""
+    """Seconds of everything, unless the user names another budget."""
     times_seconds: float
-    """Of them, for the seconds per step."""
+    """Seconds of the budget for timing a step."""
     regret: float
     """Expected regret by the steps at which the choice is made."""
     error: float

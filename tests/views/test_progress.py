@@ -1,0 +1,73 @@
+"""Progress where there is no terminal: a line per stage, and one whenever nothing was said for a while."""
+
+from io import StringIO
+from time import monotonic, sleep
+
+import pytest
+from rich.console import Console
+
+from gdbench.views import progress
+from gdbench.views.progress import bar
+
+PATIENCE = 20.0
+"""Seconds until a line that must come is missed."""
+
+
+def _log() -> tuple[Console, StringIO]:
+    text = StringIO()
+    return Console(file=text, width=1000, markup=False), text
+
+
+def test_a_new_stage_is_a_line_and_a_new_detail_is_not() -> None:
+    console, text = _log()
+    with bar("Measuring", console) as tell:
+        tell(0.1, "block 1", ", 3 min left")
+        tell(0.2, "block 1", ", 2 min left")
+        tell(0.5, "block 2", ", 1 min left")
+    assert text.getvalue().splitlines() == ["Measuring: block 1, 3 min left", "Measuring: block 2, 1 min left"]
+
+
+def test_work_that_is_silent_is_heard_of_with_its_newest_detail(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "QUIET_SECONDS", 0.02)
+    console, text = _log()
+    with bar("Measuring", console) as tell:
+        tell(0.1, "block 1", ", 3 min left")
+        tell(0.2, "block 1", ", 2 min left")
+        begun = monotonic()
+        while len(text.getvalue().splitlines()) < 4 and monotonic() - begun < PATIENCE:
+            sleep(0.01)
+    first, *others = text.getvalue().splitlines()
+    assert first == "Measuring: block 1, 3 min left"
+    assert len(others) >= 3
+    assert set(others[1:]) == {"Measuring: block 1, 2 min left"}
+
+
+def test_work_that_says_nothing_at_all_is_heard_of_by_its_title(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "QUIET_SECONDS", 0.02)
+    console, text = _log()
+    with bar("Certifying", console):
+        begun = monotonic()
+        while not text.getvalue() and monotonic() - begun < PATIENCE:
+            sleep(0.01)
+    assert text.getvalue().splitlines()[0] == "Certifying"
+
+
+def test_no_line_comes_after_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "QUIET_SECONDS", 0.01)
+    console, text = _log()
+    with bar("Measuring", console):
+        pass
+    said = text.getvalue()
+    sleep(0.1)
+    assert text.getvalue() == said
+
+
+@pytest.mark.parametrize("by_hand", [False, True])
+def test_a_terminal_has_a_bar_that_is_gone_in_the_end(by_hand: bool) -> None:
+    text = StringIO()
+    console = Console(file=text, width=100, force_terminal=True, legacy_windows=False)
+    with bar("Measuring", console, by_hand=by_hand) as tell:
+        tell(0.5, "block 1", ", 3 min left")
+        tell(None, "block 2", "")
+    assert "Measuring" in text.getvalue()
+    assert text.getvalue().endswith(("\x1b[2K", "\x1b[?25h", "\r\x1b[1A\x1b[2K"))
