@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from kernels.contract import Array, Epoch, Gradient, Order
+import numpy as np
+
+from kernels.contract import Array, Epoch, Epochs, Gradient, Loss, Losses, Order
 from kernels.network import Network
 from kernels.validation import check_batch_size
 
@@ -50,3 +52,34 @@ def build_epoch(gradient: Gradient) -> Epoch:
         return theta
 
     return epoch
+
+
+def build_epochs(epoch: Epoch) -> Epochs:
+    """Make ``epochs`` for a variant that has none: run after run."""
+
+    def epochs(
+        network: Network,
+        thetas: Array,
+        X: Array,
+        Y: Array,
+        orders: Order,
+        batch_size: int,
+        learning_rate: float,
+    ) -> Array:
+        runs = zip(thetas, orders, strict=True)
+        return np.stack([epoch(network, theta, X, Y, order, batch_size, learning_rate) for theta, order in runs])
+
+    return epochs
+
+
+def build_losses(loss: Loss) -> Losses:
+    """Make ``losses`` for a variant that has none: run after run."""
+
+    def losses(network: Network, thetas: Array, X: Array, Y: Array, rows: Order | None) -> Array:
+        if rows is None:
+            found = [loss(network, theta, X, Y) for theta in thetas]
+        else:
+            found = [loss(network, theta, X[own], Y[own]) for theta, own in zip(thetas, rows, strict=True)]
+        return np.array(found, thetas.dtype)
+
+    return losses

@@ -17,8 +17,20 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
-from kernels.contract import PARAMETERS, REQUIRED, Epoch, Forward, Gradient, Loss, Supports
-from kernels.epochs import build_epoch
+from kernels.contract import (
+    PARAMETERS,
+    REQUIRED,
+    Array,
+    Epoch,
+    Epochs,
+    Forward,
+    Gradient,
+    Loss,
+    Losses,
+    Order,
+    Supports,
+)
+from kernels.epochs import build_epoch, build_epochs, build_losses
 from kernels.errors import InputError, SettingError, choices, unknown
 from kernels.network import Network
 
@@ -57,6 +69,19 @@ class Variant:
     """Whether targets of cross-entropy must be one-hot, or 0 and 1 for one output (``LABELS_ONLY`` in the module)."""
     falls_back: str | None = None
     """Where it computes on another path than its own, and on which, in one line (``FALLS_BACK`` in the module)."""
+    own_epochs: Epochs | None = None
+    own_losses: Losses | None = None
+
+    def epochs(
+        self, network: Network, thetas: Array, X: Array, Y: Array, orders: Order, batch_size: int, learning_rate: float
+    ) -> Array:
+        """Parameters (S, p) of several runs, each after its own rows, orders (S, m)."""
+        run = self.own_epochs or build_epochs(self.epoch)
+        return run(network, thetas, X, Y, orders, batch_size, learning_rate)
+
+    def losses(self, network: Network, thetas: Array, X: Array, Y: Array, rows: Order | None) -> Array:
+        """Mean losses (S,) of several runs, each over its own rows (S, m), or over all rows."""
+        return (self.own_losses or build_losses(self.loss))(network, thetas, X, Y, rows)
 
 
 class Registry:
@@ -218,6 +243,8 @@ def as_variant(name: str, module: ModuleType, *, required: tuple[str, ...] = REQ
         compiles_shapes=getattr(module, "COMPILES_SHAPES", False),
         labels_only=getattr(module, "LABELS_ONLY", False),
         falls_back=_falls_back(name, module),
+        own_epochs=getattr(module, "epochs", None),
+        own_losses=getattr(module, "losses", None),
     )
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from kernels.contract import Array, Order
+from kernels.epochs import build_epochs
 from kernels.network import Network
 from kernels.validation import check_batch_size
 from kernels.variants._numba.arguments import TAKES_ACTIVATIONS, Codes, arrays, check_order, codes
@@ -32,10 +33,13 @@ from kernels.variants._tiled.passes import (
     gather_row,
     output_row,
 )
-from kernels.variants._tiled.single_output import OUTPUTS, epoch_of_single
+from kernels.variants._tiled.several import losses_of_several, losses_of_single
+from kernels.variants._tiled.single_output import OUTPUTS, epoch_of_single, epochs_of_single
 from kernels.variants._tiled.single_rows import backward_row, forward_row, start_rows, two_rows
 
 FALLS_BACK = "one layer with one output: plain loops that LLVM vectorizes along the inputs"
+MAX_PARAMETERS = 20_000
+"""Up to which a call of ``epochs`` runs compiled from run to run: of more, a call costs little beside its work."""
 _threads_are_free = threading.Lock()
 """Not all of Numba's thread pools may be entered twice: a second caller waits."""
 
@@ -72,7 +76,7 @@ def epoch(
         int(batch_size),
         theta.dtype.type(learning_rate),
     )
-    if network.n_layers == 1 and network.n_outputs == 1 and network.output in OUTPUTS:
+    if _is_single(network):
         return epoch_of_single(codes(network), theta, rows, batch_size, learning_rate)
     threads = threads_for(batch_size)
     if threads > 1:
@@ -80,6 +84,37 @@ def epoch(
             arguments = _prepared_for(threads, network, theta, batch_size)
             return epoch_in_parallel(*arguments, theta, rows, (batch_size, learning_rate))
     return _run_epoch(*_prepared(network, theta, batch_size), theta, rows, (batch_size, learning_rate, False))
+
+
+def epochs(
+    network: Network, thetas: Array, X: Array, Y: Array, orders: Order, batch_size: int, learning_rate: float
+) -> Array:
+    """Parameters (S, p) of several runs, each after its own rows, orders (S, m)."""
+    check_batch_size(batch_size, orders.shape[1])
+    if thetas.shape[1] > MAX_PARAMETERS or threads_for(batch_size) > 1:
+        return _one_by_one(network, thetas, X, Y, orders, batch_size, learning_rate)
+    _, X, Y = arrays(network, thetas[0], X, Y)
+    thetas, orders = np.ascontiguousarray(thetas), np.ascontiguousarray(orders)
+    descent = int(batch_size), thetas.dtype.type(learning_rate)
+    if _is_single(network):
+        return epochs_of_single(codes(network), thetas, (X, Y), orders, descent)
+    return _run_epochs(*_prepared(network, thetas, batch_size), thetas, (X, Y), orders, (*descent, False))
+
+
+_one_by_one = build_epochs(epoch)
+
+
+def losses(network: Network, thetas: Array, X: Array, Y: Array, rows: Order | None) -> Array:
+    """Mean losses (S,) of several runs, each over its own rows (S, m), or over all rows."""
+    _, X, Y = arrays(network, thetas[0], X, Y)
+    thetas, rows = np.ascontiguousarray(thetas), np.ascontiguousarray(np.arange(len(X))[None] if rows is None else rows)
+    if _is_single(network):
+        return losses_of_single(codes(network), thetas, (X, Y), rows)
+    return losses_of_several(*_prepared(network, thetas, rows.shape[1]), thetas, (X, Y), rows)
+
+
+def _is_single(network: Network) -> bool:
+    return network.n_layers == 1 and network.n_outputs == 1 and network.output in OUTPUTS
 
 
 def _prepared(network: Network, theta: Array, rows: int) -> tuple[Any, ...]:
@@ -127,6 +162,15 @@ def _run_epoch(plan, codes, memory, theta, rows, descent):
         _batch_by_batch(plan, codes, memory, rows, descent)
     store_parameters(plan, memory, plan.size if steps else 0, found)
     restore(before)
+    return found
+
+
+@compiled
+def _run_epochs(plan, codes, memory, thetas, data, orders, descent):
+    """Parameters (S, p) after an epoch each, in the orders (S, m) of data (X, Y)."""
+    found, (X, Y) = np.empty_like(thetas), data
+    for s in range(len(thetas)):
+        found[s] = _run_epoch(plan, codes, memory, thetas[s], (X, Y, orders[s]), descent)
     return found
 
 

@@ -38,7 +38,7 @@ class _Problem:
     alike = True
     sampled_rows = None
 
-    def begin(self: Oracle, batch_size: int, learning_rate: float, seeds: Sequence[int]) -> Runs:
+    def begin(self: Oracle, batch_size: int, learning_rate: float, seeds: Sequence[int], *, look_rows: int = 0) -> Runs:
         """Begin the runs with these numbers; they go on in lockstep."""
         return _Lockstep(self, batch_size, learning_rate, seeds)
 

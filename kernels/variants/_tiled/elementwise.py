@@ -82,12 +82,12 @@ def mean_loss(loss, Z, Y):
     """Mean loss of the rows of Z (n, k), pre-activations, or activations for squared error, against Y (n, k)."""
     total = Z.dtype.type(0)
     for i in range(len(Z)):
-        total += _row_loss(loss, Z[i], Y[i])
+        total += row_loss(loss, Z[i], Y[i])
     return total / Z.dtype.type(len(Z))
 
 
 @compiled
-def _row_loss(loss, z, y):
+def row_loss(loss, z, y):
     """Loss of one row, from its pre-activations, or from its activations for squared error."""
     zero, total, half = z.dtype.type(0), z.dtype.type(0), z.dtype.type(0.5)
     if loss == CROSS_ENTROPY:
@@ -99,7 +99,7 @@ def _row_loss(loss, z, y):
         for j in range(len(z)):
             total += max(z[j], zero) - y[j] * z[j] + np.log1p(exp(-abs(z[j])))
     else:
-        raise ValueError("_row_loss has no loop for this loss: add it")
+        raise ValueError("row_loss has no loop for this loss: add it")
     return total
 
 

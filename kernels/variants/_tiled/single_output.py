@@ -42,6 +42,15 @@ def epoch_of_single(codes, theta, rows, batch_size, learning_rate):
     return theta
 
 
+@reordered
+def epochs_of_single(codes, thetas, data, orders, descent):
+    """Parameters (S, d + 1), each after its own rows: orders (S, m) of data (X, Y); descent (B, learning rate)."""
+    found, (X, Y), (batch_size, learning_rate) = np.empty_like(thetas), data, descent
+    for s in range(len(thetas)):
+        found[s] = epoch_of_single(codes, thetas[s], (X, Y, orders[s]), batch_size, learning_rate)
+    return found
+
+
 @inlined
 def _add_row(is_sigmoid, theta, x, y, scale, target):
     """Add the gradient of one row, times scale, to the target; whether output and derivative are the sigmoid's."""

@@ -52,7 +52,7 @@ class ExactProblem:
     def n_rows(self) -> int | None:
         return self.oracle.n_rows
 
-    def begin(self, batch_size: int, learning_rate: float, seeds: Sequence[int]) -> "ExactRuns":
+    def begin(self, batch_size: int, learning_rate: float, seeds: Sequence[int], *, look_rows: int = 0) -> "ExactRuns":
         return ExactRuns(self.oracle, batch_size, learning_rate, seeds)
 
     def start_loss(self) -> float:

@@ -38,7 +38,7 @@ class Bowl:
     alike: bool = True
     key: str = "bowl"
 
-    def begin(self, batch_size: int, learning_rate: float, seeds: Sequence[int]) -> "Rolling":
+    def begin(self, batch_size: int, learning_rate: float, seeds: Sequence[int], *, look_rows: int = 0) -> "Rolling":
         return Rolling(self, learning_rate, tuple(seeds))
 
     def start_loss(self) -> float:

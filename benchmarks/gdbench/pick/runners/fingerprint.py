@@ -12,7 +12,7 @@ from llvmlite import binding
 
 import kernels
 
-COMPUTING = ("orders", "problem", "trials")
+COMPUTING = ("orders", "parts", "problem", "trials")
 """Modules of ``steps`` that decide what comes of a trial, beside all of ``kernels``."""
 STEPS = Path(__file__).parents[1] / "steps"
 

@@ -19,7 +19,9 @@ import kernels
 from gdbench.basics.folders import scratch_folder
 from gdbench.experiments.variants import supports
 from gdbench.pick.seconds.fleet import Fleet, NotTimed
+from gdbench.pick.seconds.kept_proofs import KeptProofs
 from gdbench.pick.seconds.model import fit_time_model
+from gdbench.pick.seconds.process import certified_rows
 from gdbench.pick.seconds.proof import certified, reason
 from gdbench.pick.seconds.schedule import MAX_DRIFT, VisitSchedule
 from gdbench.pick.seconds.statistics import enough, rows
@@ -93,7 +95,7 @@ def measure_step_time(
     preferences = {size: _choice(network, X, size, variant) for size in sorted(set(map(int, candidates)))}
     with _fleet(network, X, Y, threads=threads, size=processes, seed=seed) as fleet:
         report("certifying", 0.0)
-        taken, refused = certified(fleet, preferences)
+        taken, refused = certified(fleet, preferences, KeptProofs(network, *certified_rows(X, Y), threads=threads))
         schedule = VisitSchedule(
             fleet,
             taken,

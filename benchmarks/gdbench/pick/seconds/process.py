@@ -55,6 +55,12 @@ FINEST_SECONDS = 1e-6
 """Resolution from which on the clock of the CPU's time can be used; it is coarser on some systems."""
 
 
+def certified_rows(X: Array, Y: Array) -> tuple[Array, Array]:
+    """Rows on which a variant is certified, spread over the data."""
+    rows = slice(None, None, -(-len(X) // CERTIFIED_ROWS))
+    return X[rows], Y[rows]
+
+
 class Stream:
     """Rows of an endless stream of permutations of n, and the seconds that each permutation took."""
 
@@ -122,11 +128,11 @@ class Worker:
         Those of ``whole`` pass full verification, on rows spread over the data; those of ``quick``, which pass
         it elsewhere, show that this process computes the same.
         """
-        found, rows = {}, slice(None, None, -(-len(self.X) // CERTIFIED_ROWS))
+        found = {}
         for name in (*whole, *quick):
             first_call_seconds(name, self.network, self.X.dtype.name)
             if name in whole:
-                found[name] = certify(name, self.network, self.X.dtype, data=(self.X[rows], self.Y[rows]))
+                found[name] = certify(name, self.network, self.X.dtype, data=certified_rows(self.X, self.Y))
             else:
                 found[name] = certify_quickly(name, self.network, self.X, self.Y)
         return found

@@ -6,16 +6,19 @@ from collections.abc import Mapping
 from itertools import groupby
 
 from gdbench.pick.seconds.fleet import Fleet, NotTimed
+from gdbench.pick.seconds.kept_proofs import KeptProofs
 from gdbench.verify.gate import preferred
 from kernels import Choice
 from kernels.errors import choices
 
 
-def certified(fleet: Fleet, preferences: Mapping[int, Choice]) -> tuple[dict[int, str], dict[str, str]]:
+def certified(
+    fleet: Fleet, preferences: Mapping[int, Choice], kept: KeptProofs | None = None
+) -> tuple[dict[int, str], dict[str, str]]:
     """Certify in order of preference for each batch size, before any clock starts.
 
     Every variant passes full verification in one process, several at a time, while all others show that they compute
-    the same; a process that dies meanwhile refuses its variant, and is replaced.
+    the same; a process that dies meanwhile refuses its variant, and is replaced. What ``kept`` has need not pass again.
 
     Returns
     -------
@@ -36,9 +39,14 @@ def certified(fleet: Fleet, preferences: Mapping[int, Choice]) -> tuple[dict[int
         if not wanted:
             return taken, refused
         fleet.fill()
-        wrong = _prove(fleet, wanted[: fleet.size], [*proven, *wanted])
+        now = wanted[: fleet.size]
+        new = [name for name in now if kept is None or not kept.has(name)]
+        wrong = _prove(fleet, new, [*proven, *wanted])
         refused |= wrong
-        proven |= set(wanted[: fleet.size]) - wrong.keys()
+        proven |= set(now) - wrong.keys()
+        if kept is not None:
+            for name in proven.intersection(new):
+                kept.keep(name)
 
 
 def reason(preferences: Mapping[int, Choice], taken: Mapping[int, str], refused: Mapping[str, str]) -> str:

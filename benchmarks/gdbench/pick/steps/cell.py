@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
-from gdbench.pick.steps.crossing import Hit, hit, slope
+from gdbench.pick.steps.crossing import Hit, hit, runs_needed, slope
+from gdbench.pick.steps.parts import look_rows
 from gdbench.pick.steps.rates import FINE, Plan, RateSearch
 from gdbench.pick.steps.trials import PART, Curves, Trial, joined, look_grid
 
@@ -20,12 +21,17 @@ NEAR = 0.72, 1.4
 """The same of further runs."""
 EVERY_STEP = 12
 """Up to so many steps expected, every one is looked at."""
-MAX_MOVES = 3
-"""Times that the looks are moved because the crossing lay beyond them."""
-MAX_LOWERED = 4
+MAX_MOVES, MOVE_UP, MOVE_DOWN = 6, 1.2, 1.5
+"""Times that the looks are moved as the crossing lay beyond them, and how far: from the last look, or the first."""
+MAX_LOWERED = 8
 """Times that a rate is lowered at which the runs that are counted do not get to the goal."""
 CHECKED = 4
 """Runs of each addition of which the loss of all rows is told, where only a sample of them is monitored."""
+CAUTIOUS_RUNS = 64
+"""Fewer runs are told of cautiously: their mean is too low as often as the loss of runs is skewed."""
+MIN_TOLD_RUNS, MAX_TOLD_ERROR = 8, 0.15
+"""Runs, and the standard error of log K, by which steps are told. At a rate at which runs differ by more, near the
+largest stable one, few runs do not have those that make the mean: a lower rate is taken instead."""
 FRESH = 1000
 """Number of the first run that is counted: none of those that chose the rate is."""
 
@@ -39,6 +45,8 @@ class SizeCell:
     floor: float
     shift: float = 0.0
     """Loss of all rows less that of those that are monitored, as far as it is known from other batch sizes."""
+    certain: bool = False
+    """Whether all runs are the same, so that one tells everything."""
     rates: RateSearch = field(init=False)
     learning_rate: float | None = None
     """At which the runs are counted, once it is settled."""
@@ -81,7 +89,8 @@ class SizeCell:
         """Where the counted runs cross the goal on average; None where there are none."""
         if self.parts and self._hit is None:
             looks, losses = joined(self.parts)
-            found = hit(looks, losses, goal=self.own_goal, floor=self.floor)
+            cautious = self.runs < CAUTIOUS_RUNS
+            found = hit(looks, losses, goal=self.own_goal, floor=self.floor, cautious=cautious)
             if found.reached and self.shift_error > 0:
                 doubt = self.shift_error / max(-slope(looks, losses, found.steps), 1e-300)
                 found = replace(found, log_error=math.hypot(found.log_error, min(doubt, 1.0)))
@@ -98,6 +107,24 @@ class SizeCell:
         """Whether runs that are counted got to the goal."""
         return self.hit is not None and self.hit.reached
 
+    @property
+    def bracketed(self) -> bool:
+        """Whether runs got to the goal after the first look, so that the steps are no extrapolation."""
+        return self.measured and (self.looks[0] == 1 or self.expected > self.looks[0])
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether these are enough, and alike enough, for steps to be told."""
+        return self.bracketed and (self.certain or (self.runs >= MIN_TOLD_RUNS and not self.differing))
+
+    @property
+    def differing(self) -> bool:
+        """Whether runs enough for steps to be told differ too much for that."""
+        if not self.measured or self.runs < MIN_TOLD_RUNS or self.certain or self.hit is None:
+            return False
+        needed = runs_needed(*joined(self.parts), self.expected, self.floor)
+        return self.hit.log_error > MAX_TOLD_ERROR or self.runs < needed
+
     def settle(self) -> None:
         """Take the best rate so far; runs at another one are no longer counted."""
         rate = self.rates.vertex()
@@ -107,21 +134,30 @@ class SizeCell:
             self._look_about(self.guess)
 
     def lower(self) -> None:
-        """Take a lower rate, since runs at this one do not get to the goal."""
+        """Take a lower rate, since runs at this one do not get to the goal, or differ too much."""
         assert self.learning_rate is not None
         self.learning_rate, self.parts, self._hit, self.moves = self.learning_rate / FINE, [], None, 0
         self.lowered += 1
         self.guess *= FINE
         self._look_about(self.guess)
 
-    def count(self, more: int) -> Plan:
-        """Add so many runs at the rate that is settled; their looks are moved if the crossing is not among them."""
+    def count(self, more: int, *, most: int = CAUTIOUS_RUNS) -> Plan:
+        """Add so many runs at the rate that is settled; their looks are moved if the crossing is not among them.
+
+        Where they differ too much for steps to be told, more are made, up to ``most``; then, and where they do not get
+        to the goal on average, the rate is lowered.
+        """
         if self.learning_rate is None or more <= 0:
             return
         wanted = self.runs + more
         yield from self._count(wanted)
-        while not self.measured and self.lowered < MAX_LOWERED:
-            self.lower()
+        while not self.measured or self.differing:
+            if self.measured and self.runs < most:
+                wanted = 2 * self.runs
+            elif self.lowered < MAX_LOWERED:
+                self.lower()
+            else:
+                return
             yield from self._count(wanted)
 
     def _count(self, wanted: int) -> Plan:
@@ -130,12 +166,12 @@ class SizeCell:
             found = self.hit
             assert found is not None
             beyond = not found.reached and math.isfinite(found.final)
-            before = found.reached and found.steps <= self.looks[0] and self.looks[0] > 1
+            before = found.reached and not self.bracketed
             if not (beyond or before) or self.moves == MAX_MOVES:
                 return
             self.moves += 1
             self.parts, self._hit = [], None
-            self._look_about(self.looks[-1] * 1.2 if beyond else self.looks[0] / 1.2)
+            self._look_about(self.looks[-1] * MOVE_UP if beyond else self.looks[0] / MOVE_DOWN)
 
     def _run(self, seeds: Iterable[int]) -> Plan:
         assert self.learning_rate is not None
@@ -144,8 +180,9 @@ class SizeCell:
             looks = tuple(look for look in looks if NEAR[0] * self.expected < look < NEAR[1] * self.expected)
         check = min(looks, key=lambda look: abs(math.log(look / self.expected)))
         parts = [numbers[:CHECKED], *(numbers[at : at + PART] for at in range(CHECKED, len(numbers), PART))]
+        size, few = self.batch_size, look_rows(self.batch_size, looks)
         trials = [
-            Trial(self.batch_size, self.learning_rate, part, looks, self.goal, check=0 if index else check)
+            Trial(size, self.learning_rate, part, looks, self.goal, check=0 if index else check, look_rows=few)
             for index, part in enumerate(parts)
         ]
         self.parts = [*self.parts, *(yield trials)]

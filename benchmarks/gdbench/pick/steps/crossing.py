@@ -26,6 +26,8 @@ FEW_STEPS = 8
 RESAMPLES = 200
 """Number of resamples of the runs, from which the standard error follows (bootstrap, Efron 1979)."""
 NEWTON_STEPS = 4
+MAKERS = 10
+"""Least number of runs that make the mean there."""
 MIN_LOGNORMAL, MAX_LOG = 4, 500.0
 """Runs from which on a variance of their logarithms is taken; and where it is cut, so that nothing overflows."""
 
@@ -64,7 +66,8 @@ def hit(looks: npt.ArrayLike, losses: Values, *, goal: float, floor: float, caut
     goal, floor : float
         Loss to reach, and a value that it does not go below.
     cautious : bool
-        Whether the mean of few runs is taken no lower than that of a log-normal distribution with their logarithms.
+        Whether the mean of few runs is taken no lower than that of a log-normal distribution with the median, and the
+        spread above it, of their logarithms.
         Near the largest stable rate a few runs in a hundred make most of the mean, and few runs have none of them.
     """
     found = _hit(looks, losses, goal, floor)
@@ -99,10 +102,24 @@ def _no_lower(losses: Values, floor: float) -> Values:
     if alive.sum() < MIN_LOGNORMAL or not (gaps > 0).all():
         return losses
     logs = np.log(gaps)
-    wanted = np.exp(np.minimum(logs.mean(axis=1) + logs.var(axis=1, ddof=1) / 2, MAX_LOG))
+    middle = np.median(logs, axis=1)
+    above = np.maximum(logs - middle[:, None], 0.0)  # runs far below the others say nothing of those far above
+    wanted = np.exp(np.minimum(middle + np.square(above).sum(axis=1) / (alive.sum() - 1), MAX_LOG))
     raised = losses.copy()
     raised[:, alive] = floor + gaps * np.maximum(wanted / gaps.mean(axis=1), 1.0)[:, None]
     return raised
+
+
+def runs_needed(looks: npt.ArrayLike, losses: Values, steps: float, floor: float) -> float:
+    """Runs whose mean is near the expected loss after so many steps, by how much their logarithms vary there.
+
+    Of a log-normal distribution the mean is made by ever fewer runs the wider it is: by one in exp(variance).
+    """
+    near = int(np.abs(np.log(np.asarray(looks, float) / steps)).argmin())
+    gaps = losses[near, np.isfinite(losses[-1])] - floor
+    if len(gaps) < 2 or not (gaps > 0).all():
+        return 0.0
+    return float(MAKERS * np.exp(min(np.log(gaps).var(ddof=1), MAX_LOG)))
 
 
 def slope(looks: npt.ArrayLike, losses: Values, steps: float) -> float:
@@ -145,8 +162,9 @@ def _smoothed(steps: Values, losses: Values, first: float, goal: float, floor: f
         x, y = np.log(steps[near] / first), np.log(means / (goal - floor))
         coefficients = np.polynomial.polynomial.polyfit(x, y, 2 if near.sum() > MIN_LOOKS else 1)
         roots = _roots(np.asarray(coefficients, float))
-        if not abs(roots[0]) <= WINDOW:
-            return first, float(roots.std())
+        if not abs(roots[0]) <= WINDOW:  # no parabola: what is clipped tells no error, nor do looks as far apart
+            apart = float(np.diff(np.log(steps[near])).max()) / math.sqrt(12)
+            return first, math.hypot(max(float(roots.std()), _error_of_first(steps, losses, goal)), apart)
         first *= math.exp(roots[0])
     return first, float(roots[1:].std())
 

@@ -96,7 +96,7 @@ def measure_steps(
         frozenset(asked),
     )
     stopped, interrupted = "", False
-    tell = (lambda: report(search.stage, search.rows)) if report is not None else None
+    tell = (lambda: report(search.stage, search.costs.rows)) if report is not None else None
     try:
         carry(search.run(), problem, runner, most_seconds=most_seconds if clock is None else math.inf, tell=tell)
     except OutOfTime as end:

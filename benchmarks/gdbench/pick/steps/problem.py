@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Protocol
 
@@ -14,6 +14,7 @@ import numpy.typing as npt
 import kernels
 from gdbench.pick.steps.curvature import largest_curvature
 from gdbench.pick.steps.orders import RowStream
+from gdbench.pick.steps.parts import Parts, split
 from kernels import Network
 from kernels.contract import Array, Order
 
@@ -60,8 +61,12 @@ class DescentProblem(Protocol):
     def sampled_rows(self) -> int | None:
         """Rows of the sample whose loss is monitored in place of that of all; None if all are."""
 
-    def begin(self, batch_size: int, learning_rate: float, seeds: Sequence[int]) -> Runs:
-        """Begin the runs with these numbers; the rows of a run depend on its number alone."""
+    def begin(self, batch_size: int, learning_rate: float, seeds: Sequence[int], *, look_rows: int = 0) -> Runs:
+        """Begin the runs with these numbers; the rows of a run depend on its number alone.
+
+        Where there is a number of ``look_rows``, the losses of the runs may be those of parts of about so many rows,
+        of each run its own, which are right on average; 0: of all rows that are monitored.
+        """
 
     def start_loss(self) -> float:
         """Mean loss before the first step."""
@@ -103,6 +108,8 @@ class NetworkProblem:
     floor: float = 0.0
     sample: Order | None = None
     anchor: Array | None = None
+    _parts: dict[int, Parts] = field(default_factory=dict, init=False, repr=False)
+    """Those that were made, by their number."""
 
     @cached_property
     def key(self) -> str:
@@ -149,14 +156,23 @@ class NetworkProblem:
         slope = slope - sample_slope
         return loss - sample_loss - float(slope @ anchor), slope
 
+    def parts(self, look_rows: int) -> Parts | None:
+        """Parts of the rows that count, each of about so many; None where they are all looked at, or a sample is."""
+        n_parts = len(self.V) // look_rows if look_rows and self.sample is None else 1
+        if n_parts > 1 and n_parts not in self._parts:
+            self._parts[n_parts] = split(self.network, (self.V, self.T), n_parts, self.anchor, self._rng(2, 0))
+        return self._parts.get(n_parts)
+
     def start(self, seed: int) -> Array:
         """Parameters (p,) that run number ``seed`` starts from."""
         return self.network.init(self._rng(0, seed), self.X.dtype, self.scheme)
 
-    def begin(self, batch_size: int, learning_rate: float, seeds: Sequence[int]) -> Runs:
-        """Begin the runs with these numbers."""
+    def begin(self, batch_size: int, learning_rate: float, seeds: Sequence[int], *, look_rows: int = 0) -> Runs:
+        """Begin the runs with these numbers; all rows are looked at where all runs are the same."""
         streams = [RowStream(self.n_rows, self._rng(1, seed), shared=self.entropy) for seed in seeds]
-        return _NetworkRuns(self, batch_size, learning_rate, [self.start(seed) for seed in seeds], streams)
+        thetas = np.stack([self.start(seed) for seed in seeds])
+        parts = None if self.alike and batch_size == self.n_rows else self.parts(look_rows)
+        return _NetworkRuns(self, batch_size, learning_rate, thetas, streams, parts and parts.of(seeds))
 
     def start_loss(self) -> float:
         """Mean over ten starts of the loss of the rows that count."""
@@ -178,34 +194,50 @@ class NetworkProblem:
 
 class _NetworkRuns:
     def __init__(
-        self, problem: NetworkProblem, batch_size: int, rate: float, thetas: list[Array], streams: list[RowStream]
+        self,
+        problem: NetworkProblem,
+        batch_size: int,
+        rate: float,
+        thetas: Array,
+        streams: list[RowStream],
+        parts: Parts | None,
     ) -> None:
         self.problem, self.batch_size, self.rate = problem, batch_size, rate
-        self.thetas, self.streams = thetas, streams
+        self.thetas, self.streams, self.parts = thetas, streams, parts
         self.variant = kernels.get(problem.variants[batch_size])
-        self.most = max(MAX_INDICES // batch_size, 1)
+        self.most = max(MAX_INDICES // (batch_size * len(streams)), 1)
 
     def advance(self, steps: int) -> None:
-        problem, epoch = self.problem, self.variant.epoch
-        for run, stream in enumerate(self.streams):
-            left = steps if np.isfinite(self.thetas[run]).all() else 0
-            while left > 0:
-                order = stream.take(min(left, self.most) * self.batch_size)
-                self.thetas[run] = epoch(
-                    problem.network, self.thetas[run], problem.X, problem.Y, order, self.batch_size, self.rate
-                )
-                left -= self.most
+        problem = self.problem
+        while steps > 0:
+            alive = np.flatnonzero(np.isfinite(self.thetas).all(axis=1))
+            if not len(alive):
+                return
+            made = min(steps, self.most)
+            orders = np.stack([self.streams[run].take(made * self.batch_size) for run in alive])
+            self.thetas[alive] = self.variant.epochs(
+                problem.network, self.thetas[alive], problem.X, problem.Y, orders, self.batch_size, self.rate
+            )
+            steps -= made
 
     def losses(self) -> Values:
-        found, correction = self._losses(self.problem.monitored), self.problem.correction
+        problem = self.problem
+        if self.parts is not None:
+            found = self.variant.losses(problem.network, self.thetas, problem.V, problem.T, self.parts.rows)
+            return _finite(self.parts.corrected(found.astype(float), self.thetas))
+        found, correction = self._losses(problem.monitored), problem.correction
         if correction is None:
             return found
         constant, slope = correction
-        return np.asarray(found + constant + np.stack(self.thetas) @ slope)
+        return np.asarray(found + constant + self.thetas @ slope)
 
     def all_losses(self) -> Values:
         return self._losses((self.problem.V, self.problem.T))
 
     def _losses(self, rows: tuple[Array, Array]) -> Values:
-        found = [self.variant.loss(self.problem.network, theta, *rows) for theta in self.thetas]
-        return np.where(np.isfinite(found), found, np.inf)
+        return _finite(self.variant.losses(self.problem.network, self.thetas, *rows, None).astype(float))
+
+
+def _finite(losses: Values) -> Values:
+    """Losses, infinite where they are no numbers."""
+    return np.where(np.isfinite(losses), losses, np.inf)

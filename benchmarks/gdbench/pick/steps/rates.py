@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from gdbench.pick.steps.crossing import Hit, hit
+from gdbench.pick.steps.parts import look_rows
 from gdbench.pick.steps.trials import LAST, PART, Curves, Trial, joined, look_grid
 
 Plan = Generator[list[Trial], list[Curves], None]
@@ -175,7 +176,8 @@ class RateSearch:
         known = min(self.steps, expected)
         looks = look_grid(FIRST_LOOK * known, math.ceil(CAP * known) + 2, LOOK_RATIO)
         check = LAST if self.checked else 0
-        trials = [Trial(self.batch_size, rate, seeds, looks, self.goal, SLACK, check) for rate in rates]
+        few = look_rows(self.batch_size, looks)
+        trials = [Trial(self.batch_size, rate, seeds, looks, self.goal, SLACK, check, few) for rate in rates]
         for trial, curves in zip(trials, (yield trials), strict=True):
             self.hits[trial.learning_rate] = self.told([curves])
             if len(curves.shifts):
@@ -220,12 +222,13 @@ class _Race:
 
     def add(self, rates: Iterable[float], runs: int) -> Plan:
         """Bring these rates to so many runs."""
-        trials = []
+        trials, size = [], self.search.batch_size
+        few = look_rows(size, self.looks)
         for rate in sorted(rates):
             known = sum(part.losses.shape[1] for part in self.parts.get(rate, ()))
             for begin in range(known, runs, PART):
                 seeds = tuple(range(RACE_SEED + begin, RACE_SEED + min(begin + PART, runs)))
-                trials.append(Trial(self.search.batch_size, rate, seeds, self.looks, self.search.goal))
+                trials.append(Trial(size, rate, seeds, self.looks, self.search.goal, look_rows=few))
         if not trials:
             return
         for trial, curves in zip(trials, (yield trials), strict=True):

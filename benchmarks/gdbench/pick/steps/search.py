@@ -14,7 +14,10 @@ from typing import Protocol
 
 import numpy as np
 
-from gdbench.pick.steps.cell import SizeCell
+from gdbench.pick.steps.bounds import least_steps, steps_near
+from gdbench.pick.steps.cell import CAUTIOUS_RUNS, MIN_TOLD_RUNS, SizeCell
+from gdbench.pick.steps.costs import Costs
+from gdbench.pick.steps.decision import contenders, expected_regret
 from gdbench.pick.steps.problem import DescentProblem
 from gdbench.pick.steps.rates import CAP, Plan, RateSearch
 from gdbench.pick.steps.tiers import Tier
@@ -36,13 +39,15 @@ HOPELESS = 1.5
 """Multiple of the least time to the target beyond which a batch size, by the bounds, is not looked at first."""
 SHARE = 0.02
 """Share of the time that is left for one round of trials about the rate of one batch size."""
+CONFIRMING_SHARE = 0.2
+"""The same for the first runs that tell steps at all: there is no answer without them."""
+UNLIKE_SHARE, MAX_UNLIKE_RUNS = 0.05, 1024
+"""The same, and the runs at most, where runs differ so much that fewer do not have those that make their mean."""
 EXPLORING_RUNS, FIRST_RUNS, MAX_RUNS = 8, 16, 4096
 """Runs of a trial that looks for a rate; at first counted; counted at most."""
 REFINING_SHARE, RACED_RATES, MIN_RACING_RUNS = 0.35, 10, 4
 """Share of the time left for the rates of all that may win; what a race costs, in runs of one rate for each of its
 runs; and the fewest of these for which it is worth it."""
-CONTENDER = 2.5
-"""Standard errors by which a batch size may be behind the best one and still be looked at more closely."""
 UNREFINED_ERROR = 0.06
 """What the rate of a batch size that was looked at coarsely may cost, as a standard error of log K."""
 SINGLE_ERROR = 0.3
@@ -51,7 +56,6 @@ ASKED_RUNS = 100
 """What it costs to look at a batch size coarsely, in runs."""
 TABLE_SHARE = 0.35
 """Share of the time that the batch sizes which cannot win may take."""
-DRAWS = 4000
 
 
 class SearchClock(Protocol):
@@ -84,24 +88,33 @@ class Search:
     stage: str = "finding a learning rate"
     pilot: RateSearch = field(init=False)
     cells: dict[int, SizeCell] = field(default_factory=dict)
-    trials: int = 0
-    runs: int = 0
-    rows: float = 0.0
-    seconds: float = 0.0
-    """CPU seconds of all trials."""
-    look_seconds: float = 0.0
+    costs: Costs = field(init=False)
     settled: bool = False
     """Whether it ended because the decision was made, not the time."""
-    _costs: dict[int, float] = field(default_factory=dict)
-    """CPU seconds of a step of a run, looks included, by batch size."""
 
     def __post_init__(self) -> None:
+        self.costs = Costs(self.step_seconds)
         self.pilot = RateSearch(self.reference, self.goal, self.problem.floor)
 
     @property
     def sizes(self) -> list[int]:
         """Candidates, ascending."""
         return sorted(self.step_seconds)
+
+    @property
+    def known(self) -> dict[int, float]:
+        """Steps by batch size, ascending, where runs got to the goal."""
+        return {size: self.cells[size].expected for size in sorted(self.cells) if self.cells[size].measured}
+
+    def _may_win(self, size: int) -> bool:
+        least = min((steps * self.step_seconds[other] for other, steps in self.known.items()), default=math.inf)
+        return least_steps(self.known, size) * self.step_seconds[size] <= HOPELESS * least
+
+    @property
+    def told(self) -> dict[int, SizeCell]:
+        """Batch sizes whose steps are told: those that enough runs confirm; where there is none, all that got there."""
+        measured = {size: cell for size, cell in self.cells.items() if cell.measured}
+        return {size: cell for size, cell in measured.items() if cell.confirmed} or measured
 
     @property
     def reference(self) -> int:
@@ -124,8 +137,8 @@ class Search:
         self.stage = "comparing those that may win"
         yield from self._race()
         self.stage = "telling the others more exactly"
-        for size in sorted(self.asked - self.cells.keys()):
-            if self._affordable(ASKED_RUNS * self._steps_near(size) * self._step_cost(size), self._table_seconds):
+        for size in sorted(self.asked - self.cells.keys()) if self.known else ():
+            if self._affordable(ASKED_RUNS * steps_near(self.known, size) * self.costs.step(size), self._table_seconds):
                 yield from self._fill(size)
         yield from self._complete()
 
@@ -152,13 +165,22 @@ class Search:
 
     def _explore(self, size: int, rate: float, expected: float, ratios: Sequence[float] = (0.5, 1.0, 2.0)) -> Plan:
         """Find the rate of a batch size and count a few runs at it."""
-        cell = self.cells[size] = SizeCell(size, self.goal, self.problem.floor, self._shift(size))
+        cell = self.cells[size] = SizeCell(
+            size, self.goal, self.problem.floor, self._shift(size), self._is_certain(size)
+        )
         rates = [rate * ratio for ratio in ratios]
         yield from cell.rates.explore(rates, lambda steps: self._runs(size, steps, EXPLORING_RUNS), expected)
         cell.settle()
         if cell.learning_rate is not None:
-            yield from cell.count(self._runs(size, cell.expected, FIRST_RUNS))
+            runs = self._runs(size, cell.expected, FIRST_RUNS)
+            if not any(other.confirmed for other in self.cells.values()):
+                runs = max(runs, self._runs(size, cell.expected, MIN_TOLD_RUNS, share=CONFIRMING_SHARE))
+            yield from cell.count(runs)
             cell.rates.goal = cell.own_goal
+
+    def _is_certain(self, size: int) -> bool:
+        """Whether all runs of a batch size are the same."""
+        return size == self.problem.n_rows and self.problem.alike
 
     def _shift(self, size: int) -> float:
         """Shift at the nearest batch size of which it is known."""
@@ -187,7 +209,7 @@ class Search:
             return
         rates = np.log([self.cells[other].learning_rate or math.nan for other in known])
         rate = math.exp(float(np.interp(math.log(size), np.log(known), rates)))
-        expected = self._steps_near(size)
+        expected = steps_near(self.known, size)
         root = math.sqrt(2)
         yield from self._explore(size, rate, 1.2 * expected, (1 / root, 1.0, root))
 
@@ -208,16 +230,16 @@ class Search:
         while contenders := self._contenders():
             raw = [size for size in contenders if not self.cells[size].refined]
             if raw:
-                share = REFINING_SHARE * self.clock.left * self.workers / len(raw)
+                share = REFINING_SHARE * self._left / len(raw)
                 yield from together([self._refine(self.cells[size], share) for size in raw])
                 continue
             if self.expected_regret() < self.effort.regret:
                 self.settled = True
                 return
             plans = [self.cells[size].count(self._more(size)) for size in contenders]
-            before = self.runs
+            before = self.costs.runs
             yield from together(plans)
-            if self.runs == before or self.clock.left <= 0:
+            if self.costs.runs == before or self.clock.left <= 0:
                 return
 
     def _complete(self) -> Plan:
@@ -227,16 +249,16 @@ class Search:
             cell = self.cells[size]
             if not cell.measured:
                 continue
-            spent = self.seconds
+            spent = self.costs.seconds
             if not cell.refined and self._affordable(self.effort.racing_runs * self._run_seconds(size), most):
                 yield from self._refine(cell, most)
             while cell.measured and self.log_error(size) > self.effort.error and cell.runs < MAX_RUNS:
                 wanted = cell.runs * ((self.log_error(size) / self.effort.error) ** 2 - 1)
                 more = min(math.ceil(wanted) + FIRST_RUNS // 2, 3 * cell.runs)
-                if not self._affordable(more * self._run_seconds(size), most - (self.seconds - spent)):
+                if not self._affordable(more * self._run_seconds(size), most - (self.costs.seconds - spent)):
                     break
                 yield from cell.count(more)
-            most -= self.seconds - spent
+            most -= self.costs.seconds - spent
 
     @property
     def _table_seconds(self) -> float:
@@ -244,13 +266,13 @@ class Search:
         return TABLE_SHARE * self.clock.most_seconds * self.workers
 
     def _affordable(self, seconds: float, most: float) -> bool:
-        return seconds <= most and seconds <= self.clock.left * self.workers / 2
+        return seconds <= most and seconds <= self._left / 2
 
     def _refine(self, cell: SizeCell, seconds: float) -> Plan:
         """Tell the rate of a batch size exactly, in so many CPU seconds, and count runs at it."""
         cell.refined = True
         affordable = seconds / (RACED_RATES * self._run_seconds(cell.batch_size))
-        if cell.batch_size == self.problem.n_rows and self.problem.alike:
+        if cell.certain:
             yield from cell.rates.race(1, self.effort.rate_error, exact=True)
         elif affordable >= MIN_RACING_RUNS:
             runs = 2 ** int(math.log2(min(affordable, self.effort.racing_runs)))
@@ -258,94 +280,58 @@ class Search:
             yield from cell.rates.race(runs, self.effort.rate_error, exact=exact)
         cell.settle()
         counted = self._runs(cell.batch_size, cell.expected, 2 * FIRST_RUNS, share=2 * SHARE)
-        yield from cell.count(counted - cell.runs)
+        most = self._runs(cell.batch_size, cell.expected, MAX_UNLIKE_RUNS, share=UNLIKE_SHARE)
+        yield from cell.count(counted - cell.runs, most=max(most, CAUTIOUS_RUNS))
 
     def _contenders(self) -> list[int]:
         """Batch sizes whose time to the target may be the least."""
-        known = [size for size, cell in self.cells.items() if cell.measured]
-        if not known:
-            return []
-        logs = {size: math.log(self.cells[size].expected * self.step_seconds[size]) for size in known}
-        best = min(known, key=lambda size: logs[size])
-        errors = {size: self._whole_error(size) for size in known}
-        return [
-            size
-            for size in known
-            if size == best
-            or logs[size] - logs[best]
-            <= CONTENDER * math.hypot(errors[size], errors[best], self._clock_error(size), self._clock_error(best))
-        ]
+        return contenders(self._log_times, {size: self._whole_error(size) for size in self.known})
+
+    @property
+    def _log_times(self) -> dict[int, float]:
+        return {size: math.log(steps * self.step_seconds[size]) for size, steps in self.known.items()}
 
     def _whole_error(self, size: int) -> float:
-        """Standard error of log K at the best rate."""
-        return math.hypot(self.log_error(size), 0.0 if self.cells[size].refined else UNREFINED_ERROR)
-
-    def _clock_error(self, size: int) -> float:
-        return self.step_errors.get(size, 0.0)
+        """Standard error of the logarithm of the time to the target at the best rate."""
+        rate = 0.0 if self.cells[size].refined else UNREFINED_ERROR
+        return math.hypot(self.log_error(size), rate, self.step_errors.get(size, 0.0))
 
     def expected_regret(self) -> float:
         """Expected regret of the batch size with the least time, from the errors of the steps alone."""
-        known = [size for size, cell in self.cells.items() if cell.measured]
-        logs = np.array([math.log(self.cells[size].expected * self.step_seconds[size]) for size in known])
-        errors = np.array([self.log_error(size) for size in known])
-        drawn = logs + np.random.default_rng(0).standard_normal((DRAWS, len(known))) * errors
-        return float(np.mean(np.exp(drawn[:, logs.argmin()] - drawn.min(axis=1)) - 1))
+        return expected_regret(self._log_times, {size: self.log_error(size) for size in self.known})
 
     def log_error(self, size: int) -> float:
         """Standard error of log K at a batch size; of runs that hardly differ among few, what is usual."""
         cell = self.cells[size]
         assert cell.hit is not None
-        if size == self.problem.n_rows and self.problem.alike:
+        if self._is_certain(size):
             return 0.0
         return cell.hit.log_error if cell.runs > 1 else SINGLE_ERROR
 
     def _more(self, size: int) -> int:
         """Double the runs of a contender, as far as time allows: a third of what is left for all contenders."""
         cell = self.cells[size]
-        if cell.runs >= MAX_RUNS or (size == self.problem.n_rows and self.problem.alike):
+        if cell.runs >= MAX_RUNS or self._is_certain(size):
             return 0
-        budget = self.clock.left * self.workers / (3 * max(len(self._contenders()), 1))
+        budget = self._left / (3 * max(len(self._contenders()), 1))
         return int(min(cell.runs, MAX_RUNS - cell.runs, budget / self._run_seconds(size)))
 
-    # ---- bounds and costs
-
-    def _least(self) -> float:
-        return min(
-            (cell.expected * self.step_seconds[size] for size, cell in self.cells.items() if cell.measured),
-            default=math.inf,
-        )
-
-    def _may_win(self, size: int) -> bool:
-        return self._bound(size) <= HOPELESS * self._least()
-
-    def _steps_near(self, size: int) -> float:
-        """Steps at a batch size, between those that are known and no fewer than its smaller neighbour's rows allow."""
-        known = [other for other in sorted(self.cells) if self.cells[other].measured]
-        steps = np.log([self.cells[other].expected for other in known])
-        smallest = max(known[0] / size, 1.0)
-        return math.exp(float(np.interp(math.log(size), np.log(known), steps))) * smallest
-
-    def _bound(self, size: int) -> float:
-        """Least time that a batch size can have: steps do not rise with B, and rows until the target do not fall."""
-        steps = [cell.expected * min(1.0, other / size) for other, cell in self.cells.items() if cell.measured]
-        return max(steps, default=0.0) * self.step_seconds[size]
+    # ---- what it costs
 
     def _runs(self, size: int, steps: float, most: int, *, share: float = SHARE) -> int:
         """Number of runs of a trial, a power of two, that takes no more than its share of the time that is left."""
-        if size == self.problem.n_rows and self.problem.alike:
+        if self._is_certain(size):
             return 1
-        affordable = share * self.clock.left * self.workers / max(steps * self._step_cost(size), 1e-9)
+        affordable = share * self._left / max(steps * self.costs.step(size), 1e-9)
         return int(2 ** max(math.floor(math.log2(min(max(affordable, 1.0), most))), 0))
 
-    def _run_seconds(self, size: int) -> float:
-        return max(self.cells[size].expected * self._step_cost(size), 1e-6)
+    @property
+    def _left(self) -> float:
+        """CPU seconds that are left."""
+        return self.clock.left * self.workers
 
-    def _step_cost(self, size: int) -> float:
-        """CPU seconds of a step of a run, from the nearest batch size that was run."""
-        if not self._costs:
-            return self.step_seconds[size]
-        near = min(self._costs, key=lambda other: abs(math.log(other / size)))
-        return self._costs[near] * max(self.step_seconds[size] / self.step_seconds[near], 0.1)
+    def _run_seconds(self, size: int) -> float:
+        return max(self.cells[size].expected * self.costs.step(size), 1e-6)
 
     def _watched(self, plan: Plan) -> Plan:
         """Carry a plan, and keep account of what its trials cost."""
@@ -357,14 +343,7 @@ class Search:
                 return
             found = yield trials
             for trial, curves in zip(trials, found, strict=True):
-                self.trials += 1
-                self.runs += len(trial.seeds)
-                self.rows += curves.rows
-                self.seconds += curves.seconds
-                self.look_seconds += curves.look_seconds
-                steps = curves.rows / trial.batch_size
-                if steps:
-                    self._costs[trial.batch_size] = curves.seconds / steps
+                self.costs.add(trial, curves)
 
 
 def together(plans: Iterable[Plan]) -> Plan:

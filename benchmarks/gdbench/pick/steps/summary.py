@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from gdbench.pick.steps.answer import (
     BUDGET,
@@ -31,9 +31,9 @@ FEW_STEPS = 10
 
 def describe(search: Search, target: Target, *, seed: int, stopped: str = "") -> Steps:
     """Return what a search found; ``stopped`` says why it ended early, if it did."""
-    measured = {size: cell for size, cell in search.cells.items() if cell.measured}
+    measured = search.told
     curve = _curve(search, measured)
-    rows = tuple(_row(search, size, curve) for size in search.sizes)
+    rows = tuple(_row(search, size, measured, curve) for size in search.sizes)
     status, reason = _status(search, bool(measured), target, stopped)
     return Steps(
         status,
@@ -41,18 +41,18 @@ def describe(search: Search, target: Target, *, seed: int, stopped: str = "") ->
         target,
         rows,
         curve,
-        search.runs,
-        search.rows,
+        search.costs.runs,
+        search.costs.rows,
         seed,
         sample=_sample(search, measured, target),
-        look_share=search.look_seconds / search.seconds if search.seconds else 0.0,
+        look_share=search.costs.look_share,
         warnings=_warnings(rows, curve),
     )
 
 
-def _row(search: Search, size: int, curve: Curve | None) -> StepsRow:
+def _row(search: Search, size: int, measured: Mapping[int, SizeCell], curve: Curve | None) -> StepsRow:
     cell = search.cells.get(size)
-    if cell is not None and cell.measured:
+    if cell is not None and size in measured:
         error = search.log_error(size)
         steps, reach = whole(cell.expected), math.exp(NORMAL_90 * error)
         low, high = max(cell.expected / reach, 1.0), cell.expected * reach
@@ -83,6 +83,8 @@ def _why(cell: SizeCell | None) -> tuple[str, str]:
         return BUDGET, "no run was made at this batch size"
     if cell.rates.hits and cell.rates.diverged:
         return DIVERGED, "all runs diverged"
+    if cell.measured:
+        return BUDGET, f"only {cell.runs} runs got there on average, too few or too different to tell the steps"
     if not cell.rates.hits:
         return BUDGET, "the search ended before runs at this batch size"
     return CAPPED, "the mean of the runs did not reach the target within the steps that were allowed"

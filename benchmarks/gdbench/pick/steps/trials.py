@@ -41,6 +41,8 @@ class Trial:
     check: int = 0
     """The look after which the loss of all rows is told too, where only a sample of them is monitored; 0: none; the
     last one made if it is ``LAST``."""
+    look_rows: int = 0
+    """Rows that the loss of a run is looked at on, see ``parts``; 0: all that are monitored."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ def run_trial(problem: DescentProblem, trial: Trial) -> Curves:
     begun, looked, losses, made = time.process_time(), 0.0, list[Values](), 0
     shifts = np.empty(0)
     with np.errstate(all="ignore"):  # a rate that is too high overflows: that is what is to be found out
-        runs = problem.begin(trial.batch_size, trial.learning_rate, trial.seeds)
+        runs = problem.begin(trial.batch_size, trial.learning_rate, trial.seeds, look_rows=trial.look_rows)
         limit, ceiling = math.inf, BLOW_UP * problem.start_loss()
         for look in trial.looks:
             runs.advance(look - made)

@@ -1,0 +1,58 @@
+"""Losses of several parameters in one call, each of its own rows: on small problems a call costs more than its work."""
+
+import numpy as np
+
+from kernels.variants._numba.arguments import SIGMOID, SQUARED_ERROR, Codes, check_order
+from kernels.variants._numba.compiled import compiled, reordered
+from kernels.variants._tiled.elementwise import row_loss, sigmoid
+from kernels.variants._tiled.layout import Plan
+from kernels.variants._tiled.parameters import load_parameters
+from kernels.variants._tiled.passes import activate_output, first_forward, forward_pass, output_row
+
+
+@compiled
+def losses_of_several(plan, codes, memory, thetas, data, rows):
+    """Mean losses (S,) at thetas (S, p) over data (X, Y) in rows (S, m), or all in the same rows (1, m)."""
+    plan, codes, (X, Y) = Plan(*plan), Codes(*codes), data
+    layer, (n_rows, m) = plan.layers[-1], rows.shape
+    found, z = np.empty(len(thetas), X.dtype), np.empty(layer.fan_out, X.dtype)
+    row_starts = np.empty(plan.capacity, np.int64)
+    for i in range(n_rows):
+        check_order(rows[i], X)
+    for s in range(len(thetas)):
+        own = rows[min(s, n_rows - 1)]
+        load_parameters(plan, thetas[s], memory)
+        total = X.dtype.type(0)
+        for start in range(0, m, plan.capacity):
+            count = min(plan.capacity, m - start)
+            for i in range(count):
+                row_starts[i] = own[start + i] * X.shape[1]
+            first_forward(plan, memory, X, row_starts[:count])
+            forward_pass(plan, codes, memory, count)
+            if codes.loss == SQUARED_ERROR:
+                activate_output(layer, plan.capacity, codes, memory, count)
+            for i in range(count):
+                output_row(layer, plan.capacity, memory, i, z)
+                total += row_loss(codes.loss, z, Y[own[start + i]])
+        found[s] = total / X.dtype.type(m)
+    return found
+
+
+@reordered
+def losses_of_single(codes, thetas, data, rows):
+    """The same for networks of one weight for each input."""
+    codes, (X, Y), (n_rows, m) = Codes(*codes), data, rows.shape
+    activates = codes.loss == SQUARED_ERROR and codes.output == SIGMOID
+    found, d, output = np.empty(len(thetas), X.dtype), X.shape[1], np.empty(1, X.dtype)
+    for i in range(n_rows):
+        check_order(rows[i], X)
+    for s in range(len(thetas)):
+        theta, own, total = thetas[s], rows[min(s, n_rows - 1)], X.dtype.type(0)
+        for row in own:
+            x, z = X[row], theta[d]
+            for j in range(d):
+                z += x[j] * theta[j]
+            output[0] = sigmoid(z) if activates else z
+            total += row_loss(codes.loss, output, Y[row])
+        found[s] = total / X.dtype.type(m)
+    return found

@@ -1,0 +1,108 @@
+"""Steps of a batch size are told only where enough runs confirm them, however lucky those were that chose the rate."""
+
+import math
+
+import numpy as np
+import pytest
+
+from gdbench.pick.steps.cell import CAUTIOUS_RUNS, MAX_TOLD_ERROR, MIN_TOLD_RUNS, SizeCell
+from gdbench.pick.steps.crossing import Hit, whole
+from gdbench.pick.steps.trials import Curves, run_trial
+from selftest.picks.exact import best_rate, exact_steps
+
+from .exact_problems import CLIFF, as_problem, heavy_tails, start_loss, valley
+
+SHARE = 0.01
+
+
+def cell_at(oracle, size: int, rate: float, steps: float, *, certain: bool = False) -> SizeCell:
+    """A cell whose rate was chosen by runs that told so many steps."""
+    cell = SizeCell(size, SHARE * start_loss(oracle), 0.0, certain=certain)
+    cell.rates.hits = {rate: Hit(steps, 0.01, 8, 0, 0.0, round(steps))}
+    cell.settle()
+    return cell
+
+
+def carried(cell: SizeCell, oracle, more: int) -> SizeCell:
+    plan, problem = cell.count(more), as_problem(oracle)
+    trials = next(plan, None)
+    while trials is not None:
+        try:
+            trials = plan.send([run_trial(problem, trial) for trial in trials])
+        except StopIteration:
+            trials = None
+    return cell
+
+
+@pytest.mark.parametrize("entropy", range(6))
+def test_a_rate_that_lucky_runs_chose_is_lowered_until_runs_confirm_it(entropy: int) -> None:
+    """Batches of one row without noise of the labels: the mean diverges from 2/3 on, and hardly any run shows it."""
+    oracle = heavy_tails(entropy)
+    cell = carried(cell_at(oracle, 1, 0.8, 6.0), oracle, 16)
+    assert cell.confirmed
+    assert cell.learning_rate < 2 / 3
+    true = exact_steps(oracle, 1, cell.learning_rate, SHARE * start_loss(oracle))
+    assert abs(math.log(cell.expected / true)) <= 3 * cell.hit.log_error + 1 / true
+
+
+def test_steps_before_the_first_look_are_looked_for_and_not_extrapolated() -> None:
+    goal = SHARE * start_loss(CLIFF)
+    rate, steps = best_rate(CLIFF, 1, goal)
+    cell = carried(cell_at(CLIFF, 1, rate, 8 * steps, certain=True), CLIFF, 1)
+    assert cell.confirmed
+    assert cell.looks[0] < exact_steps(CLIFF, 1, rate, goal)
+    assert cell.expected == whole(exact_steps(CLIFF, 1, rate, goal))
+    early = falling(np.ones(20) / 3)
+    assert early.measured
+    assert not early.bracketed
+    assert not early.confirmed
+
+
+def test_a_good_rate_is_kept() -> None:
+    oracle = valley()
+    rate, steps = best_rate(oracle, 8, SHARE * start_loss(oracle))
+    cell = carried(cell_at(oracle, 8, rate / 1.3, 1.3 * steps), oracle, 16)
+    assert (cell.learning_rate, cell.lowered) == (rate / 1.3, 0)
+    assert cell.confirmed
+
+
+def with_losses(losses: np.ndarray, looks: tuple[int, ...]) -> SizeCell:
+    cell = SizeCell(4, 0.5, 0.0)
+    cell.learning_rate, cell.guess, cell.looks = 0.1, 100.0, looks
+    cell.parts = [Curves(np.array(looks), losses, 0.0, 0.0, 0.0, np.empty(0))]
+    return cell
+
+
+def falling(factors: np.ndarray) -> SizeCell:
+    """Runs whose loss falls through 0.5 at 100 steps, times a factor of each."""
+    looks = tuple(range(60, 150, 10))
+    return with_losses(0.5 * (100 / np.array(looks)[:, None]) * factors, looks)
+
+
+def test_few_runs_and_unlike_runs_confirm_nothing() -> None:
+    alike, unlike = np.linspace(0.98, 1.02, 40), np.geomspace(0.05, 12, 40)
+    assert falling(alike).confirmed
+    few = falling(alike[: MIN_TOLD_RUNS - 1])
+    assert few.measured
+    assert not few.confirmed
+    assert not few.differing
+    wide = falling(unlike / unlike.mean())
+    assert wide.hit.log_error > MAX_TOLD_ERROR
+    assert wide.differing
+    assert not wide.confirmed
+
+
+def test_the_mean_of_few_skewed_runs_is_taken_with_care() -> None:
+    """The logarithms of the runs say that the mean is higher than that of those that happened to be there."""
+    logs = np.array([-1.0, -0.9, -0.8, -0.7, -0.6, 0.2, 0.4, 0.6, 0.8, 1.0])
+    plain = np.exp(logs) / np.exp(logs).mean()
+    few, many = falling(plain), falling(np.tile(plain, 1 + CAUTIOUS_RUNS // len(plain)))
+    assert few.expected > 1.02 * many.expected
+    assert many.expected == pytest.approx(100, rel=0.01)
+
+
+def test_where_all_runs_are_the_same_one_is_enough() -> None:
+    goal = SHARE * start_loss(CLIFF)
+    rate, steps = best_rate(CLIFF, 1, goal)
+    assert carried(cell_at(CLIFF, 1, rate, steps, certain=True), CLIFF, 1).confirmed
+    assert not carried(cell_at(CLIFF, 1, rate, steps), CLIFF, 1).confirmed
