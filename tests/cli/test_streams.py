@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from gdbench.cli import pick_show
 from gdbench.report.tables import speed_tables
 from gdbench.run.folder import read_run
 
@@ -77,3 +78,12 @@ def test_an_error_that_cannot_be_told_keeps_its_exit_code(tmp_path: Path) -> Non
 def test_closed_streams_are_no_error(tmp_path: Path) -> None:
     done = subprocess.run(["/bin/sh", "-c", f"{sys.executable} -m gdbench list >&- 2>&-"], cwd=tmp_path, check=False)
     assert done.returncode == 0
+
+
+@pytest.mark.parametrize(("rows", "said"), [(200, True), (2, False)])
+def test_the_wait_for_a_large_file_is_announced(rows: int, said: bool, tmp_path: Path, monkeypatch, capsys) -> None:
+    monkeypatch.setattr(pick_show, "LARGE_FILE", 400)
+    (tmp_path / "big.csv").write_text("x,y\n" + "1,2\n" * rows)
+    with pick_show.reading(str(tmp_path / "big.csv")):
+        found = capsys.readouterr().err
+    assert ("Reading: big.csv, 0.00 GB; the budget of the search begins afterwards" in found) == said

@@ -83,7 +83,8 @@ def command(context: click.Context, /, *, json_path: str | None, output: str | N
 
 def _search(json_path: str | None, folder: Path | None, options: dict[str, Any]) -> Session:
     open_runner = runner_for(options["workers"], options["scheduler"])
-    question = question_of(options)
+    with pick_show.reading(options["file"]):
+        question = question_of(options)
     check_writable(folder or PARENT)
     pick_show.announce(question, human_output(json_path))
     with drawn(stderr) as (listen, remark):

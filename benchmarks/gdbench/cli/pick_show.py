@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType
 
 from rich.console import Console
@@ -18,7 +19,24 @@ from gdbench.pick.question import Question
 from gdbench.pick.record.record import PickRecord
 from gdbench.pick.views.amounts import counted
 from gdbench.pick.views.tables import table
+from gdbench.views.progress import bar
 from kernels.errors import choices
+
+LARGE_FILE = 50_000_000
+"""Bytes from which on reading takes seconds."""
+
+
+@contextmanager
+def reading(file: str | None) -> Iterator[None]:
+    """Say that a large file is being read, before the wait."""
+    path = Path(file) if file is not None else None
+    size = path.stat().st_size if path is not None and path.is_file() else 0
+    if path is None or size < LARGE_FILE:
+        yield
+        return
+    with bar("Reading", stderr) as tell:
+        tell(None, f"{path.name}, {size / 1e9:.2f} GB; the budget of the search begins afterwards", "")
+        yield
 
 
 def announce(question: Question, console: Console) -> None:
