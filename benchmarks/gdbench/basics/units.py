@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
+BARS = "▁▂▃▄▅▆▇█"
 STEPS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
 
 
@@ -43,3 +45,14 @@ def duration(value: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60} s"
     return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def bars(heights: Iterable[float]) -> str:
+    """Draw heights from 0 to 1 as a line of text; a gap where one is NaN.
+
+    Examples
+    --------
+    >>> bars([0.0, math.nan, 0.5, 1.0])
+    '▁ ▅█'
+    """
+    return "".join(BARS[round(height * (len(BARS) - 1))] if math.isfinite(height) else " " for height in heights)

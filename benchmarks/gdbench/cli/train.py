@@ -123,7 +123,7 @@ def _train(named: Path | None, json_path: str | None, options: FitOptions) -> No
     interrupted = any(history.interrupted for history in histories)
     histories = _worth_keeping(histories)
     names = choices(dict.fromkeys(history.variant for history in histories))
-    subject = f"{options.dataset_name.split(':')[0]}-{options.preset}"
+    subject = f"{synthetic.base_of(options.dataset_name)}-{options.preset}"
     with fresh_folder(named, subject, TRAINING_FOLDER) as folder, writing(folder):
         files = _write(folder, replace(training, variant=names), histories)
     show = human_output(json_path)

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from rich.table import Table
 
+from gdbench.basics.units import bars
 from gdbench.train.training import EpochPoint, FitHistory, Training
 
-BARS = "▁▂▃▄▅▆▇█"
 CURVE_WIDTH = 48
 """Columns of a curve; longer fits are shown at evenly spaced epochs."""
 SMALLEST = 1e-300
@@ -32,9 +32,8 @@ def curves(histories: Sequence[FitHistory]) -> list[str]:
     lines = ["loss by epoch, logarithmic"]
     for history, values in zip(histories, logs, strict=True):
         shown = values[np.linspace(0, len(values) - 1, min(len(values), CURVE_WIDTH)).round().astype(int)]
-        heights = ((shown - low) / ((high - low) or 1) * (len(BARS) - 1)).round().astype(int)
         first, last = history.points[0].loss, history.points[-1].loss
-        lines.append(f"{history.descent:<10}  {''.join(BARS[i] for i in heights)}  {first:#.4g} to {last:#.4g}")
+        lines.append(f"{history.descent:<10}  {bars((shown - low) / ((high - low) or 1))}  {first:#.4g} to {last:#.4g}")
     return lines
 
 

@@ -193,7 +193,7 @@ def cache_folder() -> Path:
 
 
 def _known(name: str) -> str:
-    if name.split(":")[0] not in synthetic.RECIPES:
+    if synthetic.base_of(name) not in synthetic.RECIPES:
         raise unknown("data set", name, names())
     return name
 

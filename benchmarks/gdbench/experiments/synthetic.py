@@ -81,6 +81,11 @@ class Recipe:
         return np.where(rng.random(X.shape) < self.sparsity, 0.0, X)
 
 
+def base_of(name: str) -> str:
+    """Return the name of a data set without the options of a synthetic one."""
+    return name.split(":")[0]
+
+
 def parse(name: str) -> Recipe:
     """Read a name such as ``synthetic_regression:n=500,d=20,condition=100``.
 
@@ -89,7 +94,7 @@ def parse(name: str) -> Recipe:
     InputError
         If an option does not exist, is no number or is out of range.
     """
-    base, _, text = name.partition(":")
+    base, text = base_of(name), name.partition(":")[2]
     types: dict[str, type[int] | type[float]] = {
         field.name: float if field.type == "float" else int for field in fields(Recipe)[1:]
     }

@@ -78,9 +78,14 @@ def lacks(name: str) -> tuple[str, ...]:
     return _lacking(name) if is_peer(name) else kernels.get(name).lacks
 
 
+def library_of(peer: str) -> str:
+    """Return the library that a peer calls: the first word of its name."""
+    return peer.partition("_")[0]
+
+
 def _missing(name: str) -> str | None:
     """Why a peer cannot be used here, told without importing it; None if it can."""
-    library = name.partition("_")[0]
+    library = library_of(name)
     if find_spec(library) is None:
         return f"it needs {library}, which is not installed: {REMEDY}"
     compiler = os.environ.get(*COMPILERS)

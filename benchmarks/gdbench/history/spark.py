@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from gdbench.basics.units import bars
 from gdbench.history.detection.noise import Series
 from gdbench.history.detection.scale import middle, scaled
 
-BARS = "▁▂▃▄▅▆▇█"
-GAP = " "
 WIDTH = 24
 
 
@@ -16,8 +15,6 @@ def spark(values: Series, width: int = WIDTH) -> str:
     """Draw a series with gaps: a bar for the median of each of at most ``width`` parts, on the scale of the series."""
     parts = np.array_split(scaled(values), min(width, len(values)))
     heights = np.array([middle(part) for part in parts])
-    if not np.isfinite(heights).any():
-        return GAP * len(parts)
-    low, high = float(np.nanmin(heights)), float(np.nanmax(heights))
-    scale = (len(BARS) - 1) / (high - low) if high > low else 0.0
-    return "".join(BARS[round((height - low) * scale)] if np.isfinite(height) else GAP for height in heights)
+    seen = heights[np.isfinite(heights)]
+    low, high = (seen.min(), seen.max()) if len(seen) else (0.0, 0.0)
+    return bars((heights - low) / ((high - low) or 1.0))

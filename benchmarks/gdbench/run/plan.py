@@ -16,7 +16,7 @@ from gdbench.basics import records
 from gdbench.basics.folders import writing
 from gdbench.experiments.cases import Case, NetworkSpec
 from gdbench.experiments.grid import Filters, expand, networks, profile
-from gdbench.experiments.variants import is_peer
+from gdbench.experiments.variants import is_peer, library_of
 from gdbench.machine.fingerprint import fingerprint
 from gdbench.processes.launch import check_threads
 from kernels import InputError
@@ -139,7 +139,7 @@ def estimate_seconds(plan: Plan, block: PlannedBlock) -> float:
     Each case samples for ``case_seconds`` unless one call takes longer, and is called on few rows before.
     """
     cases = [plan.cases[position] for position in block.cases]
-    libraries = {case.variant.partition("_")[0] for case in cases if is_peer(case.variant)}
+    libraries = {library_of(case.variant) for case in cases if is_peer(case.variant)}
     imports = sum(IMPORT_SECONDS.get(library, 0.0) for library in libraries)
     return START_SECONDS + imports + sum(_case_seconds(plan, case) for case in cases)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from gdbench.basics import records
 from gdbench.basics.folders import writing
 from gdbench.basics.storage import replacing, write_text
+from gdbench.experiments import synthetic
 from gdbench.pick.record.record import FILE, PickRecord
 from gdbench.pick.views.markdown import render
 
@@ -16,7 +17,7 @@ PARENT = Path("picks")
 
 def subject(record: PickRecord) -> str:
     """Return what the name of a new folder ends with: data and network."""
-    name = Path(record.data.name.split(":")[0]).stem
+    name = Path(synthetic.base_of(record.data.name)).stem
     return f"{name}-{record.label.partition(',')[0]}"
 
 
