@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 
 from gdbench.basics import records
-from gdbench.compare.conclusion import apply_controls, case_rows, compile_rows, counts, exit_code, memory_rows
+from gdbench.compare.conclusion import case_rows, compile_rows, counts, judge_measured, memory_rows
 from gdbench.compare.controls import CANARIES, CONTROLS
 from gdbench.compare.instructions import NOTE
+from gdbench.compare.judge.cases import needs_confirmation
+from gdbench.compare.judge.terms import BROKEN, INSUFFICIENT, MISSING, REGRESSED, CaseBlocks, Verdicts
 from gdbench.compare.record import (
     CaseResult,
     Comparison,
@@ -24,13 +26,14 @@ from gdbench.compare.record import (
     TaskRatio,
     table,
 )
+from gdbench.compare.session import State
 from gdbench.compare.sides import ComparedSide
-from gdbench.compare.verdicts import BROKEN, MISSING, REGRESSED, Rule, confirm_blocks, needs_confirmation
+from gdbench.compare.tiers import STANDARD
 from gdbench.experiments.cases import CASE_COLUMNS, Case
 from gdbench.machine.environment import Environment, describe
 
-SCREEN_BLOCKS, CONFIRM_BLOCKS, MARGIN = 8, 24, 0.005
-RULE = Rule()
+SCREEN_BLOCKS, CONFIRM_BLOCKS = 8, 24
+SETTINGS = STANDARD.settings
 QUIET = 0.008
 """Standard deviation over blocks of the log-ratio of a steady case."""
 EXPERIMENTS = (("mlp", "mnist5k", 5000), ("softmax", "digits", 1797), ("linear", "diabetes", 442))
@@ -84,12 +87,12 @@ def make(
     found = measure(keys, planted, noise, rng)
     if kept is not None:
         found = Measurements(found.screen[: kept[0]], found.confirm[: kept[1]])
-    rows, control_rows, status = case_rows(chosen, found, margin=MARGIN, rule=RULE)
+    state = State()
     for i, (verdict, reason) in (absent or {}).items():
-        nothing = dict.fromkeys(("ratio", "low", "high", "base", "head"))
-        rows[i] = replace(rows[i], verdict=verdict, reason=reason, **nothing)
-    controls = Controls(status.status, status.reason, tuple(control_rows))
-    return assemble(apply_controls(rows, status), controls, (len(found.screen), len(found.confirm)), fields)
+        (state.broken if verdict == BROKEN else state.missing)[chosen[i].id] = reason
+    settings = replace(SETTINGS, complete=fields.get("complete", True))
+    judged = judge_measured(chosen, found, state, settings)
+    return assemble(judged, chosen, found, fields)
 
 
 def something_of_everything() -> Comparison:
@@ -106,11 +109,10 @@ def something_of_everything() -> Comparison:
 def measure(keys: list[str], effects: list[float], spreads: list[float], rng: np.random.Generator) -> Measurements:
     """Simulate blocks of both stages; controls are confirmed always, cases where the screen leaves doubt."""
     screen = blocks(keys, effects, spreads, SCREEN_BLOCKS, rng)
-    doubtful = needs_confirmation(table(screen, keys), RULE)
-    doubtful[-len(CONTROLS) :] = True
-    sent = np.flatnonzero(doubtful)
-    number = confirm_blocks(len(sent), CONFIRM_BLOCKS, RULE)
-    confirm = blocks(*([values[i] for i in sent] for values in (keys, effects, spreads)), number, rng)
+    columns = dict(zip(keys, table(screen, keys).T, strict=True))
+    wanted = needs_confirmation({key: CaseBlocks(tuple(column)) for key, column in columns.items()}, SETTINGS)
+    sent = [i for i, key in enumerate(keys) if wanted[key] or key in CONTROLS]
+    confirm = blocks(*([values[i] for i in sent] for values in (keys, effects, spreads)), CONFIRM_BLOCKS, rng)
     return Measurements(screen, confirm)
 
 
@@ -134,13 +136,13 @@ def sample(log_ratio: float, base_seconds: float) -> PairedSample:
     return PairedSample(log_ratio, *times, calls=1, quads=10, unsteady=False, cpu_share=(1.0, 1.0), switches=(0, 0))
 
 
-def assemble(
-    rows: list[CaseResult], controls: Controls, measured: tuple[int, int], fields: dict[str, Any]
-) -> Comparison:
-    """Return the whole record, as it comes back from its file; ``measured`` are the blocks of both stages."""
+def assemble(judged: Verdicts, chosen: list[Case], measured: Measurements, fields: dict[str, Any]) -> Comparison:
+    """Return the whole record, as it comes back from its file."""
+    rows, control_rows = case_rows(chosen, judged, measured)
+    controls = Controls(judged.controls.status, judged.controls.reason, tuple(control_rows))
     complete = fields.get("complete", True)
     told: dict[str, Any] = {
-        "format": 1,
+        "format": 2,
         "command": "gdbench compare main HEAD --quick",
         "date": "2026-01-31T09:30:00+00:00",
         "tier": "standard",
@@ -150,22 +152,28 @@ def assemble(
         "head": ComparedSide("HEAD", "revision", "9b3e" * 10),
         "environment": environment(),
         "settings": ComparisonSettings(
-            equivalence=RULE.equivalence,
-            fdr=RULE.fdr,
-            effect=RULE.effect,
-            screen_blocks=measured[0],
-            confirm_blocks=measured[1],
+            equivalence=SETTINGS.equivalence,
+            fdr=SETTINGS.fdr,
+            effect=SETTINGS.effect,
+            screen_blocks=len(measured.screen),
+            confirm_blocks=len(measured.confirm),
             case_seconds=0.1,
             quads=12,
-            margin=MARGIN,
-            margin_source="default",
+            margin=SETTINGS.margin,
+            suite_margin=SETTINGS.suite_margin,
+            layouts=SETTINGS.layouts,
+            bias_sd=judged.bias_sd,
+            bias_expected=SETTINGS.bias_sd,
+            bias_source="default",
             seconds=412.0,
         ),
         "controls": controls,
+        "suite": judged.suite,
+        "groups": judged.groups,
         "cases": tuple(rows),
         "warnings": (),
         "counts": counts(rows),
-        "exit_code": exit_code(rows, controls.status, effect=RULE.effect, complete=complete),
+        "exit_code": judged.exit_code,
         "ended_early": not complete,
     }
     return records.parse(records.plain(Comparison(**(told | fields))), Comparison)
@@ -190,14 +198,13 @@ def with_compile(record: Comparison, effects: list[float], *, seed: int = 1) -> 
         }
         for _ in range(COMPILE_PAIRS)
     ]
-    return extended(record, compile_rows(Measurements(compiled=compiled), margin=0.05, rule=RULE))
+    return extended(record, compile_rows(Measurements(compiled=compiled), SETTINGS))
 
 
 def extended(record: Comparison, more: list[CaseResult]) -> Comparison:
     """Return the record with more rows, and the exit code that they make."""
-    rows = (*record.cases, *more)
-    code = exit_code(rows, record.controls.status, effect=RULE.effect, complete=record.complete)
-    return replace(record, cases=rows, exit_code=code)
+    proven = any(row.verdict == REGRESSED for row in more) and record.exit_code != 4
+    return replace(record, cases=(*record.cases, *more), exit_code=1 if proven else record.exit_code)
 
 
 def explained(record: Comparison, reading: str) -> Comparison:
@@ -213,8 +220,12 @@ def explained(record: Comparison, reading: str) -> Comparison:
 
 
 def uncontrolled(record: Comparison, reason: str) -> Comparison:
-    """Return the record as if its canaries had differed, with the verdicts that it has."""
-    return replace(record, controls=replace(record.controls, status="invalid", reason=reason))
+    """Return the record as if its canaries had differed: no verdict on times can be claimed."""
+    rows = (
+        replace(row, verdict=INSUFFICIENT, reason=reason, claimable=False) if row.metric == "time" else row
+        for row in record.cases
+    )
+    return replace(record, cases=tuple(rows), controls=replace(record.controls, status="invalid", reason=reason))
 
 
 @cache

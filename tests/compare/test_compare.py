@@ -17,10 +17,10 @@ import psutil
 import pytest
 
 from gdbench.basics import records
-from gdbench.compare.conclusion import apply_controls, case_rows
+from gdbench.compare.conclusion import case_rows, judge_measured
 from gdbench.compare.controls import EXTRA_STEPS, SPIKE, STEPS
-from gdbench.compare.planning import Rule
 from gdbench.compare.record import CaseResult, Comparison, MeasuredBlock, Measurements, read_record
+from gdbench.compare.session import State
 from gdbench.compare.tiers import QUICK, TIERS
 from gdbench.experiments.cases import CASE_COLUMNS, Case
 from gdbench.processes.live import LiveProcess
@@ -130,7 +130,6 @@ def answer(trees: Path) -> Any:
     options = ("--quick", *PART, *names, "--output", "out", "--json", "out.json", "--markdown", "out.md")
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(TIERS, "quick", replace(QUICK, screen_blocks=1, confirm_blocks=6, case_seconds=0.02))
-        patch.setattr("gdbench.compare.stages.SPARE_BLOCKS", 0)
         patch.setattr(LiveProcess, "limit", property(patience, lambda process, limit: None), raising=False)
         return compare(trees, *options)
 
@@ -231,11 +230,16 @@ def test_the_verdicts_follow_from_the_raw_blocks_alone(trees: Path, record: Comp
     stored = record.of_metric("time")
     cases = [Case(**{name: getattr(row, name) for name in CASE_COLUMNS}) for row in stored]
     settings = record.settings
-    rule = Rule(effect=settings.effect, gate=QUICK.gate)
-    rows, controls, status = case_rows(cases, Measurements(**stages), margin=settings.margin, rule=rule)
+    state = State(
+        broken={row.case: row.reason for row in stored if row.verdict == "BROKEN"},
+        missing={row.case: row.reason for row in stored if row.verdict == "MISSING"},
+    )
+    judging = replace(QUICK.settings, bias_sd=settings.bias_expected)
+    found = judge_measured(cases, Measurements(**stages), state, judging)
+    rows, controls = case_rows(cases, found, Measurements(**stages))
     assert tuple(controls) == record.controls.cases
-    for row, again in zip(stored, apply_controls(rows, status), strict=True):
-        assert row.verdict in ("BROKEN", "MISSING") or row == again
+    assert rows == stored
+    assert (found.suite, found.groups) == (record.suite, record.groups)
 
 
 def test_nothing_measured_is_exit_code_4(trees: Path) -> None:

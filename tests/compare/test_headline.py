@@ -4,16 +4,18 @@ import re
 from dataclasses import replace
 
 from gdbench.compare.headline import headline
+from gdbench.compare.judge.cases import LAYOUT
+from gdbench.compare.judge.terms import BROKEN, INSUFFICIENT, REGRESSED
 from gdbench.compare.sentences import details
 from gdbench.compare.tables import case_name, percent, ratio_text
-from gdbench.compare.verdicts import BROKEN, INSUFFICIENT, REGRESSED
 
-from .comparison_records import BASE_BYTES, MUCH_SLOWER, WRONG, make, with_compile, with_memory
+from .comparison_records import BASE_BYTES, MUCH_SLOWER, WRONG, cases, make, with_compile, with_memory
 
 
 def test_a_quiet_comparison_says_so_with_its_numbers(quiet):
     assert quiet.exit_code == 0
-    assert headline(quiet) == "No regression: 72 of 72 cases unchanged within 2 %."
+    shared = f"The suite is unchanged: {ratio_text(quiet.suite)}."
+    assert headline(quiet) == f"{shared} No regression: 72 of 72 cases unchanged within 2 %."
     (seen,) = details(quiet)
     worst = max(row.smallest_effect for row in quiet.cases)
     assert f"{percent(worst)} in the worst" in seen
@@ -23,7 +25,8 @@ def test_one_slower_case_is_the_headline_with_its_interval():
     record = make(effects={MUCH_SLOWER: 0.24})
     row = record.cases[MUCH_SLOWER]
     assert row.verdict == REGRESSED
-    assert headline(record) == f"1 of 72 cases is slower: {case_name(row)}, {ratio_text(row)}."
+    shared = f"The suite is unchanged: {ratio_text(record.suite)}."
+    assert headline(record) == f"{shared} 1 of 72 cases is slower: {case_name(row)}, {ratio_text(row)}."
     assert re.search(r"1\.2\d+x \(1\.2\d+ to 1\.2\d+\)", headline(record))
 
 
@@ -40,7 +43,7 @@ def test_too_little_evidence_is_the_headline_and_says_how_long_it_would_take():
     record = make(spreads=dict.fromkeys(range(40), 0.3))
     unresolved = [row for row in record.cases if row.verdict == INSUFFICIENT]
     assert record.exit_code == 3
-    assert headline(record).startswith("Not enough evidence, and no regression proven: ")
+    assert "Not enough evidence, and no regression proven: " in headline(record)
     assert f"{len(unresolved)} without enough evidence" in headline(record)
     longest = round(max(row.minutes_needed for row in unresolved))
     assert f"{longest} minutes for the worst" in " ".join(details(record))
@@ -90,16 +93,20 @@ def test_memory_and_compile_time_stand_in_an_invalid_run():
     assert "is slower" not in found
 
 
-def test_remarks_that_differ_in_a_number_alone_are_one():
-    record = make(spreads=dict.fromkeys(range(40), 0.1))
-    clause = "the bootstrap's interval differs by {} percentage points"
+def test_a_shift_that_cases_share_is_in_the_headline_with_the_groups_that_moved():
+    jit = [i for i, case in enumerate(cases()) if case.variant == "jit"]
+    record = make(effects=dict.fromkeys(jit, 0.015))
+    (slower,) = [group for group in record.groups if group.name == "jit"]
+    assert (slower.verdict, record.exit_code) == (REGRESSED, 1)
+    assert f"Slower together: variant jit {ratio_text(slower)}" in headline(record)
+    assert headline(record).index("The suite") < headline(record).index("Slower together")
+
+
+def test_remarks_that_are_alike_are_counted():
+    record = make(spreads=dict.fromkeys(range(40), 0.01), effects={i: (-1) ** i * 0.05 for i in range(40)})
     rows = [row for row in record.cases if row.reason]
-    numbers = [float(re.fullmatch(clause.format(r"(\d+\.\d)"), row.reason)[1]) for row in rows]
-    assert len(set(numbers)) > 1
-    together = clause.format(f"up to {max(numbers)}")
-    assert f"Remarks: {len(numbers)} cases ({together})." in details(record)
-    alone = replace(record, cases=tuple(rows[:1]))
-    assert f"Remarks: 1 case ({rows[0].reason})." in details(alone)
+    assert {row.reason for row in rows} == {LAYOUT}
+    assert f"Remarks: {len(rows)} cases ({LAYOUT})." in details(record)
 
 
 def test_something_from_nothing_is_a_regression_without_a_ratio(quiet):

@@ -10,9 +10,9 @@ from playwright.sync_api import Browser, Page
 
 from gdbench.basics import records
 from gdbench.compare import page
+from gdbench.compare.judge.terms import IMPROVED, INSUFFICIENT, REGRESSED, UNCHANGED
 from gdbench.compare.record import Comparison
 from gdbench.compare.tables import case_name, percent, ratio_text
-from gdbench.compare.verdicts import IMPROVED, INSUFFICIENT, REGRESSED, UNCHANGED
 
 from ..helpers import quiet_page
 from ..report.test_page import Elements

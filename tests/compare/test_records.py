@@ -16,13 +16,14 @@ from .comparison_records import BASE_BYTES, block, explained, make, with_compile
 
 ROW = (
     "case network dataset n_rows task variant batch_size dtype threads metric unit base head verdict ratio low high "
-    "bootstrap_low bootstrap_high p p_adjusted blocks pair_sd smallest_effect blocks_needed stage reason disagreement "
+    "p p_adjusted blocks pair_sd bias_sd smallest_effect blocks_needed stage reason claimable "
     "minutes_needed explanation"
 )
 RECORD = (
-    "format command date tier complete progress base head environment settings controls cases warnings counts "
-    "exit_code ended_early"
+    "format command date tier complete progress base head environment settings controls suite groups cases warnings "
+    "counts exit_code ended_early"
 )
+GROUP = "by name cases ratio low high verdict reason"
 BLOCK = "stage index hash_seed padding_bytes core load_1_minute compiled_while_timed seconds cases"
 SAMPLE = "log_ratio base_seconds head_seconds calls quads unsteady cpu_share switches"
 
@@ -50,6 +51,9 @@ def test_programs_that_read_the_files_find_the_keys_that_they_know(record: Compa
     assert list(found) == RECORD.split()
     assert {tuple(row) for row in (*found["cases"], *found["controls"]["cases"])} == {tuple(ROW.split())}
     assert list(found["base"]) == ["text", "kind", "commit", "dirty", "variant"]
+    assert list(found["suite"]) == GROUP.split()
+    assert found["groups"]
+    assert {tuple(group) for group in found["groups"]} == {tuple(GROUP.split())}
     assert list(found["controls"]) == ["status", "reason", "cases"]
     counted = next(row for row in found["cases"] if row["metric"] == "memory")
     assert isinstance(counted["base"], int)  # bytes stay whole numbers
@@ -78,9 +82,9 @@ def test_what_older_versions_wrote_is_read(record: Comparison, tmp_path: Path) -
         (None, r"holds no comparison: name a folder that gdbench compare made$"),
         ("{", r"holds something else than it should \(.*\): name a folder that gdbench compare made$"),
         ("[]", r"holds something else than it should \(.*\): name a folder that gdbench compare made$"),
-        ('{"format": 2}', r"is of another version of gdbench: compare again$"),
+        ('{"format": 1}', r"is of another version of gdbench: compare again$"),
         ("{}", r"is of another version of gdbench: compare again$"),
-        ('{"format": 1}', r"holds something else than it should \(.*missing.*\): compare again$"),
+        ('{"format": 2}', r"holds something else than it should \(.*missing.*\): compare again$"),
     ],
 )
 def test_a_file_that_is_no_record_is_refused_in_a_sentence(text: str | None, sentence: str, tmp_path: Path) -> None:

@@ -128,7 +128,7 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> Any:
         monkeypatch.setattr(blocks, "prepare", prepare)
         monkeypatch.setattr(blocks, "_pair", lambda *_, **__: nullcontext(pair))
         monkeypatch.setattr(blocks, "_together", lambda *_: nullcontext())
-        setting: Any = SimpleNamespace(seed=index)
+        setting: Any = SimpleNamespace(seed=index, builds=())
         return blocks.measure_block(setting, State(), [CASE], stage=0, index=index), pair
 
     return measure

@@ -2,18 +2,19 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
 
-from gdbench.compare.verdicts import INSUFFICIENT, REGRESSED, UNCHANGED, Judgement, Rule, needs_confirmation
+from gdbench.compare.judge import judge
+from gdbench.compare.judge.cases import needs_confirmation
+from gdbench.compare.judge.terms import INSUFFICIENT, REGRESSED, UNCHANGED, CaseBlocks, Judgement
+from gdbench.compare.tiers import STANDARD
 from gdbench.history.bisect import CONFIRMED, OPEN, REFUTED, confirm
 
-from ..compare.simulated_pairs import verdicts_of
-
 COMMITS = [f"{i:040x}" for i in range(60)]
-SCREEN, BLOCKS = 8, 24
+SCREEN, BLOCKS = STANDARD.screen_blocks, STANDARD.confirm_blocks
 
 
 @dataclass
@@ -29,15 +30,12 @@ class Machine:
         first, last = COMMITS.index(base), COMMITS.index(head)
         assert first < last
         true = sum(math.log1p(size) for at, size in self.steps.items() if first < at <= last)
-        screened = true + self.rng.normal(0, self.pair_sd, (SCREEN, 1))
-        confirmed = true + self.rng.normal(0, self.pair_sd, (BLOCKS, 1))
-        self.blocks += SCREEN
-        if not needs_confirmation(screened, Rule())[0]:
-            confirmed[:] = math.nan
-        else:
-            self.blocks += BLOCKS
-        (finding,) = verdicts_of(screened, confirmed, margins=np.full(1, 0.005))
-        return finding
+        found = CaseBlocks(true + self.rng.normal(0, self.pair_sd, STANDARD.screen_blocks))
+        self.blocks += STANDARD.screen_blocks
+        if needs_confirmation({case: found}, STANDARD.settings)[case]:
+            found = replace(found, confirm=true + self.rng.normal(0, self.pair_sd, STANDARD.confirm_blocks))
+            self.blocks += STANDARD.confirm_blocks
+        return judge({case: found}, {}, STANDARD.settings).cases[case]
 
 
 def _confirm(machine: Machine, at: int, **bounds: int):

@@ -94,7 +94,7 @@ def _summary(stored: Calibration, former: Calibration | None) -> str:
     median, tenth = percent(float(np.median(sds))), percent(float(np.quantile(sds, 0.9)))
     text = (
         f"Pairs spread by {median} in the median case, {tenth} in one of ten; builds differ by "
-        f"{percent(stored.bias_sd)} (standard deviation over cases). A change must exceed {percent(stored.margin)}. "
+        f"{percent(stored.bias_sd)} (standard deviation over cases). "
         "The last columns are the smallest slowdowns that each tier finds nine times out of ten, if its pairs spread "
         "like these, which were sampled as the standard tier samples."
     )

@@ -12,11 +12,12 @@ from rich.text import Text
 
 from gdbench.basics.units import duration
 from gdbench.compare.headline import headline
+from gdbench.compare.judge.terms import BROKEN, IMPROVED, INSUFFICIENT, MISSING, REGRESSED, UNCHANGED
 from gdbench.compare.markdown import side_name
 from gdbench.compare.record import Comparison
 from gdbench.compare.sentences import details
-from gdbench.compare.tables import NOT_CLAIMABLE, ORDER, TRUSTED, Line, Section, count, line, sections, share
-from gdbench.compare.verdicts import BROKEN, IMPROVED, INSUFFICIENT, MISSING, REGRESSED, UNCHANGED
+from gdbench.compare.tables import NOT_CLAIMABLE, ORDER, Line, Section, count, line, sections, share
+from gdbench.compare.together import GroupLine, group_lines
 
 TABLE_WIDTH, WIDE = 96, 126
 """Columns of a terminal from which on a case has one row of a table, and from which on p has a column."""
@@ -50,6 +51,7 @@ def show(record: Comparison, out: Console, *, every_case: bool = False) -> None:
     _say(out, f"{side_name(record.base)} against {side_name(record.head)}, {settings}", "dim")
     colour = {0: "bold green", 3: "bold yellow"}.get(record.exit_code, "bold red")
     _say(out, headline(record), colour)
+    _show_together(group_lines(record, every=every_case), out)
     for section in sections(record):
         _say(out, f"\n{section.title}", "bold")
         _show_lines(_listed(section, every_case=every_case), out)
@@ -57,12 +59,26 @@ def show(record: Comparison, out: Console, *, every_case: bool = False) -> None:
             _say(out, sentence, "dim")
     if record.controls.cases:
         _say(out, f"\nControls: {record.controls.status}", "bold")
-        _show_lines([line(row, TRUSTED) for row in record.controls.cases], out)
+        _show_lines([line(row) for row in record.controls.cases], out)
     _say(out, "")
     for sentence in details(record):
         _say(out, sentence)
     for warning in record.warnings:
         _say(out, f"Warning: {warning}", "yellow")
+
+
+def _show_together(lines: list[GroupLine], out: Console) -> None:
+    """Print the suite, and the groups that changed."""
+    if not lines:
+        return
+    _say(out, "\nAll cases together", "bold")
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_edge=False, header_style="dim")
+    for title in ("verdict", "together", "cases", "ratio"):
+        table.add_column(title, overflow="fold", justify="right" if title == "cases" else "left")
+    for entry in lines:
+        name = Text("\n").join([Text(entry.name), *([Text(entry.reason, style="dim")] if entry.reason else [])])
+        table.add_row(Text(entry.verdict, style=STYLES[entry.verdict]), name, entry.cases, entry.ratio)
+    out.print(table)
 
 
 def _listed(section: Section, *, every_case: bool) -> list[Line]:

@@ -1,7 +1,7 @@
 """One block: a fresh pair of processes measures cases in turns; the result is a log-ratio for each.
 
 Per case, quads of four samples in the order ABBA or BAAB, by the toss of a coin, of a few milliseconds each: what slows
-the machine for longer than that slows both sides alike and cancels (``compare.verdicts.block_datum``).
+the machine for longer than that slows both sides alike and cancels (``block_datum``).
 """
 
 from __future__ import annotations
@@ -10,22 +10,22 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from time import monotonic
 
 import numpy as np
 import psutil
+from numpy.typing import ArrayLike, NDArray
 
+from gdbench.compare.builds import Build
 from gdbench.compare.controls import CONTROLS, SPIKE
 from gdbench.compare.pair import MAX_PADDING_BYTES, Pair
 from gdbench.compare.preparation import at_case, key_of, prepare
 from gdbench.compare.record import MeasuredBlock, PairedSample
 from gdbench.compare.session import Setting, State, note_lost
-from gdbench.compare.signed_rank import Floats
-from gdbench.compare.verdicts import block_datum
 from gdbench.experiments.cases import Case
 from gdbench.processes.launch import allowed_cores
 from gdbench.processes.live import AnswerError, ProcessLost
+from kernels import InputError
 
 DRIFT = 0.02
 """A log-ratio whose first and last third differ by more, beyond their own noise, is unsteady."""
@@ -43,12 +43,13 @@ def measure_block(
     *,
     stage: int,
     index: int,
-    caches: tuple[Path, Path] | None = None,
+    builds: tuple[Build, Build] | None = None,
     report: ReportShare = lambda share: None,
 ) -> MeasuredBlock:
     """Measure cases and controls in fresh pairs; return the block for its raw file.
 
-    A case whose side dies or hangs is noted as broken, and a fresh pair goes on with the others.
+    A case whose side dies or hangs is noted as broken, and a fresh pair goes on with the others. ``builds`` are those
+    to measure in the place of the setting's own.
     """
     rng = np.random.default_rng([setting.seed, stage, index])
     begun, found = monotonic(), dict[str, PairedSample]()
@@ -60,7 +61,7 @@ def measure_block(
         left += CONTROLS if number == 0 else ()
         left = [left[position] for position in rng.permutation(len(left))]
         while left := [entry for entry in left if key_of(entry) not in found and not state.out(key_of(entry))]:
-            with _pair(setting, threads, alike, caches, first=first) as pair:
+            with _pair(builds or setting.builds, threads, alike, first=first) as pair:
                 try:
                     prepare(pair, setting, state, left, spiked=spiked)
                     before = pair.ask_both("begin", (), ())
@@ -87,6 +88,18 @@ def measure_block(
     )
 
 
+def block_datum(base_ns: ArrayLike, head_ns: ArrayLike) -> float:
+    """Return the log-ratio of one block: the median over quads of mean log head - mean log base.
+
+    Both are (quads, samples of a side in a quad), in nanoseconds, above 0. However many samples there are, a block
+    is one datum: samples of one process are wrong together.
+    """
+    base, head = np.asarray(base_ns, float), np.asarray(head_ns, float)
+    if base.shape != head.shape or base.ndim != 2 or not base.size or not (np.all(base > 0) and np.all(head > 0)):
+        raise InputError("times of a block must be positive and two-dimensional, alike for both sides: measure again")
+    return float(np.median(np.mean(np.log(head), axis=1) - np.mean(np.log(base), axis=1)))
+
+
 def _mirrored(sample: PairedSample) -> PairedSample:
     """Return a sample with its sides exchanged."""
     return replace(
@@ -105,14 +118,11 @@ def _try(pair: Pair, state: State, entry: Case | str, rng: np.random.Generator, 
         state.broken[key_of(entry)] = f"it raised {error} while it was timed"
 
 
-def _pair(
-    setting: Setting, threads: int, alike: dict[str, int], caches: tuple[Path, Path] | None, *, first: int
-) -> Pair:
+def _pair(builds: tuple[Build, Build], threads: int, alike: dict[str, int], *, first: int) -> Pair:
     """Start a pair whose environments differ in nothing but paths of equal length."""
     variables = {"PYTHONHASHSEED": str(alike["hash_seed"]), "GDBENCH_PADDING": "x" * alike["padding_bytes"]}
-    folders = caches or tuple(build.numba_cache for build in setting.builds)
-    own = tuple({**variables, "NUMBA_CACHE_DIR": str(folder)} for folder in folders)
-    return Pair(setting.builds, threads=threads, variables=own, turn=first, first=first)
+    own = tuple({**variables, "NUMBA_CACHE_DIR": str(build.numba_cache)} for build in builds)
+    return Pair(builds, threads=threads, variables=own, turn=first, first=first)
 
 
 def _cores_of(threads: int, index: int) -> list[int]:
@@ -167,7 +177,7 @@ def _measure(pair: Pair, state: State, entry: Case | str, rng: np.random.Generat
     )
 
 
-def _drifts(per_quad: Floats) -> bool:
+def _drifts(per_quad: NDArray[np.float64]) -> bool:
     """Whether the log-ratio of the first third of the quads differs from that of the last, beyond their noise."""
     third = len(per_quad) // 3
     if third < 2:

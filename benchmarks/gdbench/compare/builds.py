@@ -17,7 +17,7 @@ import tarfile
 import tempfile
 import tomllib
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import distribution, version
 from pathlib import Path
@@ -92,6 +92,20 @@ def build_both(base: Side, head: Side) -> tuple[Build, Build]:
     with suppress(OSError), locked(builds_folder() / "builds"):  # in another user's cache nothing is forgotten
         _forget_oldest(builds)
     return builds
+
+
+def copies(builds: tuple[Build, Build], place: Path, number: int) -> tuple[Build, Build]:
+    """Copy the kernels of both sides into fresh folders, whose paths are equally long, with nothing compiled."""
+    made = []
+    for letter, build in zip("ab", builds, strict=True):
+        root = place / f"layout-{number:02d}-{letter}"
+        shutil.copytree(
+            build.root, root, ignore=shutil.ignore_patterns("numba", "__pycache__", build.certificates.name)
+        )
+        (root / "numba").mkdir()
+        made.append(replace(build, root=root))
+    base, head = made
+    return base, head
 
 
 @cache

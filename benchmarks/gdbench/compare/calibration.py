@@ -1,8 +1,8 @@
 """What this machine's noise is: stored by ``gdbench calibrate``, used by every comparison on the same machine.
 
 Two builds of one commit differ in nothing but where their code and data happen to lie. The spread of their pairs is
-noise, which more blocks average away; the median by which they differ is bias, which they do not: so the margin that
-a change must exceed follows from the spread of the biases over cases.
+noise, which more blocks average away; what the odd and the even blocks of a case agree on is bias, which only fresh
+builds average away. A comparison finds the spread of biases itself; what is stored says what to expect of it.
 """
 
 from __future__ import annotations
@@ -11,17 +11,20 @@ import hashlib
 import json
 import math
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from platformdirs import user_state_path
+from scipy import stats
 
 from gdbench.basics import records
 from gdbench.basics.folders import locked, writing
 from gdbench.basics.storage import check_writable
-from gdbench.compare.planning import Rule, smallest_effect
+from gdbench.compare.judge.terms import JudgeSettings
+from gdbench.compare.judge.visible import Stage, smallest_effect
 from gdbench.compare.record import CaseResult, table
 from gdbench.compare.session import ComparisonSession, NothingMeasured, ReportStage, open_session
 from gdbench.compare.sides import here
@@ -36,15 +39,11 @@ MIN_BLOCKS = 6
 SAMPLED_AS = "standard"
 """Tier whose length of samples is calibrated."""
 
-MIN_MARGIN = 0.005
-"""Relative difference that is always taken for memory layout."""
-BIAS_FACTOR = 2.0
-COMPILE_MARGIN = 0.05
-"""The same for CPU seconds of compilation, which were not calibrated."""
+WINSORIZED = 0.05
 NOISIER = 1.5
 """Ratio of spreads of pairs, now over stored, above which a comparison has a warning."""
 DOUBTFUL_BIAS = 0.005
-"""Spread of biases above which slowdowns of 2 % cannot be claimed here."""
+"""Spread of biases above which slowdowns of 2 % can hardly be claimed here."""
 MIN_SHARED = 5
 STATE_REMEDY = "set XDG_STATE_HOME to another folder"
 
@@ -68,6 +67,9 @@ class CaseNoise:
     """Standard deviation of the log-ratios over blocks."""
     bias: float
     """Median ratio - 1."""
+    agreement: float
+    """Median log-ratio of the odd blocks times that of the even ones: 0 in the mean if there is no bias."""
+    blocks: int
 
 
 @dataclass(frozen=True)
@@ -77,13 +79,11 @@ class Calibration:
     date: str
     commit: str | None
     machine: CalibratedMachine
-    blocks: int
     case_seconds: float
     """How long a case was sampled in a block: comparisons that sample otherwise have another spread."""
     load: float
     bias_sd: float
-    """Standard deviation of the biases over cases, without what noise adds to it."""
-    margin: float
+    """Standard deviation of the biases over cases."""
     cases: dict[str, CaseNoise]
 
 
@@ -115,7 +115,7 @@ def calibrate(
     if blocks < MIN_BLOCKS:
         raise InputError(f"{blocks} blocks say nothing of spread: ask for at least {MIN_BLOCKS}")
     check_writable(user_state_path("gdbench"), STATE_REMEDY)  # before minutes of measuring, not after them
-    text, tier = here(), replace(TIERS[SAMPLED_AS], screen_blocks=blocks, confirm_blocks=0, compile_pairs=0)
+    text, tier = here(), replace(TIERS[SAMPLED_AS], screen_blocks=blocks, confirm_blocks=0, layouts=1)
     with (
         tempfile.TemporaryDirectory(prefix="gdbench-") as name,
         open_session(
@@ -123,7 +123,7 @@ def calibrate(
         ) as (session, _),
     ):
         certify(session)
-        stage(session, SCREEN, session.left(), blocks, ())
+        stage(session, SCREEN, session.left(), blocks)
         return calibration_of(session), session.environment
 
 
@@ -140,23 +140,17 @@ def calibration_of(session: ComparisonSession) -> Calibration:
         reasons = "; ".join(dict.fromkeys(session.state.broken.values()))
         raise NothingMeasured(f"no case could be measured ({reasons}): run gdbench check")
     ratios = table(blocks, [case.id for case in cases])
-    several = np.isfinite(ratios).sum(axis=0) > 1  # one alone has no spread
+    several = np.isfinite(ratios).sum(axis=0) > 1  # one alone has no spread, and agrees with none
     known, ratios = [case for case, there in zip(cases, several, strict=True) if there], ratios[:, several]
-    sds, medians = np.nanstd(ratios, axis=0, ddof=1), np.nanmedian(ratios, axis=0)
-    bias_sd = bias_spread(list(medians), list(sds), len(blocks))
+    found = {case.id: noise_of(column[np.isfinite(column)]) for case, column in zip(known, ratios.T, strict=True)}
     return Calibration(
         date=session.environment.date,
         commit=session.setting.builds[0].side.commit,
         machine=machine_of(session.environment),
-        blocks=len(blocks),
         case_seconds=session.tier.case_seconds,
         load=float(np.median([block.load_1_minute for block in blocks])),
-        bias_sd=bias_sd,
-        margin=margin_from(bias_sd),
-        cases={
-            case.id: CaseNoise(pair_sd=float(sd), bias=float(np.expm1(median)))
-            for case, sd, median in zip(known, sds, medians, strict=True)
-        },
+        bias_sd=bias_spread(found.values()),
+        cases=found,
     )
 
 
@@ -165,36 +159,42 @@ def machine_of(environment: Environment) -> CalibratedMachine:
     return CalibratedMachine(**{name: getattr(environment, name) for name in CalibratedMachine.__dataclass_fields__})
 
 
-def bias_spread(medians: Sequence[float], sds: Sequence[float], blocks: int) -> float:
-    """Standard deviation of the biases over cases, without what ``blocks`` noisy pairs add to their medians.
+def noise_of(log_ratios: NDArray[np.float64]) -> CaseNoise:
+    """Return what the blocks of two builds of one commit, at least two of them, say of a case."""
+    odd, even = (float(np.median(log_ratios[start::2])) for start in (0, 1))
+    return CaseNoise(
+        pair_sd=float(np.std(log_ratios, ddof=1)),
+        bias=float(np.expm1(np.median(log_ratios))),
+        agreement=odd * even,
+        blocks=len(log_ratios),
+    )
 
-    The variance of a median of n normal values is pi / 2 times that of their mean.
+
+def bias_spread(cases: Collection[CaseNoise]) -> float:
+    """Standard deviation of the biases over cases: what their odd and their even blocks agree on.
+
+    Noise of either half is no part of the mean product of both, whatever its distribution. The largest and the
+    smallest twentieth of the products count as the ones next to them: a few wild cases do not speak for all.
     """
-    if not medians:
+    products = np.array([noise.agreement for noise in cases])
+    if not len(products):
         return 0.0
-    sampling = math.pi / 2 * float(np.mean(np.square(sds))) / blocks
-    return math.sqrt(max(0.0, float(np.mean(np.square(medians))) - sampling))
-
-
-def margin_from(bias_sd: float) -> float:
-    """Relative difference that a change must exceed on a machine whose builds differ so much by themselves."""
-    return max(MIN_MARGIN, BIAS_FACTOR * bias_sd)
+    kept = stats.mstats.winsorize(products, (WINSORIZED, WINSORIZED))
+    return math.sqrt(max(0.0, float(np.mean(kept))))
 
 
 def smallest_effects(stored: Calibration, case: str) -> dict[str, float]:
-    """Slowdown that each tier finds in a case with a chance of 90 %, alone among those it confirms; infinite: none."""
-    found = {}
+    """Slowdown that each tier finds in a case with a chance of 90 %, by its own gate and margin; infinite: none."""
+    noise, found = stored.cases[case], {}
     for tier in TIERS.values():
-        rule = Rule(effect=tier.effect)
-        found[tier.name] = smallest_effect(
-            stored.cases[case].pair_sd,
-            stored.margin,
-            family=max(1, round(0.1 * len(stored.cases))),
-            screen=tier.screen_blocks,
-            blocks=tier.confirm_blocks,
-            rule=rule,
-            known_from=stored.blocks,
+        bias = math.hypot(
+            stored.bias_sd / math.sqrt(tier.layouts), JudgeSettings.bias_sd / math.sqrt(len(stored.cases))
         )
+        screen, confirm = (
+            Stage(math.hypot(noise.pair_sd / math.sqrt(blocks), bias), min(noise.blocks, blocks) - 1)
+            for blocks in (tier.screen_blocks, tier.confirm_blocks)
+        )
+        found[tier.name] = smallest_effect(screen, confirm, family=len(stored.cases), settings=tier.settings)
     return found
 
 
@@ -246,13 +246,13 @@ def read(environment: Environment) -> Calibration | None:
         return None
 
 
-def margin(stored: Calibration | None) -> float:
-    """Margin to use."""
-    return MIN_MARGIN if stored is None else stored.margin
+def expected_bias(stored: Calibration | None) -> float:
+    """Spread of the bias of builds that a comparison expects."""
+    return JudgeSettings.bias_sd if stored is None else max(JudgeSettings.bias_sd, stored.bias_sd)
 
 
 def source(stored: Calibration | None) -> str:
-    """Where the margin comes from, in words."""
+    """Where that is from, in words."""
     return "default" if stored is None else f"calibration of {stored.date[:10]}"
 
 
@@ -261,10 +261,7 @@ def merged(former: Calibration | None, new: Calibration) -> Calibration:
     if former is None or former.case_seconds != new.case_seconds:
         return new
     cases = {**former.cases, **new.cases}
-    blocks = min(former.blocks, new.blocks)
-    biases = [math.log1p(noise.bias) for noise in cases.values()]
-    bias_sd = bias_spread(biases, [noise.pair_sd for noise in cases.values()], blocks)
-    return replace(new, cases=cases, blocks=blocks, bias_sd=bias_sd, margin=margin_from(bias_sd))
+    return replace(new, cases=cases, bias_sd=bias_spread(cases.values()))
 
 
 def warnings(stored: Calibration | None, rows: Sequence[CaseResult], *, case_seconds: float) -> list[str]:
@@ -287,6 +284,6 @@ def warnings(stored: Calibration | None, rows: Sequence[CaseResult], *, case_sec
     if stored.bias_sd > DOUBTFUL_BIAS:
         found.append(
             f"Two builds of one commit differ by {100 * stored.bias_sd:.1f} % on this machine, whatever they contain: "
-            f"nothing below {100 * stored.margin:.1f} % is claimed."
+            "only changes that stand out against it are claimed."
         )
     return found

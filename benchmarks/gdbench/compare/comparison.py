@@ -8,11 +8,11 @@ from pathlib import Path
 from gdbench.basics.folders import own_folder
 from gdbench.compare.conclusion import conclude
 from gdbench.compare.explain import explanations
+from gdbench.compare.judge.terms import REGRESSED
 from gdbench.compare.record import Comparison, write_record
 from gdbench.compare.session import ComparisonSession, ReportStage, open_session
 from gdbench.compare.stages import measure
-from gdbench.compare.tiers import TIERS
-from gdbench.compare.verdicts import REGRESSED, Rule
+from gdbench.compare.tiers import EQUIVALENCE, TIERS
 from gdbench.experiments.grid import Filters
 from gdbench.processes.live import AnswerError, ProcessLost
 
@@ -60,7 +60,7 @@ def compare(
     """
     chosen = TIERS[tier]
     if effect is not None:  # what is asked about must also be what the screen lets through
-        chosen = replace(chosen, effect=effect, gate=max(min(chosen.gate, effect), Rule().equivalence))
+        chosen = replace(chosen, effect=effect, gate=max(min(chosen.gate, effect), EQUIVALENCE))
     with (
         own_folder(folder, refusal="name a new folder with --output"),
         open_session(

@@ -1,4 +1,4 @@
-"""The end of a comparison: what was measured is judged, row by row, and the record written."""
+"""The end of a comparison: what was measured goes to the judge, and the record is written."""
 
 from __future__ import annotations
 
@@ -14,9 +14,20 @@ from typing import Any
 
 import numpy as np
 
-from gdbench.basics import exit_codes
 from gdbench.compare import calibration
 from gdbench.compare.controls import CONTROLS
+from gdbench.compare.judge.rule import exit_code, judge
+from gdbench.compare.judge.terms import (
+    BROKEN,
+    IMPROVED,
+    MISSING,
+    REGRESSED,
+    UNCHANGED,
+    CaseBlocks,
+    Judgement,
+    JudgeSettings,
+    Verdicts,
+)
 from gdbench.compare.record import (
     FORMAT,
     CaseAxes,
@@ -27,47 +38,32 @@ from gdbench.compare.record import (
     Measurements,
     Metric,
     axes_of,
-    table,
     unsteady,
     write_record,
 )
-from gdbench.compare.session import ComparisonSession
-from gdbench.compare.verdicts import (
-    BROKEN,
-    IMPROVED,
-    INSUFFICIENT,
-    MISSING,
-    REGRESSED,
-    UNCHANGED,
-    ControlsVerdict,
-    Judgement,
-    Rule,
-    controls,
-    judge,
-)
+from gdbench.compare.session import ComparisonSession, State
 from gdbench.experiments.cases import Case
 
-RESOLVED_SHARE = 0.8
-"""Share of the measured cases that must have a verdict for exit code 0."""
 MEMORY_SHARE, MEMORY_BYTES = 0.02, 4096
 """Allocations that differ by more than both are called changed: counts are exact, but Python keeps some memory."""
+COMPILE_MARGIN = 0.05
+"""Relative difference of CPU seconds of compilation of which no claim is made."""
 
 
 def conclude(session: ComparisonSession, *, complete: bool) -> Comparison:
     """Judge what was measured, and write the record."""
     stored = calibration.read(session.environment)
-    margin = max(calibration.margin(stored), session.tier.min_margin)
-    rows, control_rows, verdict = _judged(session, margin)
-    counted = [case for case in session.setting.family.cases if not session.state.out(case.id)]
-    metrics = [
-        *memory_rows(counted, session.measured),
-        *compile_rows(session.measured, margin=calibration.COMPILE_MARGIN, rule=session.rule),
-    ]
+    settings = replace(session.settings, bias_sd=calibration.expected_bias(stored), complete=complete)
+    cases = session.setting.family.cases
+    found = judge_measured(cases, session.measured, session.state, settings)
+    rows, control_rows = case_rows(cases, found, session.measured)
+    counted = [case for case in cases if not session.state.out(case.id)]
+    metrics = [*memory_rows(counted, session.measured), *compile_rows(session.measured, settings)]
     session.warnings += [
         *calibration.warnings(stored, rows, case_seconds=session.tier.case_seconds),
         *_warnings(session),
     ]
-    every = (*apply_controls(rows, verdict), *metrics)
+    every = (*rows, *metrics)
     record = Comparison(
         format=FORMAT,
         command=shlex.join(["gdbench", *sys.argv[1:]]),
@@ -78,12 +74,14 @@ def conclude(session: ComparisonSession, *, complete: bool) -> Comparison:
         base=session.setting.builds[0].side.record,
         head=session.setting.builds[1].side.record,
         environment=session.environment,
-        settings=_settings(session, stored, margin),
-        controls=Controls(verdict.status, verdict.reason, tuple(control_rows)),
+        settings=_settings(session, settings, calibration.source(stored), found.bias_sd),
+        controls=Controls(found.controls.status, found.controls.reason, tuple(control_rows)),
+        suite=found.suite,
+        groups=found.groups,
         cases=every,
         warnings=tuple(session.warnings),
         counts=counts(every),
-        exit_code=exit_code(every, verdict.status, effect=session.rule.effect, complete=complete),
+        exit_code=exit_code(found, [row.verdict for row in metrics], settings),
         ended_early=not complete,
     )
     write_record(session.folder, record)
@@ -105,72 +103,63 @@ def _warnings(session: ComparisonSession) -> Iterator[str]:
             )
 
 
-def _judged(session: ComparisonSession, margin: float) -> tuple[list[CaseResult], list[CaseResult], ControlsVerdict]:
-    """Judge by the blocks; what could not be measured has its own verdict and no numbers."""
-    rows, control_rows, verdict = case_rows(
-        session.setting.family.cases, session.measured, margin=margin, rule=session.rule
-    )
-    for name, reasons in ((BROKEN, session.state.broken), (MISSING, session.state.missing)):
-        rows = [_without_numbers(row, name, reasons[row.case]) if row.case in reasons else row for row in rows]
-    return rows, control_rows, verdict
-
-
-def _without_numbers(row: CaseResult, verdict: str, reason: str) -> CaseResult:
-    return replace(row.with_verdict(verdict, reason), ratio=None, low=None, high=None, base=None, head=None)
-
-
-def _settings(session: ComparisonSession, stored: calibration.Calibration | None, margin: float) -> ComparisonSettings:
-    rule, tier = session.rule, session.tier
+def _settings(session: ComparisonSession, settings: JudgeSettings, source: str, bias_sd: float) -> ComparisonSettings:
+    tier = session.tier
     return ComparisonSettings(
-        equivalence=rule.equivalence,
-        fdr=rule.fdr,
-        effect=rule.effect,
+        equivalence=settings.equivalence,
+        fdr=settings.fdr,
+        effect=settings.effect,
         screen_blocks=len(session.measured.screen),
         confirm_blocks=len(session.measured.confirm),
         case_seconds=tier.case_seconds,
         quads=tier.quads,
-        margin=margin,
-        margin_source=calibration.source(stored) if margin > tier.min_margin else f"tier {tier.name}",
+        margin=settings.margin,
+        suite_margin=settings.suite_margin,
+        layouts=settings.layouts,
+        bias_sd=bias_sd,
+        bias_expected=settings.bias_sd,
+        bias_source=source,
         seed=session.setting.seed,
         seconds=monotonic() - session.begun,
     )
 
 
-def case_rows(
-    cases: Sequence[Case], measured: Measurements, *, margin: float, rule: Rule
-) -> tuple[list[CaseResult], list[CaseResult], ControlsVerdict]:
-    """Judge all cases and controls by time; return the rows of both, and what the controls allow."""
-    found = _judge(measured, [case.id for case in cases], margin, rule)
-    controlled = _judge(measured, CONTROLS, margin, rule)  # no share in the family of the cases
-    return (
-        [_timed(axes_of(case), one, measured) for case, one in zip(cases, found, strict=True)],
-        [_timed(CaseAxes(case=name), one, measured) for name, one in zip(CONTROLS, controlled, strict=True)],
-        _controls_verdict(controlled, measured),
+def judge_measured(cases: Sequence[Case], measured: Measurements, state: State, settings: JudgeSettings) -> Verdicts:
+    """Give the blocks of all cases and controls to the judge."""
+    absent = {
+        key: (name, why)
+        for name, told in ((BROKEN, state.broken), (MISSING, state.missing))
+        for key, why in told.items()
+    }
+    return judge(
+        {case.id: _blocks_of(case.id, measured, absent.get(case.id)) for case in cases},
+        {name: _blocks_of(name, measured, absent.get(name)) for name in CONTROLS},
+        settings,
     )
 
 
-def _judge(measured: Measurements, keys: Sequence[str], margin: float, rule: Rule) -> list[Judgement]:
-    margins = [margin] * len(keys)
-    found = judge(table(measured.screen, keys), table(measured.confirm, keys), margins=margins, rule=rule)
-    return [_steady(judgement, key, measured) for judgement, key in zip(found, keys, strict=True)]
+def _blocks_of(key: str, measured: Measurements, absent: tuple[str, str] | None) -> CaseBlocks:
+    stages = measured.screen, measured.confirm
+    screen, confirm = (
+        tuple(block.cases[key].log_ratio if key in block.cases else math.nan for block in blocks) for blocks in stages
+    )
+    drifted = unsteady(measured.screen, key), unsteady(measured.confirm, key)
+    return CaseBlocks(screen, confirm, unsteady=drifted, absent=absent)
 
 
-def _controls_verdict(found: list[Judgement], measured: Measurements) -> ControlsVerdict:
-    if not measured.confirm:
-        return ControlsVerdict("underpowered", "the run ended before its controls were confirmed")
-    return controls(found[:-1], found[-1])
-
-
-def _steady(judgement: Judgement, key: str, measured: Measurements) -> Judgement:
-    """Downgrade a case whose log-ratio drifted inside too many of the blocks that decided."""
-    if not unsteady(measured.deciding(judgement.stage), key):
-        return judgement
-    reason = "it drifted inside too many blocks"
-    return replace(judgement, verdict=INSUFFICIENT, reason=reason, disagreement=math.nan)
+def case_rows(
+    cases: Sequence[Case], found: Verdicts, measured: Measurements
+) -> tuple[list[CaseResult], list[CaseResult]]:
+    """Return a row for each case and for each control."""
+    return (
+        [_timed(axes_of(case), found.cases[case.id], measured) for case in cases],
+        [_timed(CaseAxes(case=name), one, measured) for name, one in found.control_cases.items()],
+    )
 
 
 def _timed(axes: CaseAxes, judgement: Judgement, measured: Measurements) -> CaseResult:
-    base, head = _seconds(measured, axes.case)
+    absent = judgement.verdict in (BROKEN, MISSING)
+    base, head = (None, None) if absent else _seconds(measured, axes.case)
     return _row(axes, "time", "s", base, head, judgement, measured)
 
 
@@ -223,54 +212,28 @@ def memory_rows(cases: Sequence[Case], measured: Measurements) -> list[CaseResul
         differs = abs(head - base) > max(MEMORY_SHARE * base, MEMORY_BYTES)
         verdict = UNCHANGED if not differs else REGRESSED if head > base else IMPROVED
         ratio = head / base if base else (1.0 if head == base else math.inf)
-        unknown = math.nan, math.nan, math.nan, math.nan
-        judgement = Judgement(verdict, ratio, ratio, ratio, *unknown, 1, 0.0, 0.0, None, "screen", "")
+        judgement = Judgement(
+            verdict, ratio=ratio, low=ratio, high=ratio, blocks=1, pair_sd=0.0, bias_sd=0.0, smallest_effect=0.0
+        )
         rows.append(_row(axes_of(case), "memory", "B", base, head, judgement, Measurements()))
     return rows
 
 
-def compile_rows(measured: Measurements, *, margin: float, rule: Rule) -> list[CaseResult]:
+def compile_rows(measured: Measurements, settings: JudgeSettings) -> list[CaseResult]:
     """Judge the CPU seconds of fresh compilations by the same rule, a fresh pair of processes being a block."""
     names = list(dict.fromkeys(name for entry in measured.compiled for name in entry))
-    if not names:
-        return []
-    times = np.array([[entry.get(name, [math.nan] * 2) for name in names] for entry in measured.compiled], float)
-    times[~(times > 0)] = math.nan  # loaded, not compiled: CPU clocks tick in steps
-    ratios = np.log(times[:, :, 1] / times[:, :, 0])
-    found = judge(np.full((1, len(names)), math.nan), ratios, margins=[margin] * len(names), rule=rule)
+    times = {name: np.array([entry.get(name, [math.nan] * 2) for entry in measured.compiled], float) for name in names}
+    for values in times.values():
+        values[~(values > 0)] = math.nan  # loaded, not compiled: CPU clocks tick in steps
+    blocks = {name: CaseBlocks(confirm=tuple(np.log(both[:, 1] / both[:, 0]))) for name, both in times.items()}
+    found = judge(blocks, {}, replace(settings, margin=COMPILE_MARGIN, layouts=1, bias_sd=0.0))
     rows = []
-    for position, (name, judgement) in enumerate(zip(names, found, strict=True)):
-        there = times[~np.isnan(ratios[:, position]), position]
+    for name, both in times.items():
+        there = both[~np.isnan(both).any(axis=1)]
         base, head = np.median(there, axis=0) if len(there) else (math.nan, math.nan)
         axes = CaseAxes(case=f"compile {name}", variant=name)
-        rows.append(_row(axes, "compile", "s", float(base), float(head), judgement, Measurements()))
+        rows.append(_row(axes, "compile", "s", float(base), float(head), found.cases[name], Measurements()))
     return rows
-
-
-def exit_code(rows: Sequence[CaseResult], status: str, *, effect: float, complete: bool) -> int:
-    """Return the exit code of a whole comparison: 4 a kernel or control failed, 1 slower, 3 not known, 0 fine.
-
-    A case is resolved if it has a verdict, or if its interval rules the effect out that was asked about. A comparison
-    that did not come to its end is never fine.
-    """
-    timed = [row for row in rows if row.metric == "time"]
-    measured = [row for row in timed if row.base is not None]
-    if status == "invalid" or not measured or any(row.verdict == BROKEN for row in timed):
-        return exit_codes.KERNEL_WRONG
-    if any(row.verdict == REGRESSED for row in rows):
-        return exit_codes.REGRESSED
-    resolved = sum(row.verdict != INSUFFICIENT or row.rules_out(effect) for row in measured)
-    enough = complete and status == "valid" and resolved >= RESOLVED_SHARE * len(measured)
-    return exit_codes.OK if enough else exit_codes.NOT_ENOUGH_EVIDENCE
-
-
-def apply_controls(rows: Sequence[CaseResult], verdict: ControlsVerdict) -> list[CaseResult]:
-    """Downgrade the times that failed controls do not support: all if invalid, "unchanged" if underpowered."""
-    void = {"valid": (), "underpowered": (UNCHANGED,), "invalid": (UNCHANGED, REGRESSED, IMPROVED)}[verdict.status]
-    return [
-        row.with_verdict(INSUFFICIENT, verdict.reason) if row.verdict in void and row.metric == "time" else row
-        for row in rows
-    ]
 
 
 def counts(rows: Sequence[CaseResult]) -> dict[str, int]:

@@ -13,10 +13,11 @@ from dataclasses import fields, replace
 import numpy as np
 
 from gdbench.basics.units import times
-from gdbench.compare import signed_rank
 from gdbench.compare.blocks import measure_block
 from gdbench.compare.family import rows_of
 from gdbench.compare.instructions import NOTE, Count, count_both
+from gdbench.compare.judge.cases import intervals
+from gdbench.compare.judge.location import Floats
 from gdbench.compare.record import (
     CaseResult,
     Explanation,
@@ -27,7 +28,6 @@ from gdbench.compare.record import (
     write_block,
 )
 from gdbench.compare.session import ComparisonSession, StageProgress, State
-from gdbench.compare.signed_rank import Floats
 from gdbench.experiments.cases import Case
 from gdbench.experiments.tasks import TASKS
 from gdbench.processes.live import ProcessLost
@@ -66,7 +66,7 @@ def explanations(
     setting = session.setting
     for number, (row, case) in enumerate(zip(chosen, cases, strict=True)):
         _tell(session, f"counting instructions, {number + 1} of {len(cases)}", 0.5 + 0.5 * number / len(cases))
-        found = task_entries(blocks, case, confidence=session.rule.confidence)
+        found = task_entries(blocks, case, confidence=session.settings.confidence)
         counted = count_both(setting.builds, setting.family, setting.problems, case)
         told = reading(row.ratio or math.nan, found, counted)
         yield row.case, Explanation(tuple(found), instruction_ratio(counted), told)
@@ -106,7 +106,7 @@ def task_entries(blocks: Sequence[MeasuredBlock], case: Case, *, confidence: flo
     A task without enough blocks for an interval is left out.
     """
     keys = {task.task: task.id for task in _tasks(case)}
-    ends = signed_rank.intervals(table(blocks, list(keys.values())), confidence=confidence)
+    ends = intervals(table(blocks, list(keys.values())), confidence=confidence)
     found = dict(zip(keys, np.exp(ends).T.tolist(), strict=True))
     rows = rows_of(replace(case, task="epoch"))
     if rows % case.batch_size == 0:  # a short last batch would count as a whole one
@@ -135,12 +135,12 @@ def update_ratio(epoch: Floats, gradients: Floats, *, confidence: float) -> tupl
         they compute the gradient leave nothing to distinguish. The interval holds for gradients that are slower and
         faster in an epoch by ``IN_AN_EPOCH``, since a difference of large numbers is all that is known of a small one.
     """
-    beside = signed_rank.intervals(np.log(epoch / gradients).T, confidence=confidence)
+    beside = intervals(np.log(epoch / gradients).T, confidence=confidence)
     if not np.all(beside.low > math.log1p(IN_AN_EPOCH)):
         return math.nan, math.nan, math.nan
     rests = [epoch - factor * gradients for factor in (1, 1 + IN_AN_EPOCH, 1 - IN_AN_EPOCH)]
     log_ratios = [np.log(np.where(rest > 0, rest, math.nan)) for rest in rests]
-    ends = signed_rank.intervals(np.array([head - base for base, head in log_ratios]).T, confidence=confidence)
+    ends = intervals(np.array([head - base for base, head in log_ratios]).T, confidence=confidence)
     return math.exp(ends.centre[0]), math.exp(ends.low.min()), math.exp(ends.high.max())
 
 

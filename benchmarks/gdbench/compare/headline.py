@@ -6,17 +6,17 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from gdbench.basics.exit_codes import NOT_ENOUGH_EVIDENCE
-from gdbench.compare.record import CaseResult, Comparison
-from gdbench.compare.tables import METRICS, amount, case_name, claim, count, ratio_text, share, sort
-from gdbench.compare.verdicts import (
+from gdbench.compare import together
+from gdbench.compare.judge.terms import (
     BROKEN,
     IMPROVED,
     INSUFFICIENT,
     MISSING,
     REGRESSED,
     UNCHANGED,
-    disagreement_clause,
 )
+from gdbench.compare.record import CaseResult, Comparison
+from gdbench.compare.tables import METRICS, amount, case_name, claim, count, ratio_text, share, sort
 
 WORDS = {
     (BROKEN, "time"): ("is broken", "are broken"),
@@ -43,10 +43,9 @@ def headline(record: Comparison) -> str:
 
 def changes(record: Comparison, verdict: str) -> Iterator[str]:
     """Yield a sentence per metric that has cases with the verdict, naming the one that moved most."""
-    controls = record.controls
     for metric in METRICS:
         rows = record.of_metric(metric)
-        found = [row for row in sort(rows, controls) if claim(row, controls) == verdict]
+        found = [row for row in sort(rows) if claim(row) == verdict]
         if found:
             first = found[0]
             told = _reason(first) if verdict == BROKEN else _change(first)
@@ -56,13 +55,10 @@ def changes(record: Comparison, verdict: str) -> Iterator[str]:
 
 
 def reasons(rows: Sequence[CaseResult]) -> list[str]:
-    """Write how many cases have each reason, the commonest first; intervals that disagree are one, by how much ever."""
-    alike: dict[str | None, list[CaseResult]] = {}
-    for row in rows:
-        alike.setdefault(_reason(row) if row.disagreement is None else None, []).append(row)
-    groups = sorted(alike.values(), key=len, reverse=True)
-    more = sum(map(len, groups[MAX_REASONS:]))
-    told = [f"{count(len(group), 'case')} ({_common(group).rstrip('.')})" for group in groups[:MAX_REASONS]]
+    """Write how many cases have each reason, the commonest first."""
+    alike = Counter(map(_reason, rows)).most_common()
+    more = sum(number for _, number in alike[MAX_REASONS:])
+    told = [f"{count(number, 'case')} ({reason.rstrip('.')})" for reason, number in alike[:MAX_REASONS]]
     return [*told, f"{count(more, 'case')} for other reasons"] if more else told
 
 
@@ -102,8 +98,12 @@ def _answer(record: Comparison) -> list[str]:
         advice = "No verdict on times counts: run it again on a quieter machine."
         return [f"INVALID: {why} {advice}", *broken, *_standing(record, slower)]
     if status == "underpowered":
-        return [*broken, *slower, _underpowered(record)]
-    return [*broken, *slower] or [_no_regression(record)]
+        return [*broken, *together.sentences(record), *slower, _underpowered(record)]
+    shared = list(together.sentences(record))
+    found = [*broken, *slower]
+    if found or REGRESSED in (record.suite.verdict, *(group.verdict for group in record.groups)):
+        return [*broken, *shared, *slower]
+    return [*shared, _no_regression(record)]
 
 
 def _standing(record: Comparison, slower: list[str]) -> Iterator[str]:
@@ -151,7 +151,7 @@ def _change(row: CaseResult) -> str:
 def _no_regression(record: Comparison) -> str:
     """Say how many cases are resolved; without enough of them, that is the headline."""
     rows = main_rows(record)
-    tally = Counter(claim(row, record.controls) for row in rows)
+    tally = Counter(claim(row) for row in rows)
     told = [f"{tally[UNCHANGED]:,} of {count(len(rows), 'case')} unchanged within {band(record)}"]
     told += [f"{tally[IMPROVED]:,} faster"] if tally[IMPROVED] else []
     told += [f"{tally[INSUFFICIENT]:,} without enough evidence"] if tally[INSUFFICIENT] else []
@@ -162,14 +162,6 @@ def _no_regression(record: Comparison) -> str:
     elif record.exit_code == NOT_ENOUGH_EVIDENCE:
         lead = "Not enough evidence, and no regression proven"
     return f"{lead}: {', '.join(told)}."
-
-
-def _common(rows: Sequence[CaseResult]) -> str:
-    """Write the reason of rows that have the same one: the largest disagreement stands for all."""
-    reason = _reason(rows[0])
-    if all(_reason(row) == reason for row in rows):
-        return reason
-    return disagreement_clause(max(row.disagreement for row in rows if row.disagreement is not None), "up to ")
 
 
 def _reason(row: CaseResult) -> str:

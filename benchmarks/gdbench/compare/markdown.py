@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from gdbench.basics.units import duration
 from gdbench.compare.headline import capital, headline
+from gdbench.compare.judge.terms import BROKEN, IMPROVED, REGRESSED, UNCHANGED
 from gdbench.compare.record import Comparison
-from gdbench.compare.sentences import details
+from gdbench.compare.sentences import builds, details
 from gdbench.compare.sides import ComparedSide
 from gdbench.compare.tables import (
     ORDER,
-    TRUSTED,
     Line,
     Section,
     line,
     sections,
     share,
 )
-from gdbench.compare.verdicts import BROKEN, IMPROVED, REGRESSED, UNCHANGED
+from gdbench.compare.together import GroupLine, group_lines
 from gdbench.machine.environment import one_line
 
 MARK = "<!-- gdbench compare -->"
@@ -33,6 +33,7 @@ LENGTHS = ((1000, 1000), (1000, 200), (300, 60), (100, 20), (30, 10), (10, 3))
 """Rows of a table of changes and of a folded table; the first that makes the text short enough is taken."""
 LONGEST_CELL, LONGEST_SENTENCE, MAX_SENTENCES = 120, 600, 12
 COMMIT_DIGITS = 12
+GROUP_HEAD = ("verdict", "together", "cases", "ratio", "remark")
 HEAD = ("verdict", "case", "base", "head", "ratio", "smallest visible effect", "remark")
 
 
@@ -67,8 +68,10 @@ def _render(record: Comparison, most: int, most_folded: int) -> str:
     found = sections(record)
     parts = [
         f"**{_text(headline(record))}**",
+        *_together(record),
         *_bullets([*map(capital, record.warnings), *details(record)]),
         *(part for section in found for part in _changes(section, most)),
+        *_group_fold(record),
         *(part for section in found for part in _folds(section, most_folded)),
         _fold(_controls_title(record), _table(_controls(record), most_folded)),
         _fold("Machine, commits, settings", "\n".join(_facts(record))),
@@ -76,6 +79,25 @@ def _render(record: Comparison, most: int, most_folded: int) -> str:
         MARK,
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def _together(record: Comparison) -> Iterator[str]:
+    """Yield the suite with the groups that changed, in the open."""
+    lines = group_lines(record, every=False)
+    if lines:
+        yield _group_table(lines)
+
+
+def _group_fold(record: Comparison) -> Iterator[str]:
+    """Yield all groups, folded away."""
+    lines = group_lines(record, every=True)[1:]
+    if lines:
+        yield _fold(f"Groups of cases ({len(lines)})", _group_table(lines))
+
+
+def _group_table(lines: Sequence[GroupLine]) -> str:
+    rows = [[_text(cell) for cell in (one.verdict, one.name, one.cases, one.ratio, one.reason)] for one in lines]
+    return "\n".join(_row(cells) for cells in (GROUP_HEAD, ["---"] * len(GROUP_HEAD), *rows))
 
 
 def _bullets(sentences: Sequence[str]) -> Iterator[str]:
@@ -124,7 +146,7 @@ def _cells(entry: Line) -> tuple[str, ...]:
     return entry.verdict, entry.case, entry.base, entry.head, entry.ratio, entry.visible, entry.reason
 
 
-def _row(cells: Sequence[str]) -> str:
+def _row(cells: Iterable[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
@@ -133,7 +155,7 @@ def _controls_title(record: Comparison) -> str:
 
 
 def _controls(record: Comparison) -> list[Line]:
-    return [line(row, TRUSTED) for row in record.controls.cases]
+    return [line(row) for row in record.controls.cases]
 
 
 def _facts(record: Comparison) -> Iterator[str]:
@@ -143,8 +165,8 @@ def _facts(record: Comparison) -> Iterator[str]:
     yield f"- machine: {_text(one_line(record.environment))}"
     blocks = f"{settings.screen_blocks} blocks to screen, {settings.confirm_blocks} fresh blocks to confirm"
     yield f"- {record.tier}: {blocks}, {duration(settings.seconds)} in all, on {_date(record)}"
-    layout = f"effects below {share(settings.margin)} count as layout ({_text(settings.margin_source)})"
-    yield f"- unchanged means within {share(settings.equivalence)}; {layout}"
+    yield f"- unchanged means within {share(settings.equivalence)}; no change below {share(settings.margin)} is claimed"
+    yield f"- {_text(builds(record))}"
     yield f"- false discovery rate {share(settings.fdr)}"
 
 

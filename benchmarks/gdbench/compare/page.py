@@ -17,11 +17,10 @@ from gdbench.compare import markdown as as_markdown
 from gdbench.compare.headline import capital, headline
 from gdbench.compare.markdown import reproduce, side_name
 from gdbench.compare.record import CaseResult, Comparison, read_record
-from gdbench.compare.sentences import details, meanings
+from gdbench.compare.sentences import builds, details, meanings
 from gdbench.compare.tables import (
     METRICS,
     ORDER,
-    TRUSTED,
     case_name,
     line,
     ratio_text,
@@ -29,7 +28,7 @@ from gdbench.compare.tables import (
     share,
     sort,
 )
-from gdbench.compare.verdicts import ControlsVerdict
+from gdbench.compare.together import group_lines
 from gdbench.views.page import columns, environment_lines, packed_plotly, templates
 
 SHOWN = [
@@ -42,8 +41,7 @@ SHOWN = [
 
 def render(record: Comparison) -> str:
     """Return a comparison as one HTML page of about 2 MB, most of which is plotly.js; it loads nothing."""
-    controls = record.controls
-    rows = [row for metric in METRICS for row in sort(record.cases, controls) if row.metric == metric]
+    rows = [row for metric in METRICS for row in sort(record.cases) if row.metric == metric]
     return (
         templates()
         .get_template("compare.html.j2")
@@ -51,17 +49,18 @@ def render(record: Comparison) -> str:
             headline=headline(record),
             status=_status(record),
             facts=_facts(record),
+            groups=group_lines(record, every=True),
             details=details(record),
             warnings=[capital(warning) for warning in record.warnings],
             unchanged=[(section.title, section.unchanged) for section in sections(record) if section.unchanged],
-            explained=[_explained(row) for row in rows if line(row, controls).explained],
-            controls=controls,
+            explained=[_explained(row) for row in rows if line(row).explained],
+            controls=record.controls,
             meanings=meanings(record),
             environment=list(environment_lines(record.environment)),
             reproduce=reproduce(record),
             data={
-                "cases": _columns(rows, controls),
-                "controls": _columns(controls.cases, TRUSTED),
+                "cases": _columns(rows),
+                "controls": _columns(record.controls.cases),
                 "metrics": METRICS,
                 "verdicts": ORDER,
                 "equivalence": record.settings.equivalence,
@@ -82,9 +81,9 @@ class ExplainedCase:
     note: str
 
 
-def _columns(rows: Sequence[CaseResult], controls: ControlsVerdict) -> dict[str, object]:
+def _columns(rows: Sequence[CaseResult]) -> dict[str, object]:
     """Return rows as columns for JSON, with the verdict that may be claimed and the case in words."""
-    lines = [line(row, controls) for row in rows]
+    lines = [line(row) for row in rows]
     table = pd.DataFrame([[getattr(row, name) for name in SHOWN] for row in rows], columns=SHOWN)
     table = table.assign(reason=[told.reason for told in lines])
     table.insert(0, "verdict", [told.verdict for told in lines])
@@ -122,7 +121,8 @@ def _facts(record: Comparison) -> dict[str, str]:
         "Blocks": f"{record.tier}: {settings.screen_blocks} to screen, {settings.confirm_blocks} to confirm",
         "Time spent": duration(settings.seconds),
         "Unchanged": f"within {share(settings.equivalence)} of 1x",
-        "Margin": f"{share(settings.margin)}, {settings.margin_source}: smaller effects count as layout",
+        "Not claimed": f"changes below {share(settings.margin)} of a case, {share(settings.suite_margin)} of the suite",
+        "Builds": builds(record),
     }
 
 

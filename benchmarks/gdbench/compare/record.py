@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 
 from gdbench.basics import records
 from gdbench.basics.folders import writing
+from gdbench.compare.judge.terms import ControlsVerdict, GroupVerdict, rules_out
 from gdbench.compare.sides import ComparedSide
-from gdbench.compare.verdicts import ControlsVerdict
 from gdbench.experiments.cases import Case
 from gdbench.machine.environment import Environment
 from kernels import InputError
 
 FILE = "comparison.json"
-FORMAT = 1
+FORMAT = 2
 RAW = "raw"
 """Folder of the raw blocks within that of a comparison."""
 UNSTEADY_SHARE = 0.2
@@ -127,7 +127,7 @@ class CaseAxes:
 class CaseResult(CaseAxes):
     """A row: one case in one metric, with its verdict; numbers that could not be had are None.
 
-    ``ratio`` and what follows are those of ``verdicts.Judgement``.
+    ``ratio`` and what follows are those of ``judge.terms.Judgement``.
     """
 
     metric: Metric
@@ -139,29 +139,22 @@ class CaseResult(CaseAxes):
     ratio: float | None
     low: float | None
     high: float | None
-    bootstrap_low: float | None
-    bootstrap_high: float | None
     p: float | None
     p_adjusted: float | None
     blocks: int
     pair_sd: float | None
+    bias_sd: float | None
     smallest_effect: float | None
     blocks_needed: int | None
     stage: str
     reason: str
-    disagreement: float | None = None
+    claimable: bool = True
     minutes_needed: float | None
     explanation: Explanation | None = None
 
-    def with_verdict(self, verdict: str, reason: str) -> CaseResult:
-        """Return the row with another verdict, and a reason that takes the place of the one it had."""
-        return replace(self, verdict=verdict, reason=reason, disagreement=None)
-
     def rules_out(self, effect: float) -> bool:
         """Whether the interval leaves no room for a change by a relative effect, in either direction."""
-        if self.low is None or self.high is None:
-            return False
-        return 1 / (1 + effect) < self.low and self.high < 1 + effect
+        return self.low is not None and self.high is not None and rules_out(self.low, self.high, effect)
 
 
 @dataclass(frozen=True)
@@ -184,7 +177,13 @@ class ComparisonSettings:
     case_seconds: float
     quads: int
     margin: float
-    margin_source: str
+    suite_margin: float
+    layouts: int
+    """Fresh builds of each side; 1: those of the cache."""
+    bias_sd: float
+    """Spread of the bias of builds over cases, as this run found it."""
+    bias_expected: float
+    bias_source: str
     seed: int | None = None
     seconds: float
 
@@ -206,6 +205,10 @@ class Comparison:
     environment: Environment
     settings: ComparisonSettings
     controls: Controls
+    suite: GroupVerdict
+    """Geometric mean of the ratios of all cases."""
+    groups: tuple[GroupVerdict, ...]
+    """The same of cases that share something."""
     cases: tuple[CaseResult, ...]
     warnings: tuple[str, ...]
     counts: dict[str, int]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gdbench.compare.headline import band, capital, changes, main_rows, part, reasons
+from gdbench.compare.judge.terms import BROKEN, IMPROVED, INSUFFICIENT, MISSING, REGRESSED, UNCHANGED, JudgeSettings
 from gdbench.compare.record import Comparison
 from gdbench.compare.tables import NOT_CLAIMABLE, case_name, claim, count, median, percent, share
-from gdbench.compare.verdicts import BROKEN, IMPROVED, INSUFFICIENT, MISSING, REGRESSED, UNCHANGED, Rule
 
 
 def details(record: Comparison) -> list[str]:
@@ -22,13 +22,24 @@ def details(record: Comparison) -> list[str]:
     return [f"{capital(sentence)}." for sentence in found]
 
 
+def builds(record: Comparison) -> str:
+    """Say what builds of like code differ by, and on how many the blocks were measured."""
+    settings = record.settings
+    number = f"{settings.layouts} fresh builds of each side" if settings.layouts > 1 else "one build of each side"
+    expected = f"{percent(settings.bias_expected)} was expected, by {settings.bias_source}"
+    return f"{number}; those of like code differ by {percent(settings.bias_sd)} ({expected})"
+
+
 def meanings(record: Comparison) -> dict[str, str]:
     """Return what each word of a report means, with the numbers of this run."""
     settings = record.settings
     rate, within = share(settings.fdr), band(record)
     return {
         "ratio": "head relative to base, from pairs of processes measured in turns; above 1x head is slower, or "
-        f"allocates more. The interval covers the true ratio with {share(Rule.confidence)} probability.",
+        f"allocates more. The interval covers the true ratio with {share(JudgeSettings.confidence)} probability.",
+        "suite and groups": "the geometric mean of the ratios of all cases, and of those that share a variant, "
+        "network, task, dtype or batch size: changes that are too small to be seen in one case. Their error rates are "
+        f"bounded by themselves; nothing below {share(settings.suite_margin)} is claimed.",
         "block": "one fresh pair of processes. Its median is the only datum of a case that enters a test.",
         REGRESSED: f"slower, proven with fresh blocks; at most {rate} of such verdicts are expected to be wrong.",
         IMPROVED: "faster, proven in the same way.",
@@ -38,7 +49,7 @@ def meanings(record: Comparison) -> dict[str, str]:
         MISSING: "one side lacks the case.",
         NOT_CLAIMABLE: "measured, but the controls of this run do not support the verdict.",
         "smallest visible effect": "the least slowdown that this run would have found with a probability of "
-        f"{share(Rule.power)}.",
+        f"{share(JudgeSettings.power)}.",
         "controls": "canaries are identical code on both sides and must show no difference; the spike-in is real extra "
         "work on one side and must be found.",
     }
@@ -51,7 +62,7 @@ def _improvements(record: Comparison) -> Iterator[str]:
 
 def _insufficient(record: Comparison) -> Iterator[str]:
     """Say how many cases are unresolved and how long it would take to find the effect that was asked for."""
-    rows = [row for row in main_rows(record) if claim(row, record.controls) == INSUFFICIENT]
+    rows = [row for row in main_rows(record) if claim(row) == INSUFFICIENT]
     if not rows:
         return
     unproven = f"neither a difference nor its absence within {band(record)} was proven"
@@ -88,9 +99,9 @@ def _visible(record: Comparison) -> Iterator[str]:
 
 
 def _steadiness(record: Comparison) -> Iterator[str]:
-    """Say why cases have a remark: unsteady blocks, intervals that disagree."""
+    """Say why cases have a remark: unsteady blocks, builds that differ."""
     told = (BROKEN, MISSING, NOT_CLAIMABLE)
-    rows = [row for row in main_rows(record) if row.reason and claim(row, record.controls) not in told]
+    rows = [row for row in main_rows(record) if row.reason and claim(row) not in told]
     if rows:
         yield f"remarks: {'; '.join(reasons(rows))}"
 

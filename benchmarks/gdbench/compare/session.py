@@ -6,7 +6,7 @@ import secrets
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import monotonic
 from typing import NamedTuple
@@ -14,11 +14,11 @@ from typing import NamedTuple
 from gdbench.basics.folders import writing
 from gdbench.compare.builds import Build, build_both
 from gdbench.compare.family import Family, StoredProblem, make_family, store_problems
+from gdbench.compare.judge.terms import JudgeSettings
 from gdbench.compare.pair import Pair
 from gdbench.compare.record import Measurements
 from gdbench.compare.sides import SideDescription, read_sides
 from gdbench.compare.tiers import ComparisonTier
-from gdbench.compare.verdicts import Rule
 from gdbench.experiments.cases import Case
 from gdbench.experiments.grid import Filters
 from gdbench.machine.environment import Environment, observe
@@ -92,6 +92,8 @@ class ComparisonSession:
     state: State = field(default_factory=State)
     measured: Measurements = field(default_factory=Measurements)
     warnings: list[str] = field(default_factory=list)
+    layouts: list[tuple[Build, Build]] = field(default_factory=list)
+    """Fresh builds of both sides, compiled anew; none: those of the cache are measured."""
     progress: str = "stopped before its first block"
     begun: float = field(default_factory=monotonic)
 
@@ -101,9 +103,9 @@ class ComparisonSession:
         return self.setting.tier
 
     @property
-    def rule(self) -> Rule:
+    def settings(self) -> JudgeSettings:
         """How it is judged."""
-        return Rule(effect=self.tier.effect, gate=self.tier.gate)
+        return replace(self.tier.settings, layouts=max(1, len(self.layouts)))
 
     def left(self) -> list[Case]:
         """Cases that can be measured."""

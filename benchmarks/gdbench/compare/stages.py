@@ -7,14 +7,16 @@ from pathlib import Path
 import numpy as np
 
 from gdbench.compare.blocks import measure_block
-from gdbench.compare.controls import CONTROLS
+from gdbench.compare.builds import Build, copies
 from gdbench.compare.family import certified_together, problem_key
+from gdbench.compare.judge.cases import needs_confirmation
+from gdbench.compare.judge.precision import layout_of
+from gdbench.compare.judge.terms import CaseBlocks
 from gdbench.compare.pair import Pair
 from gdbench.compare.preparation import at_case, failed
 from gdbench.compare.proofs import prove
 from gdbench.compare.record import table, unsteady, write_block
 from gdbench.compare.session import ComparisonSession, Setting, StageProgress, State
-from gdbench.compare.verdicts import confirm_blocks, needs_confirmation
 from gdbench.experiments.cases import Case
 from gdbench.processes.live import ProcessLost
 from gdbench.verify.stages import QUICK_ROWS
@@ -23,72 +25,73 @@ LIKELY_CONFIRMED = 0.3
 """Share of the cases that goes on to confirmation, for the time left before the screen has told."""
 LIKELY_COMPILE_SECONDS = 45.0
 """A fresh compilation of all variants on all networks in one dtype."""
-SPARE_BLOCKS = 4
-"""Beyond the fewest that can prove a case of the family, of which every single one would have to agree."""
+SAMPLED = 24
+"""Cases that are confirmed whatever their screen says, drawn at random: they show what builds do to cases that nobody
+suspects. Where all blocks have one build there is nothing to show."""
 SCREEN, CONFIRM = 0, 1
-CERTIFIED, SCREENED = 0.1, 0.6
+CERTIFIED, COMPILED, SCREENED = 0.1, 0.3, 0.6
 """Share of the work that is done when a stage ends, for the bar."""
 
 
 def measure(session: ComparisonSession, place: Path) -> None:
-    """Certify, screen all cases, compile afresh, confirm those that the screen leaves in doubt."""
+    """Certify, build afresh, screen all cases, confirm those that the screen leaves in doubt."""
     certify(session)
     if not session.left():
         return
-    stage(session, SCREEN, session.left(), session.tier.screen_blocks, ())
-    cases = session.left()
-    if not cases:
-        return
-    wanted = needs_confirmation(table(session.measured.screen, [case.id for case in cases]), session.rule)
-    doubtful = [
-        case for case, needed in zip(cases, wanted, strict=True) if needed or unsteady(session.measured.screen, case.id)
-    ]
-    caches = _compile(session, place)
-    family = len(doubtful) + len(CONTROLS)
-    blocks = max(session.tier.confirm_blocks, confirm_blocks(family, 0, session.rule) + SPARE_BLOCKS)
-    stage(session, CONFIRM, doubtful, blocks, caches)
+    _build_afresh(session, place)
+    stage(session, SCREEN, session.left(), session.tier.screen_blocks)
+    if session.left():
+        stage(session, CONFIRM, _to_confirm(session), session.tier.confirm_blocks)
 
 
-def _compile(session: ComparisonSession, place: Path) -> tuple[tuple[Path, Path], ...]:
-    """Compile both sides afresh, as often as the tier says; a side that is lost in it ends this, not the comparison."""
-    caches: list[tuple[Path, Path]] = []
-    pairs = session.tier.compile_pairs
+def _to_confirm(session: ComparisonSession) -> list[Case]:
+    """Return the cases that the screen leaves in doubt, and some at random."""
+    cases, screened = session.left(), session.measured.screen
+    keys = [case.id for case in cases]
+    columns = table(screened, keys).T
+    seen = {
+        key: CaseBlocks(screen=tuple(column), unsteady=(unsteady(screened, key), False))
+        for key, column in zip(keys, columns, strict=True)
+    }
+    wanted = needs_confirmation(seen, session.settings)
+    if session.settings.layouts > 1:
+        rng = np.random.default_rng([session.setting.seed, CONFIRM])
+        wanted |= dict.fromkeys(rng.permutation(keys)[:SAMPLED].tolist(), True)
+    return [case for case in cases if wanted[case.id]]
+
+
+def _build_afresh(session: ComparisonSession, place: Path) -> None:
+    """Build and compile both sides afresh, as often as the tier says; a side that is lost in it ends this alone."""
+    pairs = session.tier.layouts if session.tier.layouts > 1 else 0
     for number in range(pairs):
         session.progress = f"stopped in compilation {number + 1} of {pairs}"
-        session.report(
-            StageProgress(
-                f"compiling afresh, {number + 1} of {pairs}", SCREENED, _compile_seconds_left(session, number)
-            )
-        )
+        done = CERTIFIED + (COMPILED - CERTIFIED) * number / pairs
+        left = (pairs - number) * LIKELY_COMPILE_SECONDS
+        session.report(StageProgress(f"compiling afresh, {number + 1} of {pairs}", done, left))
+        builds = copies(session.setting.builds, place, number)
         try:
-            cache, seconds = compile_pair(session.setting, session.state, place / f"compiled-{number}", turn=number)
+            seconds = compile_pair(session.setting, session.state, builds, turn=number)
         except ProcessLost as error:
             session.warnings.append(f"Compilation was not compared to the end: {error}.")
             break
-        caches.append(cache)
+        session.layouts.append(builds)
         session.measured.compiled.append(seconds)
-    return tuple(caches)
 
 
-def compile_pair(
-    setting: Setting, state: State, place: Path, *, turn: int
-) -> tuple[tuple[Path, Path], dict[str, list[float]]]:
-    """Compile all that the family needs into empty caches, both sides at once, each on a core of its own.
+def compile_pair(setting: Setting, state: State, builds: tuple[Build, Build], *, turn: int) -> dict[str, list[float]]:
+    """Compile all that the family needs in fresh builds, both sides at once, each on a core of its own.
 
-    Returns the caches, and for each compiled variant the CPU seconds of both sides, all networks and dtypes together:
-    few sums can be proven where many parts could not.
+    Returns, for each compiled variant, the CPU seconds of both sides, all networks and dtypes together: few sums can be
+    proven where many parts could not.
 
     Raises
     ------
     ProcessLost
         If a side died or hung.
     """
-    caches = place.with_name(f"{place.name}-a"), place.with_name(f"{place.name}-b")
-    for cache in caches:
-        cache.mkdir()
-    variables = tuple({"NUMBA_CACHE_DIR": str(cache)} for cache in caches)
+    variables = tuple({"NUMBA_CACHE_DIR": str(build.numba_cache)} for build in builds)
     seconds: dict[str, list[float]] = {}
-    with Pair(setting.builds, threads=1, variables=variables, turn=turn, first=turn % 2) as pair:
+    with Pair(builds, threads=1, variables=variables, turn=turn, first=turn % 2) as pair:
         for job in certified_together(case for case in setting.family.cases if not state.out(case.id)).values():
             key = problem_key(job)
             variants = [setting.family.variant(job, number) for number in (0, 1)]
@@ -98,23 +101,16 @@ def compile_pair(
             if not any(map(failed, answers)) and all(compiled for _, compiled in answers):
                 former = seconds.get(job.variant, [0.0, 0.0])
                 seconds[job.variant] = [old + spent for old, (spent, _) in zip(former, answers, strict=True)]
-    return caches, seconds
+    return seconds
 
 
-def _compile_seconds_left(session: ComparisonSession, number: int) -> float:
-    each = float(np.mean([block.seconds for block in session.measured.screen]))
-    later = session.tier.confirm_blocks * LIKELY_CONFIRMED * each
-    return (session.tier.compile_pairs - number) * LIKELY_COMPILE_SECONDS + later
-
-
-def stage(
-    session: ComparisonSession, number: int, cases: list[Case], blocks: int, caches: tuple[tuple[Path, Path], ...]
-) -> None:
+def stage(session: ComparisonSession, number: int, cases: list[Case], blocks: int) -> None:
     """Measure the blocks of a stage; each is on disk before the next begins."""
     name, kept = ("screen", session.measured.screen) if number == SCREEN else ("confirm", session.measured.confirm)
     for index in range(blocks):
         session.progress = f"stopped in {name} block {index + 1} of {blocks}"
-        begin, end = (CERTIFIED, SCREENED) if number == SCREEN else (SCREENED, 1.0)
+        begun = COMPILED if session.layouts else CERTIFIED
+        begin, end = (begun, SCREENED) if number == SCREEN else (SCREENED, 1.0)
 
         def report(done: float, index: int = index, begin: float = begin, end: float = end) -> None:
             words = f"{name} block {index + 1} of {blocks}, {len(cases)} cases"
@@ -122,9 +118,11 @@ def stage(
             session.report(StageProgress(words, begin + (end - begin) * (index + done) / blocks, left))
 
         there = [case for case in cases if not session.state.out(case.id)]
-        used = caches[index % len(caches)] if caches else None
+        builds = session.layouts[layout_of(index, blocks, len(session.layouts))] if session.layouts else None
         kept.append(
-            measure_block(session.setting, session.state, there, stage=number, index=index, caches=used, report=report)
+            measure_block(
+                session.setting, session.state, there, stage=number, index=index, builds=builds, report=report
+            )
         )
         write_block(session.folder, name, kept[-1])
 
@@ -138,8 +136,7 @@ def _seconds_left(session: ComparisonSession, number: int, blocks: int, done: fl
     if number == CONFIRM:
         own = float(np.mean([block.seconds for block in confirm])) if confirm else LIKELY_CONFIRMED * each
         return (blocks - len(confirm) - done) * own
-    later = tier.compile_pairs * LIKELY_COMPILE_SECONDS + tier.confirm_blocks * LIKELY_CONFIRMED * each
-    return (blocks - len(screen) - done) * each + later
+    return (blocks - len(screen) - done) * each + tier.confirm_blocks * LIKELY_CONFIRMED * each
 
 
 def certify(session: ComparisonSession) -> None:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from gdbench.basics.units import digits, seconds, times
+from gdbench.compare.judge.terms import BROKEN, IMPROVED, INSUFFICIENT, MISSING, REGRESSED, UNCHANGED
 from gdbench.compare.record import CaseResult, Comparison
-from gdbench.compare.verdicts import BROKEN, IMPROVED, INSUFFICIENT, MISSING, REGRESSED, UNCHANGED, ControlsVerdict
 
 NOT_CLAIMABLE = "NOT CLAIMABLE"
 """In place of a verdict that the run's controls do not support."""
@@ -18,8 +18,6 @@ METRICS = {"time": "Time per call", "compile": "Compile time", "memory": "Alloca
 """Metrics in the order in which they are shown, and their titles."""
 TIMED = "s"
 """Unit of the metrics that a clock measures; bytes are counted."""
-TRUSTED = ControlsVerdict("valid", "")
-"""Controls of the controls themselves: nothing stands behind them."""
 MAX_PLACED = 10
 """Ratios from here on have three digits, whatever their interval."""
 BYTE_STEPS = ((2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"))
@@ -72,29 +70,14 @@ def sections(record: Comparison) -> list[Section]:
     return [_section(record, metric) for metric in METRICS if record.of_metric(metric)]
 
 
-def claim(row: CaseResult, controls: ControlsVerdict) -> str:
-    """Return the verdict that the run's controls allow.
-
-    Without valid canaries no difference is claimed, without the spike-in no absence of one. Bytes and compilations
-    are not measured in the blocks that the controls belong to.
-
-    Parameters
-    ----------
-    row : CaseResult
-        One of a record's ``cases``. It may have been downgraded already, for the controls' reason.
-    controls : ControlsVerdict
-        The record's ``controls``.
-    """
-    if controls.status == "valid" or row.metric != "time":
-        return row.verdict
-    void = (UNCHANGED,) if controls.status == "underpowered" else (UNCHANGED, REGRESSED, IMPROVED)
-    downgraded = row.verdict == INSUFFICIENT and row.reason and row.reason == controls.reason
-    return NOT_CLAIMABLE if row.verdict in void or downgraded else row.verdict
+def claim(row: CaseResult) -> str:
+    """Return the verdict of a row, or that its controls do not support the one that its blocks would have."""
+    return row.verdict if row.claimable else NOT_CLAIMABLE
 
 
-def sort(rows: Sequence[CaseResult], controls: ControlsVerdict) -> list[CaseResult]:
+def sort(rows: Sequence[CaseResult]) -> list[CaseResult]:
     """Order rows by verdict, and within it by how far the ratio is from 1."""
-    return sorted(rows, key=lambda row: (ORDER.index(claim(row, controls)), -_distance(row)))
+    return sorted(rows, key=lambda row: (ORDER.index(claim(row)), -_distance(row)))
 
 
 def _distance(row: CaseResult) -> float:
@@ -114,9 +97,9 @@ def case_name(row: CaseResult) -> str:
     return ", ".join(filter(None, (f"{row.network}{data}", row.task, row.variant, size, row.dtype, threads)))
 
 
-def line(row: CaseResult, controls: ControlsVerdict) -> Line:
+def line(row: CaseResult) -> Line:
     """Write one row as text; ``-`` stands for what was not measured."""
-    verdict = claim(row, controls)
+    verdict = claim(row)
     sampled = row.ratio is not None and row.unit == TIMED
     return Line(
         verdict=verdict,
@@ -184,9 +167,7 @@ def _explained(row: CaseResult) -> Iterator[str]:
 
 
 def _section(record: Comparison, metric: str) -> Section:
-    controls = record.controls
-    rows = sort(record.of_metric(metric), controls)
-    lines = tuple(line(row, controls) for row in rows)
+    lines = tuple(line(row) for row in sort(record.of_metric(metric)))
     return Section(metric, METRICS[metric], lines, tuple(_unchanged(lines)))
 
 

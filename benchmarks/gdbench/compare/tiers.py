@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gdbench.compare.planning import Rule
+from gdbench.compare.judge.terms import JudgeSettings
 
 MIN_QUADS = 4
-EQUIVALENCE = Rule().equivalence
+EQUIVALENCE = JudgeSettings.equivalence
+SUITE_EQUIVALENCE = JudgeSettings.suite_equivalence
 
 
 @dataclass(frozen=True)
@@ -20,17 +21,30 @@ class ComparisonTier:
     """Slowdown that it is made to find, relative; plans are made for it."""
     screen_blocks: int
     confirm_blocks: int
-    """At least; more where the family to confirm is large (``verdicts.confirm_blocks``)."""
     case_seconds: float
     quads: int
     gate: float
     """Relative change that the screen must rule out for a case to be done; others are confirmed."""
-    min_margin: float
-    """Relative difference that no claim is made of; where nothing is compiled afresh, placement may make more."""
-    compile_pairs: int
-    """Fresh compilations of each side, which are also the code that confirmation runs on, in turns."""
+    margin: float
+    """Relative change of a case that no claim is made of; where nothing is built afresh, placement may make more."""
+    suite_margin: float
+    """The same of the suite and of groups, in which the placement of single cases averages out."""
+    layouts: int
+    """Fresh builds and compilations of each side, over which the blocks of each stage are spread; 1: none."""
     minutes: int
     """What it may take for 200 cases on two cores, once the builds are compiled and certified."""
+
+    @property
+    def settings(self) -> JudgeSettings:
+        """How its blocks are judged."""
+        return JudgeSettings(
+            effect=self.effect,
+            gate=self.gate,
+            margin=self.margin,
+            suite_margin=self.suite_margin,
+            suite_equivalence=max(SUITE_EQUIVALENCE, 2 * self.suite_margin),
+            layouts=self.layouts,
+        )
 
 
 QUICK = ComparisonTier(
@@ -42,8 +56,9 @@ QUICK = ComparisonTier(
     case_seconds=0.05,
     quads=10,
     gate=0.10,
-    min_margin=0.03,
-    compile_pairs=0,
+    margin=0.03,
+    suite_margin=0.005,
+    layouts=1,
     minutes=4,
 )
 STANDARD = ComparisonTier(
@@ -55,8 +70,9 @@ STANDARD = ComparisonTier(
     case_seconds=0.1,
     quads=12,
     gate=EQUIVALENCE,
-    min_margin=0.0,
-    compile_pairs=7,
+    margin=0.005,
+    suite_margin=0.0025,
+    layouts=8,
     minutes=15,
 )
 DEEP = ComparisonTier(
@@ -68,8 +84,9 @@ DEEP = ComparisonTier(
     case_seconds=0.2,
     quads=16,
     gate=EQUIVALENCE,
-    min_margin=0.0,
-    compile_pairs=8,
+    margin=0.005,
+    suite_margin=0.0025,
+    layouts=8,
     minutes=45,
 )
 TIERS = {tier.name: tier for tier in (QUICK, STANDARD, DEEP)}

@@ -1,0 +1,103 @@
+"""What a run can find: the smallest slowdown of a case, and the blocks that a slowdown needs.
+
+A run finds a slowed case when its screen sends it on, the test rejects its margin at the level of the family, and its
+interval reaches beyond "unchanged". Each of some thousand simulated runs gives the effect from which on it does all
+three; the smallest effect is a quantile of these. Noise is known from the run's own blocks alone, so both the variance
+that this run reports and that which the next one finds are drawn.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from scipy import stats
+
+from gdbench.compare.judge.location import Floats
+from gdbench.compare.judge.terms import JudgeSettings
+
+RUNS = 4000
+"""Simulated runs: the power that results is within about half a percentage point of the one asked for."""
+MIN_BLOCKS = 6
+COARSE_DOF = 10
+MAX_BLOCKS = 10_000
+"""Nobody waits for more."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Standard error of a case in one stage, and the degrees of freedom of its estimate."""
+
+    error: float
+    dof: float
+
+
+def smallest_effect(screen: Stage | None, confirm: Stage, *, family: int, settings: JudgeSettings) -> float:
+    """Return the relative slowdown that is found with the power of the settings; infinite if none is.
+
+    ``screen`` is None where every case is confirmed. The case is the only slow one among ``family`` cases.
+    """
+    if not (math.isfinite(confirm.error) and confirm.dof > 0):
+        return math.inf
+    dof = _rounded(confirm.dof)
+    reported, normal, own = _draws(1, dof)
+    error = confirm.error / reported
+    proof = _quantile(dof, settings.fdr / (2 * family))
+    half = _quantile(dof, (1 - settings.confidence) / 2) * own * error
+    found_from = math.log1p(settings.margin) + error * (proof * own - normal)
+    found_from = np.maximum(found_from, math.log1p(settings.equivalence) - error * normal - half)
+    if screen is not None and math.isfinite(screen.error) and screen.dof > 0:
+        found_from = np.maximum(found_from, _sent_from(screen, settings))
+    last = math.ceil(settings.power * RUNS) - 1
+    return math.expm1(max(0.0, float(np.partition(found_from, last)[last])))
+
+
+def _sent_from(screen: Stage, settings: JudgeSettings) -> Floats:
+    """Return the effect from which on each simulated screen sends a case on."""
+    dof = _rounded(screen.dof)
+    reported, normal, own = _draws(2, dof)
+    error = screen.error / reported
+    half = _quantile(dof, (1 - settings.confidence) / 2) * own * error
+    unresolved = math.log1p(settings.screened_out) - half
+    return np.asarray(np.minimum(unresolved, math.log1p(settings.margin) + half) - error * normal)
+
+
+def blocks_needed(
+    variance: float, dof: float, blocks: int, bias_sd: float, *, family: int, settings: JudgeSettings
+) -> int | None:
+    """Return the confirmation blocks that find the effect of the settings with their power; None if none do.
+
+    ``variance`` is that of the centre by noise with so many ``blocks``; what builds differ, more blocks do not change.
+    """
+    if not (math.isfinite(variance) and dof > 0) or settings.effect < settings.equivalence:
+        return None
+    dof = _rounded(dof)
+    reported, normal, own = _draws(1, dof)
+    scaled = (_quantile(dof, settings.fdr / (2 * family)) * own - normal) / reported
+    errors = float(np.quantile(scaled, settings.power))
+    room = max(0.0, math.log1p(settings.effect) - math.log1p(settings.margin)) / errors
+    spare = room**2 - bias_sd**2
+    if spare <= 0:
+        return None
+    needed = max(MIN_BLOCKS, math.ceil(blocks * variance / spare))
+    return needed if needed <= MAX_BLOCKS else None
+
+
+def _rounded(dof: float) -> float:
+    """Round degrees of freedom, so that few sets of simulated runs serve all cases."""
+    return max(1.0, round(2 * dof) / 2 if dof < COARSE_DOF else float(round(dof)))
+
+
+@cache
+def _quantile(dof: float, chance: float) -> float:
+    return float(stats.t.isf(chance, dof))
+
+
+@cache
+def _draws(seed: int, dof: float) -> tuple[Floats, Floats, Floats]:
+    """Return, for each simulated run, estimated over true standard errors of this run and the next, and its noise."""
+    rng = np.random.default_rng((seed, round(10 * dof)))
+    reported, own = np.sqrt(rng.chisquare(dof, (2, RUNS)) / dof)
+    return reported, rng.standard_normal(RUNS), own
