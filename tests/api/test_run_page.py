@@ -61,6 +61,7 @@ def test_a_comparison_answers_with_a_table_a_picture_and_html(names: dict[str, A
     times = answer.table[answer.table["metric"] == "time"]
     assert len(times) == 1
     assert (times["low"] <= times["ratio"]).all()
+    assert answer.suite["by"].iloc[0] == "suite"
     assert "Report: " in answer._repr_html_()
     assert (answer.folder / "comparison.html").exists()
     assert Path("ratios.png").stat().st_size > 5_000

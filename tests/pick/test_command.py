@@ -160,7 +160,7 @@ def test_the_cost_is_announced_before_anything_is_measured(done: Any) -> None:
     assert lines[0].startswith("linear, 10-1 on diabetes (n = 442, d = 10, k = 1)")
     assert "11 batch sizes from 1 to 442" in lines[1]
     assert "at most 2 h 0 min" in lines[1]
-    assert lines[2].startswith("looking at the machine, at most")
+    assert lines[2].startswith("Picking: looking at the machine, at most")
     assert f"trainings at batch size {CURRENT}" in done.stderr
 
 

@@ -15,11 +15,11 @@ from gdbench.basics.folders import fresh_folder
 from gdbench.cli.steps import steps
 from gdbench.compare.comparison import compare
 from gdbench.compare.headline import headline
+from gdbench.compare.judge.terms import IMPROVED, REGRESSED, UNCHANGED
 from gdbench.compare.page import write_views
 from gdbench.compare.record import FILE, CaseResult, Comparison, read_record
 from gdbench.compare.sentences import details
 from gdbench.compare.tables import case_name, sections
-from gdbench.compare.verdicts import IMPROVED, REGRESSED, UNCHANGED
 from gdbench.experiments.grid import Filters
 from gdbench.report.tables import Table
 from kernels import InputError
@@ -51,6 +51,11 @@ class ComparisonResult:
     def complete(self) -> bool:
         """Whether every block was measured."""
         return self.record.complete
+
+    @property
+    def suite(self) -> pd.DataFrame:
+        """The whole suite, then each group of cases that share something: ratio, its interval, verdict."""
+        return pd.DataFrame([asdict(group) for group in (self.record.suite, *self.record.groups)])
 
     @property
     def table(self) -> pd.DataFrame:

@@ -12,7 +12,6 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from gdbench.basics.exit_codes import KERNEL_WRONG
 from gdbench.basics.folders import fresh_folder, own_named_folder
 from gdbench.basics.storage import check_writable
 from gdbench.cli import pick_show
@@ -77,7 +76,7 @@ def command(context: click.Context, /, *, json_path: str | None, output: str | N
             files = write_views(record, place)
     pick_show.show_files(files, human_output(json_path))
     if session.fault:
-        fail(session.fault, KERNEL_WRONG)
+        fail(session.fault, record.exit_code)
     return record.exit_code
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from gdbench.basics.exit_codes import INTERRUPTED, NOT_ENOUGH_EVIDENCE, OK
+from gdbench.basics.exit_codes import KERNEL_WRONG, NOT_ENOUGH_EVIDENCE, OK, SIGNALLED
 from gdbench.machine.environment import Environment
 from gdbench.pick.choose.choice import BatchSizeChoice, NoChoice
 from gdbench.pick.data.source import DataDescription
@@ -30,25 +31,35 @@ def build_record(
     choice: BatchSizeChoice | NoChoice | None,
     seconds: SearchSeconds,
     progress: str = "",
-    interrupted: str = "",
+    stopped_by: int | None = None,
+    fault: str = "",
     warnings: Sequence[str] = (),
     earlier: PickRecord | None = None,
-    exit_code: int | None = None,
 ) -> PickRecord:
     """Return the record of a pick with its words.
 
     Parameters
     ----------
-    steps, times, choice
-        Each may be None if it was not made.
-    interrupted
-        Why it did not come to its end, such as ``stopped by SIGTERM``; empty if it did.
-    warnings
+    command, label : str
+        The command line as typed; the network in words.
+    data, network, environment, settings, seconds
+        Fields of the record.
+    steps : Steps, optional
+        None if they were not counted.
+    times : Times, optional
+        None if no step was timed.
+    choice : BatchSizeChoice or NoChoice, optional
+        None if there was nothing to choose of.
+    progress : str
+        How far it got, in words.
+    stopped_by : int, optional
+        Number of the signal that ended it; None if it came to its end.
+    fault : str
+        Why a kernel could not be timed; empty if it could.
+    warnings : sequence of str
         Beside those of the two halves.
-    earlier
-        Record whose steps were taken over, if any: what it chose is told beside the new choice.
-    exit_code
-        In place of 0, 3 and 130, which follow from the other arguments.
+    earlier : PickRecord, optional
+        Record whose steps were taken over: what it chose is told beside the new choice.
     """
     found = choice if isinstance(choice, BatchSizeChoice) else None
     status, reason = _status(steps, choice)
@@ -56,8 +67,8 @@ def build_record(
         PickRecord(
             command=command,
             date=datetime.now(UTC).isoformat(timespec="seconds"),
-            complete=not interrupted,
-            progress="; ".join(part for part in (interrupted, progress) if part),
+            complete=stopped_by is None,
+            progress="; ".join(part for part in (_ending(stopped_by), progress) if part),
             data=data,
             network=network,
             label=label,
@@ -71,7 +82,7 @@ def build_record(
             earlier=_earlier(earlier),
             seconds=seconds,
             warnings=(*(steps.warnings if steps else ()), *(times.warnings if times else ()), *warnings),
-            exit_code=_exit_code(found, interrupted) if exit_code is None else exit_code,
+            exit_code=_exit_code(found, stopped_by, fault),
         )
     )
 
@@ -84,10 +95,19 @@ def _status(steps: Steps | None, choice: BatchSizeChoice | NoChoice | None) -> t
     return (REACHED, "") if choice is not None else (BUDGET, "nothing was measured")
 
 
-def _exit_code(choice: BatchSizeChoice | None, interrupted: str) -> int:
-    if interrupted:
-        return INTERRUPTED
+def _exit_code(choice: BatchSizeChoice | None, stopped_by: int | None, fault: str) -> int:
+    if stopped_by is not None:
+        return SIGNALLED + stopped_by
+    if fault:
+        return KERNEL_WRONG
     return OK if choice is not None else NOT_ENOUGH_EVIDENCE
+
+
+def _ending(stopped_by: int | None) -> str:
+    """Say what ended it; nothing if it came to its end."""
+    if stopped_by is None:
+        return ""
+    return f"stopped by {'Ctrl-C' if stopped_by == signal.SIGINT else signal.Signals(stopped_by).name}"
 
 
 def _earlier(record: PickRecord | None) -> Earlier | None:

@@ -11,7 +11,6 @@ from time import monotonic
 
 from threadpoolctl import threadpool_limits
 
-from gdbench.basics.exit_codes import KERNEL_WRONG, SIGNALLED
 from gdbench.machine.environment import Environment, observe
 from gdbench.pick.build import build_record
 from gdbench.pick.choose.choice import NOT_MEASURED, BatchSizeChoice, NoChoice
@@ -189,7 +188,6 @@ class Session:
         number : int
             Number of the signal that ended it, if it was interrupted.
         """
-        code = SIGNALLED + number if self.interrupted else KERNEL_WRONG if self.fault else None
         question = self.question
         return build_record(
             command=command,
@@ -203,10 +201,10 @@ class Session:
             choice=self.choose(),
             seconds=self.seconds,
             progress=self._progress(),
-            interrupted=f"stopped by {_name_of(number)}" if self.interrupted else "",
+            stopped_by=number if self.interrupted else None,
+            fault=self.fault,
             warnings=self.warnings,
             earlier=self.earlier,
-            exit_code=code,
         )
 
     def _progress(self) -> str:
@@ -222,7 +220,3 @@ class Session:
             yield
         finally:
             self.seconds = replace(self.seconds, **{half: monotonic() - begun})
-
-
-def _name_of(number: int) -> str:
-    return "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name

@@ -1,6 +1,7 @@
 """The record of a pick comes back from its file as it was; what is no record, or another version's, is refused."""
 
 import json
+import signal
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -24,7 +25,7 @@ RECORDS = {
     "lost": make_record(make_steps(failed={1024: (UNRELIABLE, "3 of 10 failed")}, extrapolated=(1,), noise=0.02)),
     "unreached": make_record(unreached(CAPPED, "some reason")),
     "noise": make_record(make_steps(noise=20.0), make_times(noise=20.0)),
-    "interrupted before": make_record(unreached(BUDGET), interrupted="stopped by Ctrl-C"),
+    "interrupted before": make_record(unreached(BUDGET), stopped_by=signal.SIGINT),
     "nothing": in_words(replace(make_record(), choice=None, steps=None, times=None, status=BUDGET, reason="no time")),
     "again": make_record(times=make_times(variant="jit"), earlier=make_record()),
     "file": make_record(data=replace(make_record().data, name="\udcff.csv")),

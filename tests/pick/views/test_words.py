@@ -3,6 +3,7 @@
 import io
 import math
 import re
+import signal
 from contextlib import redirect_stdout
 from dataclasses import replace
 from io import StringIO
@@ -47,8 +48,8 @@ RECORDS = {
     "exact": make_record(make_steps(), make_times()),
     "noise": make_record(make_steps(noise=20.0), make_times(noise=20.0)),
     "lost": make_record(LOST),
-    "interrupted": make_record(interrupted="stopped by Ctrl-C"),
-    "interrupted before": make_record(unreached(BUDGET), interrupted="stopped by Ctrl-C"),
+    "interrupted": make_record(stopped_by=signal.SIGINT),
+    "interrupted before": make_record(unreached(BUDGET), stopped_by=signal.SIGINT),
     "nothing": in_words(replace(make_record(), choice=None, steps=None, times=None, status=BUDGET, reason="no time")),
     "open curve": make_record(make_steps(identified=False)),
     "no current": make_record(current=None),
