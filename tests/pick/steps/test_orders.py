@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gdbench.pick.steps import orders
-from gdbench.pick.steps.orders import RowStream
+from gdbench.pick.steps.orders import RowStream, stream_of
 
 
 @pytest.fixture(params=["drawn anew", "walked"])
@@ -78,6 +78,26 @@ def test_batches_of_walked_rows_are_as_varied_as_random_ones(monkeypatch: pytest
     expected = values.var() / size * (n - size) / (n - 1)
     assert np.var(means) == pytest.approx(expected, rel=4 * np.sqrt(2 / runs))
     assert np.mean(means) == pytest.approx(values.mean(), abs=4 * np.sqrt(expected / runs))
+
+
+@pytest.mark.parametrize("n", [1, 7, 97, orders.BLOCK_ROWS])
+def test_kept_rows_are_a_stream_of_permutations_whatever_was_drawn_before(n: int) -> None:
+    whole = stream_of(n, 5, 3).take(3 * orders.BLOCK_ROWS)
+    passes = whole[: len(whole) // n * n].reshape(-1, n)
+    assert all(map(is_permutation, passes))
+    for length in (1, 50, orders.BLOCK_ROWS + 1):
+        pieces = stream_of(n, 5, 3)
+        count = len(whole) // length
+        found = np.concatenate([pieces.take(length) for _ in range(count)])
+        assert (found == whole[: count * length]).all()
+    if n > 1:
+        assert (stream_of(n, 5, 4).take(n * 3) != whole[: n * 3]).any()
+        assert (stream_of(n, 6, 3).take(n * 3) != whole[: n * 3]).any()
+
+
+def test_many_rows_are_not_kept() -> None:
+    assert isinstance(stream_of(orders.BLOCK_ROWS, 5, 3), orders.KeptStream)
+    assert isinstance(stream_of(orders.BLOCK_ROWS + 1, 5, 3), RowStream)
 
 
 @given(n=st.integers(2, 300), seed=st.integers(0, 1000), walked=st.booleans())

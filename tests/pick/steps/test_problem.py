@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from gdbench.pick.steps import problem as problems
-from gdbench.pick.steps.orders import RowStream
+from gdbench.pick.steps.orders import stream_of
 from gdbench.pick.steps.problem import STARTS, NetworkProblem
 from kernels import Network
 from kernels.contract import Array
@@ -78,8 +78,7 @@ def mean_loss(network: Network, layers: list[tuple[Array, Array]], X: Array, Y: 
 def descend(problem: NetworkProblem, size: int, rate: float, seed: int) -> float:
     """Loss of the rows that count after ``STEPS`` updates by hand, in float64."""
     network, layers = problem.network, layers_of(problem.network, problem.start(seed).astype(np.float64))
-    rng = np.random.default_rng(np.random.SeedSequence(problem.entropy, spawn_key=(1, seed)))
-    order = RowStream(N, rng, shared=problem.entropy).take(STEPS * size)
+    order = stream_of(N, problem.entropy, seed).take(STEPS * size)
     X, Y, V, T = (values.astype(np.float64) for values in (problem.X, problem.Y, problem.V, problem.T))
     for rows in order.reshape(STEPS, size):
         activations = outputs(network, layers, X[rows])

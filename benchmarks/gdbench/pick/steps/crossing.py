@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -190,6 +191,7 @@ def _error_of_first(steps: Values, losses: Values, goal: float) -> float:
     return float(np.log(first).std())
 
 
+@lru_cache(maxsize=1024)
 def _widening(runs: int) -> float:
     """Widens a standard error from few runs: the resampled variance is too small, and so is a normal interval."""
     if runs < 2:

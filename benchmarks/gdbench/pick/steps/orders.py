@@ -14,6 +14,12 @@ SHUFFLED_ROWS = 1 << 16
 a permutation of all would take longer than the run."""
 
 
+BLOCK_ROWS = 2048
+"""Of at most so many rows, whole passes of about so many are drawn at a time, and kept: runs with the same number see
+the same rows at every learning rate and batch size."""
+KEPT_BLOCKS = 2048
+
+
 class RowStream:
     """Rows that one run draws, pass after pass, each row once a pass.
 
@@ -33,6 +39,7 @@ class RowStream:
     def __init__(self, n: int, rng: np.random.Generator, *, shared: int) -> None:
         self.n, self.rng, self.shared = n, rng, shared
         self.used = n
+        """Rows of the pass that have been drawn."""
         self.order = np.empty(0, np.int64)
 
     def take(self, count: int) -> Order:
@@ -62,6 +69,48 @@ class RowStream:
             return self.order[self.used : self.used + count]
         places = (self.start + self.stride * np.arange(self.used, self.used + count)) % self.n
         return _permutation(self.n, self.shared)[places]
+
+
+class KeptStream:
+    """The same of few rows, from blocks that other streams of the same run have drawn already.
+
+    Parameters
+    ----------
+    n : int
+        Rows.
+    entropy, seed : int
+        Of the problem, and number of the run.
+    """
+
+    def __init__(self, n: int, entropy: int, seed: int) -> None:
+        self.n, self.entropy, self.seed = n, entropy, seed
+        self.used = 0
+        """Rows that have been drawn."""
+        self.size = n * max(BLOCK_ROWS // n, 1)
+
+    def take(self, count: int) -> Order:
+        """Return the next rows (count,)."""
+        first, last = self.used // self.size, (self.used + max(count, 1) - 1) // self.size
+        blocks = [_block(self.n, self.size, self.entropy, self.seed, index) for index in range(first, last + 1)]
+        begin = self.used - first * self.size
+        self.used += count
+        return (blocks[0] if len(blocks) == 1 else np.concatenate(blocks))[begin : begin + count]
+
+
+def stream_of(n: int, entropy: int, seed: int) -> RowStream | KeptStream:
+    """Return the rows that a run draws of n."""
+    if n <= BLOCK_ROWS:
+        return KeptStream(n, entropy, seed)
+    return RowStream(n, np.random.default_rng(np.random.SeedSequence(entropy, spawn_key=(1, seed))), shared=entropy)
+
+
+@lru_cache(maxsize=KEPT_BLOCKS)
+def _block(n: int, size: int, entropy: int, seed: int, index: int) -> Order:
+    """A number of passes (size,), which is not to be written to."""
+    rng = np.random.default_rng(np.random.SeedSequence(entropy, spawn_key=(1, seed, index)))
+    found = rng.permuted(np.tile(np.arange(n), (size // n, 1)), axis=1).ravel()
+    found.setflags(write=False)
+    return found
 
 
 @lru_cache(maxsize=1)

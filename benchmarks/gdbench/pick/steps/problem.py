@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 import kernels
 from gdbench.pick.steps.curvature import largest_curvature
-from gdbench.pick.steps.orders import RowStream
+from gdbench.pick.steps.orders import KeptStream, RowStream, stream_of
 from gdbench.pick.steps.parts import Parts, split
 from kernels import Network
 from kernels.contract import Array, Order
@@ -21,6 +21,8 @@ from kernels.contract import Array, Order
 Values = npt.NDArray[np.float64]
 MAX_INDICES = 1 << 20
 """Rows that one call of a kernel is given at most."""
+KEPT_VALUES = 1 << 22
+"""Numbers of starting parameters that are kept at most, besides those of the last one."""
 STARTS = 10
 """Starting parameters whose mean loss is the loss before the first step."""
 
@@ -110,6 +112,8 @@ class NetworkProblem:
     anchor: Array | None = None
     _parts: dict[int, Parts] = field(default_factory=dict, init=False, repr=False)
     """Those that were made, by their number."""
+    _starts: dict[int, Array] = field(default_factory=dict, init=False, repr=False)
+    """Where runs start, by their number: they are asked for at every rate and batch size."""
 
     @cached_property
     def key(self) -> str:
@@ -165,11 +169,16 @@ class NetworkProblem:
 
     def start(self, seed: int) -> Array:
         """Parameters (p,) that run number ``seed`` starts from."""
-        return self.network.init(self._rng(0, seed), self.X.dtype, self.scheme)
+        found = self._starts.get(seed)
+        if found is None:
+            if len(self._starts) * self.network.n_parameters > KEPT_VALUES:
+                self._starts.clear()
+            found = self._starts[seed] = self.network.init(self._rng(0, seed), self.X.dtype, self.scheme)
+        return found
 
     def begin(self, batch_size: int, learning_rate: float, seeds: Sequence[int], *, look_rows: int = 0) -> Runs:
         """Begin the runs with these numbers; all rows are looked at where all runs are the same."""
-        streams = [RowStream(self.n_rows, self._rng(1, seed), shared=self.entropy) for seed in seeds]
+        streams = [stream_of(self.n_rows, self.entropy, seed) for seed in seeds]
         thetas = np.stack([self.start(seed) for seed in seeds])
         parts = None if self.alike and batch_size == self.n_rows else self.parts(look_rows)
         return _NetworkRuns(self, batch_size, learning_rate, thetas, streams, parts and parts.of(seeds))
@@ -199,7 +208,7 @@ class _NetworkRuns:
         batch_size: int,
         rate: float,
         thetas: Array,
-        streams: list[RowStream],
+        streams: Sequence[RowStream | KeptStream],
         parts: Parts | None,
     ) -> None:
         self.problem, self.batch_size, self.rate = problem, batch_size, rate

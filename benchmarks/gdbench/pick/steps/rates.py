@@ -229,6 +229,7 @@ class _Race:
             for begin in range(known, runs, PART):
                 seeds = tuple(range(RACE_SEED + begin, RACE_SEED + min(begin + PART, runs)))
                 trials.append(Trial(size, rate, seeds, self.looks, self.search.goal, look_rows=few))
+        trials.sort(key=lambda trial: trial.seeds[0])  # rates side by side, since rows that were drawn last are kept
         if not trials:
             return
         for trial, curves in zip(trials, (yield trials), strict=True):

@@ -250,8 +250,6 @@ class Search:
             if not cell.measured:
                 continue
             spent = self.costs.seconds
-            if not cell.refined and self._affordable(self.effort.racing_runs * self._run_seconds(size), most):
-                yield from self._refine(cell, most)
             while cell.measured and self.log_error(size) > self.effort.error and cell.runs < MAX_RUNS:
                 wanted = cell.runs * ((self.log_error(size) / self.effort.error) ** 2 - 1)
                 more = min(math.ceil(wanted) + FIRST_RUNS // 2, 3 * cell.runs)
@@ -285,7 +283,17 @@ class Search:
 
     def _contenders(self) -> list[int]:
         """Batch sizes whose time to the target may be the least."""
-        return contenders(self._log_times, {size: self._whole_error(size) for size in self.known})
+        logs = {size: math.log(self._hopeful(size) * self.step_seconds[size]) for size in self.known}
+        return contenders(logs, {size: self._whole_error(size) for size in self.known})
+
+    def _hopeful(self, size: int) -> float:
+        """Steps of a batch size; if its rate is only roughly known, no more than those between its neighbours."""
+        known = self.known
+        others = {other: steps for other, steps in known.items() if other != size}
+        inside = others and min(others) < size < max(others)
+        if self.cells[size].refined or not inside:
+            return known[size]
+        return min(known[size], steps_near(others, size))
 
     @property
     def _log_times(self) -> dict[int, float]:
