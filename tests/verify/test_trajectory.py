@@ -1,12 +1,15 @@
 """What a trajectory may deviate is small beside its parameters, and beside what any one slip in it changes."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 import kernels
+from gdbench.verify import trajectory
 from gdbench.verify.trajectory import BATCH_SIZES, MAX_LEARNING_RATE, ROWS, UPDATES, Trajectory, trajectories
 from kernels import Network
-from kernels.epochs import batches
+from kernels.epochs import batches, build_epoch
 from kernels.network import DTYPES
 
 from ..helpers import in_turns
@@ -92,6 +95,33 @@ def test_the_learning_rate_is_halved_until_the_reference_descends(dtype: str) ->
     for path in paths:
         start, X, Y = path.situation.wide()
         assert loss(DIVERGING, path.truth, X, Y) <= loss(DIVERGING, start, X, Y)
+
+
+def test_rates_are_tried_by_a_fast_variant_and_the_reference_makes_the_one_trajectory(dtype: str, monkeypatch) -> None:
+    asked = []
+    counted = {
+        name: replace(kernels.get(name), epoch=lambda *a, name=name: asked.append(name) or kernels.get(name).epoch(*a))
+        for name in ("reference", "vectorized")
+    }
+    monkeypatch.setattr(trajectory, "get", counted.__getitem__)
+    paths = trajectories(DIVERGING, dtype)
+    epochs = sum(-(-UPDATES // -(-ROWS // size)) for size in BATCH_SIZES)
+    assert asked.count("reference") == epochs
+    assert asked.count("vectorized") > epochs  # a rate was halved
+    for path, usual in zip(paths, trajectories(DIVERGING, dtype), strict=True):
+        np.testing.assert_array_equal(path.truth, usual.truth)
+
+
+def test_a_wrong_variant_does_not_choose_the_rates(dtype: str, monkeypatch) -> None:
+    """With its sign turned no rate would descend, until it is so small that nothing moves."""
+    vectorized = kernels.get("vectorized")
+    wrong = build_epoch(lambda *a: -vectorized.gradient(*a))
+    turned = replace(vectorized, gradient=lambda *a: -vectorized.gradient(*a), epoch=wrong)
+    usual = trajectories(NETWORKS[1], dtype)
+    monkeypatch.setattr(trajectory, "get", lambda name: turned if name == "vectorized" else kernels.get(name))
+    for path, other in zip(trajectories(NETWORKS[1], dtype), usual, strict=True):
+        assert path.learning_rate == other.learning_rate
+        np.testing.assert_array_equal(path.truth, other.truth)
 
 
 @pytest.mark.parametrize("network", [DIVERGING, Network((64, 32, 32, 10), "relu", "softmax")], ids=str)

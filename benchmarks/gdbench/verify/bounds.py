@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -36,23 +36,25 @@ class Bounded:
     u: float
     tiny: float
     """Smallest normal number of the dtype: what underflow may cost an operation."""
+    is_exact: bool = False
+    """Whether all errors are 0: products with them, half of the work on large networks, are left out."""
 
     @classmethod
     def exact(cls, value: Values, dtype: npt.DTypeLike) -> Bounded:
         """Values that the dtype represents without error."""
         limits = np.finfo(np.dtype(dtype))
         value = np.asarray(value, float)
-        return cls(value, np.zeros_like(value), float(limits.eps) / 2, float(limits.tiny))
+        return cls(value, np.zeros_like(value), float(limits.eps) / 2, float(limits.tiny), is_exact=True)
 
     @property
     def most(self) -> Values:
         """Largest magnitude that the computed values may have."""
-        return np.abs(self.value) + self.error
+        return np.abs(self.value) if self.is_exact else np.abs(self.value) + self.error
 
     @property
     def T(self) -> Bounded:
         """Transpose of each matrix."""
-        return self._with(self.value.swapaxes(-1, -2), self.error.swapaxes(-1, -2))
+        return replace(self, value=self.value.swapaxes(-1, -2), error=self.error.swapaxes(-1, -2))
 
     def rounded(self, value: Values, error: Values, units: float = 1) -> Bounded:
         """Result of an operation on these values that itself errs by so many units of u."""
@@ -69,9 +71,13 @@ class Bounded:
         return self.rounded(self.value * other.value, error)
 
     def __matmul__(self, other: Bounded) -> Bounded:
-        m = self.value.shape[-1]
-        carried = np.abs(self.value) @ other.error + self.error @ other.most
-        return self._with(self.value @ other.value, carried + self._gamma(m) * (self.most @ other.most) + m * self.tiny)
+        m, most = self.value.shape[-1], other.most
+        error = self._gamma(m) * (self.most @ most) + m * self.tiny
+        if not other.is_exact:
+            error += np.abs(self.value) @ other.error
+        if not self.is_exact:
+            error += self.error @ most
+        return self._with(self.value @ other.value, error)
 
     def added_to(self, start: Bounded, m: int) -> Bounded:
         """Add a sum of m products to a value that may stand anywhere among the summands.
