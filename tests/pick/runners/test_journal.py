@@ -27,6 +27,7 @@ CHANGES = {
     "goal": float(np.nextafter(1e-6, 1)),
     "slack": 2.0,
     "check": 100,
+    "look_rows": 64,
 }
 
 

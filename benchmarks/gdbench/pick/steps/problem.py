@@ -223,7 +223,7 @@ class _NetworkRuns:
             if not len(alive):
                 return
             made = min(steps, self.most)
-            orders = np.stack([self.streams[run].take(made * self.batch_size) for run in alive])
+            orders = np.stack([self.streams[run].take(made * self.batch_size) for run in alive.tolist()])
             self.thetas[alive] = self.variant.epochs(
                 problem.network, self.thetas[alive], problem.X, problem.Y, orders, self.batch_size, self.rate
             )
