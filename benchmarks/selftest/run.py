@@ -21,10 +21,10 @@ from selftest.picks.cells import CELLS
 from selftest.picks.family import FAMILY
 from selftest.picks.findings import ORACLES, PICK_FOLDER
 from selftest.picks.truths import exact_truth
-from selftest.verdicts import documents, histories, planted, rivals, unchanged
+from selftest.verdicts import documents, histories, planted, rivals, simulated, unchanged
 from selftest.verdicts.report import write_report
 
-VERDICTS = ("unchanged", "rivals", "planted", "documentation", "history")
+VERDICTS = ("simulated", "unchanged", "rivals", "planted", "documentation", "history")
 PICKS = ("oracles", "empirical")
 TIERS_OF = {False: ("quick", "standard", "deep"), True: ("quick", "standard", "thorough")}
 """Tiers by whether a part is of the picks."""
@@ -33,6 +33,7 @@ PARTS = (*VERDICTS, *PICKS, "report")
 EXAMPLES = """
 \b
 Examples:
+  python benchmarks/selftest/run.py simulated --suites 400
   python benchmarks/selftest/run.py unchanged rivals
   python benchmarks/selftest/run.py planted --kind natural --tier standard
   python benchmarks/selftest/run.py oracles --seeds 2 --only digits --folder oracles
@@ -58,6 +59,7 @@ Examples:
     type=click.Choice(["quick", "standard", "deep", "thorough"]),
     help="Quick for verdicts, which have no thorough one; standard for picks, which have no deep one.",
 )
+@click.option("--suites", default=200, show_default=True, help="Suites of each row of simulated.")
 @click.option("--runs", default=10, show_default=True, help="Suite runs of unchanged.")
 @click.option("--pairs", default=5, show_default=True, help="Comparisons by each other tool.")
 @click.option("--commits", default=10, show_default=True, help="Documentation-only commits.")
@@ -78,6 +80,7 @@ def main(
     folder: Path | None,
     scratch: Path,
     tier: str | None,
+    suites: int,
     runs: int,
     pairs: int,
     commits: int,
@@ -100,6 +103,7 @@ def main(
     verdicts = Context(scratch.resolve(), own or ROOT / "reports" / "selftest", seed, tier or "quick", say)
     picks = Context(scratch.resolve(), own or PICK_FOLDER, seed, tier or "standard", click.echo)
     steps = {
+        "simulated": lambda: simulated.measure(verdicts, suites),
         "unchanged": lambda: unchanged.measure(verdicts, runs),
         "rivals": lambda: rivals.measure(verdicts, pairs),
         "planted": lambda: planted.measure(verdicts, kinds or ("shares", "natural"), processes),
