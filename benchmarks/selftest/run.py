@@ -25,10 +25,10 @@ from selftest.picks.truths import exact_truth
 from selftest.simulated import simulation
 from selftest.simulated.problems import PROBLEMS
 from selftest.simulated.stored import FOLDER
-from selftest.verdicts import documents, histories, planted, rivals, unchanged
+from selftest.verdicts import documents, histories, planted, rivals, simulated_judge, unchanged
 from selftest.verdicts.report import write_report
 
-VERDICTS = ("unchanged", "rivals", "planted", "documentation", "history")
+VERDICTS = ("judge", "unchanged", "rivals", "planted", "documentation", "history")
 PICKS = ("oracles", "simulated", "empirical")
 TIERS_OF = {False: ("quick", "standard", "deep"), True: ("quick", "standard", "thorough")}
 """Tiers by whether a part is of the picks."""
@@ -42,6 +42,7 @@ PARTS = (*VERDICTS, "simulation", *PICKS, "report")
 EXAMPLES = """
 \b
 Examples:
+  python benchmarks/selftest/run.py judge --suites 400
   python benchmarks/selftest/run.py unchanged rivals
   python benchmarks/selftest/run.py planted --kind natural --tier standard
   python benchmarks/selftest/run.py oracles --seeds 2 --only digits --folder oracles
@@ -69,6 +70,7 @@ Examples:
     type=click.Choice(["quick", "standard", "deep", "thorough"]),
     help="Quick for verdicts, which have no thorough one; standard for picks, which have no deep one.",
 )
+@click.option("--suites", default=200, show_default=True, help="Suites of each row of judge.")
 @click.option("--runs", default=10, show_default=True, help="Suite runs of unchanged.")
 @click.option("--pairs", default=5, show_default=True, help="Comparisons by each other tool.")
 @click.option("--commits", default=10, show_default=True, help="Documentation-only commits.")
@@ -89,6 +91,7 @@ def main(
     folder: Path | None,
     scratch: Path,
     tier: str | None,
+    suites: int,
     runs: int,
     pairs: int,
     commits: int,
@@ -111,6 +114,7 @@ def main(
     verdicts = Context(scratch.resolve(), own or ROOT / "reports" / "selftest", seed, tier or "quick", say)
     picks = Context(scratch.resolve(), own or PICK_FOLDER, seed, tier or "standard", click.echo)
     steps = {
+        "judge": lambda: simulated_judge.measure(verdicts, suites),
         "unchanged": lambda: unchanged.measure(verdicts, runs),
         "rivals": lambda: rivals.measure(verdicts, pairs),
         "planted": lambda: planted.measure(verdicts, kinds or ("shares", "natural"), processes),

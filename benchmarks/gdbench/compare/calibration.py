@@ -191,7 +191,7 @@ def smallest_effects(stored: Calibration, case: str) -> dict[str, float]:
             stored.bias_sd / math.sqrt(tier.layouts), JudgeSettings.bias_sd / math.sqrt(len(stored.cases))
         )
         screen, confirm = (
-            Stage(math.hypot(noise.pair_sd / math.sqrt(blocks), bias), min(noise.blocks, blocks) - 1)
+            Stage(math.hypot(noise.pair_sd / math.sqrt(blocks), bias), noise.blocks - 1, blocks - 1)
             for blocks in (tier.screen_blocks, tier.confirm_blocks)
         )
         found[tier.name] = smallest_effect(screen, confirm, family=len(stored.cases), settings=tier.settings)

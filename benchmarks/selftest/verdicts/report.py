@@ -9,7 +9,7 @@ from typing import Any
 from gdbench.basics.storage import write_text
 from gdbench.compare.tiers import TIERS
 from selftest.journal import Journal
-from selftest.verdicts import documents, generated, histories, planted, rivals, unchanged
+from selftest.verdicts import documents, generated, histories, planted, rivals, simulated_judge, simulation, unchanged
 from selftest.verdicts.pictures import draw
 from selftest.verdicts.scoring import (
     TIME,
@@ -40,7 +40,15 @@ An invalid run is one whose controls failed. It claims nothing of time, so that 
 def write_report(folder: Path) -> Path:
     """Write the report of whatever has been measured so far."""
     journal = Journal(folder)
-    parts = [INTRODUCTION, _quiet(journal), _runs(journal), _power(journal), _documents(journal), _history(journal)]
+    parts = [
+        INTRODUCTION,
+        _simulated(journal),
+        _quiet(journal),
+        _runs(journal),
+        _power(journal),
+        _documents(journal),
+        _history(journal),
+    ]
     rates = quiet_rates(journal)
     if rates:
         draw(folder / PICTURE, {name: rate for name, (rate, _, _) in rates.items()}, joined(journal))
@@ -78,6 +86,42 @@ def _known(journal: Journal, tier: str | None) -> list[tuple[dict[str, Any], dic
 
 def _tiers(runs: list[dict[str, Any]]) -> list[str]:
     return list(dict.fromkeys(run["tier"] for run in runs))
+
+
+def _simulated(journal: Journal) -> str:
+    """Return rates by world: those with an effect in all cases are of exit code 1, not of alarms."""
+    entries = journal.entries(simulated_judge.PART)
+    quiet, slower = ([row for row in entries if bool(row["slowdown"]) == known] for known in (False, True))
+    if not entries:
+        return ""
+    head = [
+        *("world", "suites", "alarms of tested cases", "per case", "suites with any", "invalid"),
+        *("interval holds the truth", "smallest effect found"),
+    ]
+    rows = [
+        [
+            row["key"].rpartition(", ")[0],
+            str(row["suites"]),
+            f"{row['alarms']} of {row['tested']:,}",
+            _percent(row["alarms"] / row["cases"]),
+            _of(Rate(row["alarmed_suites"], row["suites"])),
+            _of(Rate(row["invalid"], row["suites"])),
+            _percent(row["covered"] / row["cases"]),
+            _percent(row["planted_found"] / row["planted"]) if row["planted"] else "-",
+        ]
+        for row in quiet
+    ]
+    shared = [
+        [
+            row["key"].rpartition(", ")[0],
+            _of(Rate(row["exit_1"], row["suites"])),
+            _percent(row["alarms"] / row["cases"]),
+        ]
+        for row in slower
+    ]
+    text = _table(head, rows) + "\nEvery case slower by the same:\n\n"
+    text += _table(["world", "exit code 1", "cases proven by themselves"], shared)
+    return _section(f"Simulated comparisons of {len(simulation.IDS)} cases", text)
 
 
 def _quiet(journal: Journal) -> str:

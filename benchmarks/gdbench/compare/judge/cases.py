@@ -198,22 +198,22 @@ class _Visible:
         n, runs = len(early.at.centre), max(1.0, blocks / max(1, settings.layouts))
         excess = late.at.excess if n else 1.0
         self.scale = excess / (1 + (excess - 1) / runs)
+        told = late.dof[np.isfinite(late.low)]
+        self.dof = float(np.median(told)) if len(told) else max(1.0, blocks - 1.0)
 
     def of(self, i: int) -> tuple[float, int | None]:
         """Return the smallest effect of a case, and the blocks that it needs."""
-        early, late = self.early, self.late
-        screen = Stage(float(early.error[i]), float(early.dof[i]))
+        early, late, blocks = self.early, self.late, self.blocks
+        screen = Stage(float(early.error[i]), float(early.dof[i]), float(early.dof[i]))
         if np.isfinite(late.low[i]):
-            variance, dof, blocks = late.at.variance[i], late.dof[i], int(late.at.blocks[i])
-            confirm = Stage(float(late.error[i]), float(dof))
+            blocks, variance, dof = int(late.at.blocks[i]), float(late.at.variance[i]), float(late.dof[i])
+            known_dof = dof
         else:
-            blocks = self.blocks
-            of_a_block = early.at.variance[i] * early.at.blocks[i] * self.scale
-            variance, dof = of_a_block / max(blocks, 1), early.dof[i]
-            confirm = Stage(float(np.sqrt(variance + early.bias**2)), float(dof))
+            of_a_block = float(early.at.variance[i] * early.at.blocks[i]) * self.scale
+            variance, dof, known_dof = of_a_block / max(blocks, 1), self.dof, float(early.dof[i])
         effect = math.inf
         if blocks >= MIN_BLOCKS:
-            effect = smallest_effect(screen, confirm, family=self.family, settings=self.settings)
-        return effect, blocks_needed(
-            float(variance), float(dof), max(blocks, 1), early.bias, family=self.family, settings=self.settings
-        )
+            whole = Stage(math.sqrt(variance + early.bias**2), known_dof, dof)
+            effect = smallest_effect(screen, whole, family=self.family, settings=self.settings)
+        noise = Stage(math.sqrt(variance), known_dof, dof)
+        return effect, blocks_needed(noise, max(blocks, 1), early.bias, family=self.family, settings=self.settings)

@@ -28,10 +28,13 @@ MAX_BLOCKS = 10_000
 
 @dataclass(frozen=True)
 class Stage:
-    """Standard error of a case in one stage, and the degrees of freedom of its estimate."""
+    """Standard error of a case in one stage, as it was estimated."""
 
     error: float
+    known_dof: float
+    """Degrees of freedom of this estimate."""
     dof: float
+    """Degrees of freedom of the estimate that such a stage makes by itself."""
 
 
 def smallest_effect(screen: Stage | None, confirm: Stage, *, family: int, settings: JudgeSettings) -> float:
@@ -39,16 +42,16 @@ def smallest_effect(screen: Stage | None, confirm: Stage, *, family: int, settin
 
     ``screen`` is None where every case is confirmed. The case is the only slow one among ``family`` cases.
     """
-    if not (math.isfinite(confirm.error) and confirm.dof > 0):
+    if not (math.isfinite(confirm.error) and confirm.known_dof > 0 and confirm.dof > 0):
         return math.inf
     dof = _rounded(confirm.dof)
-    reported, normal, own = _draws(1, dof)
+    reported, normal, own = _draws(1, _rounded(confirm.known_dof), dof)
     error = confirm.error / reported
     proof = _quantile(dof, settings.fdr / (2 * family))
     half = _quantile(dof, (1 - settings.confidence) / 2) * own * error
     found_from = math.log1p(settings.margin) + error * (proof * own - normal)
     found_from = np.maximum(found_from, math.log1p(settings.equivalence) - error * normal - half)
-    if screen is not None and math.isfinite(screen.error) and screen.dof > 0:
+    if screen is not None and math.isfinite(screen.error) and screen.known_dof > 0:
         found_from = np.maximum(found_from, _sent_from(screen, settings))
     last = math.ceil(settings.power * RUNS) - 1
     return math.expm1(max(0.0, float(np.partition(found_from, last)[last])))
@@ -57,31 +60,30 @@ def smallest_effect(screen: Stage | None, confirm: Stage, *, family: int, settin
 def _sent_from(screen: Stage, settings: JudgeSettings) -> Floats:
     """Return the effect from which on each simulated screen sends a case on."""
     dof = _rounded(screen.dof)
-    reported, normal, own = _draws(2, dof)
+    reported, normal, own = _draws(2, _rounded(screen.known_dof), dof)
     error = screen.error / reported
     half = _quantile(dof, (1 - settings.confidence) / 2) * own * error
     unresolved = math.log1p(settings.screened_out) - half
     return np.asarray(np.minimum(unresolved, math.log1p(settings.margin) + half) - error * normal)
 
 
-def blocks_needed(
-    variance: float, dof: float, blocks: int, bias_sd: float, *, family: int, settings: JudgeSettings
-) -> int | None:
+def blocks_needed(noise: Stage, blocks: int, bias_sd: float, *, family: int, settings: JudgeSettings) -> int | None:
     """Return the confirmation blocks that find the effect of the settings with their power; None if none do.
 
-    ``variance`` is that of the centre by noise with so many ``blocks``; what builds differ, more blocks do not change.
+    ``noise`` is the standard error by noise with so many ``blocks``; what builds differ, more blocks do not change.
     """
-    if not (math.isfinite(variance) and dof > 0) or settings.effect < settings.equivalence:
+    known = math.isfinite(noise.error) and noise.known_dof > 0 and noise.dof > 0
+    if not known or settings.effect < settings.equivalence:
         return None
-    dof = _rounded(dof)
-    reported, normal, own = _draws(1, dof)
+    dof = _rounded(noise.dof)
+    reported, normal, own = _draws(1, _rounded(noise.known_dof), dof)
     scaled = (_quantile(dof, settings.fdr / (2 * family)) * own - normal) / reported
     errors = float(np.quantile(scaled, settings.power))
     room = max(0.0, math.log1p(settings.effect) - math.log1p(settings.margin)) / errors
     spare = room**2 - bias_sd**2
     if spare <= 0:
         return None
-    needed = max(MIN_BLOCKS, math.ceil(blocks * variance / spare))
+    needed = max(MIN_BLOCKS, math.ceil(blocks * noise.error**2 / spare))
     return needed if needed <= MAX_BLOCKS else None
 
 
@@ -96,8 +98,8 @@ def _quantile(dof: float, chance: float) -> float:
 
 
 @cache
-def _draws(seed: int, dof: float) -> tuple[Floats, Floats, Floats]:
+def _draws(seed: int, known_dof: float, dof: float) -> tuple[Floats, Floats, Floats]:
     """Return, for each simulated run, estimated over true standard errors of this run and the next, and its noise."""
-    rng = np.random.default_rng((seed, round(10 * dof)))
-    reported, own = np.sqrt(rng.chisquare(dof, (2, RUNS)) / dof)
+    rng = np.random.default_rng((seed, round(10 * known_dof), round(10 * dof)))
+    reported, own = (np.sqrt(rng.chisquare(n, RUNS) / n) for n in (known_dof, dof))
     return reported, rng.standard_normal(RUNS), own

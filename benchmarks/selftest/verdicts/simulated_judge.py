@@ -1,0 +1,105 @@
+"""Part ``simulated``: how often the judge is wrong where noise, bias of builds and effects are drawn, row by row."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from gdbench.compare.judge.terms import IMPROVED, REGRESSED, Verdicts
+from gdbench.compare.tiers import TIERS
+from selftest.context import Context
+from selftest.verdicts.simulation import IDS, World, compare
+
+PART = "judge"
+LARGEST_PLANTED = 1.0
+"""A larger smallest effect is nobody's, and is planted nowhere."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One kind of world, in which the head of every case is slower by ``slowdown``."""
+
+    tier: str
+    world: World
+    slowdown: float = 0.0
+
+    @property
+    def key(self) -> str:
+        """What distinguishes the row."""
+        world = self.world
+        parts = [self.tier, world.noise, f"pair sd {world.pair_sd:.1%}"]
+        parts += [f"fresh builds {world.fresh_sd:.1%}"] if world.fresh_sd else []
+        parts += [f"lasting bias {world.lasting_sd:.1%}"] if world.lasting_sd else []
+        parts += [f"all slower by {self.slowdown:.0%}"] if self.slowdown else []
+        return ", ".join(parts)
+
+
+ROWS = (
+    *(Row(tier, World(pair_sd=sd)) for tier in TIERS for sd in (0.01, 0.019)),
+    Row("standard", World(pair_sd=0.05)),
+    Row("standard", World("t, 3 degrees", 0.019)),
+    Row("standard", World("half shared", 0.019)),
+    *(Row("standard", World("one-sided spikes", sd)) for sd in (0.019, 0.05)),
+    *(Row("deep", World("one-sided spikes", sd)) for sd in (0.05, 0.08)),
+    *(Row("standard", World(f"AR(1), {rho}", sd)) for rho in (0.3, 0.5) for sd in (0.019, 0.05)),
+    Row("quick", World("AR(1), 0.5", 0.019)),
+    *(Row("standard", World(pair_sd=0.01, fresh_sd=sd)) for sd in (0.01, 0.02)),
+    Row("standard", World(pair_sd=0.019, lasting_sd=0.004)),
+    *(Row(tier, World(pair_sd=0.01, lasting_sd=0.01)) for tier in TIERS),
+    *(Row("quick", World(pair_sd=sd), slowdown) for sd in (0.01, 0.019) for slowdown in (0.02, 0.05)),
+    *(Row("standard", World(pair_sd=sd), slowdown) for sd in (0.01, 0.019) for slowdown in (0.01, 0.02)),
+)
+
+
+def measure(context: Context, suites: int) -> None:
+    """Simulate so many suites of each row; rows that are there are not simulated again."""
+    for number, row in enumerate(ROWS):
+        key = f"{row.key}, {suites} suites"
+        if not context.journal.has(PART, key):
+            context.say(f"simulated: {row.key}")
+            rng = np.random.default_rng([context.seed, number])
+            context.journal.write(PART, key, **asdict(row), **simulate(rng, row, suites))
+
+
+def simulate(rng: np.random.Generator, row: Row, suites: int) -> dict[str, Any]:
+    """Return counts over suites: alarms, intervals that hold the truth, smallest effects that are found."""
+    total: dict[str, Any] = {}
+    for _ in range(suites):
+        found = compare(rng, TIERS[row.tier], row.world, row.slowdown)
+        one = _counts(found, row.slowdown)
+        one |= {} if row.slowdown else _smallest_found(rng, row, found)
+        total = {name: total.get(name, 0) + value for name, value in one.items()}
+    return {"suites": suites, **total}
+
+
+def _counts(found: Verdicts, slowdown: float) -> dict[str, int]:
+    cases, shared = list(found.cases.values()), (found.suite, *found.groups)
+    alarms = sum(one.verdict in (REGRESSED, IMPROVED) for one in cases)
+    together = sum(one.verdict in (REGRESSED, IMPROVED) for one in shared)
+    return {
+        "cases": len(cases),
+        "tested": sum(one.stage == "confirm" for one in cases),
+        "alarms": alarms,
+        "alarmed_together": int(together > 0),
+        "alarmed_suites": int(alarms + together > 0),
+        "covered": sum(one.low <= 1 + slowdown <= one.high for one in cases),
+        "unchanged": sum(one.verdict == "UNCHANGED" for one in cases),
+        "invalid": int(found.controls.status == "invalid"),
+        "underpowered": int(found.controls.status == "underpowered"),
+        "exit_1": int(found.exit_code == 1),
+    }
+
+
+def _smallest_found(rng: np.random.Generator, row: Row, before: Verdicts) -> dict[str, int]:
+    """Slow one case by the smallest effect that it had in the run before, and tell whether that is found."""
+    effects, name = np.zeros(len(IDS)), str(rng.choice(list(before.cases)))
+    smallest = before.cases[name].smallest_effect
+    if smallest >= LARGEST_PLANTED:
+        return {"planted": 0, "planted_found": 0}
+    effects[list(before.cases).index(name)] = smallest
+    found = compare(rng, TIERS[row.tier], row.world, effects)
+    if found.controls.status == "invalid":  # it says nothing of any effect
+        return {"planted": 0, "planted_found": 0}
+    return {"planted": 1, "planted_found": int(found.cases[name].verdict == REGRESSED)}
