@@ -33,7 +33,7 @@ class Precision:
 
     centre: Floats
     variance: Floats
-    """Of the centre, by noise and by builds."""
+    """It is that of the centre, by noise and by builds."""
     dof: Floats
     """Degrees of freedom of the variance."""
     blocks: Floats
