@@ -15,8 +15,8 @@ a permutation of all would take longer than the run."""
 
 
 BLOCK_ROWS = 2048
-"""Data of at most 2,048 rows: whole passes of about so many rows are drawn at a time, and kept: runs with the same number see
-the same rows at every learning rate and batch size."""
+"""Data of at most so many rows: whole passes of about so many rows are drawn at a time, and kept, so that runs with the
+same number see the same rows at every learning rate and batch size."""
 KEPT_BLOCKS = 2048
 
 
