@@ -68,8 +68,8 @@ class CallablePick(ModuleType):
             What is trained.
         hidden : int, sequence of int or str, optional
             mlp: units of each hidden layer; 128 if not given.
-        activation : {"sigmoid", "tanh", "relu"}, optional
-            mlp: hidden activation; sigmoid if not given.
+        activation : str, optional
+            mlp: hidden activation, one of ``kernels.network.HIDDEN``; sigmoid if not given.
         output_activation, loss : str, optional
             mlp: one of the pairs that ``kernels.Network`` has; by default that which suits ``kind``.
         init : {"normal", "zeros", "glorot", "he"}, optional
