@@ -50,8 +50,8 @@ class CalibrateAnswer(Calibration):
 def command(*, blocks: int, seed: int | None, json_path: str | None, **filters: Any) -> int:
     """Compare the current commit with itself, built twice: what differs is noise and memory layout.
 
-    What builds differ by and the spread of pairs are stored for this machine, and gdbench compare uses them. A calibration of
-    part of the grid is added to the stored one.
+    What builds differ by and the spread of pairs are stored for this machine, and gdbench compare uses them. A
+    calibration of part of the grid is added to the stored one.
     """
     check_seed(0 if seed is None else seed)
     try:
