@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gdbench.experiments.cases import Case
-from gdbench.history.labels import ENVIRONMENT, FINAL, IMPROVEMENT, PROVISIONAL, REGRESSION, Proposal
+from gdbench.history.labels import ENVIRONMENT, FINAL, IMPROVEMENT, PROVISIONAL, REGRESSION, SHARED, Proposal
 from gdbench.history.record import StepRow, judge, make_record
 from gdbench.history.series import History, Measured
 
@@ -66,12 +66,27 @@ def test_a_step_of_one_case_is_its_commits() -> None:
     assert {proposal.status for proposal in found} == {FINAL}
 
 
-def test_a_step_that_most_cases_share_is_the_environments() -> None:
+def test_a_step_that_most_cases_share_is_suspected_of_its_commit() -> None:
     values = _suite(np.random.default_rng(2), shared={50: 0.15}, own={})
     found = _proposals(_history(values, cases=_cases(9)))
     assert len(found) >= 8
-    assert {proposal.label for proposal in found} == {ENVIRONMENT}
+    assert {proposal.label for proposal in found} == {SHARED}
+    assert all(proposal.is_regression for proposal in found)
     assert "cases moved at this commit" in found[0].notes[0]
+    faster = _proposals(_history(_suite(np.random.default_rng(2), shared={50: -0.15}, own={}), cases=_cases(9)))
+    assert {(proposal.label, proposal.is_regression) for proposal in faster} == {(SHARED, False)}
+
+
+@pytest.mark.parametrize(("moved", "label"), [(True, ENVIRONMENT), (False, SHARED)])
+def test_a_shared_step_is_the_environments_only_if_the_reference_has_it_too(*, moved: bool, label: str) -> None:
+    rng = np.random.default_rng(2)
+    values, cases = _suite(rng, shared={50: 0.15}, own={}), _cases(9)
+    for size in (1, 8):
+        case = Case("mlp", "mnist5k", 5000, "gradient", "reference", size, "float64")
+        values[case.id] = history(rng, **({"sizes": [0.15], "positions": [50]} if moved else {})).seconds
+        cases[case.id] = case
+    found = _proposals(_history(values, cases=cases))
+    assert {proposal.label for proposal in found} == {label}
 
 
 def test_a_step_of_fewer_cases_than_the_share_is_a_commits() -> None:

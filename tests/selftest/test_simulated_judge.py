@@ -54,9 +54,9 @@ def test_a_slowdown_in_all_cases_of_quick_is_proven_for_each_too() -> None:
 
 
 def test_an_effect_of_the_smallest_visible_size_is_found() -> None:
-    found = simulate(np.random.default_rng(4), Row("standard", World(pair_sd=0.019)), 12)
-    assert found["planted"] == 12
-    assert found["planted_found"] >= 8
+    found = simulate(np.random.default_rng(4), Row("standard", World(pair_sd=0.019)), 6)
+    assert found["planted"] == 60
+    assert found["planted_found"] >= 42
 
 
 def test_the_report_has_a_row_for_each_world(tmp_path) -> None:

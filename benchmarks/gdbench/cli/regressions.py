@@ -16,7 +16,7 @@ from gdbench.cli.console import fail, human_output, json_option, markdown_option
 from gdbench.history import markdown, page
 from gdbench.history.asv_files import choose_machine, results_folder
 from gdbench.history.confirmation import confirm_all
-from gdbench.history.labels import ENVIRONMENT, IMPROVEMENT, REGRESSION
+from gdbench.history.labels import ENVIRONMENT, IMPROVEMENT, REGRESSION, SHARED
 from gdbench.history.reading import read_histories
 from gdbench.history.record import Judged, Record, judge, make_record
 from gdbench.history.tables import HEAD, headline, remarks, rows, subjects, warnings
@@ -35,7 +35,7 @@ Exit codes: 0 read, whatever is proposed; 1 a regression was confirmed; 2 no res
 4 too few results to judge any case.
 """
 PAGE = "regressions.html"
-COLOURS = {REGRESSION: "red", IMPROVEMENT: "green", ENVIRONMENT: "magenta"}
+COLOURS = {REGRESSION: "red", SHARED: "red", IMPROVEMENT: "green", ENVIRONMENT: "magenta"}
 
 
 @click.command("regressions", epilog=EXAMPLES)

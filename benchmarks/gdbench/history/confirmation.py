@@ -13,7 +13,7 @@ from gdbench.compare.record import Comparison
 from gdbench.experiments.cases import Case
 from gdbench.experiments.grid import Filters
 from gdbench.history.bisect import OPEN, Confirmation, Measure, confirm
-from gdbench.history.labels import ENVIRONMENT, Proposal
+from gdbench.history.labels import ENVIRONMENT, SHARED, Proposal
 from gdbench.history.repository import first_parents
 from gdbench.history.series import History
 from gdbench.processes.live import AnswerError, ProcessLost
@@ -45,10 +45,13 @@ def confirm_all(
 ) -> None:
     """Confirm each proposed regression in turn; answers stand in ``confirmations`` as soon as they are known."""
     commits = first_parents(Path())
+    shared: set[int] = set()
     with _folder(folder) as place:
         for i, proposal in enumerate(found):
-            if not proposal.is_regression:
+            if not proposal.is_regression or proposal.step.at in shared:
                 continue
+            if proposal.label == SHARED:  # the case that moved most stands for all
+                shared.add(proposal.step.at)
             case = history.cases.get(proposal.step.case)
             report(f"measuring {history.commits[proposal.step.at].short} again: {proposal.step.case}")
             if case is None:

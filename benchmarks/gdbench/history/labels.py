@@ -17,9 +17,13 @@ from gdbench.history.series import History, LevelStep
 from gdbench.history.steps import noise_of, size
 
 REGRESSION, IMPROVEMENT, ENVIRONMENT = "REGRESSION", "IMPROVEMENT", "ENVIRONMENT"
+SHARED = "SHARED"
+"""Of a step that most cases have, and nothing else: a commit that touched what they share is suspected first."""
 FINAL, PROVISIONAL = "final", "provisional"
-SHARED = 0.6
-"""Share of the cases that must move at a commit for it to be the environment's doing."""
+MOST = 0.6
+"""Share of the cases that must move at a commit for the step to be shared."""
+REFERENCE = "reference"
+"""Variant that nobody makes faster: where its cases move too, it is the environment's doing."""
 MIN_CASES = 5
 """Cases that must have results on both sides before a share of them means anything."""
 CANARY = "canary"
@@ -42,7 +46,7 @@ class Proposal:
     @property
     def is_regression(self) -> bool:
         """Whether a commit is proposed as the cause of a slowdown."""
-        return self.label == REGRESSION
+        return self.label == REGRESSION or (self.label == SHARED and self.step.shift.middle > 0)
 
 
 def label(history: History, steps: list[LevelStep]) -> list[Proposal]:
@@ -57,20 +61,28 @@ def label(history: History, steps: list[LevelStep]) -> list[Proposal]:
 
 
 def _rank(proposal: Proposal) -> tuple[int, bool, float, int]:
-    order = (REGRESSION, IMPROVEMENT, ENVIRONMENT).index(proposal.label)
+    order = (REGRESSION, SHARED, IMPROVEMENT, ENVIRONMENT).index(proposal.label)
     size = abs(proposal.step.shift.middle) if proposal.step.relative else np.inf
     return order, proposal.status != FINAL, -size, proposal.step.at
 
 
 def _label(history: History, step: LevelStep, points: Mapping[str, list[int]]) -> Proposal:
     placed = _at_change_of_environment(history, step, points[step.case])
+    shared, all_moved = _shared(history, placed, points)
     reasons = list(_environment_reasons(history, placed, points))
-    commit_label = REGRESSION if step.shift.middle > 0 else IMPROVEMENT
+    if all_moved:
+        reasons.append(f"{shared}, those of {REFERENCE} among them")
+    commit_label = SHARED if shared else REGRESSION if step.shift.middle > 0 else IMPROVEMENT
     return Proposal(
         step=placed if reasons else step,
         label=ENVIRONMENT if reasons else commit_label,
         status=FINAL if step.certain and step.values_after >= SETTLED else PROVISIONAL,
-        notes=(*reasons, *unclear(step), *went_away(history, step, points[step.case]), *cost_shifted(history, step)),
+        notes=(
+            *(reasons or filter(None, [shared])),
+            *unclear(step),
+            *went_away(history, step, points[step.case]),
+            *cost_shifted(history, step),
+        ),
     )
 
 
@@ -82,15 +94,23 @@ def _environment_reasons(history: History, step: LevelStep, points: Mapping[str,
     moved = [case for case in canaries if _moved(history.values[case], step.at, points[case], CANARY_CONFIDENCE)]
     if moved:
         yield f"canary moved too: {moved[0]}"
-    asked = [case for case in history.values if case not in canaries]
-    answers = [_moved(history.values[case], step.at, points[case]) for case in asked]
-    known = [answer for answer in answers if answer is not None]
-    if _says_something(history, asked, answers) and sum(known) >= SHARED * len(known):
-        yield f"{sum(known)} of {len(known)} cases moved at this commit"
+
+
+def _shared(history: History, step: LevelStep, points: Mapping[str, list[int]]) -> tuple[str, bool]:
+    """Say how many cases have a step, nothing where it is not most of them, and whether the reference has it too."""
+    asked = [case for case in history.values if CANARY not in case.lower()]
+    answers = {case: _moved(history.values[case], step.at, points[case]) for case in asked}
+    known = {case: answer for case, answer in answers.items() if answer is not None}
+    if not _says_something(history, asked, list(answers.values())) or sum(known.values()) < MOST * len(known):
+        return "", False
+    reference = [known[case] for case in known if case in history.cases and history.cases[case].variant == REFERENCE]
+    return f"{sum(known.values())} of {len(known)} cases moved at this commit", bool(
+        reference and sum(reference) >= MOST * len(reference)
+    )
 
 
 def _says_something(history: History, asked: list[str], answers: list[bool | None]) -> bool:
-    """Whether a shared step can only be the environment's: several cases, and not all of one variant."""
+    """Whether a share of the cases means anything: several cases, and not all of one variant."""
     there = [case for case, answer in zip(asked, answers, strict=True) if answer is not None]
     variants = {history.cases[case].variant for case in there if case in history.cases}
     return len(there) >= MIN_CASES and len(variants) != 1

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from gdbench.history.bisect import Confirmation
-from gdbench.history.labels import ENVIRONMENT, IMPROVEMENT, REGRESSION
+from gdbench.history.labels import ENVIRONMENT, IMPROVEMENT, REGRESSION, SHARED
 from gdbench.history.record import Record, StepRow
 
 HEAD = ("commit", "case", "size", "label", "status", "history")
@@ -18,8 +18,8 @@ MAX_WRITTEN = 1e4
 
 def rows(record: Record) -> list[tuple[str, ...]]:
     """Return the steps in order, as cells under ``HEAD``."""
-    lines = [_line(record, step) for step in record.steps if step.label != ENVIRONMENT]
-    return [*lines, *_environment_lines(record)]
+    lines = [_line(record, step) for step in record.steps if step.label not in (SHARED, ENVIRONMENT)]
+    return [*_grouped_lines(record, SHARED), *lines, *_grouped_lines(record, ENVIRONMENT)]
 
 
 def headline(record: Record) -> str:
@@ -31,7 +31,9 @@ def headline(record: Record) -> str:
     if not record.judged:
         return f"{read}: too few results for any case to be judged"
     found = f"{_count(counts[REGRESSION], 'regression')} and {_count(counts[IMPROVEMENT], 'improvement')} proposed"
-    shared = f", {_count(environment, 'change')} of the environment" if environment else ""
+    common = len({step.commit for step in record.steps if step.label == SHARED})
+    shared = f", {_count(common, 'step')} that most cases share" if common else ""
+    shared += f", {_count(environment, 'change')} of the environment" if environment else ""
     missing = "; results are missing" if record.incomplete else ""
     return f"{read}: {found}{shared}{_confirmed(record)}{missing}"
 
@@ -74,10 +76,11 @@ def _line(record: Record, step: StepRow) -> tuple[str, ...]:
     return step.commit[:SHORT], case_name(record, step), _size(step), step.label, status, step.spark
 
 
-def _environment_lines(record: Record) -> Iterator[tuple[str, ...]]:
+def _grouped_lines(record: Record, label: str) -> Iterator[tuple[str, ...]]:
+    """Yield a line per commit for steps that many cases have."""
     groups: dict[tuple[str, str], list[StepRow]] = {}
     for step in record.steps:
-        if step.label == ENVIRONMENT:
+        if step.label == label:
             groups.setdefault((step.commit, step.environment), []).append(step)
     for (commit, environment), group in groups.items():
         where = f" in {environment}" if len(record.environments) > 1 else ""
@@ -85,7 +88,14 @@ def _environment_lines(record: Record) -> Iterator[tuple[str, ...]]:
         ratios = [step.ratio for step in group if step.ratio is not None]
         shared = f"{_percent(float(np.median(ratios)))} in the median" if ratios else change(group[0])
         text = shared if len(group) > 1 else change(group[0])
-        yield commit[:SHORT], cases, text, ENVIRONMENT, group[0].notes[0], group[0].spark
+        yield commit[:SHORT], cases, text, label, _status(group, label), group[0].spark
+
+
+def _status(group: list[StepRow], label: str) -> str:
+    """Say why many cases moved, and what measuring one of them again said."""
+    told = [step.confirmation.status for step in group if step.confirmation]
+    suspect = ["suspect this commit first: --confirm"] if label == SHARED and not told else []
+    return ", ".join([group[0].notes[0], *told, *suspect])
 
 
 def change(step: StepRow) -> str:

@@ -13,6 +13,8 @@ from selftest.context import Context
 from selftest.verdicts.simulation import IDS, World, compare
 
 PART = "judge"
+PLANTED = 10
+"""Cases of a run that are slowed by the smallest effect that a run before said it would find."""
 LARGEST_PLANTED = 1.0
 """A larger smallest effect is nobody's, and is planted nowhere."""
 
@@ -93,13 +95,17 @@ def _counts(found: Verdicts, slowdown: float) -> dict[str, int]:
 
 
 def _smallest_found(rng: np.random.Generator, row: Row, before: Verdicts) -> dict[str, int]:
-    """Slow one case by the smallest effect that it had in the run before, and tell whether that is found."""
-    effects, name = np.zeros(len(IDS)), str(rng.choice(list(before.cases)))
-    smallest = before.cases[name].smallest_effect
-    if smallest >= LARGEST_PLANTED:
-        return {"planted": 0, "planted_found": 0}
-    effects[list(before.cases).index(name)] = smallest
-    found = compare(rng, TIERS[row.tier], row.world, effects)
+    """Slow some cases by the smallest effect that each had in the run before, and count those that are found.
+
+    A smallest effect is that of one slow case among all: one counts as found if its p is small enough for that.
+    """
+    effects, names = np.zeros(len(IDS)), list(before.cases)
+    for i in rng.choice(len(names), PLANTED, replace=False):
+        smallest = before.cases[names[i]].smallest_effect
+        effects[i] = smallest if smallest < LARGEST_PLANTED else 0.0
+    settings, found = TIERS[row.tier].settings, compare(rng, TIERS[row.tier], row.world, effects)
     if found.controls.status == "invalid":  # it says nothing of any effect
         return {"planted": 0, "planted_found": 0}
-    return {"planted": 1, "planted_found": int(found.cases[name].verdict == REGRESSED)}
+    planted = [found.cases[name] for name, effect in zip(names, effects, strict=True) if effect]
+    hits = sum(one.verdict == REGRESSED and one.p <= settings.fdr / len(names) for one in planted)
+    return {"planted": len(planted), "planted_found": hits}

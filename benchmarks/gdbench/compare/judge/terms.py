@@ -23,7 +23,7 @@ class JudgeSettings:
 
     equivalence: float = 0.02
     """Change within which a case is unchanged."""
-    fdr: float = 0.05
+    fdr: float = 0.03
     """False discovery rate over all cases that were measured."""
     confidence: float = 0.95
     power: float = 0.9
@@ -37,7 +37,7 @@ class JudgeSettings:
     """Change of the suite, or of a group, of which no claim is made."""
     suite_equivalence: float = 0.01
     """Change within which the suite is unchanged."""
-    suite_level: float = 0.01
+    suite_level: float = 0.005
     """Chance of a false alarm of the suite, and again of all groups together."""
     layouts: int = 1
     """Fresh builds and compilations of each side, over which the blocks of each stage are spread."""

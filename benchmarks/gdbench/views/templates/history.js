@@ -2,7 +2,7 @@
 
 const data = JSON.parse(document.getElementById("run-data").textContent);
 const chooser = document.getElementById("case");
-const COLOURS = { REGRESSION: "#b3261e", IMPROVEMENT: "#0b7a4b", ENVIRONMENT: "#8b6fb0" };
+const COLOURS = { REGRESSION: "#b3261e", SHARED: "#b06000", IMPROVEMENT: "#0b7a4b", ENVIRONMENT: "#8b6fb0" };
 
 // Subjects are what anybody wrote, and Plotly reads some HTML in its labels.
 const plain = (text) => text.replace(/&/g, "&amp;").replace(/</g, "&lt;");
