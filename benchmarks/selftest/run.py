@@ -19,33 +19,23 @@ from selftest.picks import empirical_study, known_study
 from selftest.picks import report as pick_report
 from selftest.picks.cells import CELLS
 from selftest.picks.family import FAMILY
-from selftest.picks.findings import ORACLES, PICK_FOLDER, SIMULATED
-from selftest.picks.simulated_truths import simulated_truth
+from selftest.picks.findings import ORACLES, PICK_FOLDER
 from selftest.picks.truths import exact_truth
-from selftest.simulated import simulation
-from selftest.simulated.problems import PROBLEMS
-from selftest.simulated.stored import FOLDER
 from selftest.verdicts import documents, histories, planted, rivals, unchanged
 from selftest.verdicts.report import write_report
 
 VERDICTS = ("unchanged", "rivals", "planted", "documentation", "history")
-PICKS = ("oracles", "simulated", "empirical")
+PICKS = ("oracles", "empirical")
 TIERS_OF = {False: ("quick", "standard", "deep"), True: ("quick", "standard", "thorough")}
 """Tiers by whether a part is of the picks."""
-NAMES_OF = {
-    "oracles": tuple(FAMILY),
-    "simulation": tuple(PROBLEMS),
-    "simulated": tuple(PROBLEMS),
-    "empirical": tuple(CELLS),
-}
-PARTS = (*VERDICTS, "simulation", *PICKS, "report")
+NAMES_OF = {"oracles": tuple(FAMILY), "empirical": tuple(CELLS)}
+PARTS = (*VERDICTS, *PICKS, "report")
 EXAMPLES = """
 \b
 Examples:
   python benchmarks/selftest/run.py unchanged rivals
   python benchmarks/selftest/run.py planted --kind natural --tier standard
   python benchmarks/selftest/run.py oracles --seeds 2 --only digits --folder oracles
-  python benchmarks/selftest/run.py simulation --only wine-softmax
   python benchmarks/selftest/run.py report
 """
 
@@ -55,8 +45,7 @@ Examples:
 @click.option(
     "--folder",
     type=click.Path(path_type=Path),
-    help="Findings; reports/pick-selftest for what is of picks (its folder simulated for simulation), "
-    "else reports/selftest.",
+    help="Findings; reports/pick-selftest for oracles and empirical, else reports/selftest.",
 )
 @click.option(
     "--scratch",
@@ -78,12 +67,12 @@ Examples:
 )
 @click.option("--older-numpy", default=histories.OLD_NUMPY, show_default=True, help="Before the bump of the history.")
 @click.option("--seed", default=0, show_default=True)
-@click.option("--seeds", default=5, show_default=True, help="Searches of each problem by oracles and simulated.")
-@click.option("--only", multiple=True, metavar="NAME", help="Problems or cells, of all parts but verdicts; all.")
+@click.option("--seeds", default=5, show_default=True, help="Searches of each problem by oracles.")
+@click.option("--only", multiple=True, metavar="NAME", help="Problems of oracles, cells of empirical; all.")
 @click.option(
     "--stage", "stages", multiple=True, type=click.Choice(empirical_study.STAGES), help="Stages of empirical; all."
 )
-@click.option("--workers", default=2, show_default=True, help="Processes of oracles, simulated and empirical.")
+@click.option("--workers", default=2, show_default=True, help="Processes of oracles and empirical.")
 def main(
     parts: tuple[str, ...],
     folder: Path | None,
@@ -124,15 +113,6 @@ def main(
             seeds=range(seed, seed + seeds),
             workers=workers,
         ),
-        "simulation": lambda: simulation.measure(only, own or FOLDER, seed, click.echo),
-        "simulated": lambda: known_study.measure(
-            picks,
-            SIMULATED,
-            simulated_truth,
-            names=only or tuple(PROBLEMS),
-            seeds=range(seed, seed + seeds),
-            workers=workers,
-        ),
         "empirical": lambda: empirical_study.measure(picks, stages, only, workers),
         "report": lambda: None,
     }
@@ -148,7 +128,7 @@ def _check(parts: tuple[str, ...], tier: str | None, only: tuple[str, ...]) -> N
     """Refuse what the parts do not know, before anything is measured."""
     for part in parts:
         tiers, names = TIERS_OF[part in PICKS], NAMES_OF.get(part, ())
-        if part not in ("report", "simulation") and tier is not None and tier not in tiers:
+        if part != "report" and tier is not None and tier not in tiers:
             raise click.BadParameter(f"{part} has no tier {tier}: choose {', '.join(tiers)}", param_hint="--tier")
         unknown = [name for name in only if name not in names]
         if part in NAMES_OF and unknown:

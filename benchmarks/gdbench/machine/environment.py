@@ -121,7 +121,7 @@ def describe() -> Environment:
     np.dot(np.ones((2, 2)), np.ones((2, 2)))
     return Environment(
         date=datetime.now(UTC).isoformat(timespec="seconds"),
-        cpu=cpu_model(),
+        cpu=_cpu_model(),
         cores=psutil.cpu_count(logical=False) or os.cpu_count(),
         logical_cores=os.cpu_count(),
         pinned=bool(allowed_cores()),
@@ -184,8 +184,7 @@ def commit(environment: Environment) -> str:
     return f"commit {environment.commit[:12]}{' with changes' if environment.dirty else ''}"
 
 
-def cpu_model() -> str:
-    """Return the processor's name."""
+def _cpu_model() -> str:
     for line in (_read("/proc/cpuinfo") or "").splitlines():
         if line.startswith("model name"):
             return line.partition(":")[2].strip()

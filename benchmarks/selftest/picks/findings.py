@@ -14,7 +14,7 @@ from selftest.journal import Journal
 
 PICK_FOLDER = ROOT / "reports" / "pick-selftest"
 TRUTHS = "truths.jsonl"
-ORACLES, SIMULATED, TABLES, REGRETS = "oracles", "simulated", "tables", "regrets"
+ORACLES, TABLES, REGRETS = "oracles", "tables", "regrets"
 """Parts of the journal from which the report is made."""
 ROOTS, ELSEWHERE = ("steps.measure", "choose.choose"), ("steps.problem",)
 """Modules of ``gdbench.pick`` that search and choose, and those that decide nothing given a problem."""

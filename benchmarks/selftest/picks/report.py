@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from gdbench.basics.storage import replacing, write_text
 from selftest.journal import Journal
-from selftest.picks.findings import ORACLES, REGRETS, SIMULATED, TABLES, latest
+from selftest.picks.findings import ORACLES, REGRETS, TABLES, latest
 from selftest.picks.known_tables import known_parts
 from selftest.picks.real_tables import real_parts
 from selftest.picks.scores import Entry
@@ -22,23 +22,21 @@ MIN_PERCENT, MAX_PERCENT = 0.1, 1e5
 """Ends of the axis of regrets, per cent; smaller and larger ones are drawn there."""
 INTRODUCTION = """# How good the picks are
 
-Made by `python benchmarks/selftest/run.py oracles simulated empirical`; every number below is computed from
-`measurements.jsonl` beside this file. The regret of a pick is how much longer training takes at the picked batch size
-and learning rate than at the best batch size with its best rate: 2 % is 1.02 times as long. A 90th percentile is a
-value that occurred.
+Made by `python benchmarks/selftest/run.py oracles empirical`; every number below is computed from `measurements.jsonl`
+beside this file. The regret of a pick is how much longer training takes at the picked batch size and learning rate than
+at the best batch size with its best rate: 2 % is 1.02 times as long. A 90th percentile is a value that occurred.
 """
 
 
 def is_measured(folder: Path) -> bool:
     """Whether a folder holds findings of these studies."""
-    return any(Journal(folder).entries(part) for part in (ORACLES, SIMULATED, TABLES))
+    return any(Journal(folder).entries(part) for part in (ORACLES, TABLES))
 
 
 def write_report(folder: Path) -> Path:
     """Write the report of whatever has been measured so far."""
     journal = Journal(folder)
-    tables, regrets = (latest(journal, part) for part in (TABLES, REGRETS))
-    searches = [*latest(journal, ORACLES), *latest(journal, SIMULATED)]
+    searches, tables, regrets = (latest(journal, part) for part in (ORACLES, TABLES, REGRETS))
     parts = [INTRODUCTION]
     if searches:
         parts.append(f"![Regrets of picks and fixed rules]({PICTURE})\n")
