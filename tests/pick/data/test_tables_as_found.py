@@ -112,9 +112,20 @@ STRAY: dict[str, tuple[str, Callable[[int, str], str], str]] = {
     "row numbers without a name": (f",{HEADER}", lambda i, line: f"{i},{line}", "row labels"),
     "row numbers of a sample": (f",{HEADER}", lambda i, line: f"{7 * i % 61},{line}", "row labels"),
     "row names of R": (f",{HEADER}", lambda i, line: f"Car {i},{line}", "row labels"),
-    "row numbers of R": (HEADER, lambda i, line: f"{i + 1},{line}", ""),
-    "row numbers from 0": (HEADER, lambda i, line: f"{i},{line}", ""),
-    "row numbers saved twice": (f",Unnamed: 0,{HEADER}", lambda i, line: f"{i},,{line}", "row labels"),
+    "row numbers of R": (HEADER, lambda i, line: f"{i + 1},{line}", "row labels left out"),
+    "row numbers from 0": (HEADER, lambda i, line: f"{i},{line}", "row labels left out"),
+    "row numbers and an empty column": (f",Unnamed: 0,{HEADER}", lambda i, line: f"{i},,{line}", "row labels"),
+    "row numbers saved twice": (f",Unnamed: 0,{HEADER}", lambda i, line: f"{i},{i},{line}", "row labels left out"),
+    "row numbers of a sample saved twice": (
+        f",Unnamed: 0,{HEADER}",
+        lambda i, line: f"{i},{7 * i % 61},{line}",
+        "row labels left out",
+    ),
+    "row numbers saved three times": (
+        f",Unnamed: 0.1,Unnamed: 0,{HEADER}",
+        lambda i, line: f"{i},{i},{i},{line}",
+        "row labels left out",
+    ),
 }
 """First line, each row, and what is said of it."""
 
@@ -141,6 +152,14 @@ def test_a_first_column_that_counts_is_not_lost_with_a_stray_separator(tmp_path:
 def test_a_column_without_a_name_that_tells_something_stays(tmp_path: Path) -> None:
     NUMBERS.rename(columns={"size": "", "age": "Unnamed: 1"}).to_csv(tmp_path / "a.csv", index=False)
     np.testing.assert_allclose(read_file(tmp_path / "a.csv", target=["price"], standardise=False).X, X, rtol=1e-15)
+
+
+def test_columns_without_names_get_names_of_their_own(tmp_path: Path) -> None:
+    rows = [f"{size!r},{age!r},{price!r}" for size, age, price in NUMBERS.to_numpy().tolist()]
+    (tmp_path / "a.csv").write_text("\n".join(["price,,Unnamed: 1", *rows]) + "\n")
+    data = read_file(tmp_path / "a.csv", target=["price"], standardise=False)
+    np.testing.assert_array_equal(data.X, NUMBERS[["age", "price"]])
+    np.testing.assert_array_equal(data.Y[:, 0], NUMBERS["size"])
 
 
 @pytest.mark.parametrize(("columns", "words"), [(["a"], "the column a of"), (["a", "b"], "the columns a, b of")])

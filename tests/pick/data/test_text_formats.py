@@ -75,6 +75,37 @@ WRITTEN: dict[str, tuple[Callable[[int], str], str]] = {
     "ISO days": (lambda v: f"P{v}D", "clock times or durations, such as 'P1000D'"),
     "hours and minutes": (lambda v: f"{v % 24}h {v % 60}m", "a unit, such as '16h 40m'"),
     "coordinate": (lambda v: f"{v % 90}°{v % 60}'{'NS'[v % 2]}", 'coordinates, such as "10°40\'N"'),
+    "thousands and millions": (lambda v: f"{v / 1000:g}{('k', 'M', '')[v % 3]}", "a unit, such as '1M'"),
+    "duration of Python": (
+        lambda v: f"{v % 9 + 2} days, {v % 24}:00:00",
+        "clock times or durations, such as '3 days, ",
+    ),
+    "hours or minutes": (lambda v: (f"{v % 24}h", f"{v % 24}h {v % 60}m", f"{v % 60}m")[v % 3], "a unit"),
+    "Celsius or Fahrenheit": (lambda v: f"{v % 90}{'CF'[v % 2]}", "a unit, such as '10C'"),
+    "bytes of any size": (lambda v: f"{v % 900} {('B', 'kB', 'MB', 'GB', 'TB')[v % 5]}", "a unit, such as '"),
+    "bytes without a space": (lambda v: f"{v % 900}{('B', 'KB', 'MB', 'GB', 'TB')[v % 5]}", "a unit, such as '"),
+    "time past": (
+        lambda v: f"{v % 9} {('seconds', 'minutes', 'hours', 'days', 'weeks', 'months')[v % 6]} ago",
+        "a unit, such as '1 weeks ago'",
+    ),
+    "spelled magnitudes": (
+        lambda v: f"{v} {('thousand', 'million', 'billion', 'trillion')[v % 4]}",
+        "a unit, such as '1000 thousand'",
+    ),
+    "lakhs and crores": (lambda v: f"₹{v / 100:g} {('Cr', 'Lac')[v % 2]}", "amounts of money, such as '₹10 Cr'"),
+    "spelled money": (lambda v: f"${v / 7:.1f} million", "amounts of money, such as '$142.9 million'"),
+    "euros and cents": (lambda v: f"{v}€50", "amounts of money, such as '1000€50'"),
+    "range of money": (lambda v: f"${v}-${v + 10}", "ranges of amounts, such as '$1000-$1010'"),
+    "range of thousands": (lambda v: f"{v}k-{v + 10}k", "ranges of amounts, such as '1000k-1010k'"),
+    "short German date": (lambda v: f"{v % 28 + 1}.{v % 12 + 1}.20", "dates or times, such as '21.5.20'"),
+    "German month": (
+        lambda v: f"{('Januar', 'März', 'Mai')[v % 3]} {2000 + v % 20}",
+        "dates or times, such as 'März 200",
+    ),
+    "Japanese era": (lambda v: f"令和{v % 7 + 1}年", "dates or times, such as '令和7年'"),
+    "hexadecimal without a prefix": (lambda v: f"{v % 1000:x}", "numbers in hexadecimal, such as '"),
+    "some with an asterisk": (lambda v: f"{v}{('*', '')[v % 2]}", "numbers within text, such as '"),
+    "footnotes": (lambda v: f"{v}{'ab*'[v % 3]}", "numbers within text, such as '"),
     **{
         f"within text: {form}": (
             lambda v, form=form: form.format(v=v, f=v / 7, a=v % 24, b=v % 60),
@@ -89,8 +120,6 @@ WRITTEN: dict[str, tuple[Callable[[int], str], str]] = {
             "{v}元",
             "{f:.1f}万",
             "Rs {v}/-",
-            "${f:.1f} million",
-            "${v}K-${v}K",
             "%{f:.2f}",
             "~{v}",
             ">{v}",
@@ -143,6 +172,15 @@ NAMES = {
     "arms of chromosomes": ("2p", "3q", "5p", "7q"),
     "orbitals": ("3d", "4s", "4d", "5d"),
     "invisible": ("low\u200b", "high\u200b", "middle"),
+    "letters and numbers": ("A1", "B2", "C3", "D4"),
+    "rooms": ("room 12", "room 14", "room 7"),
+    "postal codes": ("1012 AB", "1017 GB", "1071 MB", "3511 CD", "9712 KZ", "5611 TV"),
+    "ages alone": ("18-24", "25-34", "35-44"),
+    "ages and beyond": ("<18", "18-24", "25-34", "65+"),
+    "ratings by age": ("4+", "9+", "12+", "17+"),
+    "planets": ("Venus 7", "Luna 9", "Mars 2"),
+    "a mark among words": ("Private", "?", "State"),
+    "words beside few numbers": ("low", "middle", "high", "1", "2"),
     "words of ours": ("doors-2", "doors-3", "doors-4"),
     "many seasons": tuple(f"{year}/{(year + 1) % 100:02}" for year in range(1993, 2018)),
     **{
@@ -165,6 +203,8 @@ NAMES = {
     "many versions": tuple(f"{v}.{w}.{w}" for v in range(3) for w in range(8)),
     "many tags": tuple(f"v{v}.{w}" for v in range(3) for w in range(8)),
     "many addresses": tuple(f"192.168.1.{v}" for v in range(24)),
+    "many bus lines": tuple(f"{v}{letter}" for v in range(1, 13) for letter in "ab"),
+    "many lower codes": tuple(f"{a}{b}" for a in "abcdef" for b in range(10, 14)),
     "many flats": tuple(f"{v}{letter}" for v in range(1, 7) for letter in "ABCD"),
 }
 """Categories in which there are numbers or words of dates."""
@@ -203,6 +243,32 @@ def test_a_few_other_texts_do_not_hide_quantities(tmp_path: Path) -> None:
         read_file(path, target=["size"])
     with pytest.raises(InputError, match="thousands separators but for 2 of 60 rows, the first with 'on request'"):
         read_file(path, target=["price"], kind="classification")
+
+
+@pytest.mark.parametrize(
+    "values",
+    [("~100", "~200", "~300", "~400"), (">100", ">200", ">300"), ('{"v": 3}', '{"v": 4}', '{"v": 7}')],
+)
+def test_a_few_numbers_within_text_are_quantities(tmp_path: Path, values: tuple[str, ...]) -> None:
+    path = saved(tmp_path, ".parquet", NUMBERS.assign(doors=np.resize(values, N)))
+    with pytest.raises(InputError, match=r"the column doors of .* holds numbers within text, such as"):
+        read_file(path, target=["price"])
+
+
+@pytest.mark.parametrize("write", [str, "{:.1f}".format, "{:,}".format, "{} kg".format])
+@pytest.mark.parametrize("word", ["?", "unknown", "<0.1", "Varies with device"])
+def test_one_text_in_most_rows_does_not_hide_quantities(tmp_path: Path, word: str, write: Callable[[int], str]) -> None:
+    """What counts is how many different values there are, since any of the quantities would be a category."""
+    values = [word if i % 3 else write(int(value)) for i, value in enumerate(AMOUNTS)]
+    path = saved(tmp_path, ".csv", NUMBERS.assign(mass=values))
+    with pytest.raises(InputError, match=r"the column mass of .* holds numbers"):
+        read_file(path, target=["price"])
+
+
+def test_a_mark_for_missing_values_is_no_category_beside_a_few_numbers(tmp_path: Path) -> None:
+    path = saved(tmp_path, ".csv", NUMBERS.assign(doors=np.resize(["?", "?", "?", "2", "4"], N)))
+    with pytest.raises(InputError, match=r"holds numbers but for 36 of 60 rows, the first with '\?'"):
+        read_file(path, target=["price"])
 
 
 @pytest.mark.parametrize("ending", SAVERS)

@@ -40,6 +40,8 @@ def read_npy(file: IO[bytes], name: str, targets: Sequence[str], sampling: Sampl
             f"the array of {name} has shape {shape}: save two dimensions, rows and columns with the target last"
         )
     n, width = shape
+    if not width:
+        raise InputError(f"the array of {name} has shape {shape}, without columns: save inputs and the target last")
     count = sampling.count(n, width)
     if count == n:
         file.seek(0)
@@ -179,6 +181,15 @@ def _check_kind(dtype: np.dtype[Any], what: str, name: str, kinds: str) -> None:
     if dtype.hasobject:
         raise holds_objects(name)
     if dtype.kind not in kinds:
+        if dtype.names:
+            raise InputError(
+                f"{what} of {name} has fields with names, {some(dtype.names)}: save "
+                "numpy.lib.recfunctions.structured_to_unstructured of it"
+            )
+        if dtype.kind == "V":
+            raise InputError(
+                f"{what} of {name} holds bytes without a type, {dtype}: save numbers, by view and their type"
+            )
         text = ", or text by astype(str)" if "U" in kinds else ""
         raise InputError(f"{what} of {name} holds {dtype}: save numbers, such as by astype(float){text}")
 

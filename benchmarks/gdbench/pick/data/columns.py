@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from gdbench.pick.data import text_formats
-from gdbench.pick.data.text_formats import Format
+from gdbench.pick.data.text_columns import Role, check_text
 from kernels import InputError
 
 Values = npt.NDArray[np.float64]
@@ -20,31 +19,10 @@ MAX_CATEGORIES = 100
 MAX_NAMES = 10
 """Names listed in a message or a description."""
 
-EXAMPLE = "doors-2"
-"""A category with a number in it that nobody takes for a quantity."""
+EXACT = 2**53
+"""Whole numbers up to this one are different floats of 64 bits."""
 NUMBERS = {"integer", "floating", "mixed-integer-float", "decimal"}
 DATES = {"datetime64", "datetime", "date", "timedelta64", "timedelta", "time", "period"}
-
-
-@dataclass(frozen=True)
-class Role:
-    """What a column is for."""
-
-    is_target: bool
-    is_label: bool
-    """Whether its values are asked for, or stored, as classes."""
-
-    def remedy(self, entry: Format) -> str:
-        """Return what to do with a column of quantities."""
-        first = "drop it, or " if entry is text_formats.DATES and not self.is_target else ""
-        return first + entry.remedy + (self.way_out(entry) if entry.doubtful or self.is_target else "")
-
-    def way_out(self, entry: Format) -> str:
-        """Return what to do if they are no quantities."""
-        if not self.is_target:
-            return f" or, if they are categories, write them as words (such as {EXAMPLE})"
-        asked = ", or ask with --kind classification" if entry.doubtful and not self.is_label else ""
-        return f" or, if they are classes, write them as words (such as {EXAMPLE}){asked}"
 
 
 def some(names: object) -> str:
@@ -79,10 +57,29 @@ def plain(frame: pd.DataFrame, file: str, *, targets: Collection[str] = (), are_
         If a column holds quantities or dates as text, numbers that are spoilt by a few texts, or values of another
         kind.
     """
+    for name, column in frame.items():
+        _check_whole(column, str(name), file)
     if all(dtype.kind in "iufb" for dtype in frame.dtypes):
         return frame
     roles = {name: Role(is_target=name in targets, is_label=are_labels and name in targets) for name in frame}
     return pd.DataFrame({name: _plain(column, file, roles[name]) for name, column in frame.items()})
+
+
+def _check_whole(column: pd.Series, name: str, file: str) -> None:
+    """Raise InputError if whole numbers become equal as floats of 64 bits."""
+    kind = column.dtype.kind
+    if kind == "O" and pd.api.types.infer_dtype(column, skipna=True) != "integer":
+        return
+    if kind not in "iuO" or column.empty:
+        return
+    values = column.dropna()
+    if max(abs(int(values.max())), abs(int(values.min()))) <= EXACT:
+        return
+    if values.astype(np.float64).nunique() < values.nunique():
+        raise InputError(
+            f"the column {name} of {file} holds whole numbers beyond 2^53, of which floats of 64 bits make some equal: "
+            "subtract the smallest one or, if they are names of the rows, drop it"
+        )
 
 
 def check_complete(frame: pd.DataFrame, file: str) -> None:
@@ -91,7 +88,8 @@ def check_complete(frame: pd.DataFrame, file: str) -> None:
     for j, (_, column) in enumerate(frame.items()):  # one by one: of large tables no second copy is made
         missing[:, j] = column.isna()
         if column.dtype.kind == "f":
-            infinite[:, j] = np.isinf(column.to_numpy(np.float64, na_value=np.nan))
+            with np.errstate(over="ignore"):  # long floats, which become infinite
+                infinite[:, j] = np.isinf(column.to_numpy(np.float64, na_value=np.nan))
     empty = frame.columns[np.flatnonzero(missing.all(axis=0))]
     if len(empty):
         raise InputError(
@@ -99,6 +97,12 @@ def check_complete(frame: pd.DataFrame, file: str) -> None:
             "no values at all: drop what is empty (dropna(axis=1, how='all') in pandas), and save the file again"
         )
     wrong = missing | infinite
+    no_values = missing.all(axis=1)
+    if no_values.any() and np.array_equal(no_values, wrong.any(axis=1)):
+        raise InputError(
+            f"{no_values.sum()} of {len(frame)} rows of {file} have no values at all: drop them (dropna(how='all') in "
+            "pandas), and save the file again"
+        )
     if wrong.any():
         found = [word for word, mask in (("missing", missing), ("infinite", infinite)) if mask.any()]
         rows, columns = wrong.any(axis=1).sum(), some(frame.columns[np.flatnonzero(wrong.any(axis=0))])
@@ -113,14 +117,14 @@ def check_complete(frame: pd.DataFrame, file: str) -> None:
 
 
 def encode_inputs(frame: pd.DataFrame, file: str) -> tuple[Values, tuple[str, ...]]:
-    """Return the inputs (n, d), text one-hot with an input for each category, and the names of the columns of text.
+    """Return the inputs (n, d), text one-hot with an input for each category, and what columns of text there are.
 
     Raises
     ------
     InputError
         If a column of text has so many categories that it is free text.
     """
-    text = tuple(str(name) for name, column in frame.items() if is_text(column))
+    text = tuple(_in_words(column) for _, column in frame.items() if is_text(column))
     widths = [len(column.cat.categories) if is_text(column) else 1 for _, column in frame.items()]
     for (_, column), width in zip(frame.items(), widths, strict=True):
         if is_text(column):
@@ -143,7 +147,7 @@ def _plain(column: pd.Series, file: str, role: Role) -> pd.Series:
     found = pd.api.types.infer_dtype(values, skipna=True)
     if found == "string":
         role = Role(is_target=role.is_target, is_label=role.is_label or is_category)
-        _check_text(values.dropna(), name, file, role)
+        check_text(values.dropna(), name, file, role)
     elif found in DATES:
         remedy = role.remedy(text_formats.DATES)
         raise InputError(f"the column {name} of {file} holds {text_formats.DATES.words}: {remedy}")
@@ -153,40 +157,29 @@ def _plain(column: pd.Series, file: str, role: Role) -> pd.Series:
             "drop it, or turn it into numbers, text or True and False"
         )
     if found == "string" or (is_category and found != "empty"):
-        return values.astype("category")  # categories in sorted order
+        return _categories(values)
     return values.astype("boolean" if found == "boolean" else np.float64)
 
 
-def _check_text(values: pd.Series, name: str, file: str, role: Role) -> None:
-    """Raise InputError if all values are quantities as text, or all but a few: each would be a category of its own."""
-    counts = values.value_counts(sort=False)
-    looked_at = counts.iloc[: text_formats.MAX_LOOKED_AT]
-    found = text_formats.formats_of(looked_at.index)
-    if role.is_label:
-        found = _beyond_doubt(found, are_all=len(found) == len(looked_at))
-    others = looked_at[~looked_at.index.isin(list(found))]
-    if found and others.empty:
-        example, entry = text_formats.most_telling(found)
-        raise InputError(
-            f"the column {name} of {file} holds {entry.words}, such as {text_formats.shown(example)}: "
-            f"{role.remedy(entry)}"
-        )
-    if 2 * others.sum() < looked_at.sum():  # else one "?" would turn a column of numbers into categories
-        entry = text_formats.most_telling(found)[1]
-        words = "numbers" if entry is text_formats.NUMERALS else entry.words
-        count = f"{'at least ' if len(counts) > len(looked_at) else ''}{others.sum()} of {len(values)} rows"
-        raise InputError(
-            f"the column {name} of {file} holds {words} but for {count}, "
-            f"the first with {text_formats.shown(others.index[0])}: correct these rows or drop them"
-            f"{role.way_out(entry)}"
-        )
+def _categories(values: pd.Series) -> pd.Series:
+    """Return categories in sorted order; spaces around a text make no other one."""
+    column = values.astype("category")
+    texts = {text: text.strip() for text in column.cat.categories if isinstance(text, str) and text != text.strip()}
+    return values.replace(texts).astype("category") if texts else column
 
 
-def _beyond_doubt(found: dict[str, Format], *, are_all: bool) -> dict[str, Format]:
-    """Leave out what may be labels: what is doubtful, and numerals where there is nothing else."""
-    if are_all and all(entry.doubtful for entry in found.values()):
-        return {}
-    return {value: entry for value, entry in found.items() if not entry.doubtful or entry is text_formats.NUMERALS}
+def differ_in_case(names: Iterable[object]) -> str:
+    """Say which texts are the same but for upper and lower case; nothing if none are."""
+    lower: dict[str, list[str]] = {}
+    for name in map(str, names):
+        lower.setdefault(name.casefold(), []).append(name)
+    twins = [" and ".join(texts) for texts in lower.values() if len(texts) > 1]
+    return f"{some(twins)} differ only in case" if twins else ""
+
+
+def _in_words(column: pd.Series) -> str:
+    twins = differ_in_case(column.cat.categories)
+    return f"{column.name} ({twins})" if twins else str(column.name)
 
 
 def _check_categories(column: pd.Series, count: int, file: str) -> None:

@@ -7,12 +7,10 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import pandas as pd
 
-from gdbench.pick.data.text_formats import format_of
+from gdbench.pick.data.text_formats import MISSING, format_of
 
 FORMATTED_ROWS = 10
 """Rows looked at for quantities in formats that are no numbers."""
-MARKS = {"", "?", "-", "--", ".", "*", "na", "n/a", "nan", "null", "none"}
-"""Words for values that are missing, in lower case; they tell nothing."""
 YEARS = (1900, 2100)
 MIN_COUNTED = 4
 """Columns from which 0, 1, 2, 3 over whole numbers are names; fewer may be the numbers of a row."""
@@ -41,7 +39,7 @@ def is_row(names: Sequence[str], rows: pd.DataFrame) -> bool:
     numbers = [j for j, name in enumerate(names) if _numeric([name]).all() and _are_numbers(below[j])]
     if numbers:
         return not _are_numeric_names(names, numbers, below)
-    telling = [j for j, name in enumerate(names) if name.lower() not in MARKS and not below[j].is_unique]
+    telling = [j for j, name in enumerate(names) if name.lower() not in MISSING and not below[j].is_unique]
     return bool(telling) and all(_occurs(names[j], below[j]) for j in telling)
 
 
@@ -55,11 +53,11 @@ def could_be_names(names: Sequence[str], rows: pd.DataFrame) -> bool:
 def _values(rows: pd.DataFrame, place: int) -> pd.Series:
     """Return the values of a column that are not missing."""
     values = rows[place].str.strip() if place in rows else pd.Series([], dtype=str)
-    return values[~values.str.lower().isin(MARKS)]
+    return values[~values.str.lower().isin(MISSING)]
 
 
 def _is_another_kind(name: str, values: pd.Series) -> bool:
-    if name.lower() in MARKS or values.empty:
+    if name.lower() in MISSING or values.empty:
         return False
     if _numeric([name]).all():
         return not _numeric(values).any() and not _occurs(name, values)

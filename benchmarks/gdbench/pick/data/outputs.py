@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from gdbench.experiments.encoding import one_hot
-from gdbench.pick.data.columns import Values, is_text, some
+from gdbench.pick.data.columns import Values, differ_in_case, is_text, some
 from gdbench.pick.data.text_formats import shown
 from kernels import InputError
 
@@ -63,7 +63,8 @@ def _classes(column: pd.Series, file: str) -> Outputs:
     labels = column.astype("category").cat  # categories in sorted order
     names = labels.categories
     _check_count(names, column, file)
-    words = f"{column.name} (classes {some(names)})"
+    twins = differ_in_case(names)
+    words = f"{column.name} (classes {some(names)}{'; ' if twins else ''}{twins})"
     return Outputs(one_hot(labels.codes.to_numpy(), len(names)), "classification", words)
 
 

@@ -33,12 +33,25 @@ def read_parquet(file: IO[bytes], name: str, targets: Sequence[str], sampling: S
     row_bytes = _row_bytes(stored) if sampling.is_too_large(n, width) else 8.0 * width
     count = sampling.count(n, width, row_bytes=row_bytes)
     rows = stored.read() if count == n else _chosen(stored, sampling.draw(n, count), row_bytes)
+    rows = _without_zones(rows)
     frame: pd.DataFrame = rows.to_pandas(split_blocks=True, self_destruct=True)  # no two copies of all columns
     pyarrow.default_memory_pool().release_unused()
     is_named = any(level is not None for level in frame.index.names)  # then it is a column like the others
     frame = frame.reset_index(drop=not is_named)
     frame.columns = [str(column) for column in frame.columns]
     return named(frame, list(frame.columns), targets, file=name, n_rows=n)
+
+
+def _without_zones(rows: Any) -> Any:
+    """Return a table without zones of its times, which need not be known here; times are refused anyway, by name."""
+    import pyarrow  # noqa: PLC0415 - as above
+
+    types = [field.type for field in rows.schema]
+    if not any(pyarrow.types.is_timestamp(kind) and kind.tz for kind in types):
+        return rows
+    plain = [pyarrow.timestamp(kind.unit) if pyarrow.types.is_timestamp(kind) else kind for kind in types]
+    fields = [pyarrow.field(name, kind) for name, kind in zip(rows.schema.names, plain, strict=True)]
+    return rows.cast(pyarrow.schema(fields, rows.schema.metadata))
 
 
 def _row_bytes(stored: Any) -> float:

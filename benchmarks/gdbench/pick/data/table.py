@@ -13,8 +13,11 @@ import pandas as pd
 from gdbench.pick.data.columns import some
 from kernels import InputError
 
-UNNAMED = re.compile(r"(Unnamed: \d+)?")
+UNNAMED = re.compile(r"(Unnamed: \d+(\.\d+)?)?")
 """Names of columns that have none, as pandas writes them when it saves a file again."""
+SAVED_AGAIN = re.compile(r"Unnamed: 0(\.\d+)?")
+"""Names of row labels that were read as a column, and saved."""
+LABELS_LEFT_OUT = "row labels left out"
 FIRST_COLUMN = "columns count from 0, and -1 is the last"
 
 
@@ -51,7 +54,15 @@ def numbered(words: Sequence[str], names: Sequence[str], file: str) -> tuple[str
     return tuple(dict.fromkeys(found))
 
 
-def named(frame: pd.DataFrame, names: Sequence[str], targets: Sequence[str], *, file: str, n_rows: int) -> Table:
+def named(
+    frame: pd.DataFrame,
+    names: Sequence[str],
+    targets: Sequence[str],
+    *,
+    file: str,
+    n_rows: int,
+    notes: Sequence[str] = (),
+) -> Table:
     """Return the table of columns with names, without those that have none and tell nothing.
 
     Parameters
@@ -66,20 +77,24 @@ def named(frame: pd.DataFrame, names: Sequence[str], targets: Sequence[str], *, 
         Its name, for messages.
     n_rows : int
         Rows of the file.
+    notes : sequence of str
+        What its reader decided.
 
     Raises
     ------
     InputError
         If a target is not there.
     """
-    frame, notes = _without_labels(frame, names)
+    frame, left_out = _without_labels(frame, names)
     there = some(frame.columns) or "none"
+    if len(names) > 1 and sum(map(bool, names)) <= 1:
+        there += ", or delete what stands above the names"
     if not targets:
         raise InputError(f"{file} does not say what is to be learnt: name a column by --target, out of {there}")
     absent = [target for target in targets if target not in frame]
     if absent:
         raise InputError(f"{file} has no column {absent[0]!r}: choose the target out of {there}")
-    return Table(frame, tuple(dict.fromkeys(targets)), n_rows, tuple(notes))
+    return Table(frame, tuple(dict.fromkeys(targets)), n_rows, tuple(dict.fromkeys([*notes, *left_out])))
 
 
 def check_names(names: Iterable[str], file: str, more: str = "") -> None:
@@ -95,11 +110,13 @@ def _without_labels(frame: pd.DataFrame, names: Sequence[str]) -> tuple[pd.DataF
     if not unnamed.any():
         return frame, []
     empty = unnamed & frame.isna().all().to_numpy()
+    may_be = [place == 0 or SAVED_AGAIN.fullmatch(name) is not None for place, name in enumerate(names)]
+    places = np.flatnonzero(unnamed & ~empty & may_be)
     labels = np.zeros(len(empty), bool)
-    labels[:1] = (unnamed & ~empty)[:1].any() and _are_labels(frame.iloc[:, 0])
+    labels[[place for place in places if _are_labels(frame.iloc[:, place])]] = True
     notes = [
-        f"{words} left out"
-        for words, mask in (("row labels", labels), ("empty columns without a name", empty))
+        words
+        for words, mask in ((LABELS_LEFT_OUT, labels), ("empty columns without a name left out", empty))
         if mask.any()
     ]
     return frame.loc[:, ~(empty | labels)], notes

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import re
 from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import IO, Any
 
 import numpy as np
@@ -12,13 +12,13 @@ import pandas as pd
 
 from gdbench.pick.data import header as headers
 from gdbench.pick.data.columns import some
+from gdbench.pick.data.other_text import SAMPLE_BYTES, check_kind, first_lines
 from gdbench.pick.data.sampling import Rows, Sampling
-from gdbench.pick.data.table import FIRST_COLUMN, Table, check_names, named, numbered
+from gdbench.pick.data.table import FIRST_COLUMN, LABELS_LEFT_OUT, Table, check_names, named, numbered
+from gdbench.pick.data.text_formats import shown
 from gdbench.pick.data.text_lines import Lines, lines_of
 from kernels import InputError
 
-SAMPLE_BYTES = 1 << 16
-"""Bytes at the start that are searched for zero bytes, which text in UTF-8 has none of."""
 SAMPLE_ROWS = 1000
 """Rows that are compared with the first line, which may be one of them."""
 AS_WRITTEN: dict[str, Any] = {"keep_default_na": False, "skipinitialspace": True}
@@ -57,7 +57,7 @@ def read_text(
     InputError
         If it is not such text, a row or a name is out of order, or a target is not there.
     """
-    if b"\0" in file.read(SAMPLE_BYTES):
+    if b"\0" in file.read(SAMPLE_BYTES):  # text in UTF-8 has none
         raise _not_text(name)
     lines = Lines(file)
     try:
@@ -77,11 +77,12 @@ def read_text(
         raise InputError(f"{name} has no lines of text: save the data again") from None
     except pd.errors.ParserError as error:
         raise _not_a_table(name, str(error), lines.number) from None
+    _check_fields(frame, names, separator, name)
     n = lines.n_rows(len(frame))
     if not header:
         return _numbered(frame.add_prefix("column "), names, rows, targets, file=name, n_rows=n)
-    frame = _aligned(frame, names, name, rows=lines.rows(len(frame)), rows_are_longer=rows_are_longer)
-    return named(frame, names, targets, file=name, n_rows=n)
+    frame, notes = _aligned(frame, names, name, rows=lines.rows(len(frame)), rows_are_longer=rows_are_longer)
+    return named(frame, names, targets, file=name, n_rows=n, notes=notes)
 
 
 def _frame(lines: Lines, separator: str, *, header: bool) -> pd.DataFrame:
@@ -101,16 +102,18 @@ def _rows_are_longer(file: IO[bytes], separator: str) -> bool:
 
 def _aligned(
     frame: pd.DataFrame, names: Sequence[str], file: str, *, rows: Rows, rows_are_longer: bool
-) -> pd.DataFrame:
-    """Return rows with as many fields as there are names; pandas takes surplus fields for names of the rows.
+) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Return rows with as many fields as there are names, and what was left out.
 
+    pandas takes surplus fields for names of the rows.
     Fields at the end that are empty in every row come of separators at the ends of lines; a first one that counts the
     ``rows`` is how R saves a table.
     """
+    notes: tuple[str, ...] = ()
     surplus = frame.index.nlevels if rows_are_longer else 0
     whole = frame.set_axis(range(frame.shape[1]), axis=1).reset_index() if surplus else frame
     if surplus == 1 and _counts(whole.iloc[:, 0], rows) and not whole.iloc[:, -1].isna().all():
-        whole = whole.iloc[:, 1:]
+        whole, notes = whole.iloc[:, 1:], (LABELS_LEFT_OUT,)
     elif surplus and whole.iloc[:, len(whole.columns) - surplus :].isna().all(axis=None):
         whole = whole.iloc[:, : len(whole.columns) - surplus]
     elif surplus:
@@ -118,7 +121,30 @@ def _aligned(
             f"the rows of {file} have more fields than its header has names: give every column a name, "
             "or delete lines above the header"
         )
-    return whole.set_axis([name or f"Unnamed: {place}" for place, name in enumerate(names)], axis=1)
+    return whole.set_axis(_filled_in(names), axis=1), notes
+
+
+def _filled_in(names: Sequence[str]) -> list[str]:
+    """Return names with one of its own for each column that has none."""
+    filled: list[str] = []
+    for place, name in enumerate(names):
+        new = name or f"Unnamed: {place}"
+        while not name and (new in names or new in filled):
+            new += "_"
+        filled.append(new)
+    return filled
+
+
+def _check_fields(frame: pd.DataFrame, names: Sequence[str], separator: str, file: str) -> None:
+    """Raise InputError if a field has ends of lines and separators, as rows behind a stray quotation mark."""
+    texts = [column.dropna().unique() for _, column in frame.items() if column.dtype.kind == "O"]
+    levels = [frame.index.get_level_values(level).unique() for level in range(frame.index.nlevels)]
+    for text in chain(names, *texts, *(level for level in levels if level.dtype.kind == "O")):
+        if isinstance(text, str) and "\n" in text and separator in text:
+            raise InputError(
+                f"a field of {file} goes on over {len(text.splitlines())} lines, {shown(text)}: close its quotation "
+                "mark or, if it is one text, write it on one line"
+            )
 
 
 def _counts(column: pd.Series, rows: Rows) -> bool:
@@ -141,11 +167,9 @@ def _numbered(
 
 def _check_separator(file: IO[bytes], names: Sequence[str], separator: str, name: str) -> None:
     """Raise InputError if the lines have one column for this separator and more for another, outside of quotes."""
-    file.seek(0)
-    lines = [line.strip() for line in io.TextIOWrapper(io.BytesIO(file.read(SAMPLE_BYTES)), "utf-8-sig", "replace")]
-    lines = [re.sub(r'"[^"]*"', "", line) for line in lines if line][:2]
-    if re.fullmatch(r"(?i)sep=.", lines[0]):
-        raise InputError(f"the first line of {name}, {lines[0]}, is for a spreadsheet: delete it")
+    lines = first_lines(file)
+    check_kind(lines, name, separator)
+    lines = [re.sub(r'"[^"]*"', "", line) for line in lines[:2]]
     if len(names) > 1:
         return
     other = next((mark for mark in ",;\t|" if mark != separator and all(mark in line for line in lines)), None)

@@ -7,22 +7,17 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
 MAX_LOOKED_AT = 10_000
 """Different values that a format is sought among; a column with more of them is no column of categories anyway."""
-MIN_VALUES = 3
-"""Different values from which a doubtful format is believed: of two categories, one-hot says what a number would."""
-MAX_UNITS = 3
-"""Different units in a column of quantities; where there are more, the letters are part of a code, such as 12A."""
-MIN_ALIKE, ALIKE = 11, 0.9
-"""Different values, and their part of all, that are the same but for their numbers, from which these are quantities."""
 MAX_LENGTH = 100
 """Characters beyond which a value is not looked at: matching takes their square."""
 MAX_SHOWN = 40
 """Characters of a value in a message."""
+MISSING = {"", "?", "-", "--", ".", "*", "na", "n/a", "nan", "null", "none", "unknown", "missing"}
+"""Words for values that are missing, in lower case; they tell nothing of the others."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +43,7 @@ CURRENCY = (
     r"(?:USD|EUR|GBP|JPY|CNY|RMB|INR|CHF|CAD|AUD|NZD|SEK|NOK|DKK|PLN|CZK|HUF|RUB|BRL|MXN|ZAR|KRW|TRY|SGD|HKD|AED|SAR"
     r"|QAR|KWD|EGP|ILS|THB|IDR|MYR|PHP|VND|TWD|PKR|BDT|LKR|NGN|KES|GHS|MAD|ARS|CLP|COP|PEN|UAH|RON|BGN|ISK))"
 )
+MAGNITUDE = r"(?:[kKmMbB]|[mb]n|[mM]io\.?|(?i:cr(?:ores?)?|la(?:c|kh)s?|thousand|million|billion|trillion)\b\.?)"
 NO_UNITS = r"(?!(?:st|nd|rd|th|[2-9]?X*[SL]|wd)\b)"
 """Letters behind a number that make it a name: ordinals, sizes of clothes, driven wheels."""
 LONG_UNIT = NO_UNITS + r"(?:[^\W\d_]{2,}[²³23]?\.?|[°'\"\u2032\u2033][CF]?|[^\W\d_]+/[^\W\d_]+[²³23]?)"
@@ -56,6 +52,10 @@ UNIT = rf"(?:{LONG_UNIT}|[a-zKMGCFVWΩµ][²³23]?)"
 UNITS = re.compile(rf"(?<=[\d\s.,])({UNIT})")
 MONTH = "jan|feb|mar|apr|may|jun|jul|aug|sep|sept|oct|nov|dec|january|february|march|april|june|july|august|september"
 MONTH += "|october|november|december"
+MONTH += "|januar|februar|märz|mai|juni|juli|oktober|dezember|janvier|février|mars|avril|juin|juillet|août|septembre"
+MONTH += "|octobre|novembre|décembre|enero|febrero|marzo|abril|mayo|junio|julio|agosto|septiembre|octubre|noviembre"
+MONTH += "|diciembre|janeiro|fevereiro|março|maio|junho|julho|setembro|outubro|novembro|dezembro|gennaio|febbraio"
+MONTH += "|aprile|maggio|giugno|luglio|settembre|ottobre|dicembre|januari|februari|maart|mei|augustus"
 DAY = "mon|tue|tues|wed|thu|thur|thurs|fri|sat|sun|monday|tuesday|wednesday|thursday|friday|saturday|sunday"
 CLOCK = r"\d{1,3}:[0-5]\d(?::[0-5]\d(?:[.,]\d+)?)?(?: ?[ap]\.?m\.?)?"
 ZONE = r"(?: ?(?:z|utc|gmt|[a-z]{3,4}|[-+]\d\d:?\d\d))?"
@@ -73,6 +73,7 @@ NUMERIC_DATE = (
     r"(?:\d{4}([-/.])\d{1,2}\1\d{1,2}|\d{4}-(?:0?[1-9]|1[0-2])|(?:19|20)\d\d/(?:0[1-9]|1[0-2])"
     r"|\d{1,2}([-/.])\d{1,2}\2\d{4}|\d{1,2}([-/])\d{1,2}\3\d\d|\d\d\.\d\d\.\d\d"  # 1.2.30 is a version
     r"|\d{4}-?W\d\d(?:-?\d)?|(?:19|20)\d\d[-/ ]?Q[1-4]|Q[1-4][-/ ]?(?:19|20)\d\d"
+    r"|(?:明治|大正|昭和|平成|令和) ?(?:\d{1,2}|元) ?年(?: ?\d{1,2} ?月(?: ?\d{1,2} ?日)?)?"
     r"|\d{4} ?[年년] ?\d{1,2} ?[月월](?: ?\d{1,2} ?[日일])?"
     rf"|\d{{8}}T\d{{4,6}}Z?)(?:[ T]+{CLOCK}{ZONE})?"
 )
@@ -103,10 +104,19 @@ DECIMAL_COMMA = _format(
 )
 WITH_UNIT = _format(
     "numbers with a unit",
-    rf"{SIGN}(?:{ANY} ?{LONG_UNIT}|{ANY} {UNIT}|{ANY} ?{UNIT}(?:[, ]*{ANY} ?{UNIT})+)",
+    rf"{SIGN}(?:{ANY} ?{LONG_UNIT}|{ANY} {UNIT}|{ANY} ?{UNIT}(?:[, ]*{ANY} ?{UNIT})+)(?: ago)?",
     "save plain numbers of one unit, and the unit in the column's name",
     doubtful=True,
 )
+WITHIN_TEXT = _format(
+    "numbers within text",
+    rf"(?:[~≈<>≤≥]=?|(?:ca|approx)\.?|circa|approximately|about) ?{SIGN}{ANY}|{SIGN}{ANY} ?[*†‡§]+"
+    rf"|\{{ ?(['\"])[^'\":{{}}]*\1 ?: ?{SIGN}{ANY} ?\}}",
+    AS_NUMBERS + ", without the text",
+    doubtful=True,
+    flags=re.IGNORECASE,
+)
+"""Others that no pattern foresees are found by comparing values."""
 FORMATS = (
     DATES,
     _format(
@@ -122,8 +132,17 @@ FORMATS = (
     ),
     _format(
         "amounts of money",
-        rf"\(?{SIGN}(?:{CURRENCY} ?{SIGN}{ANY} ?(?:[kKmM]|bn)?|{ANY} ?(?:[kKmM]|bn)? ?{CURRENCY}|{ANY}\.-)\)?",
+        rf"\(?{SIGN}(?:{CURRENCY} ?{SIGN}{ANY} ?{MAGNITUDE}?|{ANY} ?{MAGNITUDE}? ?{CURRENCY}|{ANY}\.-"
+        r"|\d+[$€£¥]\d\d)\)?",
         AS_NUMBERS + ", without the currency",
+    ),
+    _format(
+        "ranges of amounts",
+        rf"{CURRENCY} ?{ANY} ?{MAGNITUDE}? ?(?:-|to) ?{CURRENCY}? ?{ANY} ?{MAGNITUDE}?"
+        rf"|{ANY} ?{MAGNITUDE} ?(?:-|to) ?{ANY} ?{MAGNITUDE}"
+        rf"|{ANY} ?{MAGNITUDE}? ?(?:-|to) ?{ANY} ?{MAGNITUDE}? ?{CURRENCY}",
+        "save a column for each end, or their middle",
+        doubtful=True,
     ),
     _format(
         "numbers as in accounts",
@@ -150,7 +169,7 @@ FORMATS = (
     ),
     _format(
         "clock times or durations",
-        rf"-?{CLOCK}|\d{{1,2}} ?[ap]\.?m\.?|-?\d+ days?(?: [-+]?{CLOCK})?|{ISO_DURATION}",
+        rf"-?{CLOCK}|\d{{1,2}} ?[ap]\.?m\.?|-?\d+ days?(?:,? [-+]?{CLOCK})?|{ISO_DURATION}",
         "turn them into numbers, such as seconds, by to_timedelta in pandas",
         doubtful=True,
         flags=re.IGNORECASE,
@@ -165,6 +184,7 @@ FORMATS = (
         doubtful=True,
     ),
     WITH_UNIT,
+    WITHIN_TEXT,
     _format(
         "several numbers in one field",
         rf"[\[({{]?{SIGN}{PLAIN}(?:[,;|\s]+{SIGN}{PLAIN})+[,\s]*[\])}}]?",
@@ -172,21 +192,9 @@ FORMATS = (
         doubtful=True,
     ),
 )
-WITHIN_TEXT = Format("numbers within text", re.compile(""), AS_NUMBERS + ", without the text", doubtful=True)
-"""What no pattern foresees; found by comparing values."""
-NUMBER = re.compile(rf"(?:(?<![\w)\]])[-+])?{ANY}")
-SPAN = re.compile(
-    r"(?:v(?:er(?:sion|\.)?)?\.? ?)?0(?:(?: ?(?:[-:._/]|to) ?)?0)*"
-    r"|[(\[]0(?: ?(?:[-:.]|to) ?0)+[)\]]|0(?:st|nd|rd|th|s)\b.*|[#№] ?0"
-)
-"""Templates of names, a 0 for each number: ranges, parts of codes without letters, ordinals, decades."""
-CODE = re.compile(r"[^\W\d_](?:[\w\s.,:/&#@-]*\w)?")
-"""Templates that begin with a letter, as of ``doors-2``: names, where their numbers are whole and no bounds."""
-BOUND = re.compile(
-    r"(?:about|approx\.?|approximately|ca\.?|circa|around|over|under|from|up to|(?:more|less) than|at (?:least|most)) ",
-    re.IGNORECASE,
-)
-SEASON = re.compile(r"(\d{4})[-/](\d\d)", re.ASCII)
+DOTTED_DATES = replace(DATES, doubtful=True)
+"""Dates such as 1.12.20, which a version may look like."""
+WITHOUT_PREFIX = _format("numbers in hexadecimal", r"[\da-f]{1,4}", AS_NUMBERS, doubtful=True, flags=re.IGNORECASE)
 SIGNS = str.maketrans({"\u2212": "-", "\u2013": "-", "\ufe63": "-", "\uff0d": "-", "\uff0b": "+"})
 
 
@@ -210,46 +218,6 @@ def format_of(value: str) -> Format | None:
         return NUMERALS
     plain = normalised(value)
     return next((entry for entry in FORMATS if entry.pattern.fullmatch(plain)), None)
-
-
-def formats_of(values: Iterable[str]) -> dict[str, Format]:
-    """Return the format of each different value that is a quantity, as far as a column of them can be believed.
-
-    Parameters
-    ----------
-    values : iterable of str
-        Different values of a column.
-    """
-    values = [value for value in values if len(value) <= MAX_LENGTH]
-    if values and all(map(_is_season, values)):
-        return {}
-    found = {value: entry for value in values if (entry := format_of(value)) is not None}
-    found = {value: found.get(value, WITHIN_TEXT) for value in [*found, *_alike(values)]}
-    units = Counter(unit for value, entry in found.items() if entry is WITH_UNIT for unit in UNITS.findall(value))
-    if len(units) > MAX_UNITS:
-        found = {value: entry for value, entry in found.items() if entry is not WITH_UNIT}
-    if len(found) < MIN_VALUES:
-        found = {value: entry for value, entry in found.items() if not entry.doubtful or entry is NUMERALS}
-    return found
-
-
-def _is_season(value: str) -> bool:
-    """Whether a value is a year and the next one, such as 2019-20; a column of them has names, not months."""
-    found = SEASON.fullmatch(value.strip())
-    return found is not None and (int(found[1]) + 1) % 100 == int(found[2])
-
-
-def _alike(values: Sequence[str]) -> list[str]:
-    """Return the values that are the same but for their numbers, if nearly all are and it is not how names look."""
-    templates: dict[str, list[str]] = {}
-    for value in values:
-        templates.setdefault(NUMBER.sub("0", normalised(value)), []).append(value)
-    template, alike = max(templates.items(), key=lambda item: len(item[1]), default=("", []))
-    if len(alike) < MIN_ALIKE or len(alike) < ALIKE * len(values) or "0" not in template or SPAN.fullmatch(template):
-        return []
-    numbers = (number for value in alike for number in NUMBER.findall(normalised(value)))
-    are_whole = all(number.lstrip("+-").rstrip(".").isdecimal() for number in numbers)
-    return [] if CODE.fullmatch(template) and are_whole and not BOUND.match(template) else alike
 
 
 def most_telling(found: Mapping[str, Format]) -> tuple[str, Format]:
