@@ -2,17 +2,21 @@
 
 import math
 from copy import deepcopy
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from gdbench.experiments.cases import Case
 from gdbench.machine import limits as machine_limits
+from gdbench.machine.costs import costs_of
 from gdbench.machine.limits import PRODUCTS, _bytes, _mapping, cache_bytes, measure_limits
 from gdbench.machine.roofline import limit_sentences, limits_of, roofs, share
 from gdbench.machine.work import BEYOND, Limits, limit_seconds, work_of
 from kernels import Network
+from kernels.costs import TYPICAL
 from kernels.variants._tiled.emitter import VECTOR_BYTES
+from kernels.variants._tiled.peak import SUMS, elements_of
 from kernels.variants._tiled.tiles import MAX_VECTORS
 
 TINY = Network((3, 4, 2))
@@ -102,11 +106,22 @@ def test_every_limit_of_this_machine_is_measured(threads: int) -> None:
     levels = {"L1", "L2", BEYOND}
     assert set(limits.flops_per_second) == {"float32", "float64"}
     assert set(limits.read_bytes_per_second) == set(limits.update_bytes_per_second) == levels
-    for speeds in (limits.flops_per_second, limits.read_bytes_per_second, limits.update_bytes_per_second):
+    assert set(limits.multiply_adds_per_second) == {"float32", "float64"}
+    found = limits.flops_per_second, limits.read_bytes_per_second, limits.update_bytes_per_second
+    assert limits.call_seconds > 0
+    for speeds in (limits.multiply_adds_per_second, *found):
         assert all(math.isfinite(speed) and speed > 0 for speed in speeds.values())
     text = limit_sentences({threads: limits})[0]
     assert f"Limits on {threads} thread" in text
     assert all(word in text for word in ("float32", "float64", "in L1", "in L2", BEYOND))
+
+
+def test_a_machines_costs_are_its_limits_and_usual_ones_without_them() -> None:
+    assert costs_of(None) is costs_of(ROUND) is TYPICAL  # a record of an old version has no speeds of BLAS
+    speeds = {"float32": 3.0}
+    found = costs_of(replace(ROUND, blas_flops_per_second=speeds, tiles_flops_per_second=speeds, call_seconds=0.25))
+    assert (found.l2_bytes, found.call_seconds) == (1000, 0.25)
+    assert (found.l2_bytes_per_second, found.beyond_bytes_per_second) == (8.0, 1.0)
 
 
 class _Stopwatch:
@@ -118,16 +133,37 @@ class _Stopwatch:
 
 
 @pytest.mark.parametrize(("dtype", "threads"), [("float32", 1), ("float64", 2)])
-def test_the_peak_counts_the_products_that_are_done(dtype: str, threads: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_limit_of_products_counts_those_that_are_done(dtype: str, threads: int, monkeypatch) -> None:
     watch = _Stopwatch(monkeypatch)
     with _mapping(machine_limits._product_bytes()) as memory:
-        peak = machine_limits._peak(memory, dtype, threads)
+        by_blas, by_tiles = machine_limits._products(memory, dtype, threads)
     # by NumPy, by SciPy and by tiles; those run on one thread, and count for each
     for number, (m, k, n) in enumerate(PRODUCTS):
         for found in watch.found[3 * number : 3 * number + 2]:
             assert sorted(found.shape) == sorted((m, n))
             assert (found == k).all()  # ones times ones
-    assert peak == threads * 2 * math.prod(PRODUCTS[0]) / 0.5 == threads * 2 * max(map(math.prod, PRODUCTS)) / 0.5
+    most = 2 * max(map(math.prod, PRODUCTS)) / 0.5
+    assert (by_blas, by_tiles) == (most, threads * most)
+
+
+@pytest.mark.parametrize(("dtype", "threads"), [("float32", 1), ("float64", 2)])
+def test_the_peak_counts_the_multiply_adds_that_are_done(dtype: str, threads: int, monkeypatch) -> None:
+    _Stopwatch(monkeypatch)
+    with _mapping(1 << 12) as memory:
+        peak = machine_limits._peak(memory, dtype, threads)
+        values = memory.view(dtype)[: elements_of(np.dtype(dtype).itemsize)].copy()
+    changed = values != 1
+    assert (values[changed] == 1 + machine_limits.PEAK_STEPS).all()  # one was added to one so many times
+    assert changed.sum() == SUMS * VECTOR_BYTES // values.itemsize == len(values) - 2 * VECTOR_BYTES // values.itemsize
+    assert peak == threads * 2 * changed.sum() * machine_limits.PEAK_STEPS / 0.5
+
+
+def test_the_peak_stands_beside_the_limit_of_products_in_words_and_fractions() -> None:
+    known = replace(ROUND, multiply_adds_per_second={"float32": 25e9, "float64": 12.5e9})
+    (text,) = limit_sentences({1: known})
+    assert "(multiply-adds in registers 25.0 GFLOP/s in float32, 12.5 GFLOP/s in float64); updates" in text
+    assert "multiply-adds" not in limit_sentences({1: ROUND})[0]  # a record from before it was measured
+    assert limits_of([(1, known), (1, ROUND)])[1].multiply_adds_per_second == known.multiply_adds_per_second
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -156,9 +192,11 @@ def test_a_bandwidth_counts_each_value_that_its_loop_goes_over(threads: int, mon
 
 
 def test_an_update_counts_twice_since_it_reads_and_writes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine_limits, "_products", lambda *_: (1.0, 3.0))
     monkeypatch.setattr(machine_limits, "_peak", lambda *_: 1.0)
     monkeypatch.setattr(machine_limits, "_bandwidth", lambda memory, loop, threads: float(len(memory)))
     limits = measure_limits(("float32",))
+    assert limits.flops_per_second == limits.tiles_flops_per_second == {"float32": 3.0}
     assert limits.read_bytes_per_second["L1"] == limits.cache_bytes["L1"] // 2
     assert limits.update_bytes_per_second == {level: 2 * size for level, size in limits.read_bytes_per_second.items()}
 

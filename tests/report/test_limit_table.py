@@ -9,6 +9,7 @@ from gdbench.report.limit_table import limit_tables
 from gdbench.run.folder import Run
 
 COLUMNS = ["network", "dataset", "variant", "batch_size", "descent", "dtype", "threads", "seconds", "fraction_of_limit"]
+PEAK = "fraction_of_peak"
 ROWS = [
     ("logistic", "digits", "jit", 1, "stochastic", "float32", 1, 2.0, 0.25),
     ("logistic", "digits", "buffered", 1, "stochastic", "float32", 1, 1.0, 0.5),
@@ -22,8 +23,8 @@ ROWS = [
 ]
 
 
-def _run(rows: list[tuple]) -> Run:
-    summary = pd.DataFrame(rows, columns=COLUMNS).assign(status="measured", task="epoch")
+def _run(rows: list[tuple], peak: float = np.nan) -> Run:
+    summary = pd.DataFrame(rows, columns=COLUMNS).assign(status="measured", task="epoch", **{PEAK: peak})
     return Run(None, None, {}, summary, summary, summary, {})  # the table is made of the summary alone
 
 
@@ -38,6 +39,12 @@ def test_a_cell_has_our_fastest_variant_and_its_fraction() -> None:
     assert one.title.endswith("our fastest variant, 1 thread")
     assert two.title.endswith("our fastest variant, 2 threads")
     assert [row[2:] for row in two.rows] == [("jit\n37.5 %",)]
+
+
+def test_the_fraction_of_the_peak_stands_beside_it_where_it_was_measured() -> None:
+    one, _ = limit_tables(_run(ROWS, peak=0.25))
+    assert one.title.startswith("Fraction of the machine's limit (and of the core's peak), our fastest")
+    assert one.rows[0][2:] == ("buffered\n50.0 % (25.0 %)", "jit\n12.5 % (25.0 %)", "jit\n75.0 % (25.0 %)")
 
 
 def test_without_limits_there_is_no_table() -> None:

@@ -142,6 +142,7 @@ def test_every_case_has_its_work_and_its_fraction_of_the_limit(run, folder):
     assert (table["bytes"] > 0).all()
     np.testing.assert_allclose(table["fraction_of_limit"], table["limit_seconds"] / table["seconds"], rtol=1e-4)
     assert (table["fraction_of_limit"] > 0).all()
+    assert (table["fraction_of_peak"] > 0).all()
     assert table["best_peer"].isna().all()
     assert table["speedup_vs_best_peer"].isna().all()
     # what must be done does not depend on who does it

@@ -27,6 +27,7 @@ from gdbench.machine.work import BEYOND, Limits
 from kernels.contract import Array
 from kernels.variants._tiled.emitter import VECTOR_BYTES
 from kernels.variants._tiled.memory import huge_pages
+from kernels.variants._tiled.peak import SUMS, elements_of, multiply_add
 from kernels.variants._tiled.tiles import MAX_VECTORS, plain_product
 
 PRODUCTS = ((640, 640, 640), (256, 784, 128), (784, 256, 128))
@@ -35,6 +36,9 @@ ROUNDS = 2
 """Everything is measured so many times over, so that no short disturbance meets all repeats of one limit."""
 REPEATS = 2
 BANDWIDTH_REPEATS = 3
+PEAK_STEPS = 1 << 16
+"""Steps of one repeat of the core's own peak: about 0.1 ms, like a pass below."""
+CALLS = 1000
 PASS_BYTES = 1 << 24
 """Bytes that one repeat of a bandwidth goes over at least: about 0.1 ms, far above the cost of a call."""
 BEYOND_BYTES = 1 << 25
@@ -52,23 +56,41 @@ def measure_limits(dtypes: Iterable[str], threads: int = 1) -> Limits:
     """Return the limits of this process with so many threads; takes about a third of a second.
 
     A matrix product is the best of three: the two BLAS in use, NumPy's and SciPy's, which compiled kernels call, and
-    the register tiles of the variant ``tiled``, since a limit that a variant goes beyond would be none.
+    the register tiles of the variant ``tiled``, since a limit that a variant goes beyond would be none. Beside it
+    stands the core's own peak, multiply-adds of registers alone.
     Bandwidths are those of Numba's loops, which go over a small working set many times in one call; NumPy's own
     cost per call would be most of what is seen in L1. With several threads each has a working set of its own in L1 and
     L2, and a share of the one beyond.
     """
     caches = cache_bytes()
     sizes = {**{level: threads * (size // 2) for level, size in caches.items()}, BEYOND: _beyond(caches)}
-    products: defaultdict[str, float] = defaultdict(float)  # the best so far, as below
-    read, update = products.copy(), products.copy()
+    by_blas: defaultdict[str, float] = defaultdict(float)  # the best so far, as below
+    by_tiles, read, update, peaks = (by_blas.copy() for _ in range(4))
     with _mapping(max(*sizes.values(), _product_bytes())) as memory:
         for _ in range(ROUNDS):
             for dtype in dtypes:
-                products[dtype] = max(products[dtype], _peak(memory, dtype, threads))
+                blas_speed, tiles_speed = _products(memory, dtype, threads)
+                by_blas[dtype], by_tiles[dtype] = max(by_blas[dtype], blas_speed), max(by_tiles[dtype], tiles_speed)
+                peaks[dtype] = max(peaks[dtype], _peak(memory, dtype, threads))
             for level, size in sizes.items():
                 read[level] = max(read[level], _bandwidth(memory[:size], _read, threads))
                 update[level] = max(update[level], 2 * _bandwidth(memory[:size], _update, threads))
-    return Limits(caches, dict(products), dict(read), dict(update))
+    return Limits(
+        cache_bytes=caches,
+        flops_per_second={dtype: max(by_blas[dtype], by_tiles[dtype]) for dtype in by_blas},
+        read_bytes_per_second=dict(read),
+        update_bytes_per_second=dict(update),
+        multiply_adds_per_second=dict(peaks),
+        blas_flops_per_second=dict(by_blas),
+        tiles_flops_per_second=dict(by_tiles),
+        call_seconds=_call_seconds(),
+    )
+
+
+def _call_seconds() -> float:
+    """Seconds of a call of NumPy that has next to nothing to do."""
+    values = np.zeros(8)
+    return _best(lambda: [np.add(values, values, out=values) for _ in range(CALLS)], ROUNDS * REPEATS) / CALLS
 
 
 def cache_bytes() -> dict[str, int]:
@@ -114,18 +136,26 @@ def _best(call: Callable[[], object], repeats: int) -> float:
 
 
 def _peak(memory: Memory, dtype: str, threads: int) -> float:
-    """FLOP/s of the fastest product of any shape by either BLAS, or by the tiles of our own."""
+    """FLOP/s of multiply-adds in registers, on as many cores as there are threads."""
+    values = memory.view(dtype)[: elements_of(np.dtype(dtype).itemsize)]
+    values[:] = 1.0
+    lanes = VECTOR_BYTES // values.itemsize
+    return threads * 2 * SUMS * lanes * PEAK_STEPS / _best(partial(multiply_add, values, PEAK_STEPS), REPEATS)
+
+
+def _products(memory: Memory, dtype: str, threads: int) -> tuple[float, float]:
+    """FLOP/s of the fastest product of any shape, by either BLAS, and by the tiles of our own."""
     gemm = {"float32": blas.sgemm, "float64": blas.dgemm}[dtype]
-    found = []
+    by_blas, by_tiles = [], []
     for m, k, n in PRODUCTS:
         A, B, C = _matrices(memory.view(dtype), ((m, k), (k, n), (m, n)))
         numpy_product = partial(np.matmul, A, B, out=C)
         # the same memory as columns: SciPy's interface copies anything else
         scipy_product = partial(gemm, 1.0, B.T, A.T, beta=0.0, c=C.T, overwrite_c=True)
         tiled_product = partial(_tiled, memory.view(dtype), m, k, n)
-        found += [2 * m * k * n / _best(product, REPEATS) for product in (numpy_product, scipy_product)]
-        found += [threads * 2 * m * k * n / _best(tiled_product, REPEATS)]  # each core has registers of its own
-    return max(found)
+        by_blas += [2 * m * k * n / _best(product, REPEATS) for product in (numpy_product, scipy_product)]
+        by_tiles += [threads * 2 * m * k * n / _best(tiled_product, REPEATS)]  # each core has registers of its own
+    return max(by_blas), max(by_tiles)
 
 
 def _tiled(values: Array, m: int, k: int, n: int) -> None:

@@ -30,6 +30,10 @@ def _median(stored: list[Limits]) -> Limits:
         flops_per_second=_medians([block.flops_per_second for block in stored]),
         read_bytes_per_second=_medians([block.read_bytes_per_second for block in stored]),
         update_bytes_per_second=_medians([block.update_bytes_per_second for block in stored]),
+        multiply_adds_per_second=_medians([block.multiply_adds_per_second for block in stored]),
+        blas_flops_per_second=_medians([block.blas_flops_per_second for block in stored]),
+        tiles_flops_per_second=_medians([block.tiles_flops_per_second for block in stored]),
+        call_seconds=float(np.median([block.call_seconds for block in stored])),
     )
 
 
@@ -55,9 +59,11 @@ def limit_sentences(limits: Mapping[int, Limits]) -> list[str]:
 
 def _sentence(threads: int, found: Limits) -> str:
     products = [f"{digits(speed / GIGA)} GFLOP/s in {dtype}" for dtype, speed in found.flops_per_second.items()]
+    peaks = [f"{digits(speed / GIGA)} GFLOP/s in {dtype}" for dtype, speed in found.multiply_adds_per_second.items()]
+    peak = f" (multiply-adds in registers {choices(peaks)})" if peaks else ""
     return (
         f"Limits on {threads} thread{'s' if threads > 1 else ''}, medians over processes: matrix products "
-        f"{choices(products)}; updates in place {_speeds(found.update_bytes_per_second)}; "
+        f"{choices(products)}{peak}; updates in place {_speeds(found.update_bytes_per_second)}; "
         f"reading {_speeds(found.read_bytes_per_second)}."
     )
 

@@ -10,7 +10,7 @@ biases are left out: their operations depend on how ``exp`` is written, and they
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -33,6 +33,14 @@ class Limits:
     """Reading, for working sets in L1, L2 and beyond."""
     update_bytes_per_second: dict[str, float]
     """Updating in place; bytes read and bytes written both count."""
+    multiply_adds_per_second: dict[str, float] = field(default_factory=dict)
+    """FLOP/s of the core's multiply-adds in registers, by dtype; empty, as those below, in records of old versions."""
+    blas_flops_per_second: dict[str, float] = field(default_factory=dict)
+    """The matrix products by BLAS alone."""
+    tiles_flops_per_second: dict[str, float] = field(default_factory=dict)
+    """The same by the register tiles of our own."""
+    call_seconds: float = 0.0
+    """Time of a call of NumPy that has next to nothing to do."""
 
     def level_of(self, size: int) -> str:
         """Return the smallest level that holds so many bytes."""

@@ -16,7 +16,7 @@ ALL_ROWS = "n"
 
 
 def limit_tables(run: Run) -> list[Table]:
-    """Return a table per number of threads: our fastest variant in each cell, and its fraction of the machine's limit.
+    """Return a table per number of threads: our fastest in each cell, with its fractions of limit and peak.
 
     A row is a network, data set and dtype, with the share of the data that is zero; a column is a batch size. There is
     nothing where the limits were not measured.
@@ -34,9 +34,14 @@ def _table(threads: int, found: pd.DataFrame) -> Table:
     titled = found.assign(column=found["batch_size"].astype(str).mask(whole, ALL_ROWS))
     rows = []
     for (network, dataset, dtype), line in titled.groupby(["network", "dataset", "dtype"], sort=False):
-        shares = zip(line["variant"], line["fraction_of_limit"], strict=True)
-        cells = dict(zip(line["column"], [f"{name}\n{share(part)}" for name, part in shares], strict=True))
+        cells = {row["column"]: _cell(row) for _, row in line.iterrows()}
         head = f"{network} on {dataset}", f"{dtype}, {describe_zeros(dataset)}"
         rows.append((*head, *(cells.get(column, "-") for column in columns)))
-    title = f"Fraction of the machine's limit, our fastest variant, {threads} thread{'s' if threads > 1 else ''}"
+    also = " (and of the core's peak)" if found["fraction_of_peak"].notna().any() else ""
+    title = f"Fraction of the machine's limit{also}, our fastest variant, {threads} thread{'s' if threads > 1 else ''}"
     return Table(title, ("case", "dtype, data", *(f"B={column}" for column in columns)), tuple(rows), best=None)
+
+
+def _cell(row: pd.Series) -> str:
+    peak = f" ({share(row['fraction_of_peak'])})" if pd.notna(row["fraction_of_peak"]) else ""
+    return f"{row['variant']}\n{share(row['fraction_of_limit'])}{peak}"

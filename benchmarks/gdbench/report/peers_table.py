@@ -18,15 +18,15 @@ from gdbench.run.folder import Run
 from gdbench.run.summary import CELL, LEAD_UNKNOWN
 from kernels.errors import choices
 
-ROWS = ("our fastest", "of the limit", "fastest peer", "speed, peer = 1x")
+ROWS = ("our fastest", "of the limit", "of the peak", "fastest peer", "speed, peer = 1x")
 
 
 def peer_tables(run: Run) -> list[Table]:
     """Return a table per network, data set and number of threads, a column per batch size; for the headline task.
 
-    Each dtype has our fastest variant with its time per row and its fraction of the machine's limit, the fastest peer,
-    and the ratio of their speeds with its interval; where a peer failed, the lead is unknown. Without peers the last
-    two rows are left out.
+    Each dtype has our fastest variant with its time per row and its fractions of the machine's limit and of the core's
+    peak, the fastest peer, and the ratio of their speeds with its interval; where a peer failed, the lead is unknown.
+    Rows of which nothing is known are left out.
     """
     return [
         _table(f"{network} on {dataset} ({describe_zeros(dataset)})", part)
@@ -65,14 +65,15 @@ def _table(name: str, table: pd.DataFrame) -> Table:
 
 def _cells(row: pd.Series, peers: pd.Series) -> tuple[str, ...]:
     ours = f"{row['variant']}\n{seconds(row['seconds_per_row'])}"
+    fractions = share(row["fraction_of_limit"]), share(row["fraction_of_peak"])
     if row["best_peer"] == LEAD_UNKNOWN:
-        return ours, share(row["fraction_of_limit"]), "unknown", LEAD_UNKNOWN
+        return ours, *fractions, "unknown", LEAD_UNKNOWN
     if pd.isna(row["speedup_vs_best_peer"]):
-        return ours, share(row["fraction_of_limit"]), "-", "-"
+        return ours, *fractions, "-", "-"
     low, high = row["speedup_vs_best_peer_low"], row["speedup_vs_best_peer_high"]
     return (
         ours,
-        share(row["fraction_of_limit"]),
+        *fractions,
         f"{row['best_peer']}\n{seconds(peers[row['best_peer'], row['dtype'], row['batch_size']])}",
         f"{times(row['speedup_vs_best_peer'])}\n({digits(low)} to {times(high)})",
     )

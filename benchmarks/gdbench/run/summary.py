@@ -43,7 +43,7 @@ SUMMARY_COLUMNS = [
     *("seconds", "seconds_low", "seconds_high", "interval_coverage", "blocks"),
     *("seconds_per_row", "rows_per_second", "speedup_vs_reference", "speedup_low", "speedup_high"),
     *PEER_COLUMNS,
-    *("flops", "bytes", "limit_seconds", "fraction_of_limit"),
+    *("flops", "bytes", "limit_seconds", "fraction_of_limit", "fraction_of_peak"),
     *("first_call_seconds", "max_error", "tolerance", "certified", "status", "reason"),
 ]
 
@@ -180,7 +180,7 @@ def _peer_speed(row: dict[Any, Any], fastest: dict[Any, Any], times: Times, fiel
 def _add_limit_columns(
     summary: pd.DataFrame, cases: Sequence[Case], networks: Mapping[str, NetworkSpec], limits: Mapping[int, Limits]
 ) -> pd.DataFrame:
-    """Fill in operations, bytes, least time and the fraction of it; without limits the last two stay empty.
+    """Fill in operations, bytes, least time, and fractions of limit and peak; without limits these three stay empty.
 
     The rows of the summary are those of the cases.
     """
@@ -189,9 +189,15 @@ def _add_limit_columns(
         limit_seconds(needed, limits[case.threads], case.dtype) if case.threads in limits else math.nan
         for case, needed in zip(cases, work, strict=True)
     ]
+    peaks = [
+        limits[case.threads].multiply_adds_per_second.get(case.dtype, math.nan) if case.threads in limits else math.nan
+        for case in cases
+    ]
+    flops, seconds = np.array([needed.flops for needed in work], float), summary["seconds"].to_numpy(float)
     return summary.assign(
         flops=[needed.flops for needed in work],
         bytes=[needed.moved for needed in work],
         limit_seconds=least,
-        fraction_of_limit=np.asarray(least) / summary["seconds"].to_numpy(float),
+        fraction_of_limit=np.asarray(least) / seconds,
+        fraction_of_peak=flops / np.asarray(peaks) / seconds,
     )
