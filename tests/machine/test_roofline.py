@@ -9,12 +9,10 @@ import pytest
 
 from gdbench.experiments.cases import Case
 from gdbench.machine import limits as machine_limits
-from gdbench.machine.costs import costs_of
 from gdbench.machine.limits import PRODUCTS, _bytes, _mapping, cache_bytes, measure_limits
 from gdbench.machine.roofline import limit_sentences, limits_of, roofs, share
 from gdbench.machine.work import BEYOND, Limits, limit_seconds, work_of
 from kernels import Network
-from kernels.costs import TYPICAL
 from kernels.variants._tiled.emitter import VECTOR_BYTES
 from kernels.variants._tiled.peak import SUMS, elements_of
 from kernels.variants._tiled.tiles import MAX_VECTORS
@@ -114,14 +112,6 @@ def test_every_limit_of_this_machine_is_measured(threads: int) -> None:
     text = limit_sentences({threads: limits})[0]
     assert f"Limits on {threads} thread" in text
     assert all(word in text for word in ("float32", "float64", "in L1", "in L2", BEYOND))
-
-
-def test_a_machines_costs_are_its_limits_and_usual_ones_without_them() -> None:
-    assert costs_of(None) is costs_of(ROUND) is TYPICAL  # a record of an old version has no speeds of BLAS
-    speeds = {"float32": 3.0}
-    found = costs_of(replace(ROUND, blas_flops_per_second=speeds, tiles_flops_per_second=speeds, call_seconds=0.25))
-    assert (found.l2_bytes, found.call_seconds) == (1000, 0.25)
-    assert (found.l2_bytes_per_second, found.beyond_bytes_per_second) == (8.0, 1.0)
 
 
 class _Stopwatch:

@@ -115,13 +115,17 @@ def test_arithmetic_is_in_the_dtype_of_the_rows() -> None:
 def test_steps_may_be_made_in_any_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     whole, pieces = (make_problem().begin(8, 1.0, (0, 1)) for _ in range(2))
     whole.advance(STEPS)
-    monkeypatch.setattr(problems, "MAX_INDICES", 20)  # two batches a call
-    small = make_problem().begin(8, 1.0, (0, 1))
-    small.advance(STEPS)
+    found = []
+    for most in (1, 20, 50):  # one run and one batch a call; two runs; three batches of both
+        monkeypatch.setattr(problems, "MAX_INDICES", most)
+        small = make_problem().begin(8, 1.0, (0, 1))
+        small.advance(STEPS)
+        found.append(small.losses())
     for steps in (1, 0, 20, STEPS - 21):
         pieces.advance(steps)
     assert whole.losses() == pytest.approx(pieces.losses(), rel=1e-12)
-    assert whole.losses() == pytest.approx(small.losses(), rel=1e-12)
+    for losses in found:
+        assert whole.losses() == pytest.approx(losses, rel=1e-12)
 
 
 def test_a_run_does_not_depend_on_those_beside_it() -> None:

@@ -214,20 +214,25 @@ class _NetworkRuns:
         self.problem, self.batch_size, self.rate = problem, batch_size, rate
         self.thetas, self.streams, self.parts = thetas, streams, parts
         self.variant = kernels.get(problem.variants[batch_size])
-        self.most = max(MAX_INDICES // (batch_size * len(streams)), 1)
+        self.together = max(min(MAX_INDICES // batch_size, len(streams)), 1)
+        self.most = max(MAX_INDICES // (batch_size * self.together), 1)
 
     def advance(self, steps: int) -> None:
-        problem = self.problem
         while steps > 0:
-            alive = np.flatnonzero(np.isfinite(self.thetas).all(axis=1))
-            if not len(alive):
+            alive = np.flatnonzero(np.isfinite(self.thetas).all(axis=1)).tolist()
+            if not alive:
                 return
             made = min(steps, self.most)
-            orders = np.stack([self.streams[run].take(made * self.batch_size) for run in alive.tolist()])
-            self.thetas[alive] = self.variant.epochs(
-                problem.network, self.thetas[alive], problem.X, problem.Y, orders, self.batch_size, self.rate
-            )
+            for begin in range(0, len(alive), self.together):
+                self._advance(alive[begin : begin + self.together], made)
             steps -= made
+
+    def _advance(self, runs: list[int], steps: int) -> None:
+        problem = self.problem
+        orders = np.stack([self.streams[run].take(steps * self.batch_size) for run in runs])
+        self.thetas[runs] = self.variant.epochs(
+            problem.network, self.thetas[runs], problem.X, problem.Y, orders, self.batch_size, self.rate
+        )
 
     def losses(self) -> Values:
         problem = self.problem
