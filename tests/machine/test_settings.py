@@ -20,6 +20,14 @@ REFUSED = {
     "NUMBA_NUM_THREADS=two": "Numba does not understand NUMBA_NUM_THREADS=two and would ignore it: correct or unset it",
     "NUMBA_OPT=fast": "Numba does not understand NUMBA_OPT=fast and would ignore it: correct or unset it",
     "NUMBA_DUMP_ASSEMBLY=1": "NUMBA_DUMP_ASSEMBLY=1 makes Numba print in the midst of what is timed: unset it",
+    "NUMBA_CACHE_LOCATOR_CLASSES=Foo": (
+        "Numba does not find the class Foo of NUMBA_CACHE_LOCATOR_CLASSES=Foo, and compiles nothing without: "
+        "correct or unset it"
+    ),
+    "NUMBA_CACHE_LOCATOR_CLASSES=os.Foo": (
+        "Numba does not find the class os.Foo of NUMBA_CACHE_LOCATOR_CLASSES=os.Foo, and compiles nothing without: "
+        "correct or unset it"
+    ),
     "NUMBA_CPU_NAME=foo": (
         "Numba's compiler does not know foo of NUMBA_CPU_NAME=foo and would ignore it: correct or unset it"
     ),
@@ -45,6 +53,18 @@ def test_what_makes_measuring_senseless_is_refused_by_its_name(setting: str, tmp
     assert (answer.returncode, answer.stderr) == (2, f"gdbench: {REFUSED[setting]}\n")
     assert answer.stdout == ""
     assert not [*tmp_path.iterdir()]
+
+
+@pytest.mark.parametrize("setting", ["NUMBA_OPT=", "NUMBA_CACHE_LOCATOR_CLASSES=", "NUMBA_NUM_THREADS="])
+def test_an_empty_variable_is_as_good_as_none(setting: str, tmp_path: Path) -> None:
+    name, _, value = setting.partition("=")
+    answer = gdbench("list", cwd=tmp_path, **{name: value})
+    assert (answer.returncode, answer.stderr) == (0, "")
+
+
+def test_a_class_that_numba_has_may_say_where_it_keeps_code(tmp_path: Path) -> None:
+    answer = gdbench("list", cwd=tmp_path, NUMBA_CACHE_LOCATOR_CLASSES="UserProvidedCacheLocator, InTreeCacheLocator")
+    assert (answer.returncode, answer.stderr) == (0, "")
 
 
 def test_every_command_refuses_it_before_it_blames_a_file(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import importlib
+import logging
 import os
 import signal
 import sys
@@ -55,7 +56,13 @@ class Commands(click.Group):
         """Import the module of a command and return its ``command``."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = importlib.import_module(f"gdbench.cli.{cmd_name}").command
+        try:
+            command: click.Command = importlib.import_module(f"gdbench.cli.{cmd_name}").command
+        except UnicodeDecodeError:  # of a file of matplotlib, which the modules of some commands import
+            from gdbench.views.drawing import check_plotting  # noqa: PLC0415 - with the imports that can fail
+
+            check_plotting()
+            raise
         return command
 
 
@@ -131,6 +138,7 @@ def _run(received: Sequence[int]) -> None:
         sys.exit(WRONG_USAGE)
 
     os.environ.pop("MPLBACKEND", None)  # pictures are files; with an unknown one matplotlib cannot be imported
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it warns of a user's settings, which files do not use
     from gdbench.cli.console import fail  # noqa: PLC0415 - with the imports that can fail
     from kernels import Diverged, InputError  # noqa: PLC0415
 

@@ -27,6 +27,7 @@ from gdbench.pick.runners.journal import Journal, default_folder
 from gdbench.pick.runners.opening import runner_for
 from gdbench.pick.session import Session
 from gdbench.pick.views.files import PARENT, subject, write_views
+from gdbench.views.drawing import check_plotting
 from kernels import InputError
 from kernels.errors import choices
 
@@ -85,6 +86,7 @@ def _search(json_path: str | None, folder: Path | None, options: dict[str, Any])
     with pick_show.reading(options["file"]):
         question = question_of(options)
     check_writable(folder or PARENT)
+    check_plotting()
     pick_show.announce(question, human_output(json_path))
     with drawn(stderr) as (listen, remark):
         session = Session(question, Clock(question.settings.most_seconds, listen, remark))
@@ -105,6 +107,7 @@ def _replan(context: click.Context, json_path: str | None, folder: Path | None, 
     earlier = read_record(options["replan"])
     question = ask_again(earlier, changes, file=options["file"])
     check_writable(folder or PARENT)
+    check_plotting()
     with drawn(stderr) as (listen, remark):
         session = Session(question, Clock(MAX_SECONDS, listen, remark))
         session.plan_again(earlier, most_seconds=MAX_SECONDS)

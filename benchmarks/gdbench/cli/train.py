@@ -25,6 +25,7 @@ from gdbench.train.options import read_batch_size, regimes
 from gdbench.train.proof import Refused, Taken
 from gdbench.train.record import answer
 from gdbench.train.training import EpochPoint, FitHistory, Training, check, fit_descent, history_csv
+from gdbench.views.drawing import check_plotting
 from gdbench.views.progress import ShowShare, bar
 from kernels import InputError, descent_name
 from kernels.errors import choices, unknown
@@ -86,6 +87,7 @@ def command(*, output: str | None, json_path: str | None, **options: Any) -> Non
     """Check everything, fit, write, print; a wrong input ends it before anything is written."""
     named = Path(output) if output else None
     check_writable(named or TRAINING_FOLDER)
+    check_plotting()
     with own_named_folder(named):
         _train(named, json_path, FitOptions(**options))
 

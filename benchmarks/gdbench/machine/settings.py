@@ -7,6 +7,7 @@ itself is asked what it took from either. How many threads there are is no setti
 from __future__ import annotations
 
 import os
+import pkgutil
 import re
 import subprocess
 import sys
@@ -86,6 +87,8 @@ def check_settings() -> None:
     """
     if sys.flags.optimize > 1:
         raise InputError("python -OO, or PYTHONOPTIMIZE=2, strips docstrings, which gdbench reads: run it without")
+    for name in [name for name, value in os.environ.items() if name.startswith(NUMBA) and not value]:
+        del os.environ[name]  # Numba warns of what is empty and goes on as if it were not set, in every process
     if any(name.startswith(NUMBA) for name in os.environ) or Path(FILE).exists():
         for reason in _refused():
             raise InputError(reason)
@@ -95,6 +98,7 @@ def _refused() -> Iterator[str]:
     """Reasons why Numba cannot be measured as it is set."""
     yield from _not_understood()
     yield from _unknown_processor()
+    yield from _unknown_locators()
     config = vars(sys.modules["numba.core.config"])
     if config["DISABLE_JIT"]:
         yield f"nothing is compiled under {_origin('NUMBA_DISABLE_JIT')}, so nothing can be measured: unset it"
@@ -137,6 +141,17 @@ def _unknown_processor() -> Iterator[str]:
             if unknown:
                 where = _origin(NUMBA + name)
                 yield f"Numba's compiler does not know {unknown[1]} of {where} and would ignore it: correct or unset it"
+
+
+def _unknown_locators() -> Iterator[str]:
+    """Reasons why Numba cannot keep what it compiles: classes that it would ask where, and does not find."""
+    asked = vars(sys.modules["numba.core.config"]).get("CACHE_LOCATOR_CLASSES") or ""
+    for path in filter(None, map(str.strip, asked.split(","))):
+        try:
+            pkgutil.resolve_name(path if "." in path else f"numba.core.caching:{path}")
+        except (ImportError, AttributeError, ValueError):
+            where = _origin("NUMBA_CACHE_LOCATOR_CLASSES")
+            yield f"Numba does not find the class {path} of {where}, and compiles nothing without: correct or unset it"
 
 
 def _origin(variable: str) -> str:

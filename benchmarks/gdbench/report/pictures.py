@@ -20,6 +20,7 @@ from gdbench.experiments.datasets import describe_zeros
 from gdbench.experiments.variants import is_peer
 from gdbench.report.findings import experiments, headline_task
 from gdbench.run.folder import Run
+from gdbench.views.drawing import default_style
 from kernels import InputError
 
 TIME_PER_ROW, ROOFLINE = "time_per_row.png", "roofline.png"
@@ -63,6 +64,7 @@ Draw: TypeAlias = Callable[[Axes, pd.DataFrame, Look], None]
 """Draws the measured cases of one network and data set."""
 
 
+@default_style()
 def write_picture(run: Run, path: Path) -> None:
     """Draw time per row over batch size into a PNG file; nothing if nothing was measured."""
     if (run.summary["status"] == MEASURED).any():
@@ -103,14 +105,15 @@ def draw_panels(run: Run, figure: Figure, title: str, draw: Draw) -> Figure:
         task = table[table["task"] == headline_task(table)]
         draw(axes, task[task["status"] == MEASURED], look)
         sizes = "-".join(map(str, run.plan.networks[name[0]].build(name[1]).sizes))
-        axes.set_title(f"{' on '.join(name)} ({sizes}), {describe_zeros(name[1])}", fontsize=TITLE_POINTS, wrap=True)
+        words = f"{' on '.join(name)} ({sizes}), {describe_zeros(name[1])}"
+        axes.set_title(words, fontsize=TITLE_POINTS, wrap=True, parse_math=False)
         axes.tick_params(labelsize=8)
         axes.grid(which="major", color="#dddddd", lw=0.6)
         axes.spines[["top", "right"]].set_visible(False)
     for axes in grid[len(panels) :]:
         axes.remove()
     figure.legend(handles=entries, loc="outside lower center", ncols=wide, frameon=False, fontsize=9)
-    figure.suptitle(title, fontsize=11)
+    figure.suptitle(title, fontsize=11, parse_math=False)
     return figure
 
 

@@ -17,12 +17,14 @@ from gdbench.machine.roofline import roofs
 from gdbench.machine.work import Limits
 from gdbench.report.pictures import Look, draw_panels, write_figure
 from gdbench.run.folder import Run
+from gdbench.views.drawing import default_style
 
 ROOF_COLOR = "#333333"
 MARGIN = 2.0
 """By so much the axes reach beyond the points."""
 
 
+@default_style()
 def write_roofline(run: Run, path: Path) -> None:
     """Draw the roofline into a PNG file; nothing for a run that did not measure the machine's limits.
 

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, PercentFormatter
 
 from gdbench.train.training import FitHistory, Training
+from gdbench.views.drawing import default_style
 
 COLOURS = {"batch": "#0072B2", "minibatch": "#D55E00", "stochastic": "#009E73"}
 """Colours of the descents, from Okabe and Ito's set, which every kind of colour vision distinguishes."""
@@ -23,6 +24,7 @@ LOG_RATIO = 10
 """Losses or seconds whose largest is more than this many times their smallest are drawn on a logarithmic axis."""
 
 
+@default_style()
 def picture(training: Training, histories: Sequence[FitHistory]) -> bytes:
     """PNG of one fit or of several regimes."""
     return fit_picture(training, histories[0]) if len(histories) == 1 else comparison_picture(training, histories)
@@ -59,7 +61,8 @@ def comparison_picture(training: Training, histories: Sequence[FitHistory]) -> b
 
 def _figure(subtitle: str, training: Training) -> Figure:
     figure = Figure(figsize=(WIDTH_INCHES, HEIGHT_INCHES), layout="constrained")
-    figure.suptitle(f"{training.network} on {training.dataset.name}\n{subtitle}", fontsize="medium")
+    title = f"{training.network} on {training.dataset.name}\n{subtitle}"
+    figure.suptitle(title, fontsize="medium", parse_math=False)  # a file's name may have dollars
     return figure
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from gdbench.basics.storage import replacing, write_text
+from gdbench.views.drawing import default_style
 from selftest.journal import Journal
 from selftest.picks.findings import ORACLES, REGRETS, SIMULATED, TABLES, latest
 from selftest.picks.known_tables import known_parts
@@ -50,6 +51,7 @@ def write_report(folder: Path) -> Path:
     return path
 
 
+@default_style()
 def _draw(path: Path, searches: Sequence[Entry]) -> None:
     """Draw the shares of picks and of fixed rules up to every regret."""
     figure = Figure(figsize=SIZE_INCHES, layout="constrained")

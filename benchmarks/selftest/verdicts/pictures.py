@@ -8,6 +8,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from gdbench.basics.storage import replacing
+from gdbench.views.drawing import default_style
 from selftest.verdicts.scoring import REGRESSED, UNCHANGED, Planted, Rate
 
 FOUND, MISSED, UNKNOWN = "#1b7f4b", "#b3261e", "#8a8a8a"
@@ -17,6 +18,7 @@ SIZE_INCHES = (11.0, 4.2)
 DOTS_PER_INCH = 120
 
 
+@default_style()
 def draw(path: Path, rates: Mapping[str, Rate], cases: Sequence[Planted]) -> None:
     """Draw the rates of false alarms with their upper bounds, and planted cases by true size and spread of pairs."""
     figure = Figure(figsize=SIZE_INCHES, layout="constrained")

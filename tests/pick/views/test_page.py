@@ -202,6 +202,13 @@ def test_the_picture_has_its_size_and_changes_with_the_record(whole: PickRecord,
     assert picture(whole, "svg") == picture(whole, "svg")
 
 
+@pytest.mark.parametrize("name", ["$x_$.csv", "a$b$c.csv", r"\frac{.csv", "$\\alpha$.csv", "100%.csv"])
+def test_the_name_of_a_file_is_no_formula(whole: PickRecord, name: str) -> None:
+    record = replace(whole, data=replace(whole.data, name=name), label=f"{whole.label} {name}")
+    assert picture(record)
+    assert not any(text.get_parse_math() for text in draw(record).texts)
+
+
 def test_the_page_loads_nothing_and_lets_no_reason_break_out(holed: PickRecord) -> None:
     assert "broken" not in Elements(page.render(make_record(unreached(CAPPED, HOSTILE)))).ids
     hostile = replace(holed, warnings=(HOSTILE,), command=f"gdbench pick {HOSTILE}", label=HOSTILE)

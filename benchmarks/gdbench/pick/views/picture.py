@@ -21,6 +21,7 @@ from gdbench.pick.record.record import PickRecord
 from gdbench.pick.seconds.model import predict
 from gdbench.pick.steps.answer import EXTRAPOLATED, Curve
 from gdbench.pick.views.amounts import number
+from gdbench.views.drawing import default_style
 
 WIDTH_INCHES, HEIGHT_INCHES, DOTS_PER_INCH = 10.0, 4.4, 180
 STEPS, TIMES, TOTAL, CHOSEN, SOFT, RING = "#0072B2", "#D55E00", "#333333", "#009E73", "#5f666d", "#111111"
@@ -44,9 +45,10 @@ Line = Sequence[tuple[float, float]]
 
 def picture(record: PickRecord, kind: str = "png") -> bytes:
     """PNG or SVG of an answer."""
-    figure, file = draw(record), io.BytesIO()
-    FigureCanvasAgg(figure)
-    with mpl.rc_context({"svg.hashsalt": "gdbench"}):  # the same answer gives the same file
+    file = io.BytesIO()
+    with default_style(), mpl.rc_context({"svg.hashsalt": "gdbench"}):  # the same answer gives the same file
+        figure = draw(record)
+        FigureCanvasAgg(figure)
         figure.savefig(file, format=kind, dpi=DOTS_PER_INCH, metadata={"Date": None} if kind == "svg" else None)
     return file.getvalue()
 
@@ -234,9 +236,10 @@ def _title(figure: Figure, record: PickRecord) -> None:
     small = list(chain.from_iterable(textwrap.wrap(line, TITLE_CHARACTERS) for line in (target, where)))
     top = 1 - 0.1 / HEIGHT_INCHES
     inches = LINE_INCHES * (1.3 * len(large))
-    figure.text(0.012, top, "\n".join(large), fontsize=HEADLINE_POINTS, weight="bold", va="top", linespacing=1.35)
+    look: dict[str, Any] = {"va": "top", "linespacing": 1.35, "parse_math": False}  # a file's name may have dollars
+    figure.text(0.012, top, "\n".join(large), fontsize=HEADLINE_POINTS, weight="bold", **look)
     below = top - inches / HEIGHT_INCHES
-    figure.text(0.012, below, "\n".join(small), fontsize=LABEL_POINTS, color=SOFT, va="top", linespacing=1.35)
+    figure.text(0.012, below, "\n".join(small), fontsize=LABEL_POINTS, color=SOFT, **look)
     room = 1 - (0.15 + inches + LINE_INCHES * len(small)) / HEIGHT_INCHES
     figure.set_layout_engine("constrained", rect=(0, 0, 1, room))
 
