@@ -18,7 +18,7 @@ from typing import Any
 
 import pandas as pd
 
-from gdbench.basics.records import parse, read
+from gdbench.basics.records import decode, parse, read
 from gdbench.compare.record import Comparison
 from gdbench.experiments.cases import CASE_COLUMNS, MEASURED, Case
 from gdbench.history.asv_cases import case_of
@@ -204,7 +204,8 @@ def _reason(error: Exception) -> str:
 
 
 def _of_file(path: Path) -> Iterator[ResultRow]:
-    content = json.loads(path.read_bytes())  # in UTF-8, 16 or 32
+    raw = path.read_bytes()
+    content = decode(raw.decode(json.detect_encoding(raw), "surrogatepass"))  # in UTF-8, 16 or 32
     if not isinstance(content, dict):
         raise InputError(f"{path} holds JSON that is no object, so no results: leave it out")
     if "commit_hash" in content and "results" in content:
@@ -246,6 +247,8 @@ def _of_pytest_benchmark(path: Path, content: PytestBenchmark) -> Iterator[Resul
         case = parse(entry.params, Case)
         origin = _origin(PYTEST_BENCHMARK, environment, case.threads) if environment else _told(content, case.threads)
         seconds = parse(entry.stats, Stats).median
+        if seconds <= 0:
+            raise InputError(f"{_cut(path)} has a time of {seconds:g} s, and nothing takes no time: measure again")
         if math.isfinite(seconds):
             yield _row(case, replace(origin, date=content.datetime), seconds)
 
@@ -258,7 +261,7 @@ def _told(content: PytestBenchmark, threads: int) -> Origin:
 
 
 def _of_asv_folder(folder: Path) -> Iterator[ResultRow]:
-    from gdbench.history.asv_files import result_paths  # noqa: PLC0415 - asv is slow to import, and rarely needed
+    from gdbench.history.asv_folders import result_paths  # noqa: PLC0415 - asv is slow to import, and rarely needed
 
     for described in sorted(folder.rglob("machine.json")):
         for path in result_paths(described.parent):

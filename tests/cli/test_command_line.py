@@ -1,7 +1,10 @@
 """The command line: bad input is one sentence that names the remedy, and changes nothing; help, lists and dry runs."""
 
 import json
+import os
 import shlex
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -251,3 +254,34 @@ def test_a_fault_of_ours_keeps_its_traceback_and_has_an_exit_code_of_its_own(
     monkeypatch.setattr("gdbench.cli.list.inventory", lambda: 1 / 0)
     assert call("list", monkeypatch) == 70
     assert "Traceback" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("end", [SystemExit("the last words of a library"), GeneratorExit()], ids=["words", "other"])
+def test_whatever_ends_a_command_unforeseen_has_not_the_code_of_a_regression(
+    end: BaseException, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def raise_it() -> None:
+        raise end
+
+    monkeypatch.setattr("gdbench.cli.list.inventory", raise_it)
+    assert call("list", monkeypatch) == 70
+
+
+def _ended(arguments: str, error_file: Path | None = None, **variables: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "gdbench", *arguments.split()]
+    environment = {**os.environ, **variables}
+    with (error_file or Path(os.devnull)).open("w") as full:
+        streams = {"stdout": subprocess.PIPE, "stderr": full if error_file else subprocess.PIPE}
+        return subprocess.run(command, env=environment, text=True, check=False, **streams)
+
+
+def test_settings_under_which_numpy_cannot_be_imported_are_one_sentence() -> None:
+    both = {"NPY_DISABLE_CPU_FEATURES": "AVX2", "NPY_ENABLE_CPU_FEATURES": "AVX2"}  # on no processor
+    done = _ended("list", **both)
+    assert (done.returncode, len(done.stderr.splitlines())) == (2, 1)
+    assert done.stderr.startswith("gdbench: NumPy cannot be imported under NPY_")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a file on a full disk")
+def test_an_error_that_cannot_be_written_keeps_its_code() -> None:
+    assert _ended("nonsense", Path("/dev/full")).returncode == 2

@@ -11,7 +11,7 @@ import pytest
 from asv.step_detect import detect_steps
 
 from gdbench.history.asv_cases import case_of, name_of
-from gdbench.history.asv_files import choose_machine, results_folder
+from gdbench.history.asv_folders import choose_machine, results_folder
 from gdbench.history.bisect import CONFIRMED, OPEN, Confirmation
 from gdbench.history.confirmation import confirm_all, filters_of, finding_of, new_place
 from gdbench.history.record import Judged, judge, make_record
@@ -81,7 +81,7 @@ def test_an_unreadable_file_is_a_gap_and_is_told(tmp_path: Path, capfd: pytest.C
     paths[5].write_text(paths[5].read_text(encoding="utf-8")[:200], encoding="utf-8")
     history = history_of(tmp_path / RESULTS, "here", tmp_path)
     assert len(history.commits) == 11
-    assert any(paths[5].name in sentence for sentence in history.skipped)
+    assert any(paths[5].name in sentence for sentence in history.incomplete)
     assert capfd.readouterr().out == ""
 
 
@@ -150,9 +150,17 @@ def test_the_folder_of_results_is_that_of_asvs_configuration(tmp_path: Path) -> 
     assert results_folder(tmp_path) == tmp_path / RESULTS
     (tmp_path / "asv.conf.json").write_text('{\n  // kept elsewhere\n  "results_dir": "found"\n}', encoding="utf-8")
     assert results_folder(tmp_path) == tmp_path / "found"
-    (tmp_path / "asv.conf.json").write_text("{", encoding="utf-8")
-    with pytest.raises(InputError, match="--results"):
+    (tmp_path / "asv.conf.json").write_text('{"version": 1}', encoding="utf-8")
+    assert results_folder(tmp_path) == tmp_path / "results", "asv's own default"
+    for wrong in ("{", '{"results_dir": null}', '{"results_dir": 5}'):
+        (tmp_path / "asv.conf.json").write_text(wrong, encoding="utf-8")
+        with pytest.raises(InputError, match="--results"):
+            results_folder(tmp_path)
+    (tmp_path / "asv.conf.jsonc").write_text('{"results_dir": "elsewhere"}  // asv reads both', encoding="utf-8")
+    with pytest.raises(InputError, match=r"neither of .*json and .*jsonc while both are there"):
         results_folder(tmp_path)
+    (tmp_path / "asv.conf.json").unlink()
+    assert results_folder(tmp_path) == tmp_path / "elsewhere"
 
 
 BENCHMARKS = """

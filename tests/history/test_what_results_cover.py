@@ -140,6 +140,15 @@ def test_a_few_kilobytes_of_memory_are_no_other_machine(tmp_path: Path) -> None:
     assert (step["label"], step["commit"]) == ("REGRESSION", commits[STEP])
 
 
+def test_what_somebody_adds_to_the_description_of_a_machine_changes_nothing(tmp_path: Path) -> None:
+    commits = make_repository(tmp_path, [str(i) for i in range(COMMITS)])
+    for i, commit in enumerate(commits):
+        machine = {"note": "moved", "hostname": "b"} if i >= STEP else {"hostname": "a"}
+        write_result(tmp_path / RESULTS, commit, times(i, step_at=STEP, slow={SLOW: 1.5}), described=machine)
+    (step,) = json.loads(regressions(tmp_path, "--json", "-").stdout)["steps"]
+    assert (step["label"], step["commit"]) == ("REGRESSION", commits[STEP])
+
+
 CHANGES = [
     ({"ram": "8000000"}, {"ram": "8000004"}, ""),
     ({"ram": "8000000"}, {"ram": "8 GB"}, ""),
@@ -165,6 +174,19 @@ CHANGES = [
     ({"numpy": "", "dask": ""}, {"numpy": "2.1"}, "numpy of any version -> 2.1, dask removed"),
     ({"numpy": ""}, {"numpy": ""}, ""),
     ({"python": "3.12"}, {"python": "3.13"}, "python 3.12 -> 3.13"),
+    ({"python": "3.12"}, {"python": "3.12.1"}, ""),  # the same, told less exactly
+    ({"python": "3.1"}, {"python": "3.12.1"}, "python 3.1 -> 3.12.1"),
+    ({"python": "3.12.1"}, {"python": "3.12.2"}, "python 3.12.1 -> 3.12.2"),
+    ({"numpy": "2.1"}, {"numpy": " 2.1 "}, ""),
+    ({"numpy": "2.1"}, {"numpy": "==2.1"}, ""),
+    ({"numpy": "2.1"}, {"numpy": "v2.1"}, ""),
+    ({"numpy": "2.1"}, {"numpy": ">=2.1"}, "numpy 2.1 -> >=2.1"),
+    ({"NumPy": "2.1"}, {"numpy": "2.1"}, ""),
+    ({"numpy": "2.1"}, {"pip+numpy": "2.1"}, ""),
+    ({"numpy": "2.1"}, {"pip+numpy": "2.2"}, "numpy 2.1 -> 2.2"),
+    ({"ram": "16 GB"}, {"ram": "16,384 MB"}, ""),
+    ({"arch": "x86_64"}, {"arch": "AMD64"}, ""),
+    ({"arch": "x86_64"}, {"arch": "arm64"}, "arch x86_64 -> arm64"),
 ]
 
 

@@ -298,3 +298,29 @@ def test_what_is_no_file_of_results_is_refused_in_a_sentence_that_does_not_hold_
         collect(path)
     assert str(refused.value).startswith(f"{path} ")
     assert len(str(refused.value)) < len(str(path)) + 250
+
+
+@pytest.mark.parametrize(
+    ("changes", "seconds", "told"),
+    [
+        ({}, 0.0, "has a time of 0 s, and nothing takes no time"),
+        ({}, -1.0, "has a time of -1 s"),
+        ({"batch_size": -1}, 1e-3, "batch_size of a case is at least 1, got -1"),
+        ({"n_rows": 0}, 1e-3, "n_rows of a case is at least 1, got 0"),
+    ],
+)
+def test_times_and_cases_that_cannot_be_are_refused(
+    changes: dict[str, int], seconds: float, told: str, tmp_path: Path
+) -> None:
+    entry = {"params": {**CASE.to_dict(), **changes}, "stats": {"median": seconds}}
+    path = tmp_path / "results.json"
+    path.write_text(json.dumps({"benchmarks": [entry], "machine_info": {}}), encoding="utf-8")
+    with pytest.raises(InputError, match=re.escape(told)):
+        collect(path)
+
+
+def test_halves_of_characters_are_read_as_what_can_be_written(tmp_path: Path) -> None:
+    entry = {"params": CASE.to_dict(), "stats": {"median": 1e-3}}
+    path = tmp_path / "results.json"
+    path.write_text(json.dumps({"benchmarks": [entry], "machine_info": {}, "datetime": "\ud800"}), encoding="utf-8")
+    assert collect(path)["date"].tolist() == ["?"]

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from gdbench.basics.records import plain
 from gdbench.experiments.cases import Case
 from gdbench.history import markdown, page
-from gdbench.history.asv_files import choose_machine
+from gdbench.history.asv_folders import choose_machine
 from gdbench.history.reading import read_histories
 from gdbench.history.record import judge, make_record
 from gdbench.results import COLUMNS, collect

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -45,6 +46,14 @@ def parse(value: object, kind: type[Record]) -> Record:
         If a field is missing or of another type; the message says which.
     """
     return msgspec.convert(value, kind, str_keys=True)
+
+
+def decode(text: str) -> Any:
+    """Decode JSON of another program; halves of characters, which no output can hold, become question marks."""
+    value = json.loads(text)
+    if re.search(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]", text):
+        value = json.loads(json.dumps(value, ensure_ascii=False).encode(errors="replace"))
+    return value
 
 
 def write(path: Path, record: object, *, indent: int | None = 1) -> None:

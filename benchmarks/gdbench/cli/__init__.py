@@ -89,6 +89,20 @@ def gdbench(ctx: click.Context) -> None:
 
 
 def main() -> None:
+    """Run the command line; whatever ends it has its own exit code, and nothing unforeseen has that of a regression."""
+    try:
+        _main()
+    except SystemExit as end:
+        if isinstance(end.code, str):  # a library's last words, for which Python would exit with 1
+            _crash()
+        raise
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # also what is raised while another error is being answered
+        _crash()
+
+
+def _main() -> None:
     """Run the command line; SIGTERM and SIGHUP end it as Ctrl-C does, with exit code 128 + their number."""
     with outliving_readers(), _signals_as_ctrl_c() as received:
         try:
@@ -131,14 +145,7 @@ def _run(received: Sequence[int]) -> None:
 
     Commands find the numbers of signals that were received as the ``obj`` of their context.
     """
-    try:
-        check_kernels()
-    except ImportError as error:  # before the imports below, which would fail for the same reason
-        click.echo(f"gdbench: {error}", err=True)
-        sys.exit(WRONG_USAGE)
-
-    os.environ.pop("MPLBACKEND", None)  # pictures are files; with an unknown one matplotlib cannot be imported
-    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it warns of a user's settings, which files do not use
+    _check_imports()
     from gdbench.cli.console import fail  # noqa: PLC0415 - with the imports that can fail
     from kernels import Diverged, InputError  # noqa: PLC0415
 
@@ -162,8 +169,36 @@ def _run(received: Sequence[int]) -> None:
         _crash()
 
 
+def _check_imports() -> None:
+    """End with a sentence where the kernels or NumPy cannot be imported."""
+    os.environ.pop("MPLBACKEND", None)  # pictures are files; with an unknown one matplotlib cannot be imported
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # it warns of a user's settings, which files do not use
+    try:
+        check_kernels()
+    except ImportError as error:  # before the import below, which would fail for the same reason
+        click.echo(f"gdbench: {error}", err=True)
+        sys.exit(WRONG_USAGE)
+    try:
+        importlib.import_module("gdbench.cli.console")
+    except (ImportError, RuntimeError, Warning) as error:
+        _refused_by_numpy(error)
+
+
+def _refused_by_numpy(error: Exception) -> NoReturn:
+    """Say under which settings NumPy cannot be imported; without any, it is no fault of the user's."""
+    told = " ".join(f"{name}={value}" for name, value in os.environ.items() if name.startswith("NPY_"))
+    if not told:
+        _crash()
+    while error.__cause__ is not None and isinstance(error.__cause__, Exception):
+        error = error.__cause__  # NumPy puts pages of advice before it
+    reason = " ".join(str(error).split()).rstrip(".")
+    click.echo(f"gdbench: NumPy cannot be imported under {told}, since it says {reason!r}: unset it", err=True)
+    sys.exit(WRONG_USAGE)
+
+
 def _crash() -> NoReturn:
-    traceback.print_exc()
+    with suppress(Exception):  # such as an error of the file that errors are written to
+        traceback.print_exc()
     sys.exit(CRASHED)
 
 

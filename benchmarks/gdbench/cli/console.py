@@ -6,7 +6,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
@@ -55,7 +55,8 @@ stderr = _console(stderr=True)
 
 def fail(sentence: str, code: int) -> NoReturn:
     """Print one sentence on standard error and exit."""
-    stderr.print(f"gdbench: {sentence}", style="red", soft_wrap=True)
+    with suppress(OSError):  # the code is told though nothing can be written
+        stderr.print(f"gdbench: {sentence}", style="red", soft_wrap=True)
     sys.exit(code)
 
 

@@ -14,7 +14,7 @@ from gdbench.basics.folders import writing
 from gdbench.basics.storage import check_writable, write_text
 from gdbench.cli.console import fail, human_output, json_option, markdown_option, stderr, write_json, write_markdown
 from gdbench.history import markdown, page
-from gdbench.history.asv_files import choose_machine, results_folder
+from gdbench.history.asv_folders import choose_machine, results_folder
 from gdbench.history.confirmation import confirm_all
 from gdbench.history.labels import ENVIRONMENT, IMPROVEMENT, REGRESSION, SHARED
 from gdbench.history.reading import read_histories

@@ -50,6 +50,11 @@ class Case:
     dtype: str
     threads: int = 1
 
+    def __post_init__(self) -> None:
+        for name in ("n_rows", "batch_size", "threads"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} of a case is at least 1, got {getattr(self, name)}")
+
     @property
     def descent(self) -> str:
         """Regime that the batch size implies: batch, minibatch or stochastic."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from functools import cache
 
 from gdbench.experiments.cases import Case
@@ -31,7 +32,7 @@ def case_of(benchmark: str, parameters: Sequence[str]) -> Case | None:
     if pair is None or module != MODULE or method != METHOD or len(parameters) != len(AXES):
         return None
     axes = dict(zip(AXES, map(_value, parameters), strict=True))
-    if not str(axes["batch_size"]).isdecimal():
+    if not str(axes["batch_size"]).isdecimal() or int(str(axes["batch_size"])) < 1:
         return None
     network, dataset = pair
     return Case(
@@ -51,6 +52,28 @@ def name_of(benchmark: str, parameters: Sequence[str]) -> str:
     if case is not None:
         return case.id
     return f"{benchmark}({', '.join(str(_value(text)) for text in parameters)})" if parameters else benchmark
+
+
+def names_of(series: Iterable[tuple[str, tuple[str, ...]]]) -> dict[tuple[str, tuple[str, ...]], str]:
+    """Name each series, by its benchmark and parameters: no two alike.
+
+    Where readable names are, as those of the parameters 1 and ``'1'``, parameters are written as asv stores them.
+    """
+    ways = (name_of, lambda benchmark, parameters: f"{benchmark}({', '.join(parameters)})", _unmistakable)
+    chosen = dict.fromkeys(series, 0)
+    while True:
+        names = {key: ways[way](*key) for key, way in chosen.items()}
+        count = Counter(names.values())
+        alike = [key for key, way in chosen.items() if count[names[key]] > 1 and way + 1 < len(ways)]
+        if not alike:
+            return names
+        for key in alike:
+            chosen[key] += 1
+
+
+def _unmistakable(benchmark: str, parameters: Sequence[str]) -> str:
+    """Name a series so that a comma within a parameter is none between two."""
+    return f"{benchmark}{[*parameters]}"
 
 
 @cache

@@ -1,4 +1,4 @@
-"""asv's files as records: where they lie, whose they are, and what one of them holds, by asv's own reader."""
+"""asv's files as records: what one of them holds; a benchmark that is damaged leaves the others readable."""
 
 from __future__ import annotations
 
@@ -6,27 +6,23 @@ import codecs
 import itertools
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import asv.util
-from asv.machine import Machine
 from asv.results import Results
 
-from gdbench.basics.records import parse
+from gdbench.basics.records import decode, parse
+from gdbench.history.asv_folders import reason
 from kernels import InputError
-from kernels.errors import choices
 
-CONFIG = "asv.conf.json"
-RESULTS = Path("reports", "asv", "results")
-NO_RESULTS = ("machine.json", "benchmarks.json")
-HOW_TO_MAKE = "make some by: asv run HEAD~20..HEAD"
-HOW_TO_UPDATE = f"run asv update in the folder of {CONFIG}"
-MAX_REASON = 120
-"""Characters of another program's message that are passed on: some hold the whole file."""
+FORMAT = Results.api_version
+HOW_TO_UPDATE = "run asv update in the folder of asv.conf.json"
+TEXT = "a text"
+"""What is wrong with a value that is one: asv keeps whatever a benchmark returns."""
+INTERVAL = ("stats_ci_99_a", "stats_ci_99_b")
 Text = str | int | float | None
 
 
@@ -60,7 +56,15 @@ class Value:
 
 @dataclass(frozen=True)
 class ResultFile:
-    """One commit in one environment, as asv stored it; ``date`` is that of the commit in ms since 1970."""
+    """One commit in one environment, as asv stored it.
+
+    Attributes
+    ----------
+    date : float
+        When the commit was made, in ms since 1970.
+    unusable : dict
+        What is wrong with values that are no numbers, by the benchmark's name.
+    """
 
     commit: str
     environment: str
@@ -70,6 +74,7 @@ class ResultFile:
     requirements: dict[str, Text]
     variables: dict[str, Text]
     values: tuple[Value, ...]
+    unusable: dict[str, str]
 
     @property
     def moment(self) -> datetime | None:
@@ -80,92 +85,69 @@ class ResultFile:
             return None
 
 
-def results_folder(folder: Path) -> Path:
-    """Return where asv.conf.json of a folder says that results are, or the usual place below the folder."""
-    config = folder / CONFIG
-    if not config.exists():
-        return folder / RESULTS
-    try:
-        text = asv.util.load_json(str(config), js_comments=True)
-        return folder / str(parse(text, dict[str, Any]).get("results_dir", RESULTS))
-    except (ValueError, OSError) as error:
-        raise InputError(
-            f"{config} is not valid JSON ({_reason(error)}): correct it, or name the folder by --results"
-        ) from error
+@dataclass(frozen=True)
+class _Stored:
+    """The fields of asv's format that are read here; each benchmark's are checked by themselves."""
 
-
-def choose_machine(results: Path, wanted: str | None) -> str:
-    """Return the machine whose results are read: the one asked for, this one, or the only one.
-
-    Raises
-    ------
-    InputError
-        If there are no results, or those of several machines and none of them is this one: they are never mixed.
-    """
-    there = sorted(path.parent.name for path in results.glob("*/machine.json") if result_paths(path.parent))
-    if not there and (results / "machine.json").is_file():
-        above = results.resolve().parent
-        raise InputError(
-            f"{results} is asv's folder of one machine, {results.resolve().name}: name the one above, {above}"
-        )
-    undescribed = next((path for path in sorted(results.glob("*/")) if result_paths(path)), None)
-    if not there and undescribed is not None:
-        raise InputError(
-            f"{undescribed} has results but no machine.json, which asv keeps beside them: copy it from where they were "
-            f'measured, or save {{"machine": "{undescribed.name}", "version": 1}} under that name'
-        )
-    if not there:
-        raise InputError(f"there are no results of asv in {results}: {HOW_TO_MAKE}")
-    if wanted is not None:
-        if wanted not in there:
-            raise InputError(f"{results} has no results of a machine called {wanted}: choose {choices(there)}")
-        return wanted
-    here = Machine.get_unique_machine_name()
-    if here in there or len(there) == 1:
-        return here if here in there else there[0]
-    raise InputError(
-        f"{results} has results of several machines, which are never mixed: name one of {choices(there)} by --machine"
-    )
-
-
-def result_paths(folder: Path) -> list[Path]:
-    """Return the files of results in the folder of a machine."""
-    return sorted(path for path in folder.glob("*.json") if path.name not in NO_RESULTS and path.is_file())
+    version: float
+    commit_hash: str
+    env_name: str
+    date: float | None
+    python: str
+    params: dict[str, Text]
+    requirements: dict[str, Text] | None
+    result_columns: list[str]
+    results: dict[str, Any]
+    env_vars: dict[str, Text] | None = None
 
 
 def load(path: Path) -> ResultFile:
-    """Read one file of results by asv's reader.
+    """Read one file of results.
 
     Raises
     ------
     OlderFormat
         If it must be updated first.
     InputError
-        If asv cannot read it, or it holds other things than asv writes.
+        If it cannot be read, or holds other things than asv writes.
     """
     try:
-        found = Results.load(str(path))
-        told = {
-            "commit": found.commit_hash,
-            "environment": found.env_name,
-            "date": found.date,
-            "python": found._python,
-            "machine": found.params,
-            "requirements": found._requirements or {},
-            "variables": found.env_vars or {},
-            "values": [value for key in found.get_all_result_keys() for value in _values(found, key)],
-        }
-        return parse(told, ResultFile)
-    except Exception as error:  # asv's reader takes what it finds for what it wrote, and raises anything
+        stored = parse(decode(path.read_text(encoding="utf-8")), _Stored)
+    except (OSError, ValueError, RecursionError) as error:
         raise _fault(path, error) from error
+    if stored.version != FORMAT:
+        raise _fault(path, ValueError(f"its version is {stored.version}"))
+    values: list[Value] = []
+    unusable: dict[str, str] = {}
+    for name, row in stored.results.items():
+        try:
+            found = [*_values(name, row, stored.result_columns)]
+        except ValueError as error:
+            unusable[name] = reason(error)
+            continue
+        values += [value for value, _ in found]
+        reasons = [wrong for _, wrong in found if wrong]
+        if reasons:
+            unusable[name] = reasons[0]
+    return ResultFile(
+        commit=stored.commit_hash,
+        environment=stored.env_name,
+        date=stored.date,
+        python=stored.python,
+        machine=stored.params,
+        requirements=stored.requirements or {},
+        variables=stored.env_vars or {},
+        values=tuple(values),
+        unusable=unusable,
+    )
 
 
 def _fault(path: Path, error: Exception) -> InputError:
     """Say why asv cannot read a file, with what helps."""
     version = _version(path)
-    if version is not None and version < Results.api_version:
+    if version is not None and version < FORMAT:
         return OlderFormat(f"{path} is in an older format of asv: {HOW_TO_UPDATE}")
-    if version is not None and version > Results.api_version:
+    if version is not None and version > FORMAT:
         return InputError(f"{path} was written by a newer asv than the one that is here: update asv")
     if isinstance(error, UnicodeDecodeError):
         return InputError(f"{path} is not in UTF-8, in which asv writes: save it as UTF-8")
@@ -173,29 +155,47 @@ def _fault(path: Path, error: Exception) -> InputError:
         return InputError(
             f"{path} begins with a byte order mark, which asv does not read: save it as UTF-8 without one"
         )
-    return InputError(f"{path} cannot be read as results of asv ({_reason(error)}): measure again, or delete it")
+    return InputError(f"{path} cannot be read as results of asv ({reason(error)}): measure again, or delete it")
 
 
-def _values(found: Results, key: str) -> Iterator[dict[str, object]]:
-    """Yield the fields of each case of a benchmark."""
-    axes = found.get_result_params(key) or []
-    values = found.get_result_value(key, axes)
-    stats = found.get_result_stats(key, axes) if found._stats.get(key) else [None] * len(values)
-    for parameters, value, told in zip(itertools.product(*axes), values, stats, strict=True):
-        within: Mapping[str, Any] = told or {}
-        yield {
-            "benchmark": key,
-            "version": found.benchmark_version.get(key),
-            "parameters": parameters,
-            "value": _finite(value),
-            "low": _finite(within.get("ci_99_a")),
-            "high": _finite(within.get("ci_99_b")),
-        }
+def _values(name: str, row: object, columns: Sequence[str]) -> Iterator[tuple[Value, str]]:
+    """Yield each case of a benchmark, and what is wrong with its value.
+
+    Raises
+    ------
+    ValueError
+        If the row is not one of asv's.
+    """
+    told = dict(zip(columns, parse(row, list[Any]), strict=False))
+    axes = parse(told.get("params") or [], list[list[str]])
+    version = parse(told.get("version"), str | None)
+    count = math.prod(map(len, axes))
+    values = told.get("result")
+    values = [None] * count if values is None else parse(values, list[Any])  # None where all failed
+    if len(values) != count:
+        raise ValueError(f"{len(values)} values of {count} cases")
+    low, high = (told.get(column) or [] for column in INTERVAL)
+    for i, (parameters, value) in enumerate(zip(itertools.product(*axes), values, strict=True)):
+        number, wrong = _number(value)
+        yield Value(name, version, parameters, number, _end(low, i), _end(high, i)), wrong
 
 
-def _finite(value: Any) -> float | None:
-    """Return a number that is one; asv writes NaN for a case that was skipped, and null for one that failed."""
-    return None if value is None or not math.isfinite(value) else float(value)
+def _number(value: Any) -> tuple[float | None, str]:
+    """Return a number, and what is wrong; asv writes NaN for a case that was skipped, and null for one that failed."""
+    if isinstance(value, str):
+        return None, TEXT
+    if not isinstance(value, int | float | None):
+        return None, "no number"
+    try:
+        number = math.nan if value is None else float(value)
+    except OverflowError:  # only whole numbers have no largest
+        number = math.inf
+    return (number, "") if math.isfinite(number) else (None, "an infinite number" if math.isinf(number) else "")
+
+
+def _end(column: object, index: int) -> float | None:
+    """Return an end of a case's interval; one that is no number is as good as none."""
+    return _number(column[index])[0] if isinstance(column, list) and index < len(column) else None
 
 
 def _has_mark(path: Path) -> bool:
@@ -212,9 +212,3 @@ def _version(path: Path) -> float | None:
         return float(json.loads(path.read_bytes())["version"])
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
-
-
-def _reason(error: Exception) -> str:
-    """First line of what went wrong, cut."""
-    text = f"{type(error).__name__}: {error}".splitlines()[0]
-    return text if len(text) <= MAX_REASON else f"{text[:MAX_REASON]}..."

@@ -9,8 +9,15 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from packaging.utils import canonicalize_name, canonicalize_version
+from packaging.version import InvalidVersion, Version
+
 MACHINE = ("arch", "cpu", "num_cpu", "os", "ram")
 """Fields by which asv describes a machine; what one of two commits does not tell is no change."""
+PIP = "pip+"
+"""By which asv marks what pip installs into an environment of conda's."""
+ARCHITECTURES = {"amd64": "x86_64", "x64": "x86_64", "x86-64": "x86_64", "aarch64": "arm64"}
+"""Other names that systems have for one."""
 RAM_TOLERANCE = 0.1
 """Relative difference up to which two machines have the same memory."""
 KILOBYTES = {"": 1.0, "k": 1.0, "m": 1e3, "g": 1e6, "t": 1e9}
@@ -28,15 +35,21 @@ def changes(before: Mapping[str, str], after: Mapping[str, str]) -> str:
         Texts by the names of machine fields, packages and variables; an empty one is a package of whatever version
         there was.
     """
-    names = dict.fromkeys([*before, *after])
-    return ", ".join(filter(None, (_change(name, before.get(name), after.get(name)) for name in names)))
+    names = {_key(name): name.removeprefix(PIP) for name in (*before, *after)}
+    earlier, later = ({_key(name): value.strip() for name, value in one.items()} for one in (before, after))
+    return ", ".join(filter(None, (_change(name, earlier.get(key), later.get(key)) for key, name in names.items())))
+
+
+def _key(name: str) -> str:
+    """Return a name as installers compare it: NumPy is numpy, and asv's ``pip+numpy`` the same from pip."""
+    return name if name in MACHINE else canonicalize_name(name.strip().removeprefix(PIP))
 
 
 def _change(name: str, before: str | None, after: str | None) -> str:
     """Say how one thing changed; nothing if it did not."""
     if name in MACHINE:
         return "" if not before or not after or _alike(name, before, after) else f"{name} {before} -> {after}"
-    if before == after or (before and after and _version(before) == _version(after)):
+    if before == after or (before and after and _same_version(name, before, after)):
         return ""
     if before is None:
         return f"{name} {after} added" if after else f"{name} added without a version"
@@ -54,6 +67,9 @@ def _alike(name: str, before: str, after: str) -> bool:
             return large - small <= RAM_TOLERANCE * large
     if name == "os":
         return _series(before) == _series(after)
+    if name == "arch":
+        first, second = (text.strip().casefold() for text in (before, after))
+        return ARCHITECTURES.get(first, first) == ARCHITECTURES.get(second, second)
     if name == "cpu":
         return _model(before) == _model(after)
     return " ".join(before.split()).casefold() == " ".join(after.split()).casefold()
@@ -64,14 +80,27 @@ def _model(text: str) -> list[str]:
     return re.sub(r"\((?:r|tm|c)\)|[®™©]|\b(?:cpu|processor)\b|@\s*[\d.]+\s*[gm]hz", " ", text.casefold()).split()
 
 
+def _same_version(name: str, before: str, after: str) -> bool:
+    """Whether two versions are one as installers compare them; of Python, an older asv wrote the series only."""
+    if name == "python" and before.count(".") != after.count("."):
+        return f"{before}.".startswith(f"{after}.") or f"{after}.".startswith(f"{before}.")
+    return _version(before) == _version(after)
+
+
 def _version(text: str) -> str:
-    """Write a version without the zeros at its end, as installers compare it."""
-    return re.sub(r"(?:\.0)+$", "", text) if re.fullmatch(r"\d+(?:\.\d+)+", text) else text
+    """Write a version as installers compare it: without ``==`` and the zeros at its end."""
+    bare = re.sub(r"^={2,3}\s*", "", text)
+    try:
+        return canonicalize_version(Version(bare))
+    except InvalidVersion:
+        return text
 
 
 def _kilobytes(text: str) -> float | None:
     """Read memory such as ``16303316``, ``16GB`` or ``15.5 GiB``; None for anything else."""
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?", text.strip().casefold())
+    found = re.fullmatch(
+        r"(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?", re.sub(r"(?<=\d),(?=\d{3}\b)", "", text.strip().casefold())
+    )
     if not found:
         return None
     number = float(found[1])

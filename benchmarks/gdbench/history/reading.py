@@ -11,17 +11,16 @@ from pathlib import Path
 import numpy as np
 
 from gdbench.experiments.cases import Case
-from gdbench.history.asv_cases import case_of, name_of
-from gdbench.history.asv_files import HOW_TO_MAKE, HOW_TO_UPDATE, OlderFormat, ResultFile, load, result_paths
+from gdbench.history.all_files import MAX_NAMED, read_all
+from gdbench.history.asv_cases import case_of, names_of
+from gdbench.history.asv_files import ResultFile
+from gdbench.history.changes import MACHINE
 from gdbench.history.detection.noise import Series
 from gdbench.history.detection.scale import MIN_NOT_POSITIVE
 from gdbench.history.repository import Repository, look
 from gdbench.history.series import History, Measured
 from kernels import InputError
 from kernels.errors import choices
-
-MAX_NAMED = 3
-"""Files or cases that a sentence names one by one."""
 
 
 @dataclass(frozen=True)
@@ -76,12 +75,8 @@ def read_histories(
 
 def _in_order(folder: Path, git: Repository) -> Results:
     """Read the files of a machine and sort them."""
-    read, older, skipped = _read_all(folder)
-    if not read and older:
-        raise InputError(f"all {older} files of results in {folder} are in an older format of asv: {HOW_TO_UPDATE}")
-    if not read:
-        raise InputError(f"no file of results in {folder} can be read: {skipped[0] if skipped else HOW_TO_MAKE}")
-    incomplete = [f"{older} files are in an older format of asv and left out: {HOW_TO_UPDATE}"] if older else []
+    found = read_all(folder)
+    read, skipped, incomplete = found.results, [*found.skipped], [*found.incomplete]
     incomplete += [git.refused] if git.refused else []
     place = {commit.commit: i for i, commit in enumerate(git.commits)}
     there = {result.commit for result in read}
@@ -115,32 +110,6 @@ def _without_date(read: Iterable[ResultFile]) -> int:
     dates = {one.commit: one.date or None for one in read}
     shared = Counter(dates.values())
     return sum(date is None or shared[date] > 1 for date in dates.values())
-
-
-def _read_all(folder: Path) -> tuple[list[ResultFile], int, list[str]]:
-    """Return what can be read, how many files are in an older format, and what is wrong with the others."""
-    read: dict[tuple[str, str], ResultFile] = {}
-    older, wrong = 0, []
-    for path in result_paths(folder):
-        try:
-            result = load(path)
-        except OlderFormat:
-            older += 1
-        except InputError as error:
-            wrong.append(str(error))
-        else:
-            if result.machine.get("machine") not in (None, folder.name):
-                wrong.append(
-                    f"{path} is of the machine {result.machine['machine']}, not of {folder.name}: move it there"
-                )
-                continue
-            read[result.commit, result.environment] = result  # once, though a file was copied
-    more = len(wrong) - MAX_NAMED
-    return (
-        [*read.values()],
-        older,
-        [*wrong[:MAX_NAMED], *([f"{more} other files cannot be read either"] if more > 0 else [])],
-    )
 
 
 def _by_environment(ordered: list[ResultFile], wanted: str | None) -> dict[str, list[ResultFile]]:
@@ -181,9 +150,13 @@ def _measured(result: ResultFile, order: int, subject: str) -> Measured:
 
 
 def _environment(result: ResultFile) -> dict[str, str]:
-    """Return what asv recorded of machine, packages and variables as texts; a package without a version has none."""
-    parts = {**result.machine, **result.requirements, **result.variables, "python": result.python}
-    return {name: "" if value is None else str(value) for name, value in parts.items() if name != "machine"}
+    """Return what asv recorded of machine, packages and variables as texts; a package without a version has none.
+
+    Of the machine, that is what asv finds out itself: a name or note that somebody has added changes no time.
+    """
+    machine = {name: value for name, value in result.machine.items() if name in MACHINE}
+    parts = {**machine, **result.requirements, **result.variables, "python": result.python}
+    return {name: "" if value is None else str(value) for name, value in parts.items()}
 
 
 def _series(part: list[ResultFile]) -> tuple[dict[str, Series], dict[str, Case], Counter[str]]:
@@ -192,18 +165,17 @@ def _series(part: list[ResultFile]) -> tuple[dict[str, Series], dict[str, Case],
     Values are those of the newest version of each benchmark.
     """
     newest = {one.benchmark: one.version for result in part for one in result.values if one.version is not None}
-    values: dict[str, Series] = {}
-    cases: dict[str, Case] = {}
+    found: dict[tuple[str, tuple[str, ...]], Series] = {}
     for at, result in enumerate(part):
         for one in result.values:
             if one.version is not None and one.version != newest[one.benchmark]:
                 continue  # it measured something else then
-            name, case = name_of(one.benchmark, one.parameters), case_of(one.benchmark, one.parameters)
-            if case is not None:
-                cases[name] = case
-            series = values.setdefault(name, np.full(len(part), np.nan))
+            series = found.setdefault((one.benchmark, one.parameters), np.full(len(part), np.nan))
             if one.value is not None:
                 series[at] = one.value
+    names = names_of(found)
+    cases = {name: case for key, name in names.items() if (case := case_of(*key)) is not None}
+    values = {names[key]: series for key, series in found.items()}
     return values, cases, Counter({name: left for name, series in values.items() if (left := _leave_out(series))})
 
 

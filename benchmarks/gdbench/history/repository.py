@@ -38,7 +38,8 @@ class Repository:
 def look(folder: Path) -> Repository:
     """Ask git what it knows in a folder."""
     shallow = ask_git(folder, "rev-parse", "--is-shallow-repository") == "true"
-    return Repository(tuple(_log(folder)), shallow, why_refused(folder))
+    commits = tuple(_log(folder))
+    return Repository(commits, shallow, None if commits else why_refused(folder))
 
 
 def first_parents(folder: Path) -> list[str]:
@@ -49,4 +50,5 @@ def first_parents(folder: Path) -> list[str]:
 def _log(folder: Path, *options: str) -> list[Commit]:
     """Return the commits up to HEAD, oldest first; none outside a repository."""
     text = ask_git(folder, "log", "--topo-order", "--reverse", "--format=%H%x1f%s", *options, "HEAD", "--")
-    return [Commit(*line.split("\x1f", 1)) for line in (text or "").split("\n") if line]
+    fields = (line.split("\x1f", 1) for line in (text or "").split("\n"))
+    return [Commit(*parts) for parts in fields if len(parts) == 2]  # nothing else that git may write between them

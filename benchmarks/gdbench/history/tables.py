@@ -57,7 +57,8 @@ def remarks(record: Record) -> Iterator[str]:
             yield f"{name}: {_told(step.confirmation)}"
     short = record.cases - record.judged
     if record.judged and short:
-        yield f"{_count(short, 'case')} of {record.cases} have too few results to be judged"
+        have = "has" if short == 1 else "have"
+        yield f"{_count(short, 'case')} of {record.cases} {have} too few results to be judged"
     yield from record.skipped
 
 

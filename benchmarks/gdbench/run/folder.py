@@ -95,7 +95,7 @@ def read_blocks(folder: Path, plan: Plan) -> tuple[pd.DataFrame, dict[int, Limit
     for path in block_files(folder):
         block = read_block(path)
         index = block.gdbench.block
-        if index >= len(plan.blocks):
+        if not 0 <= index < len(plan.blocks):
             raise InputError(f"{path} is of another run, since the plan has no block {index}: {REMEDY}")
         rows += [_block_row(index, entry) for entry in block.benchmarks]
         if block.gdbench.limits is not None:
