@@ -168,7 +168,7 @@ def _values(name: str, row: object, columns: Sequence[str]) -> Iterator[tuple[Va
     """
     told = dict(zip(columns, parse(row, list[Any]), strict=False))
     axes = parse(told.get("params") or [], list[list[str]])
-    version = parse(told.get("version"), str | None)
+    version = None if told.get("version") is None else parse(told["version"], str)
     count = math.prod(map(len, axes))
     values = told.get("result")
     values = [None] * count if values is None else parse(values, list[Any])  # None where all failed
