@@ -111,7 +111,7 @@ def _without_labels(frame: pd.DataFrame, names: Sequence[str]) -> tuple[pd.DataF
         return frame, []
     empty = unnamed & frame.isna().all().to_numpy()
     may_be = [place == 0 or SAVED_AGAIN.fullmatch(name) is not None for place, name in enumerate(names)]
-    places = np.flatnonzero(unnamed & ~empty & may_be)
+    places = [int(place) for place in np.flatnonzero(unnamed & ~empty & may_be)]
     labels = np.zeros(len(empty), bool)
     labels[[place for place in places if _are_labels(frame.iloc[:, int(place)])]] = True
     notes = [
