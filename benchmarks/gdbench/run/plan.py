@@ -59,6 +59,11 @@ class Plan:
     cases: tuple[Case, ...]
     blocks: tuple[PlannedBlock, ...] = field(repr=False)
 
+    def __post_init__(self) -> None:
+        missing = next((case.network for case in self.cases if case.network not in self.networks), None)
+        if missing is not None:
+            raise ValueError(f"its networks lack {missing}, which a case has")
+
 
 def plan_profile(name: str, filters: Filters | None = None, *, seed: int | None = None, command: str = "") -> Plan:
     """Plan the cases of a profile.

@@ -41,6 +41,10 @@ class TimedRounds:
     rounds: int
     iterations: int
 
+    def __post_init__(self) -> None:
+        if not self.data or min(self.data) <= 0:
+            raise ValueError("times of a case are seconds above 0, one or more")
+
 
 @dataclass(frozen=True)
 class ExtraInfo:
