@@ -113,7 +113,7 @@ def _without_labels(frame: pd.DataFrame, names: Sequence[str]) -> tuple[pd.DataF
     may_be = [place == 0 or SAVED_AGAIN.fullmatch(name) is not None for place, name in enumerate(names)]
     places = [int(place) for place in np.flatnonzero(unnamed & ~empty & may_be)]
     labels = np.zeros(len(empty), bool)
-    labels[[place for place in places if _are_labels(frame.iloc[:, int(place)])]] = True
+    labels[[place for place in places if _are_labels(frame.iloc[:, place])]] = True
     notes = [
         words
         for words, mask in ((LABELS_LEFT_OUT, labels), ("empty columns without a name left out", empty))
