@@ -375,9 +375,9 @@ def test_peers_are_set_apart_in_charts_and_compared_in_a_table(with_peers, rival
     assert fastest["best_peer"] == PEERS[0]  # twice the time, the other takes three times as long
     rows = [re.split(r"\t", row) for row in table.locator("tbody tr").all_inner_texts()]
     assert rows[0][2].startswith(fastest["variant"])
-    assert rows[2][:2] == ["fastest peer", "float32"]
-    assert rows[2][2].startswith(PEERS[0])
-    assert rows[3][2].startswith(f"{units.times(fastest['speedup_vs_best_peer'])}\n(")
+    assert [row[0] for row in rows[1:4]] == ["of the limit", "of the peak", "fastest peer"]
+    assert rows[3][2].startswith(PEERS[0])
+    assert rows[4][2].startswith(f"{units.times(fastest['speedup_vs_best_peer'])}\n(")
     assert "No peer was measured" not in with_peers.locator("#peers").inner_text()
 
 

@@ -18,7 +18,7 @@ from gdbench.history.steps import noise_of, size
 
 REGRESSION, IMPROVEMENT, ENVIRONMENT = "REGRESSION", "IMPROVEMENT", "ENVIRONMENT"
 SHARED = "SHARED"
-"""Of a step that most cases have, and nothing else: a commit that touched what they share is suspected first."""
+"""A step that most cases have, and nothing else: a commit that touched what they share is suspected first."""
 FINAL, PROVISIONAL = "final", "provisional"
 MOST = 0.6
 """Share of the cases that must move at a commit for the step to be shared."""
