@@ -301,7 +301,7 @@ def write_files(folder: Path) -> None:
     good.iloc[:1].to_csv(folder / "one_row.csv", index=False)
     good.iloc[:2].to_csv(folder / "two_rows.csv", index=False)
     good.assign(kind="one").to_csv(folder / "one_class.csv", index=False)
-    good.mask(good["a"] > 1).to_csv(folder / "missing.csv", index=False)
+    good.assign(a=good["a"].mask(good["a"] > 1)).to_csv(folder / "missing.csv", index=False)
     (good * [1e60, 1, 1]).to_csv(folder / "huge.csv", index=False)
     (good * [1e160, 1, 1]).to_csv(folder / "overflowing.csv", index=False)
     (folder / "binary.csv").write_bytes(rng.bytes(1000))
