@@ -16,7 +16,7 @@ from gdbench.pick.progress import Clock
 from gdbench.pick.question import Question
 from gdbench.pick.seconds.times import Times, TimesRow
 from gdbench.pick.steps.answer import Steps, Target
-from gdbench.pick.steps.measure import OutOfTime, carry, measure_steps
+from gdbench.pick.steps.measure import Countdown, OutOfTime, carry, measure_steps
 from gdbench.pick.steps.optimum import Optimum, find_optimum
 from gdbench.pick.steps.problem import NetworkProblem
 from gdbench.pick.steps.summary import idle
@@ -24,11 +24,12 @@ from gdbench.pick.steps.targets import given_target, near_optimum, reference_ste
 from gdbench.pick.steps.tiers import get_tier
 from gdbench.pick.steps.trials import Runner
 from gdbench.pick.views.amounts import counted
+from gdbench.verify.gate import call_runs_first
 from gdbench.verify.stages import certify
 from kernels import Network
 from kernels.auto import AUTO
 
-MIN_SHARE = 0.25
+MIN_SHARE = 0.5
 """Share of the budget that the search has in any case, even if a busy machine has spent the rest before: an answer a
 little late is better than none."""
 REFERENCE = 32
@@ -98,6 +99,7 @@ def _confirmed(question: Question, names: Sequence[str]) -> str | None:
 
 @lru_cache(maxsize=8)
 def _agrees(name: str, network: Network, dtype: str) -> bool:
+    call_runs_first(name, network, dtype)
     return certify(name, network, np.dtype(dtype)).certified
 
 
@@ -152,6 +154,7 @@ def find_steps(
     reserve : float
         Seconds of the clock's that are left for what follows.
     """
+    least = MIN_SHARE * clock.most_seconds
     if target is None:
         clock.tell("finding a target")
         size = max(
@@ -160,9 +163,7 @@ def find_steps(
         steps = reference_steps(problem.n_rows, question.network.n_parameters, size)
         plan = reference_target(problem, size, steps, start, metric=_metric(question))
         try:
-            target = carry(
-                plan, problem, runner, most_seconds=max(clock.left - reserve, MIN_SHARE * clock.most_seconds)
-            )
+            target = carry(plan, problem, runner, countdown=Countdown(max(clock.left - reserve, least), clock.extend))
         except OutOfTime:
             return f"the budget of {duration(clock.most_seconds)} was spent before there was a target"
     found = measure_steps(
@@ -175,7 +176,8 @@ def find_steps(
         runner=runner,
         workers=runner.workers,
         asked=problem.variants.keys() & {1, question.settings.current, problem.n_rows},
-        most_seconds=max(clock.left - reserve, MIN_SHARE * clock.most_seconds),
+        most_seconds=max(clock.left - reserve, least),
+        more=clock.extend,
         report=lambda words, rows: clock.tell(words, f"{rows / 1e6:,.3g} million rows so far" if rows else ""),
     )
     return replace(found, variants=dict(problem.variants))

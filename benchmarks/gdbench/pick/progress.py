@@ -10,6 +10,9 @@ from gdbench.pick.runners.journal import Journal, Journaled
 from gdbench.pick.steps.problem import DescentProblem
 from gdbench.pick.steps.trials import Curves, OnDone, Runner, Trial
 
+EXTENSION = 0.5
+"""Share of the budget that a search without any answer may go on beyond it."""
+
 
 @dataclass(frozen=True)
 class Doing:
@@ -31,6 +34,8 @@ class Clock:
     """Hears what is worth a line of its own."""
     words: str = ""
     begun: float = field(default_factory=monotonic)
+    extra: float = 0.0
+    """Seconds beyond the budget that were granted."""
 
     @property
     def spent(self) -> float:
@@ -39,8 +44,19 @@ class Clock:
 
     @property
     def left(self) -> float:
-        """Seconds of the budget that are left."""
-        return max(0.0, self.most_seconds - self.spent)
+        """Seconds of the budget that are left, and of those beyond it."""
+        return max(0.0, self.most_seconds + self.extra - self.spent)
+
+    def extend(self) -> float:
+        """Grant seconds beyond the budget, once, and return them; prints nothing, so that signal handlers may call it.
+
+        An answer that comes a little late is worth more than none in time: preparing takes longer on a busy machine.
+        """
+        if self.extra:
+            return 0.0
+        seconds = EXTENSION * self.most_seconds
+        self.extra = max(self.spent - self.most_seconds, 0.0) + seconds
+        return seconds
 
     def tell(self, words: str, detail: str = "") -> None:
         """Say what is being done."""

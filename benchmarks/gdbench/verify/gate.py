@@ -76,6 +76,22 @@ def first_call_seconds(variant: str, network: Network, dtype: str) -> float:
     return perf_counter() - begin
 
 
+def call_runs_first(variant: str, network: Network, dtype: str) -> None:
+    """Make the first calls of what advances several runs at once, where a variant has functions of its own for it.
+
+    They are compiled in these calls and kept in Numba's cache. A search must not come upon them uncompiled: its
+    deadline would end the compilation each time anew, and it would never have an answer.
+    """
+    kernel = get(variant)
+    if kernel.own_epochs is None and kernel.own_losses is None:
+        return
+    situation = random_situation(network, dtype, rows=QUICK_ROWS, seed=0)
+    thetas, order = situation.theta[None], np.arange(QUICK_ROWS)[None]
+    with suppress(Exception):  # whoever needs them is told what is wrong
+        kernel.epochs(network, thetas, situation.X, situation.Y, order, QUICK_ROWS, UPDATE_LEARNING_RATE)
+        kernel.losses(network, thetas, situation.X, situation.Y, None)
+
+
 @lru_cache(maxsize=64)
 def _prove(variant: str, problem: Problem) -> tuple[Certificate, float]:
     seconds = first_call_seconds(variant, problem.network, problem.X.dtype.name)

@@ -92,13 +92,19 @@ def source_stamp(name: str) -> str:
 
 def _imports(source: str) -> list[str]:
     """Loaded modules of this package that a source names in an import; one that is not loaded gave it nothing."""
-    names = []
+    return [name for name in _names(source) if name in sys.modules]
+
+
+@cache
+def _names(source: str) -> tuple[str, ...]:
+    """Names below this package in a source's imports: most modules are asked about by many functions."""
+    names = list[str]()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             names += [str(node.module), *(f"{node.module}.{alias.name}" for alias in node.names)]
-    return [name for name in names if name.startswith(OURS) and name in sys.modules]
+    return tuple(name for name in names if name.startswith(OURS))
 
 
 LOCATORS: list[Any] = [SourcesLocator, *USUAL]

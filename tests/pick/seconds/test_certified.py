@@ -39,6 +39,9 @@ GRADIENT = "    activations = _forward(network, theta, X)[1]\n    delta"
 SCRIPT = """
 import json, sys
 from dataclasses import asdict
+import subprocess
+import sys
+
 import numpy as np
 import kernels
 from gdbench.pick.seconds import measure
@@ -153,3 +156,19 @@ def test_ctrl_c_ends_every_process(sources: Path) -> None:
     assert done.returncode != 0
     assert "KeyboardInterrupt" in done.stderr
     assert have_ended(children)
+
+
+def test_a_process_that_proves_a_variant_compiles_what_advances_several_runs_too() -> None:
+    program = (
+        "import numpy as np\n"
+        "from gdbench.pick.seconds.process import Worker\n"
+        "from kernels import Network\n"
+        "from kernels.variants import tiled\n"
+        "worker = Worker()\n"
+        "worker.network = Network.mlp(3, (4,), 1)\n"
+        "worker.X, worker.Y = np.ones((8, 3)), np.ones((8, 1))\n"
+        "worker.prove([], ['tiled'])\n"
+        "print(len(tiled._run_epochs.signatures), len(tiled.losses_of_several.signatures))\n"
+    )
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert found.stdout.split() == ["1", "1"]

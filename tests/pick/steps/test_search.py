@@ -41,7 +41,7 @@ class Slowed:
             return runner.run(problem, trials, on_done=on_done)
 
 
-def search(step_seconds, *, runner=None, seconds: float = 60.0, asked=(), oracle=None) -> Steps:
+def search(step_seconds, *, runner=None, seconds: float = 60.0, more=None, asked=(), oracle=None) -> Steps:
     oracle = oracle or valley()
     target = Target(GOAL, start_loss(oracle), 0.0, "training loss", "a share of the loss at the start")
     return measure_steps(
@@ -52,6 +52,7 @@ def search(step_seconds, *, runner=None, seconds: float = 60.0, asked=(), oracle
         seed=5,
         runner=runner or Slowed(),
         most_seconds=seconds,
+        more=more,
         asked=asked,
     )
 
@@ -102,6 +103,21 @@ def test_the_same_seed_gives_the_same_answer(found: Steps) -> None:
     assert [(row.steps, row.learning_rate) for row in again.rows] == [
         (row.steps, row.learning_rate) for row in found.rows
     ]
+
+
+def test_a_search_without_an_answer_goes_on_beyond_its_budget_once() -> None:
+    granted = [20.0, 0.0]
+    late = search(FLAT, runner=Slowed(0.05), seconds=0.1, more=lambda: granted.pop(0))
+    assert any(row.measured for row in late.rows)
+    assert granted in ([0.0], [])
+    assert not any(row.measured for row in search(FLAT, runner=Slowed(0.05), seconds=0.1).rows)
+
+
+def test_a_search_with_an_answer_asks_for_no_more_time() -> None:
+    def more() -> float:
+        raise AssertionError("it has an answer")
+
+    assert any(row.measured for row in search(FLAT, runner=Slowed(0.15), seconds=4.0, more=more).rows)
 
 
 def test_it_ends_in_time_with_what_it_has() -> None:

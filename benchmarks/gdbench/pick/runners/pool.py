@@ -31,10 +31,11 @@ TRIAL_SECONDS = 7 * 86_400.0
 def processes(workers: int | None = None) -> Iterator[EngineRunner]:
     """Give a runner whose trials run in processes of this machine, by default one for each core that may be used.
 
-    They start with the first round and live until the end: starting one costs about a second.
+    They start at once, while the machine is looked at, and live until the end: starting one costs about a second.
     """
     with scratch_folder("gdbench-pick-") as folder:
         engine = _Pool(workers or len(allowed_cores()) or os.cpu_count() or 1, folder)
+        engine.warm()
         try:
             yield EngineRunner(engine)
         finally:
@@ -53,6 +54,11 @@ class _Pool:
     def __init__(self, workers: int, folder: Path) -> None:
         self.workers, self._folder = workers, folder
         self._team: _Team | None = None
+
+    def warm(self) -> None:
+        """Start the processes without a trial; one that fails to start is started again when it is needed."""
+        self._team = self._team or _Team(self.workers)
+        self._team.warm()
 
     def submit(self, problem: DescentProblem, trial: Trial) -> Future[Curves]:
         path = self._send(problem)
@@ -80,7 +86,11 @@ class _Team:
     def __init__(self, workers: int) -> None:
         self._children, self._processes = Children(), list[LiveProcess]()
         self._own = threading.local()
-        self._threads = ThreadPoolExecutor(workers, thread_name_prefix="gdbench-pick")
+        self._workers, self._threads = workers, ThreadPoolExecutor(workers, thread_name_prefix="gdbench-pick")
+
+    def warm(self) -> None:
+        for _ in range(self._workers):
+            self._threads.submit(self._process)
 
     def submit(self, path: str, trial: Trial) -> Future[Curves]:
         return self._threads.submit(self._run, path, trial)

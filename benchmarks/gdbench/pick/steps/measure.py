@@ -28,18 +28,37 @@ class OutOfTime(BaseException):
 
 
 ENDED, INTERRUPTED = "the budget ended the search", "the search was stopped"
+LATE = ", beyond the budget since no batch size has an answer yet"
+MIN_TIMER = 0.001
+"""Seconds; a timer of 0 is none."""
 
 
 class Countdown:
-    """Seconds that are left of so many."""
+    """Seconds that are left of so many.
 
-    def __init__(self, most_seconds: float) -> None:
-        self.most_seconds, self._begun = most_seconds, monotonic()
+    Parameters
+    ----------
+    most_seconds : float
+        Seconds from now on; infinite for no end.
+    more : callable, optional
+        Asked at the end for further seconds; 0 for no more. A signal handler calls it.
+    """
+
+    def __init__(self, most_seconds: float, more: Callable[[], float] | None = None) -> None:
+        self.most_seconds, self._end, self._more = most_seconds, monotonic() + most_seconds, more
+        self.extended = False
 
     @property
     def left(self) -> float:
         """Seconds."""
-        return max(0.0, self.most_seconds - (monotonic() - self._begun))
+        return max(0.0, self._end - monotonic())
+
+    def extend(self) -> bool:
+        """Ask for more seconds, and tell whether there are any left now."""
+        seconds = self._more() if self._more is not None else 0.0
+        if seconds > 0:
+            self._end, self.extended = monotonic() + seconds, True
+        return self.left > 0
 
 
 def measure_steps(
@@ -54,6 +73,7 @@ def measure_steps(
     workers: int = 1,
     asked: Collection[int] = (),
     most_seconds: float = math.inf,
+    more: Callable[[], float] | None = None,
     clock: SearchClock | None = None,
     report: Report | None = None,
 ) -> Steps:
@@ -79,26 +99,33 @@ def measure_steps(
         Candidates that users compare with: looked at even if they cannot win, where that costs little.
     most_seconds : float
         After which the answer is what is known so far, and says so.
+    more : callable, optional
+        Asked for further seconds where no batch size has an answer by then.
     clock : SearchClock, optional
         Tells the time in place of the wall's, and of ``most_seconds``; the runner then raises OutOfTime at its end.
     report : callable, optional
         Called before every round.
     """
     most_seconds = tier.budget_seconds if math.isinf(most_seconds) else most_seconds
+    countdown = Countdown(most_seconds, lambda: 0.0 if more is None or search.answered else more())
     search = Search(
         problem,
         target.value,
         step_seconds,
         step_errors or {},
-        clock or Countdown(most_seconds),
+        clock or countdown,
         tier,
         workers,
         frozenset(asked),
     )
     stopped, interrupted = "", False
-    tell = (lambda: report(search.stage, search.costs.rows)) if report is not None else None
+
+    def tell() -> None:
+        if report is not None:
+            report(f"{search.stage}{LATE if countdown.extended else ''}", search.costs.rows)
+
     try:
-        carry(search.run(), problem, runner, most_seconds=most_seconds if clock is None else math.inf, tell=tell)
+        carry(search.run(), problem, runner, countdown=countdown if clock is None else None, tell=tell)
     except OutOfTime as end:
         stopped = str(end)
     except KeyboardInterrupt:
@@ -111,7 +138,7 @@ def carry(
     problem: DescentProblem,
     runner: Runner,
     *,
-    most_seconds: float = math.inf,
+    countdown: Countdown | None = None,
     tell: Callable[[], None] | None = None,
 ) -> Answer:
     """Run the trials of a plan round by round and return its answer.
@@ -119,9 +146,8 @@ def carry(
     Raises
     ------
     OutOfTime
-        After ``most_seconds``.
+        When the countdown has ended.
     """
-    begun = monotonic()
     found: list[Curves] | None = None
     while True:
         try:
@@ -131,24 +157,29 @@ def carry(
             return answer
         if tell is not None:
             tell()
-        with _deadline(most_seconds - (monotonic() - begun)):
+        with _deadline(countdown):
             found = runner.run(problem, trials)
 
 
 @contextmanager
-def _deadline(seconds: float) -> Iterator[None]:
+def _deadline(countdown: Countdown | None) -> Iterator[None]:
     """Raise OutOfTime within if it takes longer; only the main thread of a Unix process can be interrupted so."""
-    if seconds <= 0:
+    if countdown is None:
+        yield
+        return
+    if countdown.left <= 0 and not countdown.extend():
         raise OutOfTime(ENDED)
-    if not math.isfinite(seconds) or threading.current_thread() is not threading.main_thread():
+    if not math.isfinite(countdown.left) or threading.current_thread() is not threading.main_thread():
         yield
         return
 
     def end(_number: int, _frame: object) -> None:
-        raise OutOfTime(ENDED)
+        if not countdown.extend():
+            raise OutOfTime(ENDED)
+        signal.setitimer(signal.ITIMER_REAL, max(countdown.left, MIN_TIMER))
 
     before = signal.signal(signal.SIGALRM, end)
-    signal.setitimer(signal.ITIMER_REAL, max(seconds, 0.001))
+    signal.setitimer(signal.ITIMER_REAL, max(countdown.left, MIN_TIMER))
     try:
         yield
     finally:

@@ -111,6 +111,11 @@ class Search:
         return least_steps(self.known, size) * self.step_seconds[size] <= HOPELESS * least
 
     @property
+    def answered(self) -> bool:
+        """Whether enough runs confirm the steps of a batch size."""
+        return any(cell.confirmed for cell in self.cells.values())
+
+    @property
     def told(self) -> dict[int, SizeCell]:
         """Batch sizes whose steps are told: those that enough runs confirm; where there is none, all that got there."""
         measured = {size: cell for size, cell in self.cells.items() if cell.measured}
@@ -173,7 +178,7 @@ class Search:
         cell.settle()
         if cell.learning_rate is not None:
             runs = self._runs(size, cell.expected, FIRST_RUNS)
-            if not any(other.confirmed for other in self.cells.values()):
+            if not self.answered:
                 runs = max(runs, self._runs(size, cell.expected, MIN_TOLD_RUNS, share=CONFIRMING_SHARE))
             yield from cell.count(runs)
             cell.rates.goal = cell.own_goal
