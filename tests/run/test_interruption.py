@@ -2,10 +2,12 @@
 
 import json
 import os
+import resource
 import shlex
 import shutil
 import signal
 import subprocess
+import sys
 import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -49,6 +51,7 @@ HELD = '''
 
 
 import os
+import resource
 import time
 from pathlib import Path
 
@@ -72,6 +75,7 @@ MAIN = '\n\nif __name__ == "__main__":\n'
 HELD_CERTIFICATES = """
 
 import os
+import resource
 import time
 from pathlib import Path
 
@@ -390,3 +394,22 @@ def test_ctrl_c_in_the_midst_of_a_start_leaves_no_process() -> None:
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     finally:
         signal.signal(signal.SIGINT, usual)
+
+
+def test_a_disk_without_space_ends_a_run_in_a_sentence_and_the_run_goes_on_when_there_is_some(tmp_path: Path) -> None:
+    command = ["run", "--profile", "smoke", "--network", "logistic", "--variant", "vectorized"]
+    most = 4_000  # bytes of a file: enough for the plan, not for a block; writing more fails as on a full disk
+    full = subprocess.run(
+        [sys.executable, "-m", "gdbench", *command],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (most, resource.RLIM_INFINITY)),
+    )
+    assert full.returncode == 2, full.stderr
+    sentence = full.stderr.rstrip().splitlines()[-1]
+    assert sentence.startswith("gdbench: a block could not be written into reports/")
+    assert ": free space there, and go on with gdbench run --resume --output " in sentence
+    (folder,) = (tmp_path / "reports").iterdir()
+    again = invoke("run", "--resume", "--output", str(folder), cwd=tmp_path)
+    assert again.returncode == 0, again.stderr

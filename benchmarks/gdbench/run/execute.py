@@ -12,6 +12,7 @@ from gdbench.processes.live import AnswerError, LiveProcess, ProcessLost
 from gdbench.run.events import BlockBegun, BlockEnded, CaseBegun, CaseEnded, ReportEvent
 from gdbench.run.plan import Plan, PlannedBlock
 from gdbench.run.raw import BlockFacts, BlockFile, block_file, remember_failure
+from kernels import InputError
 
 SILENCE_SECONDS = 900
 """A block that says nothing for so long has hung, unless GDBENCH_PATIENCE_SECONDS says otherwise."""
@@ -52,6 +53,8 @@ def execute(folder: Path, plan: Plan, report: ReportEvent) -> None:
     ------
     BlockFailed
         If a process fails before it comes to a case.
+    InputError
+        If a block cannot be written; those that are done are kept.
     """
     for stale in (folder / "raw").glob(".*.partial"):  # of a run that was killed
         stale.unlink()
@@ -84,7 +87,7 @@ def _measure(folder: Path, block: PlannedBlock, report: ReportEvent) -> Death | 
             try:
                 process.ask("measure", folder, block.index, partial, hear=hear)
             except AnswerError as error:
-                raise BlockFailed(f"{error}:\n{process.printed()[-PRINTED_CHARACTERS:]}") from error
+                raise _failure(folder, error, process.printed()) from error
     except ProcessLost as loss:
         if running is None:
             raise BlockFailed(f"its process {loss.ending}:\n{loss.printed[-PRINTED_CHARACTERS:]}") from loss
@@ -96,6 +99,16 @@ def _measure(folder: Path, block: PlannedBlock, report: ReportEvent) -> Death | 
         return None
     finally:
         partial.unlink(missing_ok=True)
+
+
+def _failure(folder: Path, error: AnswerError, printed: str) -> InputError | BlockFailed:
+    """What to raise where a block raised outside its cases."""
+    if error.kind == OSError.__name__:  # no space, or a device that fails
+        return InputError(
+            f"a block could not be written into {folder} ({error.text}): free space there, and go on with "
+            f"gdbench run --resume --output {folder}"
+        )
+    return BlockFailed(f"{error}:\n{printed[-PRINTED_CHARACTERS:]}")
 
 
 def _process(block: PlannedBlock) -> LiveProcess:
