@@ -17,6 +17,7 @@ from gdbench.compare.pair_process import Worker
 from gdbench.compare.preparation import schedule
 from gdbench.compare.record import MeasuredBlock
 from gdbench.compare.session import CaseSchedule, State
+from gdbench.compare.stages import blocks_in_time
 from gdbench.compare.tiers import DEEP, MIN_QUADS, QUICK, STANDARD, ComparisonTier
 from gdbench.experiments.cases import Case
 
@@ -172,3 +173,15 @@ def test_the_spike_in_is_a_tenth_more_work_and_a_canary_none(monkeypatch: pytest
         counts.append(len(products))
     assert counts == [20, 22, 1, 1]
     assert np.isclose(SPIKE_SIZE, 22 / 20)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "each", "expected"),
+    [(1200.0, 40.0, 24), (800.0, 40.0, 20), (100.0, 40.0, 8), (-50.0, 40.0, 8), (1200.0, 0.0, 24)],
+)
+def test_a_confirmation_has_the_blocks_for_which_there_is_time(seconds: float, each: float, expected: int) -> None:
+    assert blocks_in_time(24, seconds, each) == expected
+
+
+def test_a_confirmation_with_few_blocks_has_no_more_than_its_tier() -> None:
+    assert blocks_in_time(5, 0.0, 40.0) == 5

@@ -29,7 +29,7 @@ EXAMPLES = f"""
 Each side is a git revision, a folder with a checkout (./name), or a variant of this tree.
 
 \b
-Time for 200 cases on two cores, once both sides are compiled and certified:
+Time for 200 cases on two cores, once both sides are built:
 {TIER_LINES}
 
 Examples:
@@ -52,7 +52,7 @@ nothing was measured; 130 stopped by Ctrl-C, with what was measured until then i
 @click.argument("head")
 @click.option("--quick", "tier", flag_value="quick", help="A few minutes: finds slowdowns of 10 % and more.")
 @click.option("--standard", "tier", flag_value="standard", default=True, help="The default: 5 % and more.")
-@click.option("--deep", "tier", flag_value="deep", help="Three quarters of an hour: finds slowdowns of 2 %.")
+@click.option("--deep", "tier", flag_value="deep", help="An hour or more: finds slowdowns of 2 %.")
 @filter_options()
 @click.option("--effect", type=float, help="Slowdown in % to plan for; that of the tier if not given.")
 @click.option("--explain", is_flag=True, help="For each proven regression: which task moved, and whether work grew.")

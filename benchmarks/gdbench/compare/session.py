@@ -107,6 +107,11 @@ class ComparisonSession:
         """How it is judged."""
         return replace(self.tier.settings, layouts=max(1, len(self.layouts)))
 
+    @property
+    def minutes_left(self) -> float:
+        """Minutes of the tier that are left, below 0 where there are none."""
+        return self.tier.minutes - (monotonic() - self.begun) / 60
+
     def left(self) -> list[Case]:
         """Cases that can be measured."""
         return [case for case in self.setting.family.cases if not self.state.out(case.id)]

@@ -28,6 +28,10 @@ LIKELY_COMPILE_SECONDS = 45.0
 SAMPLED = 24
 """Cases that are confirmed whatever their screen says, drawn at random: they show what builds do to cases that nobody
 suspects. Where all blocks have one build there is nothing to show."""
+MIN_CONFIRM_BLOCKS = 8
+"""Fewest blocks of a confirmation however slow the machine is: one for each fresh build."""
+LEAST_SHARE = 0.2
+"""Share of a block's time that starting its processes takes, however few cases it has."""
 SCREEN, CONFIRM = 0, 1
 CERTIFIED, COMPILED, SCREENED = 0.1, 0.3, 0.6
 """Share of the work that is done when a stage ends, for the bar."""
@@ -41,7 +45,8 @@ def measure(session: ComparisonSession, place: Path) -> None:
     _build_afresh(session, place)
     stage(session, SCREEN, session.left(), session.tier.screen_blocks)
     if session.left():
-        stage(session, CONFIRM, _to_confirm(session), session.tier.confirm_blocks)
+        cases = _to_confirm(session)
+        stage(session, CONFIRM, cases, _blocks_to_confirm(session, len(cases)))
 
 
 def _to_confirm(session: ComparisonSession) -> list[Case]:
@@ -58,6 +63,26 @@ def _to_confirm(session: ComparisonSession) -> list[Case]:
         rng = np.random.default_rng([session.setting.seed, CONFIRM])
         wanted |= dict.fromkeys(rng.permutation(keys)[:SAMPLED].tolist(), True)
     return [case for case in cases if wanted[case.id]]
+
+
+def _blocks_to_confirm(session: ComparisonSession, cases: int) -> int:
+    """Return the blocks for which the tier has time, fixed before the first of them, so that no result ends them."""
+    tier, screened = session.tier, session.measured.screen
+    share = max(cases / max(len(screened[-1].cases), 1), LEAST_SHARE)
+    planned = blocks_in_time(
+        tier.confirm_blocks, session.minutes_left * 60, share * float(np.mean([block.seconds for block in screened]))
+    )
+    if planned < tier.confirm_blocks:
+        session.warnings.append(
+            f"Confirmation had {planned} of {tier.confirm_blocks} blocks, since more would have taken longer than the "
+            f"{tier.minutes} minutes of {tier.name}: intervals are wider. Measure fewer cases, or on a quieter machine."
+        )
+    return planned
+
+
+def blocks_in_time(most: int, seconds: float, each: float) -> int:
+    """Number of blocks that so many seconds allow, at most ``most`` and at least the fewest that can prove anything."""
+    return int(min(max(seconds // max(each, 1e-9), MIN_CONFIRM_BLOCKS), most))
 
 
 def _build_afresh(session: ComparisonSession, place: Path) -> None:

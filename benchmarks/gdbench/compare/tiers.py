@@ -32,7 +32,8 @@ class ComparisonTier:
     layouts: int
     """Fresh builds and compilations of each side, over which the blocks of each stage are spread; 1: none."""
     minutes: int
-    """What it may take for 200 cases on two cores, once the builds are compiled and certified."""
+    """Longest time on two cores with 200 cases, once both sides are built: where confirmation would take longer, it has
+    fewer blocks."""
 
     @property
     def settings(self) -> JudgeSettings:
@@ -59,7 +60,7 @@ QUICK = ComparisonTier(
     margin=0.03,
     suite_margin=0.005,
     layouts=1,
-    minutes=4,
+    minutes=8,
 )
 STANDARD = ComparisonTier(
     name="standard",
@@ -73,7 +74,7 @@ STANDARD = ComparisonTier(
     margin=0.005,
     suite_margin=0.0025,
     layouts=8,
-    minutes=15,
+    minutes=30,
 )
 DEEP = ComparisonTier(
     name="deep",
@@ -87,6 +88,6 @@ DEEP = ComparisonTier(
     margin=0.005,
     suite_margin=0.0025,
     layouts=8,
-    minutes=45,
+    minutes=85,
 )
 TIERS = {tier.name: tier for tier in (QUICK, STANDARD, DEEP)}
