@@ -3,6 +3,9 @@
 Counts are taken where valgrind is installed, with kernels of copies that the tests change.
 """
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,13 +14,22 @@ import pytest
 
 from gdbench.compare import instructions
 from gdbench.compare.builds import Build
+from gdbench.compare.comparison import compare
+from gdbench.compare.conclusion import instruction_rows
 from gdbench.compare.family import Family, store_problems
+from gdbench.compare.headline import headline
 from gdbench.compare.instructions import Count, count, count_both
+from gdbench.compare.judge.terms import IMPROVED, MISSING, REGRESSED, UNCHANGED
+from gdbench.compare.record import Comparison, Measurements, read_record
+from gdbench.compare.sentences import details
+from gdbench.compare.session import StageProgress
 from gdbench.compare.sides import read_side
-from gdbench.experiments.cases import Case
-from gdbench.experiments.grid import networks
+from gdbench.compare.tables import case_name
+from gdbench.experiments.cases import CASE_COLUMNS, Case
+from gdbench.experiments.grid import Filters, networks
 
 from ..helpers import add_variant, copy_sources
+from .comparison_records import make
 
 WHY_NOT = instructions.why_not()
 valgrind = pytest.mark.skipif(bool(WHY_NOT), reason=f"instructions cannot be counted: {WHY_NOT}")
@@ -148,3 +160,54 @@ def _processes_that_count() -> set[int]:
         for process in psutil.Process().children(recursive=True)
         if any("instructions_process" in word for word in process.cmdline())
     }
+
+
+def _with_instructions(record: Comparison, heads: dict[int, Count]) -> Comparison:
+    """Return the record with instructions of all its cases; those of head are given for some."""
+    told = [Case(**{name: getattr(row, name) for name in CASE_COLUMNS}) for row in record.of_metric("time")]
+    counted = {case.id: (Count(1e6), heads.get(i, Count(1e6))) for i, case in enumerate(told)}
+    return replace(record, cases=(*record.cases, *instruction_rows(told, Measurements(counted=counted))))
+
+
+def test_rows_of_instructions_stand_beside_time_and_are_told_last() -> None:
+    heads = {0: Count(1.009e6), 1: Count(1.02e6), 2: Count(0.9e6), 3: Count(None, "it spins")}
+    record = _with_instructions(make(), heads)
+    rows = record.of_metric("instructions")
+    assert [row.verdict for row in rows[:5]] == [UNCHANGED, REGRESSED, IMPROVED, MISSING, UNCHANGED]
+    assert headline(record) == headline(make())
+    told = " ".join(details(record))
+    assert f"1 of {len(rows)} cases over 1 % more (most of all {case_name(rows[1])}, 1.02x), 1 over 1 % fewer" in told
+    assert "not counted in 1 case (it spins)" in told
+
+
+def test_without_valgrind_a_comparison_with_instructions_is_refused_before_it_builds(tmp_path: Path) -> None:
+    words = "compare", "HEAD~1", "HEAD", "--instructions", "--output", str(tmp_path / "out")
+    answer = subprocess.run(
+        [sys.executable, "-m", "gdbench", *words],
+        env={**os.environ, "PATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert answer.returncode == 2
+    assert answer.stderr.rstrip().splitlines()[-1] == (
+        "gdbench: instructions cannot be counted: valgrind is not installed (apt install valgrind); "
+        "leave --instructions out to compare times"
+    )
+    assert not (tmp_path / "out").exists()
+
+
+@valgrind
+def test_a_comparison_counts_the_instructions_of_every_case_before_it_times_one(tmp_path: Path) -> None:
+    def end(step: StageProgress) -> None:
+        if step.words.startswith("screen"):
+            raise KeyboardInterrupt
+
+    chosen = Filters(network=("logistic",), batch_size=(32,), task=("gradient",), dtype=("float32",))
+    with pytest.raises(KeyboardInterrupt):
+        compare("vectorized", "buffered", folder=tmp_path, tier="quick", filters=chosen, instructions=True, report=end)
+    (row,) = read_record(tmp_path).of_metric("instructions")
+    assert row.base is not None
+    assert row.head is not None
+    assert row.ratio == pytest.approx(row.head / row.base)
+    assert 1e4 < row.base < 1e6

@@ -116,6 +116,7 @@ def measure(
     filters: Filters,
     effect: float | None,
     explain: bool,
+    instructions: bool,
     seed: int | None,
     folder: Path | None,
     progress: bool,
@@ -138,6 +139,7 @@ def measure(
                     effect=effect,
                     seed=seed,
                     explain=explain,
+                    instructions=instructions,
                     report=report,
                 )
         except KeyboardInterrupt:

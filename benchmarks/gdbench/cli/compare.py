@@ -56,6 +56,11 @@ nothing was measured; 130 stopped by Ctrl-C, with what was measured until then i
 @filter_options()
 @click.option("--effect", type=float, help="Slowdown in % to plan for; that of the tier if not given.")
 @click.option("--explain", is_flag=True, help="For each proven regression: which task moved, and whether work grew.")
+@click.option(
+    "--instructions",
+    is_flag=True,
+    help="Also count the instructions of every case under valgrind: the same however busy the machine is.",
+)
 @click.option("--seed", type=int, help="Seed of orders, hash seeds and padding; drawn anew if not given.")
 @click.option("--all", "every_case", is_flag=True, help="List every case, unchanged ones too.")
 @click.option("--output", type=click.Path(path_type=Path), help="Folder of the comparison; a new one below reports/.")
@@ -68,6 +73,7 @@ def command(
     tier: str,
     effect: float | None,
     explain: bool,
+    instructions: bool,
     seed: int | None,
     every_case: bool,
     markdown_path: str | None,
@@ -96,6 +102,7 @@ def command(
                     effect=None if effect is None else effect / 100,
                     seed=seed,
                     explain=explain,
+                    instructions=instructions,
                     report=report,
                 )
         except KeyboardInterrupt:

@@ -32,6 +32,7 @@ class CallableComparison(ModuleType):
         threads: int | Sequence[int] = (),
         effect: float | None = None,
         explain: bool = False,
+        instructions: bool = False,
         seed: int | None = None,
         output: str | Path | None = None,
         progress: bool = True,
@@ -54,6 +55,8 @@ class CallableComparison(ModuleType):
             Relative slowdown to plan for, such as 0.05; that of the tier if not given.
         explain : bool
             For each proven regression: which task moved, and whether work grew.
+        instructions : bool
+            Also count the instructions of every case under valgrind, which decide nothing.
         seed : int, optional
             Of orders, hash seeds and padding; drawn anew if not given.
         output : str or Path, optional
@@ -88,6 +91,7 @@ class CallableComparison(ModuleType):
             ),
             effect=effect,
             explain=explain,
+            instructions=instructions,
             seed=seed,
             folder=None if output is None else Path(output),
             progress=progress,

@@ -8,6 +8,7 @@ from pathlib import Path
 from gdbench.basics.folders import own_folder
 from gdbench.compare.conclusion import conclude
 from gdbench.compare.explain import explanations
+from gdbench.compare.instructions import why_not
 from gdbench.compare.judge.terms import REGRESSED
 from gdbench.compare.record import Comparison, write_record
 from gdbench.compare.session import ComparisonSession, ReportStage, open_session
@@ -15,6 +16,7 @@ from gdbench.compare.stages import measure
 from gdbench.compare.tiers import EQUIVALENCE, TIERS
 from gdbench.experiments.grid import Filters
 from gdbench.processes.live import AnswerError, ProcessLost
+from kernels import InputError
 
 
 def compare(
@@ -27,6 +29,7 @@ def compare(
     effect: float | None = None,
     seed: int | None = None,
     explain: bool = False,
+    instructions: bool = False,
     report: ReportStage = lambda step: None,
 ) -> Comparison:
     """Compare two sides and return the record, which is also in ``folder``.
@@ -47,6 +50,8 @@ def compare(
         Seed of orders, hash seeds and padding of processes; drawn if not given.
     explain : bool
         Also tell, for proven regressions, which task moved and whether the work grew.
+    instructions : bool
+        Also count the instructions of every case under valgrind, before it is timed.
     report : callable
         Called with each ``StageProgress``.
 
@@ -54,10 +59,12 @@ def compare(
     ------
     InputError
         If a side cannot be measured at all, or both are not alike in their packages; if the folder is not empty,
-        cannot be written, or another command writes into it.
+        cannot be written, or another command writes into it; if instructions cannot be counted here.
     KeyboardInterrupt
         After the record of what was measured until then has been written.
     """
+    if instructions and why_not():
+        raise InputError(f"instructions cannot be counted: {why_not()}; leave --instructions out to compare times")
     chosen = TIERS[tier]
     if effect is not None:  # what is asked about must also be what the screen lets through
         chosen = replace(chosen, effect=effect, gate=max(min(chosen.gate, effect), EQUIVALENCE))
@@ -67,6 +74,7 @@ def compare(
             base, head, folder=folder, tier=chosen, filters=filters or Filters(), seed=seed, report=report
         ) as (session, place),
     ):
+        session.counts_instructions = instructions
         try:
             measure(session, place)
         except KeyboardInterrupt:

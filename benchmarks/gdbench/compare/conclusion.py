@@ -16,6 +16,7 @@ import numpy as np
 
 from gdbench.compare import calibration
 from gdbench.compare.controls import CONTROLS
+from gdbench.compare.instructions import SAME_WORK
 from gdbench.compare.judge.rule import exit_code, judge
 from gdbench.compare.judge.terms import (
     BROKEN,
@@ -42,6 +43,7 @@ from gdbench.compare.record import (
     write_record,
 )
 from gdbench.compare.session import ComparisonSession, State
+from gdbench.compare.tables import COUNTED
 from gdbench.experiments.cases import Case
 
 MEMORY_SHARE, MEMORY_BYTES = 0.02, 4096
@@ -63,7 +65,7 @@ def conclude(session: ComparisonSession, *, complete: bool) -> Comparison:
         *calibration.warnings(stored, rows, case_seconds=session.tier.case_seconds),
         *_warnings(session),
     ]
-    every = (*rows, *metrics)
+    every = (*rows, *metrics, *instruction_rows(cases, session.measured))  # which decide nothing
     record = Comparison(
         format=FORMAT,
         command=shlex.join(["gdbench", *sys.argv[1:]]),
@@ -207,16 +209,33 @@ def memory_rows(cases: Sequence[Case], measured: Measurements) -> list[CaseResul
     rows = []
     for case in cases:
         base, head = measured.allocated.get(case.id, [None, None])
-        if base is None or head is None:
-            continue
-        differs = abs(head - base) > max(MEMORY_SHARE * base, MEMORY_BYTES)
-        verdict = UNCHANGED if not differs else REGRESSED if head > base else IMPROVED
-        ratio = head / base if base else (1.0 if head == base else math.inf)
-        judgement = Judgement(
-            verdict, ratio=ratio, low=ratio, high=ratio, blocks=1, pair_sd=0.0, bias_sd=0.0, smallest_effect=0.0
-        )
-        rows.append(_row(axes_of(case), "memory", "B", base, head, judgement, Measurements()))
+        if base is not None and head is not None:
+            allowed = max(MEMORY_SHARE * base, MEMORY_BYTES)
+            rows.append(_row(axes_of(case), "memory", "B", base, head, _counted(base, head, allowed), Measurements()))
     return rows
+
+
+def instruction_rows(cases: Sequence[Case], measured: Measurements) -> list[CaseResult]:
+    """Compare the instructions of a call, one count of each side, where they were asked for."""
+    rows = []
+    for case in cases:
+        if case.id not in measured.counted:
+            continue
+        (base, head), axes = measured.counted[case.id], axes_of(case)
+        judgement = Judgement(MISSING, reason=base.reason or head.reason)
+        if base.per_call is not None and head.per_call is not None:
+            judgement = _counted(base.per_call, head.per_call, SAME_WORK * base.per_call)
+        rows.append(_row(axes, "instructions", COUNTED, base.per_call, head.per_call, judgement, Measurements()))
+    return rows
+
+
+def _counted(base: float, head: float, allowed: float) -> Judgement:
+    """Judge two counts that differ by no chance."""
+    verdict = UNCHANGED if abs(head - base) <= allowed else REGRESSED if head > base else IMPROVED
+    ratio = head / base if base else (1.0 if head == base else math.inf)
+    return Judgement(
+        verdict, ratio=ratio, low=ratio, high=ratio, blocks=1, pair_sd=0.0, bias_sd=0.0, smallest_effect=0.0
+    )
 
 
 def compile_rows(measured: Measurements, settings: JudgeSettings) -> list[CaseResult]:

@@ -15,7 +15,7 @@ import numpy as np
 from gdbench.basics.units import times
 from gdbench.compare.blocks import measure_block
 from gdbench.compare.family import rows_of
-from gdbench.compare.instructions import NOTE, Count, count_both
+from gdbench.compare.instructions import NOTE, SAME_WORK, Count, count_both
 from gdbench.compare.judge.cases import intervals
 from gdbench.compare.judge.location import Floats
 from gdbench.compare.record import (
@@ -35,8 +35,6 @@ from gdbench.processes.live import ProcessLost
 STAGE = 2
 """After the screen and the confirmation, for the seeds of its blocks."""
 BLOCKS = 8
-SAME_WORK = 0.01
-"""Instructions that differ by less, relatively, are called the same work."""
 MIN_EXPLAINED = 0.5
 """Share of a slowdown, on a log scale, from which on it is put down to instructions alone."""
 UPDATE = "update"

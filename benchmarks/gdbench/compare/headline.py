@@ -43,7 +43,7 @@ def headline(record: Comparison) -> str:
 
 def changes(record: Comparison, verdict: str) -> Iterator[str]:
     """Yield a sentence per metric that has cases with the verdict, naming the one that moved most."""
-    for metric in METRICS:
+    for metric in [metric for metric in METRICS if (verdict, metric) in WORDS]:
         rows = record.of_metric(metric)
         found = [row for row in sort(rows) if claim(row) == verdict]
         if found:

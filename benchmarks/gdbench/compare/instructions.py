@@ -39,6 +39,8 @@ A Haswell is the best that valgrind can run. But each element of a fused multipl
 a large product takes minutes: BLAS is told of a processor without it. Our compiled kernels ask for it by name.
 """
 NOTE = "counted under valgrind, which has no AVX-512: other code may run there than was timed"
+SAME_WORK = 0.01
+"""Instructions that differ by less, relatively, are called the same work."""
 UNKNOWN = "unhandled instruction"
 """What valgrind writes before it ends a program with an instruction that it does not know."""
 

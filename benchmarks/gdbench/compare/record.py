@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from gdbench.basics import records
 from gdbench.basics.folders import writing
+from gdbench.compare.instructions import Count
 from gdbench.compare.judge.terms import ControlsVerdict, GroupVerdict, rules_out
 from gdbench.compare.sides import ComparedSide
 from gdbench.experiments.cases import Case
@@ -26,7 +27,7 @@ RAW = "raw"
 UNSTEADY_SHARE = 0.2
 """Share of blocks in which a case may drift before nothing is said of it."""
 
-Metric = Literal["time", "compile", "memory"]
+Metric = Literal["time", "compile", "memory", "instructions"]
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,8 @@ class Measurements:
     screen: list[MeasuredBlock] = field(default_factory=list)
     confirm: list[MeasuredBlock] = field(default_factory=list)
     allocated: dict[str, list[int | None]] = field(default_factory=dict)
+    counted: dict[str, tuple[Count, Count]] = field(default_factory=dict)
+    """Instructions per call of base and head by case, where they were asked for."""
     compiled: list[dict[str, list[float]]] = field(default_factory=list)
     """CPU seconds of base and head by name, for each fresh compilation."""
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gdbench.compare.headline import band, capital, changes, main_rows, part, reasons
+from gdbench.compare.instructions import NOTE, SAME_WORK
 from gdbench.compare.judge.terms import BROKEN, IMPROVED, INSUFFICIENT, MISSING, REGRESSED, UNCHANGED, JudgeSettings
 from gdbench.compare.record import Comparison
-from gdbench.compare.tables import NOT_CLAIMABLE, case_name, claim, count, median, percent, share
+from gdbench.compare.tables import NOT_CLAIMABLE, case_name, claim, count, median, percent, ratio_text, share, sort
 
 
 def details(record: Comparison) -> list[str]:
@@ -18,6 +19,7 @@ def details(record: Comparison) -> list[str]:
         *_missing(record),
         *_visible(record),
         *_steadiness(record),
+        *_work(record),
     ]
     return [f"{capital(sentence)}." for sentence in found]
 
@@ -53,6 +55,22 @@ def meanings(record: Comparison) -> dict[str, str]:
         "controls": "canaries are identical code on both sides and must show no difference; the spike-in is real extra "
         "work on one side and must be found.",
     }
+
+
+def _work(record: Comparison) -> Iterator[str]:
+    """Say how instructions changed; they decide nothing, since other code may run under valgrind than was timed."""
+    rows = record.of_metric("instructions")
+    if not rows:
+        return
+    more, fewer = ([row for row in rows if row.verdict == verdict] for verdict in (REGRESSED, IMPROVED))
+    first = f" (most of all {case_name(sort(more)[0])}, {ratio_text(sort(more)[0])})" if more else ""
+    yield (
+        f"instructions per call, {NOTE}: {part(len(more), len(rows))} over {share(SAME_WORK)} more{first}, "
+        f"{len(fewer):,} over {share(SAME_WORK)} fewer; time decides the verdicts"
+    )
+    uncounted = [row for row in rows if row.verdict == MISSING]
+    if uncounted:
+        yield f"instructions were not counted in {'; '.join(reasons(uncounted))}"
 
 
 def _improvements(record: Comparison) -> Iterator[str]:

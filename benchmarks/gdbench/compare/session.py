@@ -94,6 +94,7 @@ class ComparisonSession:
     warnings: list[str] = field(default_factory=list)
     layouts: list[tuple[Build, Build]] = field(default_factory=list)
     """Fresh builds of both sides, compiled anew; none: those of the cache are measured."""
+    counts_instructions: bool = False
     progress: str = "stopped before its first block"
     begun: float = field(default_factory=monotonic)
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from time import monotonic
 
 import numpy as np
 
 from gdbench.compare.blocks import measure_block
 from gdbench.compare.builds import Build, copies
 from gdbench.compare.family import certified_together, problem_key
+from gdbench.compare.instructions import count_both
 from gdbench.compare.judge.cases import needs_confirmation
 from gdbench.compare.judge.precision import layout_of
 from gdbench.compare.judge.terms import CaseBlocks
@@ -40,6 +42,8 @@ CERTIFIED, COMPILED, SCREENED = 0.1, 0.3, 0.6
 def measure(session: ComparisonSession, place: Path) -> None:
     """Certify, build afresh, screen all cases, confirm those that the screen leaves in doubt."""
     certify(session)
+    if session.counts_instructions:
+        count_instructions(session)
     if not session.left():
         return
     _build_afresh(session, place)
@@ -63,6 +67,17 @@ def _to_confirm(session: ComparisonSession) -> list[Case]:
         rng = np.random.default_rng([session.setting.seed, CONFIRM])
         wanted |= dict.fromkeys(rng.permutation(keys)[:SAMPLED].tolist(), True)
     return [case for case in cases if wanted[case.id]]
+
+
+def count_instructions(session: ComparisonSession) -> None:
+    """Count the instructions of every case on both sides; a case that cannot be counted says why, and is timed."""
+    setting, cases, begun = session.setting, session.left(), monotonic()
+    for number, case in enumerate(cases):
+        session.progress = f"stopped while it counted instructions, case {number + 1} of {len(cases)}"
+        left = (monotonic() - begun) / number * (len(cases) - number) if number else None
+        words = f"counting instructions, case {number + 1} of {len(cases)}"
+        session.report(StageProgress(words, CERTIFIED * number / len(cases), left))
+        session.measured.counted[case.id] = count_both(setting.builds, setting.family, setting.problems, case)
 
 
 def _blocks_to_confirm(session: ComparisonSession, cases: int) -> int:

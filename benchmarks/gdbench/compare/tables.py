@@ -14,10 +14,16 @@ from gdbench.compare.record import CaseResult, Comparison
 NOT_CLAIMABLE = "NOT CLAIMABLE"
 """In place of a verdict that the run's controls do not support."""
 ORDER = (BROKEN, REGRESSED, IMPROVED, MISSING, INSUFFICIENT, NOT_CLAIMABLE, UNCHANGED)
-METRICS = {"time": "Time per call", "compile": "Compile time", "memory": "Allocated bytes per call"}
+METRICS = {
+    "time": "Time per call",
+    "compile": "Compile time",
+    "memory": "Allocated bytes per call",
+    "instructions": "Instructions per call",
+}
 """Metrics in the order in which they are shown, and their titles."""
-TIMED = "s"
-"""Unit of the metrics that a clock measures; bytes are counted."""
+TIMED, COUNTED = "s", "instructions"
+"""Units of the metrics that a clock measures, and of those that valgrind counts; memory is in bytes."""
+MANY = 1e6
 MAX_PLACED = 10
 """Ratios from here on have three digits, whatever their interval."""
 BYTE_STEPS = ((2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"))
@@ -116,9 +122,11 @@ def line(row: CaseResult) -> Line:
 
 
 def amount(value: float | None, unit: str) -> str:
-    """Write a time or a number of bytes with its unit."""
+    """Write a time, a number of bytes or a count with its unit."""
     if value is None:
         return "-"
+    if unit == COUNTED:
+        return f"{value:,.0f}" if value < MANY else f"{value / MANY:,.4g} million"
     return seconds(value) if unit == TIMED else _bytes(value)
 
 
