@@ -115,7 +115,7 @@ def trees(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def compare(place: Path, *arguments: str, base: str = "./base", head: str = "./head") -> Any:
-    return invoke("compare", base, head, *arguments, cwd=place, **folders(place))
+    return invoke("compare", *filter(None, (base, head)), *arguments, cwd=place, **folders(place))
 
 
 def folders(place: Path) -> dict[str, str]:
@@ -271,6 +271,11 @@ def test_a_side_that_cannot_even_be_imported_is_exit_code_4(trees: Path) -> None
         ("./base", "./head", ("--network", "nothing"), "network in the grid called"),
         ("./base", "./head", ("--effect", "0"), "--effect is a slowdown in % above 0"),
         ("./base", "./asks", (), "asks for numpy<1.20"),
+        ("./base", "./head", ("--env", "numba==0.65.1"), "./base and ./head are two sides already"),
+        ("./base", "", ("--env", "numba=1"), "'numba=1' is no requirement of pip"),
+        ("jit", "", ("--env", "numba==0.65.1"), "name it by --variant jit"),
+        ("./base", "", (), "name two sides, such as main HEAD, or environments, such as --env numba==0.65.1"),
+        ("", "", ("--env", "a", "--env", "b", "--env", "c"), "3 environments are named"),
     ],
 )
 def test_what_cannot_be_compared_is_one_sentence(

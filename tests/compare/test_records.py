@@ -21,7 +21,7 @@ ROW = (
 )
 RECORD = (
     "format command date tier complete progress base head environment settings controls suite groups cases warnings "
-    "counts exit_code ended_early"
+    "counts exit_code ended_early differences"
 )
 GROUP = "by name cases ratio low high verdict reason"
 BLOCK = "stage index hash_seed padding_bytes core load_1_minute compiled_while_timed seconds cases"
@@ -50,7 +50,7 @@ def test_programs_that_read_the_files_find_the_keys_that_they_know(record: Compa
     found = stored(tmp_path)
     assert list(found) == RECORD.split()
     assert {tuple(row) for row in (*found["cases"], *found["controls"]["cases"])} == {tuple(ROW.split())}
-    assert list(found["base"]) == ["text", "kind", "commit", "dirty", "variant"]
+    assert list(found["base"]) == ["text", "kind", "commit", "dirty", "variant", "revision", "installed"]
     assert list(found["suite"]) == GROUP.split()
     assert found["groups"]
     assert {tuple(group) for group in found["groups"]} == {tuple(GROUP.split())}

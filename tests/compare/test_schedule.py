@@ -22,6 +22,8 @@ from gdbench.compare.tiers import DEEP, MIN_QUADS, QUICK, STANDARD, ComparisonTi
 from gdbench.experiments.cases import Case
 
 CALL_SECONDS, CPU_SHARE = 0.0005, 0.75
+HERE = SimpleNamespace(side=SimpleNamespace(environment=None))
+"""A build that is measured in the environment of this process."""
 TIERS = pytest.mark.parametrize("tier", [QUICK, STANDARD, DEEP], ids=lambda tier: tier.name)
 
 
@@ -129,7 +131,7 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> Any:
         monkeypatch.setattr(blocks, "prepare", prepare)
         monkeypatch.setattr(blocks, "_pair", lambda *_, **__: nullcontext(pair))
         monkeypatch.setattr(blocks, "_together", lambda *_: nullcontext())
-        setting: Any = SimpleNamespace(seed=index, builds=())
+        setting: Any = SimpleNamespace(seed=index, builds=(HERE, HERE))
         return blocks.measure_block(setting, State(), [CASE], stage=0, index=index), pair
 
     return measure
@@ -185,3 +187,42 @@ def test_a_confirmation_has_the_blocks_for_which_there_is_time(seconds: float, e
 
 def test_a_confirmation_with_few_blocks_has_no_more_than_its_tier() -> None:
     assert blocks_in_time(5, 0.0, 40.0) == 5
+
+
+def shares(environments: tuple[object, object], threads: list[int], index: int) -> list[tuple[str, int, list[str]]]:
+    """What each pair of a block measures: letters of its builds, threads, and cases or controls."""
+    builds: Any = [
+        SimpleNamespace(name=name, side=SimpleNamespace(environment=environment))
+        for name, environment in zip("bh", environments, strict=True)
+    ]
+    chosen = [Case("mlp", "mnist5k", 5000, "gradient", "jit", 1, "float64", number) for number in threads]
+    return [
+        ("".join(build.name for build in both), number, list(entries))
+        for both, number, entries in blocks._shares(tuple(builds), chosen, index)
+    ]
+
+
+def test_controls_run_with_the_first_cases_and_alone_where_there_are_none() -> None:
+    (one, ones), (two, twos) = [(share[:2], share[2]) for share in shares((None, None), [2, 1, 2], 0)]
+    assert (one, two) == (("bh", 1), ("bh", 2))
+    assert ones[1:] == [*CONTROLS]
+    assert len(twos) == 2
+    assert shares((None, None), [], 0) == [("bh", 1, [*CONTROLS])]
+
+
+@pytest.mark.parametrize(("index", "side"), [(0, "bb"), (1, "hh"), (2, "bb")])
+def test_controls_of_environments_run_in_two_processes_of_one_side_in_turns(index: int, side: str) -> None:
+    (both, _, entries), controlled = shares(("old", "new"), [1], index)
+    assert (both, len(entries)) == ("bh", 1)
+    assert controlled == (side, 1, [*CONTROLS])
+    assert shares(("old", "new"), [], index)[-1] == (side, 1, [*CONTROLS])
+
+
+def test_processes_have_variables_of_the_same_length_whatever_their_paths(monkeypatch: pytest.MonkeyPatch) -> None:
+    given: dict[str, Any] = {}
+    monkeypatch.setattr(blocks, "Pair", lambda builds, **options: given.update(options))
+    both: Any = tuple(SimpleNamespace(path_bytes=size, numba_cache="n" * 5) for size in (100, 130))
+    blocks._pair(both, 1, {"hash_seed": 7, "padding_bytes": 10}, first=0)
+    paddings = [len(own["GDBENCH_PADDING"]) for own in given["variables"]]
+    assert paddings == [40, 10]
+    assert {own["PYTHONHASHSEED"] for own in given["variables"]} == {"7"}

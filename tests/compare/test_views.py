@@ -9,6 +9,7 @@ from rich.console import Console
 from gdbench.cli.compare_show import show
 from gdbench.compare import markdown, page
 from gdbench.compare.conclusion import counts
+from gdbench.compare.environments.record import Installed, differences
 from gdbench.compare.headline import headline
 from gdbench.compare.judge.terms import BROKEN, IMPROVED, INSUFFICIENT, MISSING, REGRESSED, UNCHANGED
 from gdbench.compare.record import Comparison
@@ -195,3 +196,44 @@ def test_reproducing_names_commits_in_the_place_of_moving_names(quiet):
     variants = replace(quiet, command="gdbench compare jit vectorized", base=sides[0], head=sides[1])
     assert markdown.reproduce(variants) == "gdbench compare jit vectorized"
     assert markdown.side_name(variants.base).startswith("variant jit (commit ")
+
+
+def in_environments() -> Comparison:
+    """Two environments with one case that is slower in the second."""
+    old = Installed("3.11.7", {"numba": "0.65.1", "numpy": "2.4.6"})
+    new = Installed("3.11.7", {"numba": "0.66.0", "numpy": "2.4.6"})
+    sides = [
+        ComparedSide(f"numba {one.versions['numba']}", "environment", "1f0c" * 10, revision="HEAD~1", installed=one)
+        for one in (old, new)
+    ]
+    return make(
+        effects={MUCH_SLOWER: 0.24},
+        command="gdbench compare HEAD~1 --env numba==0.65.1 --env numba==0.66.0",
+        base=sides[0],
+        head=sides[1],
+        differences=differences(old, new),
+    )
+
+
+def test_every_view_names_both_environments_and_the_versions_that_differ() -> None:
+    record = in_environments()
+    for text in (printed(record), markdown.render(record), page.render(record)):
+        words = joined(text)
+        assert "numba 0.65.1 (commit 1f0c1f0c1f0c)" in words
+        assert "numba 0.66.0 (commit 1f0c1f0c1f0c)" in words
+        assert "Versions that differ: numba 0.65.1 against 0.66.0." in words
+    assert "two processes of one environment" in page.render(record)
+    assert "with the packages of the head" in markdown.render(record)
+
+
+def test_environments_are_compared_again_on_the_commit_that_a_name_meant() -> None:
+    assert markdown.reproduce(in_environments()) == (
+        "gdbench compare 1f0c1f0c1f0c --env numba==0.65.1 --env numba==0.66.0"
+    )
+
+
+def test_other_comparisons_say_nothing_of_versions() -> None:
+    record = make()
+    for text in (printed(record), markdown.render(record), page.render(record)):
+        assert "ersions that differ" not in text
+    assert "in the processes of both sides" in page.render(record)

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 from gdbench.experiments.cases import Case
-from gdbench.history.labels import ENVIRONMENT, FINAL, IMPROVEMENT, PROVISIONAL, REGRESSION, SHARED, Proposal
+from gdbench.history.changes import versions
+from gdbench.history.labels import ENVIRONMENT, FINAL, IMPROVEMENT, NEXT, PROVISIONAL, REGRESSION, SHARED, Proposal
 from gdbench.history.record import StepRow, judge, make_record
 from gdbench.history.series import History, Measured
+from gdbench.history.tables import remarks
 
 from .simulated_histories import history
 
@@ -107,6 +109,7 @@ def test_a_step_with_a_changed_environment_is_the_environments_though_one_case_h
     (found,) = _proposals(_history(values, changes=[60], cases=_cases(9)))
     assert found.label == ENVIRONMENT
     assert "numpy 0 -> 1" in found.notes[0]
+    assert found.notes[1] == f"{NEXT}: gdbench compare --env numpy==0 --env numpy==1"
     (other,) = _proposals(_history(values, changes=[40], cases=_cases(9)))
     assert other.label == REGRESSION
 
@@ -206,3 +209,36 @@ def test_a_record_is_the_same_whatever_the_order_of_the_cases() -> None:
 
 def _steps(made: History) -> list[StepRow]:
     return sorted(make_record([judge(made)]).steps, key=lambda step: (step.commit, step.case))
+
+
+def test_environments_to_compare_have_the_packages_whose_version_changed_and_nothing_else() -> None:
+    before = {
+        "numpy": "1.26",
+        "pip+Numba": "==0.65",
+        "python": "3.11",
+        "dask": "",
+        "os": "Linux 5",
+        "OMP_NUM_THREADS": "1",
+    }
+    after = {
+        "numpy": "2.1.0",
+        "numba": "0.66.0",
+        "python": "3.12",
+        "dask": "2",
+        "os": "Linux 6",
+        "OMP_NUM_THREADS": "2",
+    }
+    assert versions(before, after) == (
+        "numpy==1.26,numba==0.65,python==3.11",
+        "numpy==2.1.0,numba==0.66.0,python==3.12",
+    )
+    assert versions(before, before) == ("", "")
+    assert versions({"numpy": "2.1"}, {"numpy": "2.1.0", "tbb": "1"}) == ("", "")
+
+
+def test_the_next_step_of_a_changed_environment_is_told_once_for_all_its_cases() -> None:
+    made = _history(_suite(np.random.default_rng(2), shared={50: 0.3}, own={}), changes=[50], cases=_cases(9))
+    record = make_record([judge(made)])
+    assert len([step for step in record.steps if step.label == ENVIRONMENT]) > 1
+    told = [remark for remark in remarks(record) if "--env" in remark]
+    assert told == [f"{record.steps[0].commit[:8]}: {NEXT}: gdbench compare --env numpy==0 --env numpy==1"]

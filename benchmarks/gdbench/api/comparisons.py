@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -109,9 +110,10 @@ def _change(row: CaseResult) -> float:
 
 
 def measure(
-    base: str,
-    head: str,
+    base: str | None,
+    head: str | None,
     *,
+    environments: Sequence[str],
     tier: str,
     filters: Filters,
     effect: float | None,
@@ -141,6 +143,7 @@ def measure(
                     explain=explain,
                     instructions=instructions,
                     report=report,
+                    environments=environments,
                 )
         except KeyboardInterrupt:
             if not (place / FILE).exists():

@@ -5,9 +5,10 @@ from __future__ import annotations
 import errno
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from time import time
 
 from filelock import FileLock, Timeout
 
@@ -137,6 +138,46 @@ def locked(path: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def forget_oldest(
+    folder: Path, pattern: str, *, most: int, kept: Collection[Path], unfinished: str, in_use_seconds: float
+) -> None:
+    """Delete what was used longest ago of a cache, so that it does not grow for ever.
+
+    An entry loses its name before its files, so that none is ever found in part; what a killed process left is deleted.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder of the cache.
+    pattern : str
+        Finds its entries in it. Their times say when they were last used.
+    most : int
+        Entries that stay, beside those that are kept or may be in use.
+    kept : collection of Path
+        Entries that stay in any case.
+    unfinished : str
+        What the name of an entry begins with that is being made or deleted.
+    in_use_seconds : float
+        What was used more recently may be in use by another command.
+    """
+    entries = [path for path in folder.glob(pattern) if path not in kept]
+    entries.sort(key=_last_used, reverse=True)
+    for path in entries[most:]:
+        if time() - _last_used(path) > in_use_seconds:
+            with suppress(OSError):
+                path.rename(path.with_name(f"{unfinished}{path.name}"))
+    for path in folder.glob(f"{Path(pattern).parent}/{unfinished}*"):
+        if time() - _last_used(path) > in_use_seconds:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _last_used(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:  # deleted meanwhile
+        return time()
 
 
 @contextmanager

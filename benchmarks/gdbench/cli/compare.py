@@ -1,4 +1,4 @@
-"""``gdbench compare``: what a commit, or another variant, does to speed."""
+"""``gdbench compare``: what a commit, another variant or other packages do to speed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ from kernels.validation import check_seed
 
 TIER_LINES = "\n".join(f"  {tier.name:9}at most {tier.minutes:2} minutes: {tier.about}" for tier in TIERS.values())
 EXAMPLES = f"""
-Each side is a git revision, a folder with a checkout (./name), or a variant of this tree.
+Each side is a git revision, a folder with a checkout (./name), or a variant of this tree. With --env
+the sides are environments: both run this tree, or one REV that is named, on other packages.
 
 \b
 Time for 200 cases on two cores, once both sides are built:
@@ -39,6 +40,8 @@ Examples:
   gdbench compare v1.0 . --quick --network mlp
   gdbench compare HEAD~1 HEAD --deep --markdown comment.md
   gdbench compare jit vectorized
+  gdbench compare --env numba==0.65.1 --env numba==0.66.0
+  gdbench compare v1.0 --env numpy==2.2.6,python==3.12
 
 \b
 Exit codes: 0 no regression proven, and at least 80 % of the cases resolved; 1 a regression was proven;
@@ -48,8 +51,13 @@ nothing was measured; 130 stopped by Ctrl-C, with what was measured until then i
 
 
 @click.command("compare", epilog=EXAMPLES)
-@click.argument("base")
-@click.argument("head")
+@click.argument("base", required=False)
+@click.argument("head", required=False)
+@click.option(
+    "--env", "environments", metavar="PACKAGES", multiple=True,
+    help="Compare environments: requirements as pip takes them, such as numba==0.65.1, once for each side. "
+    "Given once, the head is the environment that gdbench runs in.",
+)  # fmt: skip
 @click.option("--quick", "tier", flag_value="quick", help="A few minutes: finds slowdowns of 10 % and more.")
 @click.option("--standard", "tier", flag_value="standard", default=True, help="The default: 5 % and more.")
 @click.option("--deep", "tier", flag_value="deep", help="An hour or more: finds slowdowns of 2 %.")
@@ -68,8 +76,9 @@ nothing was measured; 130 stopped by Ctrl-C, with what was measured until then i
 @json_option
 def command(
     *,
-    base: str,
-    head: str,
+    base: str | None,
+    head: str | None,
+    environments: tuple[str, ...],
     tier: str,
     effect: float | None,
     explain: bool,
@@ -90,7 +99,8 @@ def command(
     if effect is not None and not effect > 0:
         raise InputError(f"--effect is a slowdown in % above 0, got {effect:g}")
     interrupted = False
-    with fresh_folder(output, f"compare-{_word(base)}-{_word(head)}") as folder:
+    names = "-".join(map(_word, filter(None, (base, head, *environments))))
+    with fresh_folder(output, f"compare-{names}") as folder:
         try:
             with steps("Comparing") as report:
                 record = compare(
@@ -104,6 +114,7 @@ def command(
                     explain=explain,
                     instructions=instructions,
                     report=report,
+                    environments=environments,
                 )
         except KeyboardInterrupt:
             if not (folder / FILE).exists():

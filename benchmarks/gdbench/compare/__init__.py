@@ -19,9 +19,10 @@ class CallableComparison(ModuleType):
 
     def __call__(
         self,
-        base: str,
-        head: str,
+        base: str | None = None,
+        head: str | None = None,
         *,
+        env: str | Sequence[str] = (),
         tier: str = "standard",
         network: str | Sequence[str] = (),
         dataset: str | Sequence[str] = (),
@@ -41,8 +42,12 @@ class CallableComparison(ModuleType):
 
         Parameters
         ----------
-        base, head : str
-            A git revision, a folder with a checkout (``"./name"``), or a variant of this tree each.
+        base, head : str, optional
+            A git revision, a folder with a checkout (``"./name"``), or a variant of this tree each. With ``env``
+            there is no head, and the base is the code that both sides run: this tree if not given.
+        env : str or sequence of str
+            Environments that are compared, as requirements of pip: ``("numba==0.65.1", "numba==0.66.0")``. One
+            alone is compared with the environment of this process.
         tier : {"quick", "standard", "deep"}
             How much is measured.
         network, dataset, variant, dtype, task : str or sequence of str
@@ -79,6 +84,7 @@ class CallableComparison(ModuleType):
         return entry("comparisons").measure(
             base,
             head,
+            environments=(env,) if isinstance(env, str) else tuple(env),
             tier=tier,
             filters=entry("filters").read(
                 network=network,

@@ -34,6 +34,8 @@ DRIFT_ERRORS = 5.0
 
 ReportShare = Callable[[float], None]
 """Callable that is given the share of a block that is done."""
+Share = tuple[tuple[Build, Build], int, list[Case | str]]
+"""Builds, number of threads, and cases or names of controls."""
 
 
 def measure_block(
@@ -56,12 +58,10 @@ def measure_block(
     alike = {"hash_seed": int(rng.integers(2**32)), "padding_bytes": int(rng.integers(MAX_PADDING_BYTES))}
     todo = [cases[position] for position in rng.permutation(len(cases))]
     spiked, first, total, compiled = index // 2 % 2, int(rng.integers(2)), len(cases) + len(CONTROLS), False
-    for number, threads in enumerate(sorted({case.threads for case in todo} or {1})):  # controls alone are a block too
-        left: list[Case | str] = [case for case in todo if case.threads == threads]
-        left += CONTROLS if number == 0 else ()
-        left = [left[position] for position in rng.permutation(len(left))]
+    for both, threads, entries in _shares(builds or setting.builds, todo, index):
+        left = [entries[position] for position in rng.permutation(len(entries))]
         while left := [entry for entry in left if key_of(entry) not in found and not state.out(key_of(entry))]:
-            with _pair(builds or setting.builds, threads, alike, first=first) as pair:
+            with _pair(both, threads, alike, first=first) as pair:
                 try:
                     prepare(pair, setting, state, left, spiked=spiked)
                     before = pair.ask_both("begin", (), ())
@@ -86,6 +86,25 @@ def measure_block(
         seconds=monotonic() - begun,
         cases=found,
     )
+
+
+def _shares(builds: tuple[Build, Build], cases: list[Case], index: int) -> Iterator[Share]:
+    """Yield what each pair of processes of a block measures: builds, number of threads, and cases or controls.
+
+    Controls run with the cases. But in two environments NumPy, which they call, is not the same: there they have two
+    processes of one side, in turns of either, so that what they compare is identical code.
+    """
+    together = builds[0].side.environment is None
+    by_threads = {number: [case for case in cases if case.threads == number] for number in _threads(cases)}
+    for position, (threads, own) in enumerate(by_threads.items()):
+        yield builds, threads, [*own, *(CONTROLS if together and position == 0 else ())]
+    if not together:
+        yield (builds[index % 2],) * 2, _threads(cases)[0], [*CONTROLS]
+
+
+def _threads(cases: list[Case]) -> list[int]:
+    """Numbers of threads that occur: each needs processes of its own. Controls alone are a block too."""
+    return sorted({case.threads for case in cases} or {1})
 
 
 def block_datum(base_ns: ArrayLike, head_ns: ArrayLike) -> float:
@@ -119,9 +138,16 @@ def _try(pair: Pair, state: State, entry: Case | str, rng: np.random.Generator, 
 
 
 def _pair(builds: tuple[Build, Build], threads: int, alike: dict[str, int], *, first: int) -> Pair:
-    """Start a pair whose environments differ in nothing but paths of equal length."""
-    variables = {"PYTHONHASHSEED": str(alike["hash_seed"]), "GDBENCH_PADDING": "x" * alike["padding_bytes"]}
-    own = tuple({**variables, "NUMBA_CACHE_DIR": str(build.numba_cache)} for build in builds)
+    """Start a pair whose variables take the same number of bytes: those of the shorter paths have more padding."""
+    longest = max(build.path_bytes for build in builds)
+    own = tuple(
+        {
+            "PYTHONHASHSEED": str(alike["hash_seed"]),
+            "GDBENCH_PADDING": "x" * (alike["padding_bytes"] + longest - build.path_bytes),
+            "NUMBA_CACHE_DIR": str(build.numba_cache),
+        }
+        for build in builds
+    )
     return Pair(builds, threads=threads, variables=own, turn=first, first=first)
 
 

@@ -1,9 +1,9 @@
 """Builds: the kernels of one side, copied out of reach of edits, with a Numba cache of their own.
 
 A build lies in the user's cache folder under the lock of its dependencies and its commit (or its content, for a
-checkout), so it is made and compiled once. Both sides run under this interpreter and on its packages: the lock is
-made of them, and a side that asks for other versions is refused. The paths of all builds are equally long, since
-the length of strings in a process's environment moves its stack (Mytkowicz et al. 2009, ASPLOS).
+checkout), so it is made and compiled once. Both sides run under this interpreter and on its packages, or each in its
+environment: the lock is made of them, and a side that asks for other versions is refused. The paths of all builds are
+equally long, since the length of strings in a process's environment moves its stack (Mytkowicz et al. 2009, ASPLOS).
 """
 
 from __future__ import annotations
@@ -21,15 +21,17 @@ from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import distribution, version
 from pathlib import Path
-from time import time
 
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from platformdirs import user_cache_path
 
 import gdbench
-from gdbench.basics.folders import locked, writing
+from gdbench.basics.folders import forget_oldest, locked, writing
 from gdbench.basics.git import git_output
+from gdbench.compare.environments.packages import installed_here
+from gdbench.compare.environments.record import UsedEnvironment
+from gdbench.compare.environments.store import links
 from gdbench.compare.sides import Side
 from gdbench.machine.settings import in_words, settings
 from kernels import InputError
@@ -54,10 +56,19 @@ class Build:
     root: Path
 
     @property
+    def executable(self) -> str:
+        """Interpreter of its processes."""
+        return self.side.environment.executable if self.side.environment else sys.executable
+
+    @property
     def search_path(self) -> str:
         """PYTHONPATH of its processes: its kernels first, then the instrument, then what the user has."""
-        instrument = str(Path(gdbench.__path__[0]).parent)
-        return os.pathsep.join(filter(None, [str(self.root), instrument, os.environ.get("PYTHONPATH")]))
+        return os.pathsep.join([str(self.root), *instrument_path(self.side.environment)])
+
+    @property
+    def path_bytes(self) -> int:
+        """Length of all paths that move the stack of its processes; the interpreter's lies there twice."""
+        return 2 * len(self.executable) + len(self.search_path) + len(str(self.numba_cache))
 
     @property
     def numba_cache(self) -> Path:
@@ -76,6 +87,13 @@ class Build:
         return path if path.exists() else None
 
 
+def instrument_path(environment: UsedEnvironment | None) -> list[str]:
+    """Return where processes find the instrument, and what the user has: in a made environment by links alone."""
+    root = environment.root if environment else None
+    instrument = links(root) if root else Path(gdbench.__path__[0]).parent
+    return list(filter(None, [str(instrument), os.environ.get("PYTHONPATH")]))
+
+
 def build_both(base: Side, head: Side) -> tuple[Build, Build]:
     """Make or find the builds of two sides; two variants share one, the same revision twice is built twice.
 
@@ -85,12 +103,16 @@ def build_both(base: Side, head: Side) -> tuple[Build, Build]:
         If a side asks for packages that are not those of this interpreter.
     """
     names = [_name(side) for side in (base, head)]
-    twice = names[0] == names[1] and base.kind != "variant"
+    twice = names[0] == names[1] and base.kind != "variant" and base.environment is None
     builds = Build(base, _make(base, names[0], copy=1)), Build(head, _make(head, names[1], copy=2 if twice else 1))
     for build in builds:
         _check_requirements(build)
     with suppress(OSError), locked(builds_folder() / "builds"):  # in another user's cache nothing is forgotten
-        _forget_oldest(builds)
+        forget_oldest(
+            builds_folder(), "*/[!.]*-*",
+            most=KEPT_BUILDS, kept=[build.root for build in builds],
+            unfinished=UNFINISHED, in_use_seconds=IN_USE_SECONDS,
+        )  # fmt: skip
     return builds
 
 
@@ -108,8 +130,15 @@ def copies(builds: tuple[Build, Build], place: Path, number: int) -> tuple[Build
     return base, head
 
 
+def lock(environment: UsedEnvironment | None) -> str:
+    """Digest of all that compiled code depends on but its source."""
+    if environment is None or environment.root is None:
+        return _lock_here()
+    return hashlib.sha256(f"{environment.root} {in_words(settings())}".encode()).hexdigest()[:NAME_DIGITS]
+
+
 @cache
-def lock() -> str:
+def _lock_here() -> str:
     """Digest of this interpreter, of the files of the packages that the kernels compute with, and of their settings."""
     digest = hashlib.sha256(sys.version.encode())
     for name in RUNTIME:
@@ -139,7 +168,7 @@ def _files(root: Path) -> list[Path]:
 
 def _make(side: Side, name: str, *, copy: int) -> Path:
     """Return the folder of a build, made whole or not at all."""
-    parent = builds_folder() / lock()
+    parent = builds_folder() / lock(side.environment)
     target = parent / f"{name}-{copy}"
     if target.exists():
         with suppress(OSError):  # another user's cache
@@ -180,7 +209,7 @@ def _export(side: Side, target: Path) -> None:
 
 
 def _check_requirements(build: Build) -> None:
-    """Raise InputError if a side's kernels are to run on other packages than those of this interpreter."""
+    """Raise InputError if a side's kernels are to run on other packages than those of their environment."""
     path = build.root / "pyproject.toml"
     try:
         project = tomllib.loads(path.read_text(encoding="utf-8"))["project"] if path.exists() else {}
@@ -188,39 +217,23 @@ def _check_requirements(build: Build) -> None:
         python = SpecifierSet(project.get("requires-python", ""))
     except (ValueError, KeyError) as error:
         raise InputError(f"pyproject.toml of {build.side.text} cannot be read ({error}): correct it") from error
-    found = ".".join(map(str, sys.version_info[:3]))
-    asked = [(f"Python {python}", f"Python {found}", python.contains(found, prereleases=True))]
+    there = build.side.environment.installed if build.side.environment else installed_here()
+    asked = [(f"Python {python}", f"Python {there.python}", python.contains(there.python, prereleases=True))]
     for requirement in wanted:
         if requirement.name in RUNTIME and (requirement.marker is None or requirement.marker.evaluate()):
-            here = version(requirement.name)
-            met = requirement.specifier.contains(here, prereleases=True)
-            asked.append((str(requirement), f"{requirement.name} {here}", met))
-    for text, here, met in asked:
+            found = there.versions[requirement.name]
+            met = requirement.specifier.contains(found, prereleases=True)
+            asked.append((str(requirement), f"{requirement.name} {found}", met))
+    for text, found, met in asked:
         if not met:
-            raise InputError(
-                f"{build.side.text} asks for {text} and here is {here}: both sides must run on the same packages, "
-                "so install gdbench where both revisions are content, or compare revisions that agree"
-            )
+            raise InputError(_unmet(build.side, text, found))
 
 
-def _forget_oldest(kept: tuple[Build, ...]) -> None:
-    """Delete the builds that were used longest ago, so that the cache does not grow for ever.
-
-    A build loses its name before its files, so that none is ever found in part; what a killed process left is deleted.
-    """
-    builds = [path for path in builds_folder().glob("*/[!.]*-*") if path not in [build.root for build in kept]]
-    builds.sort(key=_last_used, reverse=True)
-    for path in builds[KEPT_BUILDS:]:
-        if time() - _last_used(path) > IN_USE_SECONDS:
-            with suppress(OSError):
-                path.rename(path.with_name(f"{UNFINISHED}{path.name}"))
-    for path in builds_folder().glob(f"*/{UNFINISHED}*"):
-        if time() - _last_used(path) > IN_USE_SECONDS:
-            shutil.rmtree(path, ignore_errors=True)
-
-
-def _last_used(path: Path) -> float:
-    try:
-        return path.stat().st_mtime
-    except OSError:  # deleted meanwhile
-        return time()
+def _unmet(side: Side, wanted: str, found: str) -> str:
+    if side.environment is None:
+        return (
+            f"{side.text} asks for {wanted} and here is {found}: both sides must run on the same packages, "
+            "so install gdbench where both revisions are content, or compare revisions that agree"
+        )
+    tree = side.revision or side.root
+    return f"{tree} asks for {wanted} and an environment has {found}: name another environment, or another revision"

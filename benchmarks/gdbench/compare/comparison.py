@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,8 +21,8 @@ from kernels import InputError
 
 
 def compare(
-    base: str,
-    head: str,
+    base: str | None,
+    head: str | None,
     *,
     folder: Path,
     tier: str = "standard",
@@ -31,13 +32,15 @@ def compare(
     explain: bool = False,
     instructions: bool = False,
     report: ReportStage = lambda step: None,
+    environments: Sequence[str] = (),
 ) -> Comparison:
     """Compare two sides and return the record, which is also in ``folder``.
 
     Parameters
     ----------
-    base, head : str
-        A git revision, a folder with a checkout, or a variant's name each.
+    base, head : str, optional
+        A git revision, a folder with a checkout, or a variant's name each. Where environments are compared, the base
+        is the code that both run, or the tree here as it is, and there is no head.
     folder : Path
         Folder into which raw blocks and the record are written.
     tier : {"quick", "standard", "deep"}
@@ -54,6 +57,9 @@ def compare(
         Also count the instructions of every case under valgrind, before it is timed.
     report : callable
         Called with each ``StageProgress``.
+    environments : sequence of str
+        Requirements of the environments that are compared, as ``--env`` takes them; one stands against that of this
+        process.
 
     Raises
     ------
@@ -71,7 +77,14 @@ def compare(
     with (
         own_folder(folder, refusal="name a new folder with --output"),
         open_session(
-            base, head, folder=folder, tier=chosen, filters=filters or Filters(), seed=seed, report=report
+            base,
+            head,
+            folder=folder,
+            tier=chosen,
+            filters=filters or Filters(),
+            seed=seed,
+            report=report,
+            environments=environments,
         ) as (session, place),
     ):
         session.counts_instructions = instructions

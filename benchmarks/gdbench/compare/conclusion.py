@@ -15,7 +15,9 @@ from typing import Any
 import numpy as np
 
 from gdbench.compare import calibration
+from gdbench.compare.builds import Build
 from gdbench.compare.controls import CONTROLS
+from gdbench.compare.environments.record import VersionDifference, differences
 from gdbench.compare.instructions import SAME_WORK
 from gdbench.compare.judge.rule import exit_code, judge
 from gdbench.compare.judge.terms import (
@@ -85,9 +87,16 @@ def conclude(session: ComparisonSession, *, complete: bool) -> Comparison:
         counts=counts(every),
         exit_code=exit_code(found, [row.verdict for row in metrics], settings),
         ended_early=not complete,
+        differences=_differences(session.setting.builds),
     )
     write_record(session.folder, record)
     return record
+
+
+def _differences(builds: tuple[Build, Build]) -> tuple[VersionDifference, ...]:
+    """Return in which versions two environments differ."""
+    base, head = (build.side.environment for build in builds)
+    return differences(base.installed, head.installed) if base and head else ()
 
 
 def _warnings(session: ComparisonSession) -> Iterator[str]:
@@ -98,11 +107,9 @@ def _warnings(session: ComparisonSession) -> Iterator[str]:
         yield f"Code was compiled while it was timed in {compiled} of {len(blocks)} blocks: times may be too long."
     if session.setting.family.note:
         yield session.setting.family.note
-    for build in session.setting.builds:
-        if build.side.kind == "revision" and build.side.dirty:
-            yield (
-                f"Uncommitted changes of kernels/ are not part of {build.side.text}: name the folder . to measure them."
-            )
+    sides = [build.side for build in session.setting.builds]
+    for revision in dict.fromkeys(side.revision for side in sides if side.kind == "revision" and side.dirty):
+        yield f"Uncommitted changes of kernels/ are not part of {revision}: name the folder . to measure them."
 
 
 def _settings(session: ComparisonSession, settings: JudgeSettings, source: str, bias_sd: float) -> ComparisonSettings:

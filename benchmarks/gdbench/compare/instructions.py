@@ -117,6 +117,7 @@ def _start(build: Build, place: str, side: int) -> subprocess.Popen[str]:
             threads=1,
             cores=cores_for(1, side),
             variables=variables,
+            executable=build.executable,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=errors,

@@ -51,8 +51,9 @@ def reproduce(record: Comparison) -> str:
     """Return the command with the commits in the place of names that will move, such as ``HEAD``."""
     words = shlex.split(record.command)
     for side in (record.base, record.head):
-        if side.kind == "revision" and side.commit and side.text in words:
-            words[words.index(side.text)] = side.commit[:COMMIT_DIGITS]
+        moving = side.revision if side.kind == "environment" else side.text if side.kind == "revision" else None
+        if moving and side.commit and moving in words:
+            words[words.index(moving)] = side.commit[:COMMIT_DIGITS]
     return shlex.join(words).replace("\n", " ")
 
 
@@ -162,7 +163,8 @@ def _facts(record: Comparison) -> Iterator[str]:
     settings = record.settings
     yield f"- base: {_text(side_name(record.base))}"
     yield f"- head: {_text(side_name(record.head))}"
-    yield f"- machine: {_text(one_line(record.environment))}"
+    packages = ", with the packages of the head" if record.head.kind == "environment" else ""
+    yield f"- machine{packages}: {_text(one_line(record.environment))}"
     blocks = f"{settings.screen_blocks} blocks to screen, {settings.confirm_blocks} fresh blocks to confirm"
     yield f"- {record.tier}: {blocks}, {duration(settings.seconds)} in all, on {_date(record)}"
     yield f"- unchanged means within {share(settings.equivalence)}; no change below {share(settings.margin)} is claimed"

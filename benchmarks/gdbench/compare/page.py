@@ -42,6 +42,7 @@ SHOWN = [
 def render(record: Comparison) -> str:
     """Return a comparison as one HTML page of about 2 MB, most of which is plotly.js; it loads nothing."""
     rows = [row for metric in METRICS for row in sort(record.cases) if row.metric == metric]
+    words = meanings(record)
     return (
         templates()
         .get_template("compare.html.j2")
@@ -55,7 +56,8 @@ def render(record: Comparison) -> str:
             unchanged=[(section.title, section.unchanged) for section in sections(record) if section.unchanged],
             explained=[_explained(row) for row in rows if line(row).explained],
             controls=record.controls,
-            meanings=meanings(record),
+            controls_are=capital(words["controls"]),
+            meanings=words,
             environment=list(environment_lines(record.environment)),
             reproduce=reproduce(record),
             data={

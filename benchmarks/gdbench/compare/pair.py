@@ -23,11 +23,12 @@ class SideProcess(LiveProcess):
             threads=threads,
             cores=cores,
             variables={"NUMBA_CACHE_DIR": str(build.numba_cache), **variables, "PYTHONPATH": build.search_path},
+            executable=build.executable,
         )
 
 
 class Pair:
-    """The processes of base and head, alike in everything but their kernels; a context manager that ends both.
+    """The processes of base and head, alike in all but their kernels or environments; a context manager that ends both.
 
     They start on cores of their own, so that both prepare at once: ``turn`` says which core the base starts on, and
     ``first`` which side starts first (0: the base).

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from gdbench.basics import records
 from gdbench.basics.folders import writing
+from gdbench.compare.environments.record import VersionDifference
 from gdbench.compare.instructions import Count
 from gdbench.compare.judge.terms import ControlsVerdict, GroupVerdict, rules_out
 from gdbench.compare.sides import ComparedSide
@@ -206,6 +207,7 @@ class Comparison:
     base: ComparedSide
     head: ComparedSide
     environment: Environment
+    """The machine, and what the head ran on."""
     settings: ComparisonSettings
     controls: Controls
     suite: GroupVerdict
@@ -219,6 +221,8 @@ class Comparison:
     exit_code: int
     ended_early: bool = False
     """Whether it was stopped, or lost a process: before its last block or, if ``complete``, while it explained."""
+    differences: tuple[VersionDifference, ...] = ()
+    """Versions of Python and packages that differ, where environments are compared."""
 
     def of_metric(self, metric: str) -> list[CaseResult]:
         """Rows of one metric, in their order."""

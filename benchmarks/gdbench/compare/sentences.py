@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from gdbench.compare.environments.record import in_words
 from gdbench.compare.headline import band, capital, changes, main_rows, part, reasons
 from gdbench.compare.instructions import NOTE, SAME_WORK
 from gdbench.compare.judge.terms import BROKEN, IMPROVED, INSUFFICIENT, MISSING, REGRESSED, UNCHANGED, JudgeSettings
@@ -14,6 +15,7 @@ from gdbench.compare.tables import NOT_CLAIMABLE, case_name, claim, count, media
 def details(record: Comparison) -> list[str]:
     """Return what else must be known: what is faster, unresolved, missing, and how small an effect was visible."""
     found = [
+        *_versions(record),
         *_improvements(record),
         *_insufficient(record),
         *_missing(record),
@@ -52,8 +54,8 @@ def meanings(record: Comparison) -> dict[str, str]:
         NOT_CLAIMABLE: "measured, but the controls of this run do not support the verdict.",
         "smallest visible effect": "the least slowdown that this run would have found with a probability of "
         f"{share(JudgeSettings.power)}.",
-        "controls": "canaries are identical code on both sides and must show no difference; the spike-in is real extra "
-        "work on one side and must be found.",
+        "controls": f"canaries are identical code {_controlled(record)} and must show no difference; the spike-in is "
+        "real extra work in one of the two and must be found.",
     }
 
 
@@ -71,6 +73,19 @@ def _work(record: Comparison) -> Iterator[str]:
     uncounted = [row for row in rows if row.verdict == MISSING]
     if uncounted:
         yield f"instructions were not counted in {'; '.join(reasons(uncounted))}"
+
+
+def _controlled(record: Comparison) -> str:
+    """Say where the controls run."""
+    if record.head.kind == "environment":
+        return "in two processes of one environment, of each in turns,"
+    return "in the processes of both sides"
+
+
+def _versions(record: Comparison) -> Iterator[str]:
+    """Say in which versions two environments differ."""
+    if record.differences:
+        yield f"versions that differ: {in_words(record.differences)}"
 
 
 def _improvements(record: Comparison) -> Iterator[str]:

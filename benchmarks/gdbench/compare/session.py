@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,16 +13,19 @@ from time import monotonic
 from typing import NamedTuple
 
 from gdbench.basics.folders import writing
-from gdbench.compare.builds import Build, build_both
+from gdbench.compare.builds import Build, build_both, instrument_path
+from gdbench.compare.environments.record import UsedEnvironment, differences
+from gdbench.compare.environments.store import provide_both
 from gdbench.compare.family import Family, StoredProblem, make_family, store_problems
 from gdbench.compare.judge.terms import JudgeSettings
 from gdbench.compare.pair import Pair
 from gdbench.compare.record import Measurements
-from gdbench.compare.sides import SideDescription, read_sides
+from gdbench.compare.sides import Side, SideDescription, in_environments, read_sides, read_tree
 from gdbench.compare.tiers import ComparisonTier
 from gdbench.experiments.cases import Case
 from gdbench.experiments.grid import Filters
 from gdbench.machine.environment import Environment, observe
+from gdbench.machine.fingerprint import version_of
 from gdbench.machine.settings import check_settings
 from gdbench.processes.launch import check_threads
 from kernels import InputError
@@ -124,9 +128,19 @@ class NothingMeasured(Exception):
 
 @contextmanager
 def open_session(
-    base: str, head: str, *, folder: Path, tier: ComparisonTier, filters: Filters, seed: int | None, report: ReportStage
+    base: str | None,
+    head: str | None,
+    *,
+    folder: Path,
+    tier: ComparisonTier,
+    filters: Filters,
+    seed: int | None,
+    report: ReportStage,
+    environments: Sequence[str] = (),
 ) -> Iterator[tuple[ComparisonSession, Path]]:
     """Build both sides and choose the cases; give the session and a folder for what nobody keeps.
+
+    Sides and environments are those of ``comparison.compare``.
 
     Raises
     ------
@@ -135,7 +149,7 @@ def open_session(
         is set, or this machine not be described.
     """
     check_settings()
-    sides = read_sides(base, head)
+    sides = _sides(base, head, environments, report)
     report(StageProgress("building both sides", 0.0, None))
     builds = build_both(*sides)
     family, missing = _family(builds, filters)
@@ -146,19 +160,49 @@ def open_session(
         with writing(place, "set TMPDIR to another folder"):
             problems = store_problems(family, place)
         setting = Setting(builds, family, problems, tier, seed)
-        yield ComparisonSession(setting, folder, report, observe(max(family.threads())), State(missing=missing)), place
+        machine = _observe(builds[1].side.environment, max(family.threads()))
+        session = ComparisonSession(setting, folder, report, machine, State(missing=missing))
+        session.warnings += _like_environments(*sides)
+        yield session, place
+
+
+def _sides(base: str | None, head: str | None, environments: Sequence[str], report: ReportStage) -> tuple[Side, Side]:
+    """Read both sides; environments are made first, which may take minutes."""
+    if not environments:
+        if base is None or head is None:
+            raise InputError("name two sides, such as main HEAD, or environments, such as --env numba==0.65.1")
+        return read_sides(base, head)
+    if base is not None and head is not None:
+        raise InputError(
+            f"{base} and {head} are two sides already, and --env would make more: name one revision, or none"
+        )
+    tree = read_tree(base)
+    return in_environments(tree, provide_both(environments, lambda words: report(StageProgress(words, 0.0, None))))
+
+
+def _observe(environment: UsedEnvironment | None, threads: int) -> Environment:
+    """Describe the machine as the processes of the head find it."""
+    if environment is None or environment.root is None:
+        return observe(threads)
+    path = os.pathsep.join(instrument_path(environment))
+    found = observe(threads, executable=environment.executable, variables={"PYTHONPATH": path})
+    return replace(found, versions={**found.versions, "gdbench": version_of("gdbench")})  # found by a link there
+
+
+def _like_environments(base: Side, head: Side) -> Iterator[str]:
+    """Warn of environments that are the same, although something was wished for."""
+    there = [side.environment.installed for side in (base, head) if side.environment]
+    if there and not differences(*there):
+        yield "The environments of both sides have the same versions of everything, so they should not differ."
 
 
 def _family(builds: tuple[Build, Build], filters: Filters) -> tuple[Family, dict[str, str]]:
     """Choose the cases of two sides; refuse sides that are not alike; note what one of them lacks."""
     base, head = _described(builds)
-    for name in ("python", "executable", "packages"):
-        ours, theirs = getattr(base, name), getattr(head, name)
-        if ours != theirs:
-            raise InputError(
-                f"{name} would be {ours} for the base and {theirs} for the head: both sides must run on the same, "
-                "so unset PYTHONPATH"
-            )
+    if builds[0].side.environment is None:
+        _check_alike(base, head)
+    for build, answer in zip(builds, (base, head), strict=True):
+        _check_own(build, answer)
     family = make_family(builds, (base.variants, head.variants), filters)
     missing = {}
     for case in family.cases:
@@ -167,6 +211,28 @@ def _family(builds: tuple[Build, Build], filters: Filters) -> tuple[Family, dict
             if variant not in answer.variants:
                 missing[case.id] = f"{build.side.text} has no variant {variant}"
     return family, missing
+
+
+def _check_alike(base: SideDescription, head: SideDescription) -> None:
+    """Raise InputError if two sides do not run on the same packages."""
+    for name in ("python", "executable", "packages"):
+        ours, theirs = getattr(base, name), getattr(head, name)
+        if ours != theirs:
+            raise InputError(
+                f"{name} would be {ours} for the base and {theirs} for the head: both sides must run on the same, "
+                "so unset PYTHONPATH"
+            )
+
+
+def _check_own(build: Build, found: SideDescription) -> None:
+    """Raise InputError if a side that has an environment of its own runs on packages from elsewhere."""
+    root = build.side.environment.root if build.side.environment else None
+    for name, (version, file) in found.packages.items():
+        if root is not None and not Path(str(file)).is_relative_to(root):
+            raise InputError(
+                f"{name} {version} would come from {file} and not from the environment {build.side.text}: "
+                "unset PYTHONPATH"
+            )
 
 
 def _described(builds: tuple[Build, Build]) -> tuple[SideDescription, SideDescription]:

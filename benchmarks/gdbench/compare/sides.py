@@ -1,19 +1,21 @@
-"""What is compared: each side is a git revision, a checkout in a folder, or a variant of this tree.
+"""What is compared: each side is a git revision, a checkout in a folder, a variant of this tree, or an environment.
 
 Here are also the records that pass between this process and those of the sides, which run other kernels.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 import kernels
 from gdbench.basics.git import ask_git, why_refused
+from gdbench.compare.environments.record import Installed, UsedEnvironment
 from kernels import InputError, Network
 
 Kind = Literal["revision", "checkout", "variant"]
+ComparedKind = Literal["revision", "checkout", "variant", "environment"]
 
 
 @dataclass(frozen=True)
@@ -21,10 +23,14 @@ class ComparedSide:
     """What a record says of a side; its folder is nobody else's business."""
 
     text: str
-    kind: Kind
+    kind: ComparedKind
     commit: str | None = None
     dirty: bool = False
     variant: str | None = None
+    revision: str | None = None
+    """What was asked for of the code that both environments ran, where that is a revision."""
+    installed: Installed | None = None
+    """What is in its environment, where environments are compared."""
 
 
 @dataclass(frozen=True)
@@ -35,17 +41,32 @@ class Side:
     """
 
     text: str
+    """What it is called: what was asked for, or its environment."""
     kind: Kind
+    """What its code is."""
     root: Path
     commit: str | None = None
     dirty: bool = False
     """Whether the kernels in the folder differ from the commit; of a revision, whether it is checked out so."""
     variant: str | None = None
+    revision: str | None = None
+    """What was asked for, if its code is a revision."""
+    environment: UsedEnvironment | None = None
+    """Where its processes run, if environments are compared; else all run where this one does."""
 
     @property
     def record(self) -> ComparedSide:
         """What is kept of it."""
-        return ComparedSide(self.text, self.kind, self.commit, self.dirty, self.variant)
+        if self.environment is None:
+            return ComparedSide(self.text, self.kind, self.commit, self.dirty, self.variant)
+        return ComparedSide(
+            self.text,
+            "environment",
+            self.commit,
+            self.dirty,
+            revision=self.revision,
+            installed=self.environment.installed,
+        )
 
 
 @dataclass(frozen=True)
@@ -110,7 +131,7 @@ def read_sides(base: str, head: str) -> tuple[Side, Side]:
 def read_side(text: str) -> Side:
     """Read one side: a variant's name, else a git revision, else a folder; ``./name`` is always a folder."""
     if text in kernels.variants():
-        return Side(text, "variant", Path(kernels.__path__[0]).parent, variant=text)
+        return Side(text, "variant", _ours(), variant=text)
     path = Path(text).expanduser()
     if text in (".", "..") or path.is_absolute() or text.startswith(("./", "../", "~")):
         return _checkout(text, path)
@@ -128,10 +149,37 @@ def read_side(text: str) -> Side:
     )
 
 
+def read_tree(text: str | None) -> Side:
+    """Read the code that two environments run: a revision or a folder, else the tree here, as it is.
+
+    Raises
+    ------
+    InputError
+        If it is a variant.
+    """
+    if text is None:
+        return _checkout(".", Path()) if Path("kernels", "__init__.py").exists() else _checkout("gdbench", _ours())
+    side = read_side(text)
+    if side.kind == "variant":
+        raise InputError(f"{text} is a variant, and with --env both sides have it: name it by --variant {text}")
+    return side
+
+
+def in_environments(tree: Side, environments: tuple[UsedEnvironment, UsedEnvironment]) -> tuple[Side, Side]:
+    """Return the sides by which the same code is compared in two environments."""
+    base, head = (replace(tree, text=one.name, environment=one) for one in environments)
+    return base, head
+
+
+def _ours() -> Path:
+    """Folder in which this process found the kernels."""
+    return Path(kernels.__path__[0]).parent
+
+
 def here() -> str:
     """Name the current commit, or the tree that this process runs where there is none."""
     commit = ask_git(Path.cwd(), "rev-parse", "--verify", "--quiet", "HEAD:kernels/__init__.py")
-    return "HEAD" if commit is not None else str(Path(kernels.__path__[0]).parent.resolve())
+    return "HEAD" if commit is not None else str(_ours().resolve())
 
 
 def _without_commits(place: Path) -> str | None:
@@ -148,7 +196,7 @@ def _revision(text: str, commit: str) -> Side:
         raise InputError(f"revision {text} has no kernels/: call gdbench compare inside a checkout of gdbench")
     checked_out = ask_git(Path.cwd(), "rev-parse", "HEAD") == commit
     dirty = checked_out and bool(ask_git(Path(str(top)), "status", "--porcelain", "--", "kernels"))
-    return Side(text, "revision", Path(str(top)), commit=commit, dirty=dirty)
+    return Side(text, "revision", Path(str(top)), commit=commit, dirty=dirty, revision=text)
 
 
 def _checkout(text: str, path: Path) -> Side:

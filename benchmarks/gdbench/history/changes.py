@@ -40,6 +40,22 @@ def changes(before: Mapping[str, str], after: Mapping[str, str]) -> str:
     return ", ".join(filter(None, (_change(name, earlier.get(key), later.get(key)) for key, name in names.items())))
 
 
+def versions(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[str, str]:
+    """Return the packages of both environments whose version changed, as requirements joined by commas.
+
+    Machine fields and variables, whose names are in capitals, are no packages; one that only one environment has, or
+    that has no version, cannot be asked for on both sides.
+    """
+    earlier, later = (
+        {_key(name): value.strip() for name, value in one.items() if name not in MACHINE and not name.isupper()}
+        for one in (before, after)
+    )
+    both = [name for name in earlier if _is_version(earlier[name]) and _is_version(later.get(name, ""))]
+    names = [name for name in both if _change(name, earlier[name], later[name])]
+    base, head = (",".join(f"{name}=={_bare(one[name])}" for name in names) for one in (earlier, later))
+    return base, head
+
+
 def _key(name: str) -> str:
     """Return a name as installers compare it: NumPy is numpy, and asv's ``pip+numpy`` the same from pip."""
     return name if name in MACHINE else canonicalize_name(name.strip().removeprefix(PIP))
@@ -89,11 +105,19 @@ def _same_version(name: str, before: str, after: str) -> bool:
 
 def _version(text: str) -> str:
     """Write a version as installers compare it: without ``==`` and the zeros at its end."""
-    bare = re.sub(r"^={2,3}\s*", "", text)
+    return canonicalize_version(Version(_bare(text))) if _is_version(text) else text
+
+
+def _bare(text: str) -> str:
+    return re.sub(r"^={2,3}\s*", "", text)
+
+
+def _is_version(text: str) -> bool:
     try:
-        return canonicalize_version(Version(bare))
+        Version(_bare(text))
     except InvalidVersion:
-        return text
+        return False
+    return True
 
 
 def _kilobytes(text: str) -> float | None:

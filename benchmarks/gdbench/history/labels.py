@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from gdbench.history.changes import changes
+from gdbench.history.changes import changes, versions
 from gdbench.history.detection.noise import Series
 from gdbench.history.detection.scale import scaled, there
 from gdbench.history.detection.shifts import CONFIDENCE
@@ -30,6 +30,8 @@ CANARY = "canary"
 """In the name of a benchmark that runs none of the measured code."""
 CANARY_CONFIDENCE = 0.999
 """Coverage of the interval that must leave out no change: one canary that moves by chance would excuse a regression."""
+NEXT = "to measure what the versions do"
+"""What the note begins with that names the command."""
 NEAR = 3
 """Results by which the position of a step may be off."""
 
@@ -79,6 +81,7 @@ def _label(history: History, step: LevelStep, points: Mapping[str, list[int]]) -
         status=FINAL if step.certain and step.values_after >= SETTLED else PROVISIONAL,
         notes=(
             *(reasons or filter(None, [shared])),
+            *(_next_steps(history, placed) if reasons else ()),
             *unclear(step),
             *went_away(history, step, points[step.case]),
             *cost_shifted(history, step),
@@ -119,6 +122,13 @@ def _says_something(history: History, asked: list[str], answers: list[bool | Non
 def _changed(history: History, step: LevelStep) -> str:
     """Say in what the environment of a step's first commit differs from that of the last one before it."""
     return changes(*(history.commits[at].environment for at in (step.since, step.at)))
+
+
+def _next_steps(history: History, step: LevelStep) -> Iterator[str]:
+    """Say how to measure what other versions of packages do, if any changed: one environment against the other."""
+    base, head = versions(*(history.commits[at].environment for at in (step.since, step.at)))
+    if base:
+        yield f"{NEXT}: gdbench compare --env {base} --env {head}"
 
 
 def _at_change_of_environment(history: History, step: LevelStep, points: list[int]) -> LevelStep:

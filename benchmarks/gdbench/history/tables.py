@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from gdbench.history.bisect import Confirmation
-from gdbench.history.labels import ENVIRONMENT, IMPROVEMENT, REGRESSION, SHARED
+from gdbench.history.labels import ENVIRONMENT, IMPROVEMENT, NEXT, REGRESSION, SHARED
 from gdbench.history.record import Record, StepRow
 
 HEAD = ("commit", "case", "size", "label", "status", "history")
@@ -44,7 +44,15 @@ def warnings(record: Record) -> list[str]:
 
 
 def remarks(record: Record) -> Iterator[str]:
-    """Yield what rows leave no room for."""
+    """Yield what rows leave no room for; of a change of the environment, what to do next, once for all its cases."""
+    advice = {
+        (step.commit, note): f"{step.commit[:SHORT]}: {note}"
+        for step in record.steps
+        if step.label == ENVIRONMENT
+        for note in step.notes
+        if note.startswith(NEXT)
+    }
+    yield from advice.values()
     for step in record.steps:
         if step.label == ENVIRONMENT:
             continue

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import sys
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
@@ -87,8 +88,19 @@ class Environment:
     dirty: bool = False
 
 
-def observe(threads: int = 1) -> Environment:
+def observe(
+    threads: int = 1, *, executable: str = sys.executable, variables: dict[str, str] | None = None
+) -> Environment:
     """Return the description that a fresh worker with so many threads gives.
+
+    Parameters
+    ----------
+    threads : int
+        Number of threads.
+    executable : str
+        Interpreter of the worker; ours if not given.
+    variables : dict of str, optional
+        Environment variables of the worker, which take precedence over ours.
 
     Raises
     ------
@@ -100,6 +112,8 @@ def observe(threads: int = 1) -> Environment:
         name="the description of the machine",
         threads=threads,
         cores=allowed_cores()[:threads],
+        executable=executable,
+        variables=variables,
     ) as process:
         try:
             described: Environment = process.ask("describe")
@@ -212,7 +226,7 @@ def _read(path: str | Path) -> str | None:
 
 def _checkout() -> Path | None:
     """Root of the checkout that this package lies in; None for an installed wheel, whatever repository it is in."""
-    root = Path(__file__).parents[3]
+    root = Path(__file__).resolve().parents[3]  # another interpreter finds this package by a link
     return root if (root / "benchmarks" / "grid.toml").exists() else None
 
 

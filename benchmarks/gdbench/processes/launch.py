@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -92,18 +92,25 @@ def start(
     threads: int,
     cores: list[int],
     variables: dict[str, str] | None = None,
+    executable: str = sys.executable,
     **options: Any,
 ) -> subprocess.Popen[str]:
-    """Start ``python -m gdbench.processes.entry CORES MODULE ARGUMENTS`` in a session of its own.
+    """Start ``python -m gdbench.processes.entry CORES MODULE ARGUMENTS``.
 
     ``variables`` of its environment come before ours; ``options`` are those of ``subprocess.Popen``.
-    A session of its own keeps Ctrl-C in the terminal from reaching the worker before its parent has decided.
     """
     core_list = ",".join(map(str, cores)) or "-"
-    command = [sys.executable, "-P", "-m", "gdbench.processes.entry", core_list, module, *arguments]
+    command = [executable, "-P", "-m", "gdbench.processes.entry", core_list, module, *arguments]
+    return start_command(command, env=thread_environment(threads) | (variables or {}), **options)
+
+
+def start_command(command: Sequence[str], **options: Any) -> subprocess.Popen[str]:
+    """Start a command in a session of its own; ``options`` are those of ``subprocess.Popen``.
+
+    That keeps Ctrl-C in the terminal from reaching it before its parent has decided.
+    """
     with _interrupts_held() as interrupts:
-        environment = thread_environment(threads) | (variables or {})
-        process = subprocess.Popen(command, env=environment, text=True, start_new_session=True, **options)
+        process = subprocess.Popen(command, text=True, start_new_session=True, **options)
     if interrupts:
         process.kill()
         process.wait()

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
@@ -79,6 +80,8 @@ class LiveProcess:
         Cores that the process is pinned to.
     variables : dict of str, optional
         Environment variables of the process, which take precedence over ours.
+    executable : str
+        The interpreter that runs it; ours if not given.
     usual_seconds : float
         Silence after which it has hung, unless GDBENCH_PATIENCE_SECONDS says otherwise.
     """
@@ -91,6 +94,7 @@ class LiveProcess:
         threads: int,
         cores: list[int],
         variables: dict[str, str] | None = None,
+        executable: str = sys.executable,
         usual_seconds: float = ANSWER_SECONDS,
     ) -> None:
         self.name = name
@@ -110,6 +114,7 @@ class LiveProcess:
                 threads=threads,
                 cores=cores,
                 variables=variables,
+                executable=executable,
                 stdin=subprocess.DEVNULL,
                 stdout=self._output,
                 stderr=self._output,

@@ -1,0 +1,1 @@
+"""Environments as sides of a comparison: what is wished for, how it is installed, where it is kept."""
