@@ -88,21 +88,28 @@ def belief() -> str:
     """How far verdicts and picks can be believed, in figures of the committed reports."""
     verdicts, picks = _sections(SELFTEST), _sections(PICKS)
     alarms = "; ".join(
-        f"{tool} {count} (at most {bound})" for tool, count, _, bound, *_ in _rows(verdicts["Nothing changed"])
+        f"`{tool}` {count} (at most {bound})" for tool, count, _, bound, *_ in _rows(verdicts["Nothing changed"])
     )
     planted = {row[0]: row for row in _rows(verdicts["Planted slowdowns, tier quick"])}  # the last holds all pairs
     found = "; ".join(f"{size}: {count}" for size, _, count, *_ in planted.values())
     unchanged = sum(int(row[5].split(" of ")[0]) for row in planted.values())
-    rules = "; ".join(f"{rule}: {median} longer" for rule, median, *_ in _rows(picks["Fixed rules on real data"]))
+    rules = "; ".join(
+        f"{_rule(rule)}: {median} longer" for rule, median, *_ in _rows(picks["Fixed rules on real data"])
+    )
     made = picks["Real data"].split("\n\n", 1)[1]
     return "\n".join(
         [
-            f"- **False alarms where nothing changed:** {alarms}.",
+            f"- **False alarms where nothing changed**, upper bounds at 95 %: {alarms}.",
             f"- **Planted slowdowns found by `--quick`:** {found}. Called unchanged: {unchanged}.",
             f"- **Picks on real data:** {made}",
             f"- **Fixed rules in place of a pick**, in the median: {rules} than the best batch size.",
         ]
     )
+
+
+def _rule(name: str) -> str:
+    """Name of a fixed rule in a sentence."""
+    return f"batches of {name}" if name.isdigit() else name
 
 
 def _sections(report: str) -> dict[str, str]:
