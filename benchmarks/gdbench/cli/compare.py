@@ -122,7 +122,7 @@ def command(
             "Run the same command again, into another folder, to measure all of it.",
             INTERRUPTED,
         )
-    say(stderr, f"All of it: {folder / 'comparison.html'}")
+    say(stderr, f"Report, with all tables and pictures: {folder / 'comparison.html'}")
     return record.exit_code
 
 

@@ -142,15 +142,18 @@ def _below(entry: Line) -> Iterator[str]:
 
 
 def _table(lines: list[Line], width: int) -> Table:
-    """Lay lines out as a table; only the case and the remark may wrap, and empty columns are left out."""
+    """Lay lines out as a table; case and remark may wrap, and the verdict if narrow; empty columns are left out."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_edge=False, header_style="dim")
-    table.add_column("verdict", max_width=13)
+    visible = any(entry.visible != "-" for entry in lines)
+    probable = width >= WIDE and any(entry.p != "-" for entry in lines)
+    table.add_column("verdict", max_width=None if width >= WIDE else 13)
     table.add_column("case", ratio=1, min_width=24, overflow="fold")
     for title in ("base", "head"):
         table.add_column(title, justify="right", no_wrap=True)
     table.add_column("ratio", no_wrap=True)
-    table.add_column("smallest\nvisible", justify="right", no_wrap=True)
-    if width >= WIDE:
+    if visible:
+        table.add_column("smallest\nvisible", justify="right", no_wrap=True)
+    if probable:
         table.add_column("p adjusted", justify="right", no_wrap=True)
     for entry in lines:
         told = [Text(text, style="dim") for text in (entry.reason, *entry.explained) if text]
@@ -160,7 +163,6 @@ def _table(lines: list[Line], width: int) -> Table:
             entry.base,
             entry.head,
             entry.ratio,
-            entry.visible,
         ]
-        table.add_row(*cells, *([entry.p] if width >= WIDE else []))
+        table.add_row(*cells, *([entry.visible] if visible else []), *([entry.p] if probable else []))
     return table

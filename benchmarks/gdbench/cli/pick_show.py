@@ -103,5 +103,7 @@ def show(record: PickRecord, console: Console) -> None:
 
 
 def show_files(files: Sequence[str], console: Console) -> None:
-    """Say what was written."""
-    say(console, f"written: {choices(files)}")
+    """Say where the page is, and what was written beside it."""
+    (page,) = [file for file in files if file.endswith(".html")]
+    beside = choices(Path(file).name for file in files if file != page)
+    say(console, f"Report, with picture and details: {page} (beside it {beside})")

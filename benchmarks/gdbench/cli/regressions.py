@@ -94,6 +94,7 @@ def command(
         if output is not None:
             with writing(output):
                 write_text(output / PAGE, page.render(histories, record))
+            say(stderr, f"Report, with all steps and pictures: {output / PAGE}")
         return record
 
     if confirm:
