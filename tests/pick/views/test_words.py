@@ -248,6 +248,7 @@ def test_a_search_that_ran_out_of_budget_says_so_beside_its_answer() -> None:
     found = make_record(make_steps(status=BUDGET, reason="only two rounds were affordable"))
     assert found.exit_code == 0
     assert "The search ended before it was sure: only two rounds were affordable." in found.sentences
+    assert not any("What was seen" in said for said in make_record(unreached(BUDGET, ENDED)).sentences)
     late = make_record(make_steps(status=BUDGET, reason=ENDED))
     assert "Time was up before the answer was sure: search longer with --tier or --budget." in late.sentences
 
