@@ -8,6 +8,7 @@ import sys
 import tomllib
 from pathlib import Path
 
+import click
 import pytest
 
 import kernels
@@ -161,6 +162,14 @@ def test_help_of_every_command_shows_an_example(
     printed = capsys.readouterr().out
     assert "Example" in printed
     assert f"\n  gdbench {command}" in printed.replace("    gdbench", "  gdbench")
+
+
+@pytest.mark.parametrize("command", ["", *cli.COMMANDS])
+def test_help_fits_a_terminal_of_80_columns_and_cuts_no_sentence_off(command: str) -> None:
+    context = click.Context(cli.gdbench, info_name="gdbench", terminal_width=80)
+    found = cli.gdbench.get_command(context, command) or cli.gdbench
+    _usage, *lines = found.get_help(click.Context(found, info_name="gdbench", terminal_width=80)).splitlines()
+    assert [line for line in lines if len(line) > 80 or line.endswith("...")] == []
 
 
 @pytest.mark.parametrize("line", ["", "--help", "-h"])

@@ -1,6 +1,9 @@
 """What the consoles print is what was given: brackets and colons in names from outside are neither markup nor signs."""
 
+from io import StringIO
+
 import pytest
+from rich.console import Console
 from rich.table import Table
 
 from gdbench.cli import console
@@ -18,3 +21,22 @@ def test_names_from_outside_are_printed_as_they_are(name: str, text: str, capsys
     out.print(table)
     printed = "".join(capsys.readouterr())
     assert printed.count(text) == 4
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+@pytest.mark.parametrize("columns", [40, 60])
+def test_prose_is_folded_between_words_below_its_margin_and_in_a_file_not_at_all(columns: int, terminal: bool) -> None:
+    sentence = "  Noise may hide a better one: the choice is worse than the best of those measured by 3.4 % on average."
+    text = StringIO()
+    console.say(Console(file=text, width=columns, force_terminal=terminal, color_system=None), sentence)
+    lines = text.getvalue().splitlines()
+    assert (len(lines) > 1) == terminal
+    assert all(line.startswith("  ") and (len(line) <= columns) == terminal for line in lines)
+    assert " ".join(" ".join(lines).split()) == sentence.strip()
+
+
+@pytest.mark.parametrize("sentence", ["", "\nControls: fine"])
+def test_empty_lines_are_kept(sentence: str) -> None:
+    text = StringIO()
+    console.say(Console(file=text, width=80, force_terminal=True, color_system=None), sentence)
+    assert text.getvalue() == sentence + "\n"

@@ -21,7 +21,7 @@ from .comparison_records import FASTER, MUCH_SLOWER, SLOWER, cases, make, uncont
 
 
 def printed(record: Comparison, width: int = 100, **options: bool) -> str:
-    out = Console(width=width, file=None, record=True, quiet=False, force_terminal=False)
+    out = Console(width=width, record=True, force_terminal=True, color_system=None)
     with out.capture() as captured:
         show(record, out, **options)
     return captured.get()

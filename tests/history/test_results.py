@@ -48,6 +48,7 @@ def test_a_slower_commit_is_named_in_every_output(measured, tmp_path: Path) -> N
     assert step["commits_without_result"] == 1
     assert step["since"] == commits[STEP - 2]
     assert commits[STEP][:8] in done.stderr
+    assert f"{tmp_path / 'regressions.html'}\n" in done.stderr
     assert spark(np.array([1.0, 8.0])) == "▁█"
     assert step["spark"][-1] in "▇█"
     markdown = (tmp_path / "steps.md").read_text(encoding="utf-8")

@@ -1,6 +1,7 @@
 """Documents lead somewhere: every link between them has a file and a heading, and an index lists every page."""
 
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,11 @@ DOCUMENTS = [
     for place in (".", "kernels", "docs", "docs/commands", "docs/method", "reports", "benchmarks/decisions")
     for path in sorted((ROOT / place).glob("*.md"))
 ]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+MAX_COLUMNS = 104
+"""Columns that a forge shows of code: beyond them a reader scrolls."""
+INDENTED = re.compile(r"^    \S.*$", re.MULTILINE)
+EXTRAS = re.compile(r"(?:gdbench|\.whl|'\.|`)\[([a-z,]+)\]")
 CODE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 
@@ -36,6 +42,20 @@ def test_every_link_has_a_file_and_a_heading(document: Path) -> None:
         target = (document.parent / place).resolve() if place else document
         assert target.exists(), link
         assert not anchor or anchor in _anchors(target), link
+
+
+@pytest.mark.parametrize("document", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_code_is_read_without_scrolling(document: Path) -> None:
+    text = document.read_text(encoding="utf-8")
+    lines = [line for block in CODE.findall(text) for line in block.splitlines()] + INDENTED.findall(text)
+    assert [line for line in lines if len(line) > MAX_COLUMNS] == []
+
+
+@pytest.mark.parametrize("document", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_extras_that_are_named_can_be_installed(document: Path) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    named = {extra for found in EXTRAS.findall(document.read_text(encoding="utf-8")) for extra in found.split(",")}
+    assert named <= {*project["optional-dependencies"]}
 
 
 @pytest.mark.parametrize("folder", ["docs", "docs/method"])

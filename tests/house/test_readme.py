@@ -2,19 +2,23 @@
 
 import re
 import sys
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 import pytest
+from matplotlib.figure import Figure
 
 from gdbench.report import auto_check, cold_start
 from gdbench.report.limit_table import limit_tables
 from gdbench.report.markdown import table_lines
 from gdbench.report.peers_table import peer_sentences, peer_tables
+from gdbench.report.pictures import draw_times, write_figure
 from gdbench.report.process_spread import spread_tables
 from gdbench.report.tables import speed_tables
 from gdbench.report.winners import CAUTION, winners_table
 from gdbench.run.folder import Run, read_run
+from gdbench.views.drawing import default_style
 
 ROOT = Path(__file__).parents[2]
 README, FINDINGS = ROOT / "README.md", ROOT / "docs" / "findings.md"
@@ -22,6 +26,8 @@ MAX_LINES, MAX_ROWS = 170, 12
 """Largest README, and largest table in it: it is read in two minutes."""
 BEGIN, END = "<!-- {name}: begin", "<!-- {name}: end -->"
 SHOWN = "mlp on mnist5k"
+PANELS = [("mlp", "mnist5k"), ("linear", "diabetes")]
+PICTURE = ROOT / "docs" / "pictures" / "time_per_row.png"
 SELFTEST, PICKS = ("reports/selftest/report.md", "reports/pick-selftest/report.md")
 
 
@@ -71,25 +77,39 @@ def speed() -> str:
     return "\n\n".join([_origin("peers", run, ""), said, table_lines(table)])
 
 
+def picture(path: Path) -> None:
+    """Draw what the README shows of the committed run against the peers: two networks in float32, readable there."""
+    run = committed("peers")
+    shown = run.summary.set_index(["network", "dataset"]).index.isin(PANELS) & (run.summary["dtype"] == "float32")
+    write_figure(draw_times(replace(run, summary=run.summary[shown]), Figure()), path)
+
+
 def belief() -> str:
     """How far verdicts and picks can be believed, in figures of the committed reports."""
     verdicts, picks = _sections(SELFTEST), _sections(PICKS)
     alarms = "; ".join(
-        f"{tool} {count} (at most {bound})" for tool, count, _, bound, *_ in _rows(verdicts["Nothing changed"])
+        f"`{tool}` {count} (at most {bound})" for tool, count, _, bound, *_ in _rows(verdicts["Nothing changed"])
     )
     planted = {row[0]: row for row in _rows(verdicts["Planted slowdowns, tier quick"])}  # the last holds all pairs
     found = "; ".join(f"{size}: {count}" for size, _, count, *_ in planted.values())
     unchanged = sum(int(row[5].split(" of ")[0]) for row in planted.values())
-    rules = "; ".join(f"{rule}: {median} longer" for rule, median, *_ in _rows(picks["Fixed rules on real data"]))
+    rules = "; ".join(
+        f"{_rule(rule)}: {median} longer" for rule, median, *_ in _rows(picks["Fixed rules on real data"])
+    )
     made = picks["Real data"].split("\n\n", 1)[1]
     return "\n".join(
         [
-            f"- **False alarms where nothing changed:** {alarms}.",
+            f"- **False alarms where nothing changed**, upper bounds at 95 %: {alarms}.",
             f"- **Planted slowdowns found by `--quick`:** {found}. Called unchanged: {unchanged}.",
             f"- **Picks on real data:** {made}",
             f"- **Fixed rules in place of a pick**, in the median: {rules} than the best batch size.",
         ]
     )
+
+
+def _rule(name: str) -> str:
+    """Name of a fixed rule in a sentence."""
+    return f"batches of {name}" if name.isdigit() else name
 
 
 def _sections(report: str) -> dict[str, str]:
@@ -156,3 +176,5 @@ if __name__ == "__main__" and "--update" in sys.argv:
     for section, (document, show) in SECTIONS.items():
         before, _, after = split(section)
         document.write_text(f"{before}{show()}\n{after}", encoding="utf-8")
+    with default_style():
+        picture(PICTURE)

@@ -82,7 +82,7 @@ def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cli_pick, "MAX_SECONDS", 1e-3)
     monkeypatch.setattr(session, "measure_step_time", partial(session.measure_step_time, processes=1))
     monkeypatch.setattr(session, "observe", lambda threads: environment.describe())
-    monkeypatch.setattr(cli_pick, "write_views", lambda record, folder: ())
+    monkeypatch.setattr(cli_pick, "write_views", lambda record, folder: ("pick.html",))
 
 
 def be_short(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -140,6 +140,14 @@ def test_a_report_without_peers_says_so_with_the_remedy() -> None:
     assert [row[0] for table in peer_tables(run) for row in table.rows] == ["our fastest"]
 
 
+def test_a_report_without_peers_names_the_missing_ones_without_their_reasons() -> None:
+    run = _run({key: values for key, values in SECONDS.items() if not is_peer(key[0])})
+    missing = {"torch_manual": "it needs torch, which is not installed: pip install 'gdbench[peers]'"}
+    (sentence,) = peer_sentences(replace(run, environment=replace(run.environment, unavailable=missing)))
+    assert sentence.startswith("No peer was measured in this run")
+    assert sentence.endswith(" Not available here, as gdbench list explains: torch_manual.")
+
+
 def test_a_library_that_is_missing_is_named_beside_the_peers_that_were_measured() -> None:
     reason = "it needs torch, which is not installed: pip install 'gdbench[peers]'"
     run = _run(SECONDS)

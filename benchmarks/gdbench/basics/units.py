@@ -24,12 +24,12 @@ def interval(low: float, high: float) -> str:
 
 
 def digits(value: float) -> str:
-    """Write a number with three digits and without an exponent."""
+    """Write a number with three digits, more before the point if there are, and without an exponent."""
     if not math.isfinite(value):
         return "-"
     rounded = abs(float(f"{value:.3g}"))  # 9.999 is 10.0: two digits before the point
     places = 2 - math.floor(math.log10(rounded)) if rounded > 0 else 2
-    return f"{value:.{max(0, places)}f}"
+    return f"{value:,.{max(0, places)}f}"
 
 
 def times(ratio: float) -> str:

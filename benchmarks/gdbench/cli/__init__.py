@@ -20,7 +20,7 @@ from gdbench import check_kernels
 from gdbench.basics.exit_codes import CRASHED, INTERRUPTED, OK, SIGNALLED, WRONG_USAGE
 from gdbench.cli.streams import outliving_readers
 
-COMMANDS = ("list", "check", "run", "train", "report", "compare", "calibrate", "regressions", "pick")
+COMMANDS = ("run", "compare", "regressions", "pick", "train", "check", "calibrate", "list", "report")
 """One module of this folder each; a module is imported only when its command is asked for."""
 ENDING = ("SIGTERM", "SIGHUP")
 REFUSALS = {
@@ -66,17 +66,17 @@ class Commands(click.Group):
         return command
 
 
-EXIT_CODES = """
-\b
-Exit codes: 0 fine, 1 a regression was proven, 2 wrong usage or unreadable input,
-3 not enough evidence, 4 a kernel is wrong or nothing was measured, 130 stopped by Ctrl-C
-(129 by SIGHUP, 143 by SIGTERM).
+EPILOG = """
+Begin with gdbench run, which takes four to five minutes. Options and examples: gdbench COMMAND --help.
+
+Exit codes: 0 fine, 1 a regression was proven, 2 wrong usage or unreadable input, 3 not enough evidence,
+4 a kernel is wrong or nothing was measured, 130 stopped by Ctrl-C (129 by SIGHUP, 143 by SIGTERM).
 """
 
 
 @click.command(
     cls=Commands,
-    epilog=EXIT_CODES,
+    epilog=EPILOG,
     invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )

@@ -11,7 +11,7 @@ import numpy as np
 from rich.table import Table
 
 from gdbench.basics.exit_codes import INTERRUPTED, KERNEL_WRONG, OK
-from gdbench.cli.console import fail, human_output, json_option, stderr, write_json
+from gdbench.cli.console import fail, human_output, json_option, say, stderr, write_json
 from gdbench.cli.filters import filter_options
 from gdbench.cli.steps import steps
 from gdbench.compare import calibration
@@ -42,7 +42,7 @@ class CalibrateAnswer(Calibration):
     """Smallest slowdown that each tier finds, by case and name of the tier; None in JSON where it finds none."""
 
 
-@click.command("calibrate", epilog=EXAMPLES)
+@click.command("calibrate", short_help="Measure how noisy this machine is, once, for compare.", epilog=EXAMPLES)
 @filter_options()
 @click.option("--blocks", type=int, default=BLOCKS, show_default=True, help="Fresh pairs of processes; at least 6.")
 @click.option("--seed", type=int, help="Seed of orders, hash seeds and padding; drawn anew if not given.")
@@ -66,10 +66,10 @@ def command(*, blocks: int, seed: int | None, json_path: str | None, **filters: 
     effects = {case: calibration.smallest_effects(stored, case) for case in stored.cases}
     write_json(json_path, CalibrateAnswer(**vars(stored), smallest_effects=effects))
     out = human_output(json_path)
-    out.print(one_line(environment), style="dim", soft_wrap=True)
+    say(out, one_line(environment), "dim")
     out.print(_table(stored, effects))
-    out.print(_summary(stored, kept.former), soft_wrap=True)
-    stderr.print(f"Stored in {kept.path}", soft_wrap=True)
+    say(out, _summary(stored, kept.former))
+    say(stderr, f"Stored in {kept.path}")
     return OK
 
 

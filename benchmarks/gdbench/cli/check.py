@@ -16,7 +16,7 @@ from rich.text import Text
 import kernels
 from gdbench.basics.exit_codes import KERNEL_WRONG, OK
 from gdbench.basics.units import duration
-from gdbench.cli.console import human_output, json_option, stderr, write_json
+from gdbench.cli.console import human_output, json_option, say, stderr, write_json
 from gdbench.cli.filters import filter_options
 from gdbench.experiments import variants
 from gdbench.experiments.grid import Filters, experiments, networks, select
@@ -44,7 +44,7 @@ class CheckAnswer:
     certificates: tuple[CertificateRow, ...]
 
 
-@click.command("check", epilog=EXAMPLES)
+@click.command("check", short_help="Prove that every variant computes the right answer.", epilog=EXAMPLES)
 @filter_options("network", "dataset", "variant", "dtype")
 @click.option("--peers", "with_peers", is_flag=True, help="Certify the peers too, which takes minutes more.")
 @json_option
@@ -63,12 +63,8 @@ def command(*, with_peers: bool, json_path: str | None, **filters: Any) -> int:
     out.print(certificate_table(rows))
     wrong = [row for row in rows if not row.certified]
     for row in wrong:
-        out.print(
-            Text.assemble(
-                ("WRONG", "red"), f" {row.variant} in {row.dtype} on {row.network}, {row.dataset}: {row.refusal}"
-            ),
-            soft_wrap=True,
-        )
+        where = f" {row.variant} in {row.dtype} on {row.network}, {row.dataset}: {row.refusal}"
+        say(out, Text.assemble(("WRONG", "red"), where))
     if wrong:
         names = choices(dict.fromkeys(row.variant for row in wrong))
         granted = f"; {len(rows) - len(wrong)} of {len(rows)} certificates granted."
@@ -90,6 +86,7 @@ def certifying(jobs: list[Job], console: Console = stderr) -> Iterator[Callable[
     """Show how far certification is, which goes on with each certificate that is heard."""
     total, done, begun = sum(len(job.variants) for job in jobs), 0, monotonic()
     with bar("Certifying", console) as tell:
+        tell(0.0, f"{total} certificates", "")  # the first takes longest, since it compiles
 
         def report(row: CertificateRow) -> None:
             nonlocal done

@@ -11,7 +11,16 @@ import click
 from gdbench.basics.exit_codes import INTERRUPTED, KERNEL_WRONG
 from gdbench.basics.folders import fresh_folder
 from gdbench.cli import compare_show
-from gdbench.cli.console import fail, human_output, json_option, markdown_option, stderr, write_json, write_markdown
+from gdbench.cli.console import (
+    fail,
+    human_output,
+    json_option,
+    markdown_option,
+    say,
+    stderr,
+    write_json,
+    write_markdown,
+)
 from gdbench.cli.filters import filter_options
 from gdbench.cli.steps import steps
 from gdbench.compare import markdown
@@ -24,13 +33,13 @@ from gdbench.processes.live import AnswerError, ProcessLost
 from kernels import InputError
 from kernels.validation import check_seed
 
-TIER_LINES = "\n".join(f"  {tier.name:9}at most {tier.minutes:2} minutes: {tier.about}" for tier in TIERS.values())
+TIER_LINES = "\n".join(f"  {tier.name:9}{tier.minutes:2} minutes: {tier.about}" for tier in TIERS.values())
 EXAMPLES = f"""
 Each side is a git revision, a folder with a checkout (./name), or a variant of this tree. With --env
 the sides are environments: both run this tree, or one REV that is named, on other packages.
 
 \b
-Time for 200 cases on two cores, once both sides are built:
+Most time for 200 cases on two cores, once both sides are built:
 {TIER_LINES}
 
 Examples:
@@ -43,14 +52,13 @@ Examples:
   gdbench compare --env numba==0.65.1 --env numba==0.66.0
   gdbench compare v1.0 --env numpy==2.2.6,python==3.12
 
-\b
 Exit codes: 0 no regression proven, and at least 80 % of the cases resolved; 1 a regression was proven;
 2 wrong usage or unreadable input; 3 not enough evidence; 4 a kernel is wrong, a control failed or
 nothing was measured; 130 stopped by Ctrl-C, with what was measured until then in its folder.
 """
 
 
-@click.command("compare", epilog=EXAMPLES)
+@click.command("compare", short_help="Tell whether a commit, or another variant, changed speed.", epilog=EXAMPLES)
 @click.argument("base", required=False)
 @click.argument("head", required=False)
 @click.option(
@@ -132,7 +140,7 @@ def command(
             "Run the same command again, into another folder, to measure all of it.",
             INTERRUPTED,
         )
-    stderr.print(f"All of it: {folder / 'comparison.html'}", soft_wrap=True)
+    say(stderr, f"Report, with all tables and pictures: {folder / 'comparison.html'}")
     return record.exit_code
 
 

@@ -11,6 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from gdbench.basics.units import duration
+from gdbench.cli.console import say
+from gdbench.compare.conclusion import MEMORY_BYTES, MEMORY_SHARE
 from gdbench.compare.headline import headline
 from gdbench.compare.judge.terms import BROKEN, IMPROVED, INSUFFICIENT, MISSING, REGRESSED, UNCHANGED
 from gdbench.compare.markdown import side_name
@@ -48,30 +50,30 @@ def show(record: Comparison, out: Console, *, every_case: bool = False) -> None:
         List unchanged and unresolved cases one by one too.
     """
     settings = f"{record.tier}, {duration(record.settings.seconds)}"
-    _say(out, f"{side_name(record.base)} against {side_name(record.head)}, {settings}", "dim")
+    say(out, f"{side_name(record.base)} against {side_name(record.head)}, {settings}", "dim")
     colour = {0: "bold green", 3: "bold yellow"}.get(record.exit_code, "bold red")
-    _say(out, headline(record), colour)
+    say(out, headline(record), colour)
     _show_together(group_lines(record, every=every_case), out)
     for section in sections(record):
-        _say(out, f"\n{section.title}", "bold")
+        say(out, f"\n{section.title}", "bold")
         _show_lines(_listed(section, every_case=every_case), out)
         for sentence in _rest(record, section, every_case=every_case):
-            _say(out, sentence, "dim")
+            say(out, sentence, "dim")
     if record.controls.cases:
-        _say(out, f"\nControls: {record.controls.status}", "bold")
+        say(out, f"\nControls: {record.controls.status}", "bold")
         _show_lines([line(row) for row in record.controls.cases], out)
-    _say(out, "")
+    say(out, "")
     for sentence in details(record):
-        _say(out, sentence)
+        say(out, sentence)
     for warning in record.warnings:
-        _say(out, f"Warning: {warning}", "yellow")
+        say(out, f"Warning: {warning}", "yellow")
 
 
 def _show_together(lines: list[GroupLine], out: Console) -> None:
     """Print the suite, and the groups that changed."""
     if not lines:
         return
-    _say(out, "\nAll cases together", "bold")
+    say(out, "\nAll cases together", "bold")
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_edge=False, header_style="dim")
     for title in ("verdict", "together", "cases", "ratio"):
         table.add_column(title, overflow="fold", justify="right" if title == "cases" else "left")
@@ -105,7 +107,14 @@ def _rest(record: Comparison, section: Section, *, every_case: bool) -> Iterator
         if verdict not in (*ALWAYS_LISTED, UNCHANGED) and more > 0:
             yield f"{verdict}: {count(more, 'case')} more, listed with --all"
     for sentence in section.unchanged:
-        yield f"{UNCHANGED} within {share(record.settings.equivalence)}: {sentence}"
+        yield f"{UNCHANGED} {_band(record, section)}: {sentence}"
+
+
+def _band(record: Comparison, section: Section) -> str:
+    """Say what counts as unchanged; a count of bytes is no sample, and small ones may differ by more than a share."""
+    if section.metric == "memory":
+        return f"within {share(MEMORY_SHARE)} or {MEMORY_BYTES // 1024} KiB"
+    return f"within {share(record.settings.equivalence)}"
 
 
 def _show_lines(lines: list[Line], out: Console) -> None:
@@ -133,15 +142,18 @@ def _below(entry: Line) -> Iterator[str]:
 
 
 def _table(lines: list[Line], width: int) -> Table:
-    """Lay lines out as a table; only the case and the remark may wrap, and empty columns are left out."""
+    """Lay lines out as a table; case and remark may wrap, and the verdict if narrow; empty columns are left out."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_edge=False, header_style="dim")
-    table.add_column("verdict", max_width=13)
+    visible = any(entry.visible != "-" for entry in lines)
+    probable = width >= WIDE and any(entry.p != "-" for entry in lines)
+    table.add_column("verdict", max_width=None if width >= WIDE else 13)
     table.add_column("case", ratio=1, min_width=24, overflow="fold")
     for title in ("base", "head"):
         table.add_column(title, justify="right", no_wrap=True)
     table.add_column("ratio", no_wrap=True)
-    table.add_column("smallest\nvisible", justify="right", no_wrap=True)
-    if width >= WIDE:
+    if visible:
+        table.add_column("smallest\nvisible", justify="right", no_wrap=True)
+    if probable:
         table.add_column("p adjusted", justify="right", no_wrap=True)
     for entry in lines:
         told = [Text(text, style="dim") for text in (entry.reason, *entry.explained) if text]
@@ -151,11 +163,6 @@ def _table(lines: list[Line], width: int) -> Table:
             entry.base,
             entry.head,
             entry.ratio,
-            entry.visible,
         ]
-        table.add_row(*cells, *([entry.p] if width >= WIDE else []))
+        table.add_row(*cells, *([entry.visible] if visible else []), *([entry.p] if probable else []))
     return table
-
-
-def _say(out: Console, text: str, style: str | None = None) -> None:
-    out.print(text, style=style)

@@ -12,6 +12,7 @@ from typing import Any, NoReturn, TypeVar
 
 import click
 from rich.console import Console
+from rich.text import Text
 
 from gdbench.basics.folders import writing
 from gdbench.basics.records import plain
@@ -53,10 +54,21 @@ stderr = _console(stderr=True)
 """For progress and remarks, so that ``--json -`` leaves standard output to the machine."""
 
 
+def say(console: Console, text: str | Text, style: str = "") -> None:
+    """Print prose: folded between words in a terminal, below its own margin; elsewhere a sentence stays one line."""
+    text = Text(text) if isinstance(text, str) else text
+    margin = len(text.plain) - len(text.plain.lstrip(" "))
+    if not console.is_terminal:
+        console.print(text, style=style, soft_wrap=True)
+        return
+    for line in text[margin:].wrap(console, max(console.width - margin, 1)):
+        console.print(Text(" " * margin) + line, style=style)
+
+
 def fail(sentence: str, code: int) -> NoReturn:
     """Print one sentence on standard error and exit."""
     with suppress(OSError):  # the code is told though nothing can be written
-        stderr.print(f"gdbench: {sentence}", style="red", soft_wrap=True)
+        say(stderr, f"gdbench: {sentence}", "red")
     sys.exit(code)
 
 

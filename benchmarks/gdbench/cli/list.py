@@ -112,7 +112,11 @@ class Inventory:
     profiles: tuple[ListedProfile, ...]
 
 
-@click.command("list", epilog="Example:\n\n\b\n  gdbench list --json -")
+@click.command(
+    "list",
+    short_help="Show networks, variants, data sets, tasks and profiles.",
+    epilog="Example:\n\n\b\n  gdbench list --json -",
+)
 @json_option
 def command(json_path: str | None) -> int:
     """Show networks, variants, data sets, tasks and profiles; what is unavailable and why."""

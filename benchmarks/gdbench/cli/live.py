@@ -14,7 +14,7 @@ from rich.text import Text
 
 from gdbench.basics.units import digits, duration
 from gdbench.cli.check import certificate_table, certifying
-from gdbench.cli.console import stderr
+from gdbench.cli.console import say, stderr
 from gdbench.cold_start.measure import ColdStart
 from gdbench.machine.environment import one_line
 from gdbench.run.events import (
@@ -61,7 +61,7 @@ class Watch:
         """Draw an event."""
         match event:
             case Described():
-                self.console.print(one_line(event.environment), style="dim", soft_wrap=True)
+                say(self.console, one_line(event.environment), "dim")
                 self._certify = self._draw(certifying(jobs_of(self.plan.cases, self.plan.networks), self.console))
             case Certified() if self._certify is not None:
                 self._certify(event.row)

@@ -39,16 +39,15 @@ what it ties with and why.
 \b
 Examples:
   gdbench pick --dataset mnist5k --network mlp --hidden 128
-  gdbench pick houses.parquet --target price --network mlp --hidden 64,32 --activation relu
+  gdbench pick houses.parquet --target price --network mlp --hidden 64,32
   gdbench pick --dataset digits --network softmax --tier quick --current 512
-  gdbench pick flowers.csv --target species --network softmax --validation 0.2 --budget 2m
+  gdbench pick flowers.csv --target species --network softmax --budget 2m
   gdbench pick sensors.csv --no-header --target -1 --network linear
   gdbench pick --replan picks/2026-01-31-digits-softmax --variant vectorized
 
 Files: {choices(READERS)}. Data sets: {choices(datasets.names())}.
 Outputs and losses of mlp: {PAIRS}.
 
-\b
 Exit codes: 0 answered; 2 wrong usage or unreadable input; 3 not enough evidence: the target was not
 reached or the budget was too small; 4 a kernel is wrong or nothing was measured; 130 stopped by
 Ctrl-C, with the best answer so far.
@@ -59,7 +58,7 @@ FREE = ("replan", "file", "output", "json_path")
 """Options that go with --replan, beside the settings that can be changed."""
 
 
-@click.command("pick", epilog=EXAMPLES)
+@click.command("pick", short_help="Find the batch size that reaches a loss soonest.", epilog=EXAMPLES)
 @all_options
 @click.pass_context
 def command(context: click.Context, /, *, json_path: str | None, output: str | None, **options: Any) -> int:

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from gdbench.basics.exit_codes import INTERRUPTED
 from gdbench.basics.units import duration
-from gdbench.cli.console import stderr
+from gdbench.cli.console import say, stderr
 from gdbench.pick.question import Question
 from gdbench.pick.record.record import PickRecord
 from gdbench.pick.views.amounts import counted
@@ -45,12 +45,12 @@ def announce(question: Question, console: Console) -> None:
     apart = f", {counted(data.n_rows - question.n_rows, 'row')} held out" if question.held_out else ""
     shape = f"n = {question.n_rows:,}, d = {data.X.shape[1]:,}, k = {data.Y.shape[1]:,}{apart}"
     subject = Text.assemble((question.label, "bold"), f" on {data.name} ({shape}), {settings.dtype}")
-    console.print(subject, soft_wrap=True)
+    say(console, subject)
     if question.source.file is not None:
-        console.print(f"read: {data.origin}", soft_wrap=True)
+        say(console, f"read: {data.origin}")
     sizes, count = question.batch_sizes, counted(len(question.batch_sizes), "batch size")
     span = f"{count} from {sizes[0]:,} to {sizes[-1]:,}" if len(sizes) > 1 else f"batch size {sizes[0]:,}"
-    console.print(f"{_work(question, span)}; Ctrl-C gives the best answer so far.", soft_wrap=True)
+    say(console, f"{_work(question, span)}; Ctrl-C gives the best answer so far.")
 
 
 def _work(question: Question, span: str) -> str:
@@ -77,7 +77,7 @@ def interrupts() -> Iterator[None]:
         count += 1
         if count > 1:
             sys.exit(INTERRUPTED)  # which nothing on the way takes for the first one
-        stderr.print("stopping with the best answer so far; Ctrl-C again ends at once", soft_wrap=True)
+        say(stderr, "stopping with the best answer so far; Ctrl-C again ends at once")
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGINT, stop)
@@ -91,17 +91,19 @@ def show(record: PickRecord, console: Console) -> None:
     """Print the answer: a sentence in bold, a few more, the table and warnings; the rest is in the report."""
     first, *others = record.sentences
     console.print()
-    console.print(Text(first, "bold"), soft_wrap=True)
+    say(console, Text(first, "bold"))
     for sentence in others:
-        console.print(f"  {sentence}", soft_wrap=True)
+        say(console, f"  {sentence}")
     if record.choice:
         console.print(table(record, width=console.width))
     for sentence in record.apart:
-        console.print(f"  {sentence}", soft_wrap=True)
+        say(console, f"  {sentence}")
     for warning in record.warnings:
-        console.print(f"Warning: {warning}", soft_wrap=True)
+        say(console, f"Warning: {warning}")
 
 
 def show_files(files: Sequence[str], console: Console) -> None:
-    """Say what was written."""
-    console.print(f"written: {choices(files)}", soft_wrap=True)
+    """Say where the page is, and what was written beside it."""
+    (page,) = [file for file in files if file.endswith(".html")]
+    beside = choices(Path(file).name for file in files if file != page)
+    say(console, f"Report, with picture and details: {page} (beside it {beside})")

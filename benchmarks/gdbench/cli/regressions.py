@@ -12,7 +12,16 @@ from rich.table import Table
 from gdbench.basics.exit_codes import INTERRUPTED
 from gdbench.basics.folders import writing
 from gdbench.basics.storage import check_writable, write_text
-from gdbench.cli.console import fail, human_output, json_option, markdown_option, stderr, write_json, write_markdown
+from gdbench.cli.console import (
+    fail,
+    human_output,
+    json_option,
+    markdown_option,
+    say,
+    stderr,
+    write_json,
+    write_markdown,
+)
 from gdbench.history import markdown, page
 from gdbench.history.asv_folders import choose_machine, results_folder
 from gdbench.history.confirmation import confirm_all
@@ -26,10 +35,9 @@ Examples:
 
 \b
   gdbench regressions
-  gdbench regressions --results reports/asv/results --machine laptop --environment virtualenv-py3.12
+  gdbench regressions --machine laptop --environment virtualenv-py3.12
   gdbench regressions --confirm --markdown steps.md
 
-\b
 Exit codes: 0 read, whatever is proposed; 1 a regression was confirmed; 2 no results to read;
 3 a proposal could be neither confirmed nor refuted, or results are there that could not be judged;
 4 too few results to judge any case.
@@ -38,7 +46,7 @@ PAGE = "regressions.html"
 COLOURS = {REGRESSION: "red", SHARED: "red", IMPROVEMENT: "green", ENVIRONMENT: "magenta"}
 
 
-@click.command("regressions", epilog=EXAMPLES)
+@click.command("regressions", short_help="Find the commits that changed speed, in asv's results.", epilog=EXAMPLES)
 @click.option(
     "--results",
     type=click.Path(path_type=Path),
@@ -86,6 +94,7 @@ def command(
         if output is not None:
             with writing(output):
                 write_text(output / PAGE, page.render(histories, record))
+            say(stderr, f"Report, with all steps and pictures: {output / PAGE}")
         return record
 
     if confirm:
@@ -103,14 +112,14 @@ def _confirm(found: list[Judged], finish: Callable[[], Record], *, tier: str, fo
 
 
 def _say(sentence: str) -> None:
-    stderr.print(sentence, soft_wrap=True)
+    say(stderr, sentence)
 
 
 def _show(record: Record, out: Console) -> None:
     """Print the headline, a row per step, and what rows leave no room for."""
-    out.print(f"{headline(record)}.", style="bold", soft_wrap=True)
+    say(out, f"{headline(record)}.", "bold")
     for warning in warnings(record):
-        out.print(warning, style="yellow", soft_wrap=True)
+        say(out, warning, "yellow")
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_edge=False)
     for name in HEAD:
         table.add_column(name, overflow="fold", no_wrap=name in ("commit", "label", "history"))
@@ -119,6 +128,6 @@ def _show(record: Record, out: Console) -> None:
     if record.steps:
         out.print(table)
     for commit, subject in subjects(record).items():
-        out.print(f"{commit} {subject}", soft_wrap=True)
+        say(out, f"{commit} {subject}")
     for remark in remarks(record):
-        out.print(remark, style="dim", soft_wrap=True)
+        say(out, remark, "dim")

@@ -14,7 +14,9 @@ from gdbench.run.plan import FILE
 from kernels import InputError
 
 
-@click.command("report", epilog="Example:\n\n\b\n  gdbench report reports/limits")
+@click.command(
+    "report", short_help="Rebuild the pages of a run.", epilog="Example:\n\n\b\n  gdbench report reports/limits"
+)
 @click.argument("run", required=False, type=click.Path(path_type=Path))
 @json_option
 def command(run: Path | None, json_path: str | None) -> int:

@@ -17,7 +17,7 @@ from gdbench.basics.exit_codes import INTERRUPTED, KERNEL_WRONG, OK
 from gdbench.basics.folders import fresh_folder
 from gdbench.basics.storage import new_folder
 from gdbench.basics.units import duration
-from gdbench.cli.console import fail, human_output, json_option, stderr, write_json
+from gdbench.cli.console import fail, human_output, json_option, say, stderr, write_json
 from gdbench.cli.filters import filter_options
 from gdbench.cli.live import Watch
 from gdbench.cli.show import show, summary_json
@@ -60,7 +60,7 @@ class DryRun:
     folder: str
 
 
-@click.command("run", epilog=EXAMPLES)
+@click.command("run", short_help="Measure which variant is fast at which batch size.", epilog=EXAMPLES)
 @click.option("--profile", "profile_name", show_default=DEFAULT_PROFILE, help="How much to measure; see gdbench list.")
 @filter_options()
 @click.option("--seed", type=int, default=None, help="Fixes the order of blocks and cases; drawn anew if not given.")
@@ -118,9 +118,9 @@ def command(
 
 def _measured(plan: Plan, folder: Path, cold: list[ColdStart], names: Filters, *, resume: bool) -> Run:
     """Measure a plan into its folder, with progress in the terminal."""
-    stderr.print(_headline(plan, folder, cold), soft_wrap=True)
+    say(stderr, _headline(plan, folder, cold))
     for remark in left_out.sentences(plan, names.batch_size, names.variant):
-        stderr.print(remark, style="yellow", soft_wrap=True)
+        say(stderr, remark, "yellow")
     try:
         with Watch(plan, folder) as report:
             if resume:

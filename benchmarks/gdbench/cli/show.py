@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.table import Table
 
-from gdbench.cli.console import write_json
+from gdbench.cli.console import say, write_json
 from gdbench.report import cold_start
 from gdbench.report.findings import failures
 from gdbench.report.peers_table import peer_sentences
@@ -33,12 +33,12 @@ def show(run: Run, out: Console) -> None:
     winners = winners_table(run)
     if winners is not None:
         print_table(winners, out)
-        out.print(CAUTION, style="italic")
+        say(out, CAUTION, "italic")
     for sentence in [*failures(run), *cold_start.failures(run)]:
-        out.print(sentence, style="red")
+        say(out, sentence, "red")
     for sentence in peer_sentences(run):
-        out.print(sentence)
-    out.print(f"Report, with all tables and pictures: {run.folder / 'report.html'}", soft_wrap=True)
+        say(out, sentence)
+    say(out, f"Report, with all tables and pictures: {run.folder / 'report.html'}")
 
 
 def print_table(text: Columns, out: Console) -> None:

@@ -16,7 +16,7 @@ from gdbench.basics.exit_codes import INTERRUPTED, KERNEL_WRONG
 from gdbench.basics.folders import fresh_folder, own_named_folder, writing
 from gdbench.basics.storage import check_writable, replacing, write_text
 from gdbench.cli import train_tables
-from gdbench.cli.console import enough_memory, fail, human_output, json_option, stderr, write_json
+from gdbench.cli.console import enough_memory, fail, human_output, json_option, say, stderr, write_json
 from gdbench.experiments import datasets, synthetic
 from gdbench.experiments.cases import PRESETS
 from gdbench.experiments.networks import build_network, layer_sizes
@@ -38,6 +38,7 @@ PAIRS = choices(" + ".join(pair) for pair in OUTPUT_LOSSES)
 
 @click.command(
     "train",
+    short_help="Fit one network on one data set.",
     help=f"""Fit one network on one data set by gradient descent.
 
     Prints loss and accuracy (classes) or R² (regression) by epoch, on the rows of the fit, and writes
@@ -47,9 +48,9 @@ PAIRS = choices(" + ".join(pair) for pair in OUTPUT_LOSSES)
     \b
     Examples:
       gdbench train --dataset diabetes --network linear
-      gdbench train --dataset breast_cancer --network logistic --batch-size n --learning-rate 1
-      gdbench train --dataset mnist5k --network mlp --hidden 128 --learning-rate 0.5 --compare-descents
-      gdbench train --dataset synthetic_regression:n=500,d=20,condition=100 --network mlp --hidden 64,32
+      gdbench train --dataset breast_cancer --network logistic --batch-size n
+      gdbench train --dataset mnist5k --network mlp --compare-descents
+      gdbench train --dataset synthetic_regression:n=500,d=20 --network linear
 
     Data sets: {choices(datasets.names())}.
     The last two take options after a colon: {synthetic.options("synthetic_regression")}.
@@ -118,7 +119,7 @@ def _train(named: Path | None, json_path: str | None, options: FitOptions) -> No
         _headline(training, batch_sizes, json_path)
         taken = _take(training, batch_sizes)
         for sentence in proof.sentences(training.variant, taken):
-            human_output(json_path).print(sentence, soft_wrap=True)
+            say(human_output(json_path), sentence)
         stderr.print(*proof.remarks(taken), sep="\n", style="dim")
         with threadpool_limits(1, user_api="blas"):
             histories = _fit(taken)
@@ -131,7 +132,7 @@ def _train(named: Path | None, json_path: str | None, options: FitOptions) -> No
     show = human_output(json_path)
     show.print(*train_tables.tables(training, histories), sep="\n")
     show.print(*train_tables.curves(histories), sep="\n", soft_wrap=True)
-    show.print(f"written: {choices(files)}", soft_wrap=True)
+    say(show, f"written: {choices(files)}")
     proven = proof.proof_of(training.variant, taken)
     write_json(json_path, answer(training, histories, proven, interrupted=interrupted, files=files))
     if interrupted:

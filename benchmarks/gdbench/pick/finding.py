@@ -178,7 +178,7 @@ def find_steps(
         asked=problem.variants.keys() & {1, question.settings.current, problem.n_rows},
         most_seconds=max(clock.left - reserve, least),
         more=clock.extend,
-        report=lambda words, rows: clock.tell(words, f"{rows / 1e6:,.3g} million rows so far" if rows else ""),
+        report=lambda words, rows: clock.tell(words, f"{rows:,.0f} rows so far" if rows else ""),
     )
     return replace(found, variants=dict(problem.variants))
 
@@ -190,8 +190,7 @@ def as_trainings(steps: Steps, current: int | None) -> str:
     if wanted is None or wanted.steps is None:
         return ""
     count = counted(round(steps.examples / (wanted.steps * wanted.batch_size)), "training")
-    rows = f"{steps.examples / 1e6:,.3g} million rows"
-    return f"finding the steps processed {rows}, as {count} at batch size {wanted.batch_size} would"
+    return f"The search processed {steps.examples:,.0f} rows, as many as {count} at batch size {wanted.batch_size:,}."
 
 
 def _metric(question: Question) -> str:

@@ -123,9 +123,10 @@ def _named(cell: pd.Series) -> str:
 def _left_out(run: Run) -> list[str]:
     """Say what was not compared with, in one sentence: nothing is left out in silence."""
     missing = {name: reason for name, reason in (run.environment.unavailable or {}).items() if is_peer(name)}
-    reasons = {reason: [name for name in missing if missing[name] == reason] for reason in missing.values()}
-    said = [f"Not measured: {'; '.join(f'{choices(names)} ({reason})' for reason, names in reasons.items())}."]
     if run.summary["variant"].map(is_peer).any():
-        return said if missing else []
+        reasons = {reason: [name for name in missing if missing[name] == reason] for reason in missing.values()}
+        said = "; ".join(f"{choices(names)} ({reason})" for reason, names in reasons.items())
+        return [f"Not measured: {said}."] if missing else []
     remedy = "take --profile peers, or name peers by --variant"
-    return [f"No peer was measured in this run: {remedy}.", *(said if missing else [])]
+    absent = f" Not available here, as gdbench list explains: {choices(missing)}." if missing else ""
+    return [f"No peer was measured in this run: {remedy}.{absent}"]

@@ -1,4 +1,4 @@
-"""Part ``simulated``: how often the judge is wrong where noise, bias of builds and effects are drawn, row by row."""
+"""Part ``judge``: how often the judge is wrong where noise, bias of builds and effects are drawn, row by row."""
 
 from __future__ import annotations
 

@@ -209,6 +209,19 @@ def test_the_name_of_a_file_is_no_formula(whole: PickRecord, name: str) -> None:
     assert not any(text.get_parse_math() for text in draw(record).texts)
 
 
+@pytest.mark.parametrize(("last", "words"), [(128, 2), (70, 1)])
+def test_words_of_batch_sizes_without_a_number_are_not_printed_over_each_other(last: int, words: int) -> None:
+    record = make_record(make_steps(sizes=(1, 4, 16, 32, 64, last), extrapolated=(64, last)))
+    left, *_ = draw(record).axes
+    assert [text.get_text() for text in left.texts].count("not measured") == words
+    assert sum(line.get_marker() == "x" for line in left.lines) == 2
+
+
+def test_the_answer_comes_before_its_warnings(whole: PickRecord) -> None:
+    html = page.render(replace(whole, warnings=("The machine was busy.",)))
+    assert html.index('id="answer"') < html.index("The machine was busy.")
+
+
 def test_the_page_loads_nothing_and_lets_no_reason_break_out(holed: PickRecord) -> None:
     assert "broken" not in Elements(page.render(make_record(unreached(CAPPED, HOSTILE)))).ids
     hostile = replace(holed, warnings=(HOSTILE,), command=f"gdbench pick {HOSTILE}", label=HOSTILE)

@@ -19,6 +19,7 @@ from gdbench.pick.choose.objectives import NAMES
 from gdbench.pick.data.source import RowSource
 from gdbench.pick.record.record import PickRecord
 from gdbench.pick.steps.answer import BUDGET, CAPPED, DIVERGED, MET, UNRELIABLE
+from gdbench.pick.steps.measure import ENDED
 from gdbench.pick.views import amounts
 from gdbench.pick.views.markdown import render
 from gdbench.pick.views.sentences import MAX_SENTENCES, in_words
@@ -247,6 +248,9 @@ def test_a_search_that_ran_out_of_budget_says_so_beside_its_answer() -> None:
     found = make_record(make_steps(status=BUDGET, reason="only two rounds were affordable"))
     assert found.exit_code == 0
     assert "The search ended before it was sure: only two rounds were affordable." in found.sentences
+    assert not any("What was seen" in said for said in make_record(unreached(BUDGET, ENDED)).sentences)
+    late = make_record(make_steps(status=BUDGET, reason=ENDED))
+    assert "Time was up before the answer was sure: search longer with --tier or --budget." in late.sentences
 
 
 def test_another_variant_with_the_same_steps_says_why_the_answer_differs() -> None:

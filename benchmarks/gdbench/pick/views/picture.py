@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import textwrap
 from collections.abc import Sequence
-from itertools import chain
+from itertools import chain, zip_longest
 from typing import Any
 
 import matplotlib as mpl
@@ -28,8 +28,8 @@ STEPS, TIMES, TOTAL, CHOSEN, SOFT, RING = "#0072B2", "#D55E00", "#333333", "#009
 """Colours of Okabe and Ito's set, or grey; what must be distinguished has a shape of its own too."""
 HEADLINE_POINTS, TITLE_POINTS, LABEL_POINTS, SMALL_POINTS = 10.5, 10.0, 9.0, 8.0
 TITLE_CHARACTERS, HEADLINE_CHARACTERS, LINE_INCHES = 130, 112, 0.19
-MAX_LABELS, LABEL_RATIO = 8, 1.9
-"""Batch sizes written at the axis of a panel: how many, and the least ratio of two of them."""
+MAX_LABELS, LABEL_RATIO, WORD_RATIO = 8, 1.9, 1.5
+"""Batch sizes written at the axis of a panel: how many, and the least ratio of two of them, or of words on end."""
 LONGEST_BAR = 5.0
 """Bars end at this factor from their dot, or they would flatten the picture."""
 MAX_FINE_TICKS = 1000.0
@@ -177,9 +177,12 @@ def _line(axes: Axes, colour: str, line: Line, *, mark: float | None = None) -> 
 def _lost(axes: Axes, rows: Sequence[tuple[int, str]]) -> None:
     """Put a cross and the status at the bottom, where a batch size has no number."""
     at_bottom = axes.get_xaxis_transform()
-    for size, status in rows:
+    following = [size for size, _ in rows[1:]]
+    for (size, status), neighbour in zip_longest(rows, following):
         axes.plot([size], [0.035], "x", transform=at_bottom, color=SOFT, ms=6, mew=1.6, label="no number")
         place: dict[str, Any] = {"xycoords": at_bottom, "textcoords": "offset points", "ha": "center", "va": "bottom"}
+        if neighbour is not None and neighbour < WORD_RATIO * size:
+            continue  # its word would be printed over the next one
         word = "not measured" if status == EXTRAPOLATED else status
         axes.annotate(word, (size, 0.035), (0, 6), rotation=90, fontsize=7.5, color=SOFT, **place)
 

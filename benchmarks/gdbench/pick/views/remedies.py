@@ -8,6 +8,7 @@ from gdbench.pick.choose.choice import NOT_MEASURED, NOT_TIMED, NOT_TRIED, TOO_L
 from gdbench.pick.record.record import PickRecord
 from gdbench.pick.record.settings import Settings
 from gdbench.pick.steps.answer import BUDGET, CAPPED, DIVERGED, EXTRAPOLATED, MET, REACHED, UNRELIABLE
+from gdbench.pick.steps.measure import ENDED
 from gdbench.pick.steps.tiers import QUICK
 from kernels.auto import AUTO
 
@@ -56,7 +57,7 @@ def no_answer(record: PickRecord) -> Iterator[str]:
         yield "The same command begins anew" if settings.fresh else GOES_ON
         return
     yield f"No batch size can be recommended: {WHAT.get(status, status)}"
-    if reason and reason != status:
+    if reason not in ("", status, ENDED):
         yield f"What was seen: {reason}"
     if record.steps:
         yield f"Target: {record.steps.target.words}"

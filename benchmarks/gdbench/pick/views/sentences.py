@@ -11,6 +11,7 @@ from gdbench.pick.choose.comparisons import CURRENT, FULL, UNMEASURED
 from gdbench.pick.choose.objectives import NEEDS_NO_STEPS
 from gdbench.pick.record.record import PickRecord
 from gdbench.pick.steps.answer import EXTRAPOLATED, StepsRow
+from gdbench.pick.steps.measure import ENDED
 from gdbench.pick.views.amounts import (
     counted,
     listed,
@@ -97,6 +98,8 @@ def _answered(record: PickRecord) -> Iterator[str]:
 def _ended(record: PickRecord, choice: BatchSizeChoice) -> Iterator[str]:
     if not record.complete:
         yield f"Stopped early ({record.progress}): the best answer so far, less sure than that of a whole search"
+    elif record.reason == ENDED:
+        yield "Time was up before the answer was sure: search longer with --tier or --budget"
     elif record.reason:
         yield f"The search ended before it was sure: {record.reason}"
 

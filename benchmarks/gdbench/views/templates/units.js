@@ -9,7 +9,8 @@ const unitOf = (seconds) => STEPS.find(([size]) => seconds >= 0.9995 * size) ?? 
 function digits(x) {
   if (!Number.isFinite(x)) return DASH;
   const exponent = Number(x.toExponential(2).split("e")[1]); // 9.999 is 10.0: two digits before the point
-  return roundToEven(x, Math.max(0, 2 - exponent));
+  const rounded = roundToEven(x, Math.max(0, 2 - exponent));
+  return exponent < 3 ? rounded : rounded.replace(/\B(?=(\d{3})+$)/g, ","); // such numbers have no decimals
 }
 
 // Python rounds a tie to the even digit, toFixed away from zero: 75.25 is 75.2. A hundred places are exact enough to see a tie.
