@@ -40,3 +40,5 @@ def test_a_plan_has_the_networks_and_sizes_of_its_cases() -> None:
         parse({**plan, "networks": {}}, Plan)
     with pytest.raises(ValueError, match="batch_size of a case is at least 1, got 0"):
         parse({**plan, "cases": [{**plan["cases"][0], "batch_size": 0}]}, Plan)
+    with pytest.raises(ValueError, match="dtype of a case is one of float32, float64, got 'float16'"):
+        parse({**plan, "cases": [{**plan["cases"][0], "dtype": "float16"}]}, Plan)

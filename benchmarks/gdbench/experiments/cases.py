@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from gdbench.experiments.datasets import shape_of
 from gdbench.experiments.tasks import TASKS
 from kernels import InputError, Network, descent_name
-from kernels.errors import unknown
+from kernels.errors import choices, unknown
 from kernels.network import DTYPES
 
 PRESETS = ("linear", "logistic", "softmax", "mlp")
@@ -54,6 +54,8 @@ class Case:
         for name in ("n_rows", "batch_size", "threads"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} of a case is at least 1, got {getattr(self, name)}")
+        if self.dtype not in DTYPES:
+            raise ValueError(f"dtype of a case is one of {choices(DTYPES)}, got {self.dtype!r}")
 
     @property
     def descent(self) -> str:
