@@ -17,9 +17,8 @@ from gdbench.basics import records
 from gdbench.basics.units import times
 from gdbench.compare import blocks, instructions
 from gdbench.compare.explain import BLOCKS, explanations, reading, task_entries, update_ratio
-from gdbench.compare.instructions import Count
 from gdbench.compare.judge.terms import REGRESSED
-from gdbench.compare.record import CaseResult, Explanation, MeasuredBlock, TaskRatio, axes_of
+from gdbench.compare.record import CaseResult, Count, Explanation, MeasuredBlock, TaskRatio, axes_of
 from gdbench.compare.session import StageProgress, open_session
 from gdbench.compare.tiers import TIERS
 from gdbench.experiments.cases import Case

@@ -18,9 +18,9 @@ from gdbench.compare.comparison import compare
 from gdbench.compare.conclusion import instruction_rows
 from gdbench.compare.family import Family, store_problems
 from gdbench.compare.headline import headline
-from gdbench.compare.instructions import Count, count, count_both
+from gdbench.compare.instructions import count, count_both
 from gdbench.compare.judge.terms import IMPROVED, MISSING, REGRESSED, UNCHANGED
-from gdbench.compare.record import Comparison, Measurements, read_record
+from gdbench.compare.record import Comparison, Count, Measurements, read_record
 from gdbench.compare.sentences import details
 from gdbench.compare.session import StageProgress
 from gdbench.compare.sides import read_side

@@ -15,11 +15,12 @@ import numpy as np
 from gdbench.basics.units import times
 from gdbench.compare.blocks import measure_block
 from gdbench.compare.family import rows_of
-from gdbench.compare.instructions import NOTE, SAME_WORK, Count, count_both
+from gdbench.compare.instructions import NOTE, SAME_WORK, count_both
 from gdbench.compare.judge.cases import intervals
 from gdbench.compare.judge.location import Floats
 from gdbench.compare.record import (
     CaseResult,
+    Count,
     Explanation,
     InstructionRatio,
     MeasuredBlock,

@@ -15,7 +15,6 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from shutil import which
@@ -24,6 +23,7 @@ from gdbench.basics import records
 from gdbench.compare.builds import Build
 from gdbench.compare.family import Family, StoredProblem, problem_key, rows_of
 from gdbench.compare.instructions_process import COUNTS, JOB, RESULT
+from gdbench.compare.record import Count
 from gdbench.compare.sides import CountJob
 from gdbench.experiments.cases import Case
 from gdbench.processes.launch import PATIENCE_VARIABLE, cores_for, patience, start
@@ -45,14 +45,6 @@ UNKNOWN = "unhandled instruction"
 """What valgrind writes before it ends a program with an instruction that it does not know."""
 
 Problems = dict[str, StoredProblem]
-
-
-@dataclass(frozen=True)
-class Count:
-    """Instructions per call, or None and why they could not be counted."""
-
-    per_call: float | None
-    reason: str = ""
 
 
 @cache

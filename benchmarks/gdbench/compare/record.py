@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from gdbench.basics import records
 from gdbench.basics.folders import writing
 from gdbench.compare.environments.record import VersionDifference
-from gdbench.compare.instructions import Count
 from gdbench.compare.judge.terms import ControlsVerdict, GroupVerdict, rules_out
 from gdbench.compare.sides import ComparedSide
 from gdbench.experiments.cases import Case
@@ -64,6 +63,14 @@ class MeasuredBlock:
     seconds: float
     cases: dict[str, PairedSample]
     """By case, or name of a control."""
+
+
+@dataclass(frozen=True)
+class Count:
+    """Instructions per call, or None and why they could not be counted."""
+
+    per_call: float | None
+    reason: str = ""
 
 
 @dataclass
