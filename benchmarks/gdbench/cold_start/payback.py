@@ -89,7 +89,7 @@ def _epochs(count: str) -> str:
 
 
 def _count(epochs: float) -> str:
-    return f"{epochs:.0f}" if math.isfinite(epochs) else "never"
+    return f"{epochs:,.0f}" if math.isfinite(epochs) else "never"
 
 
 def _start_of(cold: pd.DataFrame, case: dict[Any, Any]) -> pd.Series | None:

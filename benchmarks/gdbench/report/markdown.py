@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 import pandas as pd
 
@@ -17,6 +18,8 @@ from gdbench.report.process_spread import spread_tables
 from gdbench.report.tables import BEST, Table, speed_tables
 from gdbench.report.winners import CAUTION, winners_table
 from gdbench.run.folder import Run
+
+BEFORE_UNIT = re.compile(r"(?<=\d) (?=%|(?:ns|µs|ms|s)\b)")
 
 
 def render(run: Run) -> str:
@@ -96,4 +99,9 @@ def _certificates(certificates: pd.DataFrame) -> str:
 
 
 def _line(cells: list[str] | tuple[str, ...]) -> str:
-    return f"| {' | '.join(str(cell).replace('|', '&#124;').replace(chr(10), ' ') for cell in cells)} |"
+    return f"| {' | '.join(map(_cell, cells))} |"
+
+
+def _cell(text: object) -> str:
+    """Write a cell whose lines stay apart and whose numbers keep their units, however narrow its column is."""
+    return BEFORE_UNIT.sub("\N{NO-BREAK SPACE}", str(text).replace("|", "&#124;").replace("\n", "<br>"))
