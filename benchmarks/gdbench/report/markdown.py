@@ -103,5 +103,5 @@ def _line(cells: list[str] | tuple[str, ...]) -> str:
 
 
 def _cell(text: object) -> str:
-    """Write a cell whose lines stay apart and whose numbers keep their units, however narrow its column is."""
-    return BEFORE_UNIT.sub("\N{NO-BREAK SPACE}", str(text).replace("|", "&#124;").replace("\n", "<br>"))
+    """Write a cell whose lines stay apart, also where tags are dropped, and whose numbers keep their units."""
+    return BEFORE_UNIT.sub("\N{NO-BREAK SPACE}", str(text).replace("|", "&#124;").replace("\n", " <br>"))
