@@ -91,7 +91,7 @@ def _mean(names: dict[str, Any], loss: str, seed: str, other_seed: str) -> float
     """Mean of a loss over repetitions of the block that makes it; the pick in it is that of the session."""
     (block,) = (block for block in BLOCKS if f"{loss} = " in block)
     assert block.count(seed) == 1
-    training = re.sub(r"^tumours = gdbench.+\n", "", block, flags=re.M)
+    training = re.sub(r"^tumours = gdbench.+?^\)\n", "", block, flags=re.M | re.S)
     found = []
     for number in range(TRAININGS):
         known = dict(names)

@@ -16,7 +16,7 @@ from gdbench.basics.folders import fresh_folder, own_named_folder
 from gdbench.basics.storage import check_writable
 from gdbench.cli import pick_show
 from gdbench.cli.console import enough_memory, fail, human_output, stderr, write_json
-from gdbench.cli.pick_options import PAIRS, all_options, question_of, request_of
+from gdbench.cli.pick_options import all_options, question_of, request_of
 from gdbench.experiments import datasets
 from gdbench.pick.data.files import READERS
 from gdbench.pick.live import drawn
@@ -46,7 +46,6 @@ Examples:
   gdbench pick --replan picks/2026-01-31-digits-softmax --variant vectorized
 
 Files: {choices(READERS)}. Data sets: {choices(datasets.names())}.
-Outputs and losses of mlp: {PAIRS}.
 
 Exit codes: 0 answered; 2 wrong usage or unreadable input; 3 not enough evidence: the target was not
 reached or the budget was too small; 4 a kernel is wrong or nothing was measured; 130 stopped by

@@ -26,7 +26,9 @@ Options = Mapping[str, Any]
 PAIRS = choices(" + ".join(pair) for pair in OUTPUT_LOSSES)
 DATA = (
     click.argument("file", required=False),
-    click.option("--dataset", metavar="NAME", help="Data set that ships with gdbench, in place of FILE; see below."),
+    click.option(
+        "--dataset", metavar="NAME", help="Data set that ships with gdbench, in place of FILE; see gdbench list."
+    ),
     click.option(
         "--target",
         metavar="COL",
@@ -49,8 +51,8 @@ NETWORK = (
     click.option("--network", "preset", metavar="NAME", help=f"{choices(PRESETS)}."),
     click.option("--hidden", metavar="UNITS", help="mlp: units of each hidden layer, such as 64,32; default 128."),
     click.option("--activation", metavar="NAME", help=f"mlp: {choices(HIDDEN)}; default sigmoid."),
-    click.option("--output-activation", metavar="NAME", help="mlp: output activation, with --loss a pair, see below."),
-    click.option("--loss", metavar="NAME", help="mlp: loss; default by the kind of data."),
+    click.option("--output-activation", metavar="NAME", help="mlp: output activation, with --loss one of its pairs."),
+    click.option("--loss", metavar="NAME", help=f"mlp: loss; default by the kind of data. Pairs: {PAIRS}."),
     click.option(
         "--init", "scheme", metavar="NAME", help=f"{choices(SCHEMES)}; default normal for mlp and zeros for the others."
     ),

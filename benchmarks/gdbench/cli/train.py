@@ -56,11 +56,13 @@ PAIRS = choices(" + ".join(pair) for pair in OUTPUT_LOSSES)
     The last two take options after a colon: {synthetic.options("synthetic_regression")}.
     """,
 )
-@click.option("--dataset", "dataset_name", metavar="NAME", required=True, help="Data set, see above.")
+@click.option(
+    "--dataset", "dataset_name", metavar="NAME", required=True, help="Data set, such as digits; see gdbench list."
+)
 @click.option("--network", "preset", metavar="NAME", required=True, help=f"{choices(PRESETS)}.")
 @click.option("--hidden", metavar="UNITS", help="mlp: units of each hidden layer, such as 64,32; default 128.")
 @click.option("--activation", metavar="NAME", help=f"mlp: {choices(HIDDEN)}; default sigmoid.")
-@click.option("--output-activation", metavar="NAME", help="mlp: output activation, with --loss one of the pairs below.")
+@click.option("--output-activation", metavar="NAME", help="mlp: output activation, with --loss one of its pairs.")
 @click.option(
     "--loss",
     metavar="NAME",
