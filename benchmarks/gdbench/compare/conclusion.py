@@ -15,10 +15,7 @@ from typing import Any
 import numpy as np
 
 from gdbench.compare import calibration
-from gdbench.compare.builds import Build
-from gdbench.compare.controls import CONTROLS
 from gdbench.compare.environments.record import VersionDifference, differences
-from gdbench.compare.instructions import SAME_WORK
 from gdbench.compare.judge.rule import exit_code, judge
 from gdbench.compare.judge.terms import (
     BROKEN,
@@ -31,7 +28,10 @@ from gdbench.compare.judge.terms import (
     JudgeSettings,
     Verdicts,
 )
-from gdbench.compare.record import (
+from gdbench.compare.measure.controls import CONTROLS
+from gdbench.compare.measure.instructions import SAME_WORK
+from gdbench.compare.measure.session import ComparisonSession, State
+from gdbench.compare.record.record import (
     FORMAT,
     CaseAxes,
     CaseResult,
@@ -44,8 +44,8 @@ from gdbench.compare.record import (
     unsteady,
     write_record,
 )
-from gdbench.compare.session import ComparisonSession, State
-from gdbench.compare.tables import COUNTED
+from gdbench.compare.sides.builds import Build
+from gdbench.compare.views.tables import COUNTED
 from gdbench.experiments.cases import Case
 
 MEMORY_SHARE, MEMORY_BYTES = 0.02, 4096
