@@ -19,7 +19,7 @@ from typing import Any
 import pandas as pd
 
 from gdbench.basics.records import decode, parse, read
-from gdbench.compare.record import Comparison
+from gdbench.compare.record.record import Comparison
 from gdbench.experiments.cases import CASE_COLUMNS, MEASURED, Case
 from gdbench.history.asv_cases import case_of
 from gdbench.machine.environment import Environment

@@ -31,7 +31,7 @@ folder, name, *parameters = sys.argv[1:]
 benchmark = get_benchmark_from_name(folder, name)
 benchmark._current_params = (*parameters[:3], int(parameters[3]))
 benchmark.set_cache({{}})
-from gdbench.compare.pair_process import _compiled
+from gdbench.compare.measure.pair_process import _compiled
 {change}
 try:
     skipped = benchmark.do_setup()

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from gdbench.compare.markdown import MARK
+from gdbench.compare.views.markdown import MARK
 
 from ..helpers import ROOT, invoke
 

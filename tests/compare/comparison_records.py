@@ -9,11 +9,12 @@ import numpy as np
 
 from gdbench.basics import records
 from gdbench.compare.conclusion import case_rows, compile_rows, counts, judge_measured, memory_rows
-from gdbench.compare.controls import CANARIES, CONTROLS
-from gdbench.compare.instructions import NOTE
 from gdbench.compare.judge.cases import needs_confirmation
 from gdbench.compare.judge.terms import BROKEN, INSUFFICIENT, MISSING, REGRESSED, CaseBlocks, Verdicts
-from gdbench.compare.record import (
+from gdbench.compare.measure.controls import CANARIES, CONTROLS
+from gdbench.compare.measure.instructions import NOTE
+from gdbench.compare.measure.session import State
+from gdbench.compare.record.record import (
     CaseResult,
     Comparison,
     ComparisonSettings,
@@ -26,9 +27,8 @@ from gdbench.compare.record import (
     TaskRatio,
     table,
 )
-from gdbench.compare.session import State
-from gdbench.compare.sides import ComparedSide
-from gdbench.compare.tiers import STANDARD
+from gdbench.compare.record.tiers import STANDARD
+from gdbench.compare.sides.sides import ComparedSide
 from gdbench.experiments.cases import CASE_COLUMNS, Case
 from gdbench.machine.environment import Environment, describe
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gdbench.compare.record import Comparison
+from gdbench.compare.record.record import Comparison
 
 from .comparison_records import make, something_of_everything
 

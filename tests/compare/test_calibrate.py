@@ -16,14 +16,14 @@ import pytest
 from gdbench.basics import records
 from gdbench.cli.calibrate import CalibrateAnswer
 from gdbench.compare import calibration
-from gdbench.compare.builds import Build
 from gdbench.compare.calibration import Calibration, CaseNoise, bias_spread, machine_of, noise_of, smallest_effects
 from gdbench.compare.conclusion import case_rows, conclude, judge_measured
 from gdbench.compare.judge.terms import JudgeSettings
-from gdbench.compare.record import CaseResult, Measurements, read_record
-from gdbench.compare.session import ComparisonSession, State
-from gdbench.compare.sides import Side
-from gdbench.compare.tiers import QUICK, STANDARD, TIERS, ComparisonTier
+from gdbench.compare.measure.session import ComparisonSession, State
+from gdbench.compare.record.record import CaseResult, Measurements, read_record
+from gdbench.compare.record.tiers import QUICK, STANDARD, TIERS, ComparisonTier
+from gdbench.compare.sides.builds import Build
+from gdbench.compare.sides.sides import Side
 from gdbench.machine.environment import Environment
 from kernels import InputError
 

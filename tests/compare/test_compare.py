@@ -18,10 +18,10 @@ import pytest
 
 from gdbench.basics import records
 from gdbench.compare.conclusion import case_rows, judge_measured
-from gdbench.compare.controls import EXTRA_STEPS, SPIKE, STEPS
-from gdbench.compare.record import CaseResult, Comparison, MeasuredBlock, Measurements, read_record
-from gdbench.compare.session import State
-from gdbench.compare.tiers import QUICK, TIERS
+from gdbench.compare.measure.controls import EXTRA_STEPS, SPIKE, STEPS
+from gdbench.compare.measure.session import State
+from gdbench.compare.record.record import CaseResult, Comparison, MeasuredBlock, Measurements, read_record
+from gdbench.compare.record.tiers import QUICK, TIERS
 from gdbench.experiments.cases import CASE_COLUMNS, Case
 from gdbench.processes.live import LiveProcess
 
@@ -53,7 +53,7 @@ NOTES_STEPS = """
 import os
 
 if "GDBENCH_PADDING" in os.environ:
-    from gdbench.compare import controls
+    from gdbench.compare.measure import controls
 
     _steps = controls._steps
 
@@ -192,7 +192,7 @@ def test_a_broken_kernel_is_exit_code_4_and_the_controls_are_reported(answer: An
 def test_in_each_block_the_spike_in_is_more_work_on_one_side_and_each_side_has_its_turn(
     trees: Path, record: Comparison
 ) -> None:
-    """How it is told then is a subject of ``compare/test_schedule``."""
+    """How it is told then is a subject of ``measure/test_schedule``."""
     found = set()
     for block in read_blocks(trees):
         assert block["cases"][SPIKE]["calls"] > 0

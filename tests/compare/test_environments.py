@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from gdbench.compare.environments.packages import installed_here
-from gdbench.compare.record import read_record
-from gdbench.compare.tiers import QUICK, TIERS
+from gdbench.compare.record.record import read_record
+from gdbench.compare.record.tiers import QUICK, TIERS
 
 from ..helpers import ROOT, copy_sources, invoke, keep_uncompiled
 

@@ -10,7 +10,7 @@ import pytest
 from gdbench.compare.judge import judge
 from gdbench.compare.judge.cases import needs_confirmation
 from gdbench.compare.judge.terms import INSUFFICIENT, REGRESSED, UNCHANGED, CaseBlocks, Judgement
-from gdbench.compare.tiers import STANDARD
+from gdbench.compare.record.tiers import STANDARD
 from gdbench.history.bisect import CONFIRMED, OPEN, REFUTED, confirm
 
 COMMITS = [f"{i:040x}" for i in range(60)]

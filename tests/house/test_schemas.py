@@ -14,7 +14,7 @@ from gdbench.cli.check import CheckAnswer
 from gdbench.cli.list import Inventory
 from gdbench.cli.run import DryRun
 from gdbench.cli.show import RunAnswer
-from gdbench.compare.record import Comparison
+from gdbench.compare.record.record import Comparison
 from gdbench.history.record import Record as HistoryRecord
 from gdbench.pick.record.record import PickRecord
 from gdbench.train.record import TrainAnswer

@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 
 from gdbench.basics.records import parse, plain
-from gdbench.compare.family import ARROW
-from gdbench.compare.record import write_record
-from gdbench.compare.sides import ComparedSide
+from gdbench.compare.record.record import write_record
+from gdbench.compare.sides.family import ARROW
+from gdbench.compare.sides.sides import ComparedSide
 from gdbench.experiments.cases import Case
 from gdbench.machine.environment import Environment
 from gdbench.results import (

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gdbench.compare.tiers import TIERS
+from gdbench.compare.record.tiers import TIERS
 from selftest.journal import Journal
 from selftest.verdicts.report import write_report
 from selftest.verdicts.simulated_judge import PART, ROWS, Row, simulate

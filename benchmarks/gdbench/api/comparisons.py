@@ -15,12 +15,12 @@ from gdbench.api.html import piece
 from gdbench.basics.folders import fresh_folder
 from gdbench.cli.steps import steps
 from gdbench.compare.comparison import compare
-from gdbench.compare.headline import headline
 from gdbench.compare.judge.terms import IMPROVED, REGRESSED, UNCHANGED
-from gdbench.compare.page import write_views
-from gdbench.compare.record import FILE, CaseResult, Comparison, read_record
-from gdbench.compare.sentences import details
-from gdbench.compare.tables import case_name, sections
+from gdbench.compare.record.record import FILE, CaseResult, Comparison, read_record
+from gdbench.compare.views.headline import headline
+from gdbench.compare.views.page import write_views
+from gdbench.compare.views.sentences import details
+from gdbench.compare.views.tables import case_name, sections
 from gdbench.experiments.grid import Filters
 from gdbench.report.tables import Table
 from kernels import InputError

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from gdbench.api.comparisons import ComparisonResult
 from gdbench.api.runs import RunResult
-from gdbench.compare.record import FILE as COMPARISON
-from gdbench.compare.record import read_record as read_comparison
+from gdbench.compare.record.record import FILE as COMPARISON
+from gdbench.compare.record.record import read_record as read_comparison
 from gdbench.pick.in_python import record_in_python
 from gdbench.pick.picked import Pick
 from gdbench.pick.record.record import FILE as PICK

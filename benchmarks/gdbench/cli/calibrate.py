@@ -16,9 +16,9 @@ from gdbench.cli.filters import filter_options
 from gdbench.cli.steps import steps
 from gdbench.compare import calibration
 from gdbench.compare.calibration import BLOCKS, Calibration, calibrate
-from gdbench.compare.session import NothingMeasured
-from gdbench.compare.tables import percent
-from gdbench.compare.tiers import TIERS
+from gdbench.compare.measure.session import NothingMeasured
+from gdbench.compare.record.tiers import TIERS
+from gdbench.compare.views.tables import percent
 from gdbench.experiments.cases import network_and_variant
 from gdbench.experiments.grid import Filters
 from gdbench.machine.environment import one_line

@@ -14,11 +14,11 @@ from gdbench.cli import compare_show
 from gdbench.cli.console import fail, human_output, json_option, markdown_option, stderr, write_json, write_markdown
 from gdbench.cli.filters import filter_options
 from gdbench.cli.steps import steps
-from gdbench.compare import markdown
 from gdbench.compare.comparison import compare
-from gdbench.compare.page import write_views
-from gdbench.compare.record import FILE, read_record
-from gdbench.compare.tiers import TIERS
+from gdbench.compare.record.record import FILE, read_record
+from gdbench.compare.record.tiers import TIERS
+from gdbench.compare.views import markdown
+from gdbench.compare.views.page import write_views
 from gdbench.experiments.grid import Filters
 from gdbench.processes.live import AnswerError, ProcessLost
 from kernels import InputError

@@ -11,13 +11,13 @@ from rich.table import Table
 from rich.text import Text
 
 from gdbench.basics.units import duration
-from gdbench.compare.headline import headline
 from gdbench.compare.judge.terms import BROKEN, IMPROVED, INSUFFICIENT, MISSING, REGRESSED, UNCHANGED
-from gdbench.compare.markdown import side_name
-from gdbench.compare.record import Comparison
-from gdbench.compare.sentences import details
-from gdbench.compare.tables import NOT_CLAIMABLE, ORDER, Line, Section, count, line, sections, share
-from gdbench.compare.together import GroupLine, group_lines
+from gdbench.compare.record.record import Comparison
+from gdbench.compare.views.headline import headline
+from gdbench.compare.views.markdown import side_name
+from gdbench.compare.views.sentences import details
+from gdbench.compare.views.tables import NOT_CLAIMABLE, ORDER, Line, Section, count, line, sections, share
+from gdbench.compare.views.together import GroupLine, group_lines
 
 TABLE_WIDTH, WIDE = 96, 126
 """Columns of a terminal from which on a case has one row of a table, and from which on p has a column."""

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from gdbench.basics.units import duration
 from gdbench.cli.console import stderr
-from gdbench.compare.session import StageProgress
+from gdbench.compare.measure.session import StageProgress
 from gdbench.views.progress import bar
 
 

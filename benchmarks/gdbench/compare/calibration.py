@@ -25,11 +25,11 @@ from gdbench.basics.folders import locked, writing
 from gdbench.basics.storage import check_writable
 from gdbench.compare.judge.terms import JudgeSettings
 from gdbench.compare.judge.visible import Stage, smallest_effect
-from gdbench.compare.record import CaseResult, table
-from gdbench.compare.session import ComparisonSession, NothingMeasured, ReportStage, open_session
-from gdbench.compare.sides import here
-from gdbench.compare.stages import SCREEN, certify, stage
-from gdbench.compare.tiers import TIERS
+from gdbench.compare.measure.session import ComparisonSession, NothingMeasured, ReportStage, open_session
+from gdbench.compare.measure.stages import SCREEN, certify, stage
+from gdbench.compare.record.record import CaseResult, table
+from gdbench.compare.record.tiers import TIERS
+from gdbench.compare.sides.sides import here
 from gdbench.experiments.grid import Filters
 from gdbench.machine.environment import Environment
 from kernels import InputError

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from gdbench.basics.folders import own_folder
 from gdbench.compare.conclusion import conclude
-from gdbench.compare.explain import explanations
 from gdbench.compare.judge.terms import REGRESSED
-from gdbench.compare.record import Comparison, write_record
-from gdbench.compare.session import ComparisonSession, ReportStage, open_session
-from gdbench.compare.stages import measure
-from gdbench.compare.tiers import EQUIVALENCE, TIERS
+from gdbench.compare.measure.explain import explanations
+from gdbench.compare.measure.session import ComparisonSession, ReportStage, open_session
+from gdbench.compare.measure.stages import measure
+from gdbench.compare.record.record import Comparison, write_record
+from gdbench.compare.record.tiers import EQUIVALENCE, TIERS
 from gdbench.experiments.grid import Filters
 from gdbench.processes.live import AnswerError, ProcessLost
 

@@ -15,8 +15,6 @@ from typing import Any
 import numpy as np
 
 from gdbench.compare import calibration
-from gdbench.compare.builds import Build
-from gdbench.compare.controls import CONTROLS
 from gdbench.compare.environments.record import VersionDifference, differences
 from gdbench.compare.judge.rule import exit_code, judge
 from gdbench.compare.judge.terms import (
@@ -30,7 +28,9 @@ from gdbench.compare.judge.terms import (
     JudgeSettings,
     Verdicts,
 )
-from gdbench.compare.record import (
+from gdbench.compare.measure.controls import CONTROLS
+from gdbench.compare.measure.session import ComparisonSession, State
+from gdbench.compare.record.record import (
     FORMAT,
     CaseAxes,
     CaseResult,
@@ -43,7 +43,7 @@ from gdbench.compare.record import (
     unsteady,
     write_record,
 )
-from gdbench.compare.session import ComparisonSession, State
+from gdbench.compare.sides.builds import Build
 from gdbench.experiments.cases import Case
 
 MEMORY_SHARE, MEMORY_BYTES = 0.02, 4096

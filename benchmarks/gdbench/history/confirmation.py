@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from gdbench.compare.record import Comparison
+from gdbench.compare.record.record import Comparison
 from gdbench.experiments.cases import Case
 from gdbench.experiments.grid import Filters
 from gdbench.history.bisect import OPEN, Confirmation, Measure, confirm

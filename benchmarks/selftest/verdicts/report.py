@@ -7,7 +7,7 @@ from statistics import median
 from typing import Any
 
 from gdbench.basics.storage import write_text
-from gdbench.compare.tiers import TIERS
+from gdbench.compare.record.tiers import TIERS
 from selftest.journal import Journal
 from selftest.verdicts import documents, generated, histories, planted, rivals, simulated_judge, simulation, unchanged
 from selftest.verdicts.pictures import draw

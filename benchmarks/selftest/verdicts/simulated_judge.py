@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from gdbench.compare.judge.terms import IMPROVED, REGRESSED, Verdicts
-from gdbench.compare.tiers import TIERS
+from gdbench.compare.record.tiers import TIERS
 from selftest.context import Context
 from selftest.verdicts.simulation import IDS, World, compare
 

@@ -9,13 +9,13 @@ from itertools import product
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gdbench.compare.controls import CANARIES, SPIKE, SPIKE_SIZE
 from gdbench.compare.judge.cases import needs_confirmation
 from gdbench.compare.judge.precision import layout_of
 from gdbench.compare.judge.rule import judge
 from gdbench.compare.judge.terms import CaseBlocks, Verdicts
-from gdbench.compare.stages import SAMPLED
-from gdbench.compare.tiers import ComparisonTier
+from gdbench.compare.measure.controls import CANARIES, SPIKE, SPIKE_SIZE
+from gdbench.compare.measure.stages import SAMPLED
+from gdbench.compare.record.tiers import ComparisonTier
 
 Floats = NDArray[np.float64]
 Draw = Callable[[np.random.Generator, tuple[int, ...]], Floats]

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import psutil
 
-from gdbench.compare.family import rows_of
+from gdbench.compare.sides.family import rows_of
 from gdbench.experiments.cases import Case
 from gdbench.experiments.grid import networks
 from gdbench.experiments.tasks import TASKS, Call, load_problem

@@ -55,7 +55,8 @@ def judge(
         canaries. Controls belong to no suite, are confirmed always and never run on other builds. An empty mapping:
         nothing is held against the run.
     settings : JudgeSettings
-        When a case is changed or unchanged; those of a tier are ``gdbench.compare.tiers.TIERS["standard"].settings``.
+        When a case is changed or unchanged; those of a tier are
+        ``gdbench.compare.record.tiers.TIERS["standard"].settings``.
 
     Returns
     -------
@@ -77,7 +78,7 @@ def judge(
     >>> import numpy as np
     >>> from gdbench.compare.judge import judge
     >>> from gdbench.compare.judge.precision import layout_of
-    >>> from gdbench.compare.tiers import TIERS
+    >>> from gdbench.compare.record.tiers import TIERS
     >>> tier, rng = TIERS["standard"], np.random.default_rng(0)
     >>> def draw(number, log_ratio, builds):
     ...     on = [layout_of(i, number, tier.layouts) for i in range(number)]

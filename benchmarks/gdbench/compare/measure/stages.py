@@ -1,0 +1,149 @@
+"""The stages of a comparison, in their order; every block is on disk before the next begins."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from gdbench.compare.judge.cases import needs_confirmation
+from gdbench.compare.judge.precision import layout_of
+from gdbench.compare.judge.terms import CaseBlocks
+from gdbench.compare.measure.blocks import measure_block
+from gdbench.compare.measure.pair import Pair
+from gdbench.compare.measure.preparation import at_case, failed
+from gdbench.compare.measure.proofs import prove
+from gdbench.compare.measure.session import ComparisonSession, Setting, StageProgress, State
+from gdbench.compare.record.record import table, unsteady, write_block
+from gdbench.compare.sides.builds import Build, copies
+from gdbench.compare.sides.family import certified_together, problem_key
+from gdbench.experiments.cases import Case
+from gdbench.processes.live import ProcessLost
+from gdbench.verify.stages import QUICK_ROWS
+
+LIKELY_CONFIRMED = 0.3
+"""Share of the cases that goes on to confirmation, for the time left before the screen has told."""
+LIKELY_COMPILE_SECONDS = 45.0
+"""A fresh compilation of all variants on all networks in one dtype."""
+SAMPLED = 24
+"""Cases that are confirmed whatever their screen says, drawn at random: they show what builds do to cases that nobody
+suspects. Where all blocks have one build there is nothing to show."""
+SCREEN, CONFIRM = 0, 1
+CERTIFIED, COMPILED, SCREENED = 0.1, 0.3, 0.6
+"""Share of the work that is done when a stage ends, for the bar."""
+
+
+def measure(session: ComparisonSession, place: Path) -> None:
+    """Certify, build afresh, screen all cases, confirm those that the screen leaves in doubt."""
+    certify(session)
+    if not session.left():
+        return
+    _build_afresh(session, place)
+    stage(session, SCREEN, session.left(), session.tier.screen_blocks)
+    if session.left():
+        stage(session, CONFIRM, _to_confirm(session), session.tier.confirm_blocks)
+
+
+def _to_confirm(session: ComparisonSession) -> list[Case]:
+    """Return the cases that the screen leaves in doubt, and some at random."""
+    cases, screened = session.left(), session.measured.screen
+    keys = [case.id for case in cases]
+    columns = table(screened, keys).T
+    seen = {
+        key: CaseBlocks(screen=tuple(column), unsteady=(unsteady(screened, key), False))
+        for key, column in zip(keys, columns, strict=True)
+    }
+    wanted = needs_confirmation(seen, session.settings)
+    if session.settings.layouts > 1:
+        rng = np.random.default_rng([session.setting.seed, CONFIRM])
+        wanted |= dict.fromkeys(rng.permutation(keys)[:SAMPLED].tolist(), True)
+    return [case for case in cases if wanted[case.id]]
+
+
+def _build_afresh(session: ComparisonSession, place: Path) -> None:
+    """Build and compile both sides afresh, as often as the tier says; a side that is lost in it ends this alone."""
+    pairs = session.tier.layouts if session.tier.layouts > 1 else 0
+    for number in range(pairs):
+        session.progress = f"stopped in compilation {number + 1} of {pairs}"
+        done = CERTIFIED + (COMPILED - CERTIFIED) * number / pairs
+        left = (pairs - number) * LIKELY_COMPILE_SECONDS
+        session.report(StageProgress(f"compiling afresh, {number + 1} of {pairs}", done, left))
+        builds = copies(session.setting.builds, place, number)
+        try:
+            seconds = compile_pair(session.setting, session.state, builds, turn=number)
+        except ProcessLost as error:
+            session.warnings.append(f"Compilation was not compared to the end: {error}.")
+            break
+        session.layouts.append(builds)
+        session.measured.compiled.append(seconds)
+
+
+def compile_pair(setting: Setting, state: State, builds: tuple[Build, Build], *, turn: int) -> dict[str, list[float]]:
+    """Compile all that the family needs in fresh builds, both sides at once, each on a core of its own.
+
+    Returns, for each compiled variant, the CPU seconds of both sides, all networks and dtypes together: few sums can be
+    proven where many parts could not.
+
+    Raises
+    ------
+    ProcessLost
+        If a side died or hung.
+    """
+    variables = tuple({"NUMBA_CACHE_DIR": str(build.numba_cache)} for build in builds)
+    seconds: dict[str, list[float]] = {}
+    with Pair(builds, threads=1, variables=variables, turn=turn, first=turn % 2) as pair:
+        for job in certified_together(case for case in setting.family.cases if not state.out(case.id)).values():
+            key = problem_key(job)
+            variants = [setting.family.variant(job, number) for number in (0, 1)]
+            with at_case(pair, job.id):
+                pair.ask_both("add_problem", *((key, *setting.problems[key].told),) * 2)
+                answers = pair.ask_both("first_calls", *((key, name, QUICK_ROWS) for name in variants))
+            if not any(map(failed, answers)) and all(compiled for _, compiled in answers):
+                former = seconds.get(job.variant, [0.0, 0.0])
+                seconds[job.variant] = [old + spent for old, (spent, _) in zip(former, answers, strict=True)]
+    return seconds
+
+
+def stage(session: ComparisonSession, number: int, cases: list[Case], blocks: int) -> None:
+    """Measure the blocks of a stage; each is on disk before the next begins."""
+    name, kept = ("screen", session.measured.screen) if number == SCREEN else ("confirm", session.measured.confirm)
+    for index in range(blocks):
+        session.progress = f"stopped in {name} block {index + 1} of {blocks}"
+        begun = COMPILED if session.layouts else CERTIFIED
+        begin, end = (begun, SCREENED) if number == SCREEN else (SCREENED, 1.0)
+
+        def report(done: float, index: int = index, begin: float = begin, end: float = end) -> None:
+            words = f"{name} block {index + 1} of {blocks}, {len(cases)} cases"
+            left = _seconds_left(session, number, blocks, done)
+            session.report(StageProgress(words, begin + (end - begin) * (index + done) / blocks, left))
+
+        there = [case for case in cases if not session.state.out(case.id)]
+        builds = session.layouts[layout_of(index, blocks, len(session.layouts))] if session.layouts else None
+        kept.append(
+            measure_block(
+                session.setting, session.state, there, stage=number, index=index, builds=builds, report=report
+            )
+        )
+        write_block(session.folder, name, kept[-1])
+
+
+def _seconds_left(session: ComparisonSession, number: int, blocks: int, done: float) -> float | None:
+    """Time left, from what the blocks so far have taken; None before the first has ended."""
+    screen, confirm, tier = session.measured.screen, session.measured.confirm, session.tier
+    if not screen:
+        return None
+    each = float(np.mean([block.seconds for block in screen]))
+    if number == CONFIRM:
+        own = float(np.mean([block.seconds for block in confirm])) if confirm else LIKELY_CONFIRMED * each
+        return (blocks - len(confirm) - done) * own
+    return (blocks - len(screen) - done) * each + tier.confirm_blocks * LIKELY_CONFIRMED * each
+
+
+def certify(session: ComparisonSession) -> None:
+    """Certify every variant of both sides, and count what calls allocate."""
+    session.progress = "stopped while it certified"
+    session.measured.allocated = prove(
+        session.setting,
+        session.state,
+        lambda share: session.report(StageProgress("certifying both sides", CERTIFIED * share, None)),
+    )

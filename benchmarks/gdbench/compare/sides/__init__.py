@@ -1,0 +1,1 @@
+"""What is compared: the two sides, their builds, and the cases that both are measured on."""

@@ -1,0 +1,1 @@
+"""A comparison in words: rows, sentences, headline, Markdown, page."""
