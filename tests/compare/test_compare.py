@@ -192,7 +192,7 @@ def test_a_broken_kernel_is_exit_code_4_and_the_controls_are_reported(answer: An
 def test_in_each_block_the_spike_in_is_more_work_on_one_side_and_each_side_has_its_turn(
     trees: Path, record: Comparison
 ) -> None:
-    """How it is told then is a subject of ``compare/test_schedule``."""
+    """How it is told then is a subject of ``measure/test_schedule``."""
     found = set()
     for block in read_blocks(trees):
         assert block["cases"][SPIKE]["calls"] > 0

@@ -18,8 +18,6 @@ ROOTS = {
 MAX_MODULES = 20
 FRONTS = {"__init__", "__main__", "results"}
 """Modules at the top of gdbench: its front, its command, and the one table of everything that was measured."""
-TOO_LARGE = {"compare": 26}
-"""Folders that are still to be divided, with the number of modules that they may not go beyond until then."""
 DOWNWARDS = (
     ("api",),
     ("cli",),
@@ -118,4 +116,4 @@ def test_no_folder_has_more_modules_than_a_stranger_can_read_through() -> None:
             place = path.parent.relative_to(folder).as_posix()
             key = place if name == "gdbench" else f"{name}/{place}".removesuffix("/.")
             sizes[key] = sizes.get(key, 0) + (path.stem != "__init__")
-    assert {name: size for name, size in sizes.items() if size > TOO_LARGE.get(name, MAX_MODULES)} == {}
+    assert {name: size for name, size in sizes.items() if size > MAX_MODULES} == {}

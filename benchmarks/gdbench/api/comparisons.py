@@ -15,7 +15,6 @@ from gdbench.api.html import piece
 from gdbench.basics.folders import fresh_folder
 from gdbench.cli.steps import steps
 from gdbench.compare.comparison import compare
-from gdbench.compare.headline import headline
 from gdbench.compare.judge.terms import IMPROVED, REGRESSED, UNCHANGED
 from gdbench.compare.record.record import FILE, CaseResult, Comparison, read_record
 from gdbench.compare.views.page import write_views

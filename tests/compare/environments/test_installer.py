@@ -29,6 +29,10 @@ FOLDED = """  x No solution found when resolving dependencies:
 
 hint: something else
 """
+CAUSED = """Using Python 3.11.7 environment at: environment
+error: No solution found when resolving dependencies
+  cause: Because there is no version of numba==99, your requirements are unsatisfiable.
+"""
 
 
 @pytest.mark.parametrize(
@@ -43,6 +47,7 @@ hint: something else
             "Because there is no version of numba==99 and you require numba==99, we can conclude that your "
             "requirements are unsatisfiable.",
         ),
+        (CAUSED, "Because there is no version of numba==99, your requirements are unsatisfiable."),
         ("Collecting x\nERROR: first\nERROR: last\n\n[notice] update pip\n", "last"),
         ("error: No interpreter found for Python 3.99 in managed installations\n", "No interpreter found for Python "
          "3.99 in managed installations"),

@@ -42,6 +42,8 @@ print(json.dumps({"python": platform.python_version(), "versions": dict(sorted(n
 """
 NO_REASON = re.compile(r"(?i)ResolutionImpossible|for help visit|^\[?(?:notice|hint|note|warning)\b")
 """Lines of an installer that tell nothing."""
+ERROR = re.compile(r"(?i)^(?:error|cause|caused by): ")
+"""What begins lines that tell why it failed; a cause stands below what it caused."""
 
 
 class InstallerFailed(Exception):
@@ -69,8 +71,9 @@ def install(wish: Wish, interpreter: str, place: Path, tell: ReportText) -> Inst
     try:
         tell(f"an empty environment for {wish.text}")
         _run(_creator(tool, interpreter, place), scratch)
-        tell(f"asking the package index for {wish.text}")
-        run("--dry-run", "--no-deps", *wish.requirements, *own)  # before minutes of installing, not after them
+        if wish.requirements:
+            tell(f"asking the package index for {wish.text}")
+            run("--dry-run", "--no-deps", *wish.requirements, *own)  # before minutes of installing, not after them
         tell(f"installing what gdbench runs on here ({len(pinned)} packages) for {wish.text}")
         with suppress(InstallerFailed):  # another Python may lack a version: then the newest that suits
             run("--no-deps", *pinned)
@@ -176,9 +179,9 @@ def _run(command: Sequence[str], scratch: Path) -> str:
 
 def telling_line(printed: str) -> str:
     """Return the line in which an installer says why it failed: its last error, else its last word."""
-    tree = re.search(r"╰─▶\s*(.+?)(?:\n\s*\n|\Z)", printed, re.DOTALL)  # uv's reason, folded over several lines
+    tree = re.search(r"╰─▶\s*(.+?)(?:\n\s*\n|\Z)", printed, re.DOTALL)  # of older uv, folded over several lines
     if tree:
         return " ".join(re.sub(r"[│╰─▶]", " ", tree[1]).split())
     lines = [line.strip() for line in printed.splitlines() if line.strip() and not NO_REASON.search(line.strip())]
-    errors = [line for line in lines if line.lower().startswith("error: ")]
-    return re.sub(r"(?i)^error: ", "", (errors or lines or [""])[-1])
+    errors = [line for line in lines if ERROR.match(line)]
+    return ERROR.sub("", (errors or lines or [""])[-1])
