@@ -17,6 +17,7 @@ from gdbench.cli.steps import steps
 from gdbench.compare.comparison import compare
 from gdbench.compare.judge.terms import IMPROVED, REGRESSED, UNCHANGED
 from gdbench.compare.record.record import FILE, CaseResult, Comparison, read_record
+from gdbench.compare.views.headline import headline
 from gdbench.compare.views.page import write_views
 from gdbench.compare.views.sentences import details
 from gdbench.compare.views.tables import case_name, sections

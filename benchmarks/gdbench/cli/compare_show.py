@@ -13,9 +13,9 @@ from rich.text import Text
 from gdbench.basics.units import duration
 from gdbench.cli.console import say
 from gdbench.compare.conclusion import MEMORY_BYTES, MEMORY_SHARE
-from gdbench.compare.headline import headline
 from gdbench.compare.judge.terms import BROKEN, IMPROVED, INSUFFICIENT, MISSING, REGRESSED, UNCHANGED
 from gdbench.compare.record.record import Comparison
+from gdbench.compare.views.headline import headline
 from gdbench.compare.views.markdown import side_name
 from gdbench.compare.views.sentences import details
 from gdbench.compare.views.tables import NOT_CLAIMABLE, ORDER, Line, Section, count, line, sections, share

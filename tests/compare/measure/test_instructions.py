@@ -11,7 +11,6 @@ from pathlib import Path
 
 import psutil
 import pytest
-from gdbench.compare.headline import headline
 
 from gdbench.compare.comparison import compare
 from gdbench.compare.conclusion import instruction_rows
@@ -23,6 +22,7 @@ from gdbench.compare.record.record import Comparison, Count, Measurements, read_
 from gdbench.compare.sides.builds import Build
 from gdbench.compare.sides.family import Family, store_problems
 from gdbench.compare.sides.sides import read_side
+from gdbench.compare.views.headline import headline
 from gdbench.compare.views.sentences import details
 from gdbench.compare.views.tables import case_name
 from gdbench.experiments.cases import CASE_COLUMNS, Case

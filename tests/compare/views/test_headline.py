@@ -3,10 +3,9 @@
 import re
 from dataclasses import replace
 
-from gdbench.compare.headline import headline
-
 from gdbench.compare.judge.cases import LAYOUT
 from gdbench.compare.judge.terms import BROKEN, INSUFFICIENT, REGRESSED
+from gdbench.compare.views.headline import headline
 from gdbench.compare.views.sentences import details
 from gdbench.compare.views.tables import case_name, percent, ratio_text
 

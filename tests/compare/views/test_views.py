@@ -4,7 +4,6 @@ import re
 from dataclasses import replace
 
 import pytest
-from gdbench.compare.headline import headline
 from rich.console import Console
 
 from gdbench.cli.compare_show import show
@@ -14,6 +13,7 @@ from gdbench.compare.judge.terms import BROKEN, IMPROVED, INSUFFICIENT, MISSING,
 from gdbench.compare.record.record import Comparison
 from gdbench.compare.sides.sides import ComparedSide
 from gdbench.compare.views import markdown, page
+from gdbench.compare.views.headline import headline
 from gdbench.compare.views.tables import NOT_CLAIMABLE, ORDER, case_name, ratio_text, sections
 
 from ...report.test_page import Elements

@@ -55,7 +55,8 @@ def judge(
         canaries. Controls belong to no suite, are confirmed always and never run on other builds. An empty mapping:
         nothing is held against the run.
     settings : JudgeSettings
-        When a case is changed or unchanged; those of a tier are ``gdbench.compare.record.tiers.TIERS["standard"].settings``.
+        When a case is changed or unchanged; those of a tier are
+        ``gdbench.compare.record.tiers.TIERS["standard"].settings``.
 
     Returns
     -------

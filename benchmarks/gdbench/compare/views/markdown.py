@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from gdbench.basics.units import duration
 from gdbench.compare.judge.terms import BROKEN, IMPROVED, REGRESSED, UNCHANGED
 from gdbench.compare.record.record import Comparison
-from gdbench.compare.sentences import builds, details
 from gdbench.compare.sides.sides import ComparedSide
 from gdbench.compare.views.headline import capital, headline
+from gdbench.compare.views.sentences import builds, details
 from gdbench.compare.views.tables import (
     ORDER,
     Line,

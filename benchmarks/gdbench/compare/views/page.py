@@ -14,10 +14,10 @@ from gdbench.basics.folders import writing
 from gdbench.basics.storage import write_text
 from gdbench.basics.units import duration, times
 from gdbench.compare.record.record import CaseResult, Comparison, read_record
-from gdbench.compare.sentences import builds, details, meanings
 from gdbench.compare.views import markdown as as_markdown
 from gdbench.compare.views.headline import capital, headline
 from gdbench.compare.views.markdown import reproduce, side_name
+from gdbench.compare.views.sentences import builds, details, meanings
 from gdbench.compare.views.tables import (
     METRICS,
     ORDER,
