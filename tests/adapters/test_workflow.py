@@ -77,10 +77,10 @@ def test_no_text_of_a_pull_request_becomes_part_of_a_script(steps):
 @pytest.mark.parametrize("code", PASSES)
 def test_the_command_gets_the_base_and_its_exit_code_is_kept(steps, tmp_path, code):
     ending_with(tmp_path, code)
-    done = run(steps["Compare"]["run"], tmp_path, BASE="main; exit 9", GITHUB_OUTPUT=str(tmp_path / "outputs"))
+    done = run(steps["Compare"]["run"], tmp_path, GITHUB_OUTPUT=str(tmp_path / "outputs"))
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "outputs").read_text() == f"code={code}\n"
-    assert (tmp_path / "arguments").read_text().splitlines()[:3] == ["compare", "origin/main; exit 9", "HEAD"]
+    assert (tmp_path / "arguments").read_text().splitlines()[:3] == ["compare", "HEAD^1", "HEAD"]
 
 
 @pytest.mark.parametrize(("code", "ends"), PASSES.items())
@@ -144,7 +144,7 @@ def documented() -> str:
 @pytest.mark.parametrize(("code", "ends"), PASSES.items())
 def test_the_documented_script_ends_as_the_workflow_does(tmp_path, code, ends):
     ending_with(tmp_path, code)
-    command(tmp_path, "git", "#!/bin/sh\n")  # a fetch, which needs the real remote
+    command(tmp_path, "git", "#!/bin/sh\nif [ $1 = merge-base ]; then echo f00d; fi\n")  # a fetch needs a real remote
     done = run(documented(), tmp_path)
     assert done.returncode == ends, done.stderr
-    assert (tmp_path / "arguments").read_text().splitlines()[:3] == ["compare", "origin/main", "HEAD"]
+    assert (tmp_path / "arguments").read_text().splitlines()[:3] == ["compare", "f00d", "HEAD"]

@@ -46,11 +46,11 @@ Examples:
 
 \b
   gdbench compare main HEAD
-  gdbench compare v1.0 . --quick --network mlp
+  gdbench compare HEAD~20 . --quick --network mlp
   gdbench compare HEAD~1 HEAD --deep --markdown comment.md
   gdbench compare jit vectorized
   gdbench compare --env numba==0.65.1 --env numba==0.66.0
-  gdbench compare v1.0 --env numpy==2.2.6,python==3.12
+  gdbench compare HEAD~20 --env numpy==2.2.6,python==3.12
 
 Exit codes: 0 no regression proven, and at least 80 % of the cases resolved; 1 a regression was proven;
 2 wrong usage or unreadable input; 3 not enough evidence; 4 a kernel is wrong, a control failed or
@@ -58,7 +58,7 @@ nothing was measured; 130 stopped by Ctrl-C, with what was measured until then i
 """
 
 
-@click.command("compare", short_help="Tell whether a commit, or another variant, changed speed.", epilog=EXAMPLES)
+@click.command("compare", short_help="Tell whether a commit, another variant or package changed speed.", epilog=EXAMPLES)
 @click.argument("base", required=False)
 @click.argument("head", required=False)
 @click.option(

@@ -88,6 +88,6 @@ DEEP = ComparisonTier(
     margin=0.005,
     suite_margin=0.0025,
     layouts=8,
-    minutes=85,
+    minutes=75,
 )
 TIERS = {tier.name: tier for tier in (QUICK, STANDARD, DEEP)}
