@@ -58,7 +58,7 @@ nothing was measured; 130 stopped by Ctrl-C, with what was measured until then i
 """
 
 
-@click.command("compare", short_help="Tell whether a commit, another variant or package changed speed.", epilog=EXAMPLES)
+@click.command("compare", short_help="Tell whether a commit, variant or package changed speed.", epilog=EXAMPLES)
 @click.argument("base", required=False)
 @click.argument("head", required=False)
 @click.option(
