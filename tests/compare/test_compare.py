@@ -354,7 +354,7 @@ def test_help_names_every_tier_with_its_minutes(tmp_path: Path) -> None:
     shown = textwrap.dedent(invoke("compare", "--help", cwd=tmp_path).stdout)
     for tier in ("quick", "standard", "deep"):
         assert f"--{tier}" in shown
-    assert "at most 15 minutes" in shown
+    assert "standard 30 minutes: " in shown
 
 
 def test_help_tells_the_exit_codes(tmp_path: Path) -> None:

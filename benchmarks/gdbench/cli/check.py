@@ -20,6 +20,8 @@ from gdbench.cli.console import human_output, json_option, say, stderr, write_js
 from gdbench.cli.filters import filter_options
 from gdbench.experiments import variants
 from gdbench.experiments.grid import Filters, experiments, networks, select
+from gdbench.processes.launch import patience
+from gdbench.processes.live import ANSWER_SECONDS
 from gdbench.verify.certificates import CertificateRow, Job, able_on, all_certified, certify_all, contract_jobs
 from gdbench.views.progress import bar
 from kernels.errors import choices, unknown
@@ -85,6 +87,7 @@ def certify(jobs: list[Job]) -> list[CertificateRow]:
 def certifying(jobs: list[Job], console: Console = stderr) -> Iterator[Callable[[CertificateRow], None]]:
     """Show how far certification is, which goes on with each certificate that is heard."""
     total, done, begun = sum(len(job.variants) for job in jobs), 0, monotonic()
+    patience(ANSWER_SECONDS)  # refused before anything is said
     with bar("Certifying", console) as tell:
         tell(0.0, f"{total} certificates", "")  # the first takes longest, since it compiles
 
