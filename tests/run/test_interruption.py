@@ -2,7 +2,6 @@
 
 import json
 import os
-import resource
 import shlex
 import shutil
 import signal
@@ -51,7 +50,6 @@ HELD = '''
 
 
 import os
-import resource
 import time
 from pathlib import Path
 
@@ -75,7 +73,6 @@ MAIN = '\n\nif __name__ == "__main__":\n'
 HELD_CERTIFICATES = """
 
 import os
-import resource
 import time
 from pathlib import Path
 
@@ -398,13 +395,15 @@ def test_ctrl_c_in_the_midst_of_a_start_leaves_no_process() -> None:
 
 def test_a_disk_without_space_ends_a_run_in_a_sentence_and_the_run_goes_on_when_there_is_some(tmp_path: Path) -> None:
     command = ["run", "--profile", "smoke", "--network", "logistic", "--variant", "vectorized"]
-    most = 4_000  # bytes of a file: enough for the plan, not for a block; writing more fails as on a full disk
+    limited = (
+        "import resource, sys\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (4_000, resource.RLIM_INFINITY))\n"  # enough for a plan, not a block
+        "sys.argv[0] = 'gdbench'\n"
+        "from gdbench.__main__ import main\n"
+        "main()\n"
+    )  # writing more fails as on a full disk
     full = subprocess.run(
-        [sys.executable, "-m", "gdbench", *command],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (most, resource.RLIM_INFINITY)),
+        [sys.executable, "-c", limited, *command], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert full.returncode == 2, full.stderr
     sentence = full.stderr.rstrip().splitlines()[-1]

@@ -184,8 +184,8 @@ def test_the_report_has_a_table_with_the_best_cell_marked(run: Finished) -> None
     head, _, *rest = lines[first + 2 :]
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in itertools.takewhile(bool, rest)]
     assert {tuple(row[:2]) for row in rows} == set(itertools.product(SMOKE_VARIANTS, DTYPES))
-    assert "B=1 stochastic" in head
-    assert f"B={N_ROWS} batch" in head
+    assert "B=1 <br>stochastic" in head
+    assert f"B={N_ROWS} <br>batch" in head
     epochs = run.summary[run.summary["task"] == "epoch"]
     best = epochs.loc[epochs["seconds"].idxmin()]
     marked = [(row[0], row[1], cell) for row in rows for cell in row if "*" in cell]

@@ -332,7 +332,7 @@ def test_both_reports_show_failures_and_rank_none(run: Outcome) -> None:
     for name in (*WRONG, *DEADLY):
         line = next(line for line in report.splitlines() if line.startswith(f"| {name} | logistic"))
         assert "**NO**" in line
-    (ranking,) = (line for line in report.splitlines() if line.startswith("| logistic on breast_cancer float64 |"))
+    (ranking,) = (line for line in report.splitlines() if line.startswith("| logistic on breast_cancer <br>float64 |"))
     assert not FAILED & set(ranking.split())
 
 
