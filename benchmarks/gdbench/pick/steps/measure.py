@@ -28,7 +28,7 @@ class OutOfTime(BaseException):
 
 
 ENDED, INTERRUPTED = "the budget ended the search", "the search was stopped"
-LATE = ", beyond the budget since no batch size has an answer yet"
+LATE = ", beyond the budget since no batch size had an answer by then"
 MIN_TIMER = 0.001
 """Seconds; a timer of 0 is none."""
 
