@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from gdbench.basics.storage import replacing, write_text
+from gdbench.basics.storage import replacing, replacing_together, write_text
+
+from ..helpers import contents
 
 WRITES = """
 import sys
@@ -83,3 +85,19 @@ def test_a_block_that_fails_leaves_all_as_it_was(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no"):
         _fail(path)
     assert [(one.name, one.read_text(encoding="utf-8")) for one in tmp_path.iterdir()] == [("file", "before")]
+
+
+def test_several_files_take_their_places_together_or_none_does(tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    first.write_text("before", encoding="utf-8")
+    with pytest.raises(FileNotFoundError), replacing_together() as place:
+        _write_both(place(first), place(second).with_name("gone") / "second")
+    assert contents(tmp_path) == {"first": b"before"}
+    with replacing_together() as place:
+        _write_both(place(first), place(second))
+    assert contents(tmp_path) == {"first": b"after", "second": b"after"}
+
+
+def _write_both(first: Path, second: Path) -> None:
+    for path in (first, second):
+        path.write_text("after", encoding="utf-8")

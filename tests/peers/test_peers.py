@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -77,12 +78,34 @@ def test_every_peer_is_installed_here() -> None:
     assert tuple(name for name in variants.names() if variants.is_peer(name)) == PEERS
 
 
+def test_the_page_of_peers_says_what_each_is() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "method" / "peers.md").read_text(encoding="utf-8")
+    for name in PEERS:
+        assert f"| `{name}` | {variants.summary(name).replace('``', '`')} |" in page
+
+
 @pytest.mark.parametrize(("name", "network", "dtype"), CERTIFIED, ids=str)
 def test_every_peer_is_certified_on_every_network_that_it_supports(name: str, network: Network, dtype: str) -> None:
     supported = variants.supports(name, network, "epoch", 1)
     assert supported == ((name, network) != ("sklearn_partial_fit", SQUARED))
     proof = certify(name, network, dtype)
     assert proof.certified == supported, proof
+
+
+@pytest.mark.slow
+def test_a_compiler_that_fails_once_is_asked_again(tmp_path: Path) -> None:
+    compiler, cache = tmp_path / "c++", tmp_path / "cache"
+    compiler.write_text(
+        f"#!/bin/sh\nmkdir '{tmp_path}/failed' 2>/dev/null && exit 1\nexec g++ \"$@\"\n", encoding="utf-8"
+    )
+    compiler.chmod(0o755)
+    text = (
+        "from gdbench.verify.stages import certify\nfrom kernels import Network\n"
+        "print(certify('torch_compile', Network.linear(4), 'float32').certified)"
+    )
+    done = _python(text, CXX=str(compiler), TORCHINDUCTOR_CACHE_DIR=str(cache))
+    assert (tmp_path / "failed").is_dir()
+    assert done.stdout == "True\n", done.stderr
 
 
 @pytest.mark.parametrize("name", ["torch_manual", "torch_script", "scipy_sparse", "sklearn_partial_fit"])

@@ -5,8 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import date
 from pathlib import Path
 
@@ -42,6 +42,13 @@ def replacing(path: Path) -> Iterator[Path]:
                 _copy(temporary, stream)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def replacing_together() -> Iterator[Callable[[Path], Path]]:
+    """Give temporary paths, as ``replacing`` does, of files that take their places if all are written, or none does."""
+    with ExitStack() as stack:
+        yield lambda path: stack.enter_context(replacing(path))
 
 
 def _replace(temporary: Path, target: Path) -> None:

@@ -38,13 +38,18 @@ def times(ratio: float) -> str:
 
 
 def duration(value: float) -> str:
-    """Write how long a person waits: ``45 s``, ``3 min 20 s``, ``2 h 5 min``."""
+    """Write how long a person waits: ``45 s``, ``3 min 20 s``, ``2 h 5 min``, ``1 min``."""
     whole = round(value)
     if whole < 60:
         return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
+    large, small, units = (*divmod(whole, 60), "min s") if whole < 3600 else (*divmod(whole // 60, 60), "h min")
+    first, second = units.split()
+    return f"{large} {first} {small} {second}" if small else f"{large} {first}"
+
+
+def counted(count: int, noun: str) -> str:
+    """Write a number of things: ``1 case``, ``2,000 cases``."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def bars(heights: Iterable[float]) -> str:

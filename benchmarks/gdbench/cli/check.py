@@ -15,7 +15,7 @@ from rich.text import Text
 
 import kernels
 from gdbench.basics.exit_codes import KERNEL_WRONG, OK
-from gdbench.basics.units import duration
+from gdbench.basics.units import counted, duration
 from gdbench.cli.console import human_output, json_option, say, stderr, write_json
 from gdbench.cli.filters import filter_options
 from gdbench.experiments import variants
@@ -72,7 +72,7 @@ def command(*, with_peers: bool, json_path: str | None, **filters: Any) -> int:
         granted = f"; {len(rows) - len(wrong)} of {len(rows)} certificates granted."
         out.print(Text.assemble((f"{names}: not certified", "bold red"), granted))
         return KERNEL_WRONG
-    all_of_them = (f"All {len(rows)} certificates granted", "bold green")
+    all_of_them = (f"All {counted(len(rows), 'certificate')} granted", "bold green")
     out.print(Text.assemble(all_of_them, ": every variant agrees with the reference."))
     return OK
 
@@ -89,13 +89,13 @@ def certifying(jobs: list[Job], console: Console = stderr) -> Iterator[Callable[
     total, done, begun = sum(len(job.variants) for job in jobs), 0, monotonic()
     patience(ANSWER_SECONDS)  # refused before anything is said
     with bar("Certifying", console) as tell:
-        tell(0.0, f"{total} certificates", "")  # the first takes longest, since it compiles
+        tell(0.0, counted(total, "certificate"), "")  # the first takes longest, since it compiles
 
         def report(row: CertificateRow) -> None:
             nonlocal done
             done += 1
             left = f", about {duration((total - done) * (monotonic() - begun) / done)} left"
-            tell(done / total, f"{total} certificates", f", {done} done, {row.variant} on {row.network}{left}")
+            tell(done / total, counted(total, "certificate"), f", {done} done, {row.variant} on {row.network}{left}")
 
         yield report
 

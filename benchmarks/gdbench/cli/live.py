@@ -12,7 +12,7 @@ from typing import TypeVar
 from rich.console import Console
 from rich.text import Text
 
-from gdbench.basics.units import digits, duration
+from gdbench.basics.units import counted, digits, duration
 from gdbench.cli.check import certificate_table, certifying
 from gdbench.cli.console import say, stderr
 from gdbench.cold_start.measure import ColdStart
@@ -94,7 +94,7 @@ def _verdict(rows: tuple[CertificateRow, ...]) -> object:
     if not all_certified(rows):
         return certificate_table(rows)
     strain = max((row.strain for row in rows if row.tolerance), default=0.0)
-    all_of_them = (f"All {len(rows)} certificates granted", "green")
+    all_of_them = (f"All {counted(len(rows), 'certificate')} granted", "green")
     return Text.assemble(all_of_them, f": the worst error is {digits(100 * strain)} % of its tolerance.")
 
 

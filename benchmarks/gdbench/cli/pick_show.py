@@ -13,11 +13,10 @@ from rich.console import Console
 from rich.text import Text
 
 from gdbench.basics.exit_codes import INTERRUPTED
-from gdbench.basics.units import duration
+from gdbench.basics.units import counted, duration
 from gdbench.cli.console import say, stderr
 from gdbench.pick.question import Question
 from gdbench.pick.record.record import PickRecord
-from gdbench.pick.views.amounts import counted
 from gdbench.pick.views.tables import table
 from gdbench.views.progress import bar
 from kernels.errors import choices

@@ -16,7 +16,7 @@ from rich.text import Text
 from gdbench.basics.exit_codes import INTERRUPTED, KERNEL_WRONG, OK
 from gdbench.basics.folders import fresh_folder
 from gdbench.basics.storage import new_folder
-from gdbench.basics.units import duration
+from gdbench.basics.units import counted, duration
 from gdbench.cli.console import fail, human_output, json_option, say, stderr, write_json
 from gdbench.cli.filters import filter_options
 from gdbench.cli.live import Watch
@@ -61,7 +61,7 @@ class DryRun:
 
 
 @click.command("run", short_help="Measure which variant is fast at which batch size.", epilog=EXAMPLES)
-@click.option("--profile", "profile_name", show_default=DEFAULT_PROFILE, help="How much to measure; see gdbench list.")
+@click.option("--profile", "profile_name", help=f"How much to measure, {DEFAULT_PROFILE} by default; see gdbench list.")
 @filter_options()
 @click.option("--seed", type=int, default=None, help="Fixes the order of blocks and cases; drawn anew if not given.")
 @click.option(
@@ -152,10 +152,11 @@ def _interrupted(folder: Path, plan: Plan) -> NoReturn:
 
 def _headline(plan: Plan, folder: Path, cold: list[ColdStart]) -> Text:
     seconds = sum(estimate_seconds(plan, block) for block in left(folder, plan)) + cold_starts.estimate_seconds(cold)
+    starts = f"{counted(len(cold), 'cold start')} and " if cold else ""
     return Text.assemble(
         (f"Profile {plan.profile}", "bold"),
-        f": {f'{len(cold)} cold starts and ' if cold else ''}"
-        f"{len(plan.cases)} cases in {len(left(folder, plan))} blocks, "
+        f": {starts}"
+        f"{counted(len(plan.cases), 'case')} in {counted(len(left(folder, plan)), 'block')}, "
         f"about {duration(seconds)} of measuring after the certificates; results in {folder}",
     )
 
@@ -164,18 +165,18 @@ def _show_plan(plan: Plan, folder: Path, cold: list[ColdStart], json_path: str |
     out, blocks = human_output(json_path), left(folder, plan)
     groups: dict[str, list[float]] = {}
     for block in blocks:
-        first, plural = plan.cases[block.cases[0]], "s" if block.threads > 1 else ""
-        name = f"{first.network} on {first.dataset}, {block.threads} thread{plural}, {len(block.cases)} cases"
+        first, cases = plan.cases[block.cases[0]], counted(len(block.cases), "case")
+        name = f"{first.network} on {first.dataset}, {counted(block.threads, 'thread')}, {cases}"
         groups.setdefault(name, []).append(estimate_seconds(plan, block))
     for name, seconds in groups.items():
-        out.print(f"{name}: {len(seconds)} blocks of about {duration(seconds[0])}")
+        out.print(f"{name}: {counted(len(seconds), 'block')} of about {duration(seconds[0])}")
     starting = cold_starts.estimate_seconds(cold)
     if cold:
-        out.print(f"{len(cold)} cold starts: about {duration(starting)}")
+        out.print(f"{counted(len(cold), 'cold start')}: about {duration(starting)}")
     total = starting + sum(sum(seconds) for seconds in groups.values())
     write_json(json_path, DryRun(len(plan.cases), len(blocks), len(cold), total, starting, str(folder)))
     out.print(
-        f"{len(plan.cases)} cases, {len(blocks)} blocks, about {duration(total)} of measuring after the "
-        f"certificates, and up to 20 s more where Numba has not compiled yet. Results would go to {folder}. "
+        f"{counted(len(plan.cases), 'case')}, {counted(len(blocks), 'block')}, about {duration(total)} of measuring "
+        f"after the certificates, and up to 20 s more where Numba has not compiled yet. Results would go to {folder}. "
         "Nothing was measured or written.",
     )

@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from gdbench.basics.exit_codes import INTERRUPTED, KERNEL_WRONG
 from gdbench.basics.folders import fresh_folder, own_named_folder, writing
-from gdbench.basics.storage import check_writable, replacing, write_text
+from gdbench.basics.storage import check_writable, replacing_together, write_text
 from gdbench.cli import train_tables
 from gdbench.cli.console import enough_memory, fail, human_output, json_option, say, stderr, write_json
 from gdbench.experiments import datasets, synthetic
@@ -129,11 +129,11 @@ def _train(named: Path | None, json_path: str | None, options: FitOptions) -> No
     histories = _worth_keeping(histories)
     names = choices(dict.fromkeys(history.variant for history in histories))
     subject = f"{synthetic.base_of(options.dataset_name)}-{options.preset}"
+    show = human_output(json_path)
+    show.print(*train_tables.tables(training, histories), sep="\n")  # first: it is told even if a disk is full
+    show.print(*train_tables.curves(histories), sep="\n", soft_wrap=True)
     with fresh_folder(named, subject, TRAINING_FOLDER) as folder, writing(folder):
         files = _write(folder, replace(training, variant=names), histories)
-    show = human_output(json_path)
-    show.print(*train_tables.tables(training, histories), sep="\n")
-    show.print(*train_tables.curves(histories), sep="\n", soft_wrap=True)
     say(show, f"written: {choices(files)}")
     proven = proof.proof_of(training.variant, taken)
     write_json(json_path, answer(training, histories, proven, interrupted=interrupted, files=files))
@@ -231,11 +231,11 @@ def _worth_keeping(histories: Sequence[FitHistory]) -> list[FitHistory]:
 
 
 def _write(folder: Path, training: Training, histories: Sequence[FitHistory]) -> tuple[str, str]:
-    """Write both files whole and return their paths."""
+    """Write both files or none, and return their paths."""
     from gdbench.train import pictures  # noqa: PLC0415 - matplotlib takes half a second, and --help needs none
 
     picture = pictures.picture(training, histories)
-    write_text(folder / "history.csv", history_csv(histories))
-    with replacing(folder / "loss.png") as temporary:
-        temporary.write_bytes(picture)
+    with replacing_together() as place:
+        write_text(place(folder / "history.csv"), history_csv(histories))
+        place(folder / "loss.png").write_bytes(picture)
     return str(folder / "loss.png"), str(folder / "history.csv")

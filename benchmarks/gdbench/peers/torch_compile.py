@@ -19,6 +19,8 @@ import torch._dynamo
 with warnings.catch_warnings():  # PyTorch calls what it has deprecated itself
     warnings.simplefilter("ignore")
     import torch._inductor.compile_fx
+from torch._dynamo.exc import BackendCompilerFailed
+from torch._functorch import config as functorch
 
 from gdbench.peers._torch import Layers, Tensor, batches, deltas, tensor, unpack
 from kernels import Network
@@ -35,6 +37,17 @@ def epoch(
     network: Network, theta: Array, X: Array, Y: Array, order: Order, batch_size: int, learning_rate: float
 ) -> Array:
     """Parameters (p,) after one pass over the rows in the given order."""
+    arguments = network, theta, X, Y, order, batch_size, learning_rate
+    try:
+        return _epoch(*arguments)
+    except BackendCompilerFailed:  # now and then where several processes share its cache on disk: once more, without it
+        with torch._inductor.config.patch(fx_graph_cache=False), functorch.patch(enable_autograd_cache=False):
+            return _epoch(*arguments)
+
+
+def _epoch(
+    network: Network, theta: Array, X: Array, Y: Array, order: Order, batch_size: int, learning_rate: float
+) -> Array:
     step, rows = _compiled_step(network), batches(X, Y, order, batch_size)
     with torch.inference_mode():
         layers: Layers = [(W.clone(), b.clone()) for W, b in unpack(network, tensor(theta))]

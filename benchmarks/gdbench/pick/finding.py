@@ -11,7 +11,7 @@ import numpy as np
 from scipy import stats
 
 import kernels
-from gdbench.basics.units import duration
+from gdbench.basics.units import counted, duration
 from gdbench.pick.progress import Clock
 from gdbench.pick.question import Question
 from gdbench.pick.seconds.times import Times, TimesRow
@@ -23,7 +23,6 @@ from gdbench.pick.steps.summary import idle
 from gdbench.pick.steps.targets import given_target, near_optimum, reference_steps, reference_target
 from gdbench.pick.steps.tiers import get_tier
 from gdbench.pick.steps.trials import Runner
-from gdbench.pick.views.amounts import counted
 from gdbench.verify.gate import call_runs_first
 from gdbench.verify.stages import certify
 from kernels import Network

@@ -11,6 +11,7 @@ from time import monotonic
 
 from threadpoolctl import threadpool_limits
 
+from gdbench.basics.units import counted
 from gdbench.machine.environment import Environment, observe
 from gdbench.pick.build import build_record
 from gdbench.pick.choose.choice import NOT_MEASURED, BatchSizeChoice, NoChoice
@@ -37,7 +38,6 @@ from gdbench.pick.steps.answer import BUDGET, Steps, Target
 from gdbench.pick.steps.optimum import Optimum
 from gdbench.pick.steps.tiers import get_tier
 from gdbench.pick.steps.trials import Runner
-from gdbench.pick.views.amounts import counted
 
 OpenRunner = Callable[[], AbstractContextManager[Runner]]
 OpenJournal = Callable[[str], Journal | None]

@@ -18,8 +18,10 @@ class Fault(Exception):
 
 
 def in_words(error: Exception) -> str:
-    """Kind of an exception and the first line of its message."""
-    return ": ".join([type(error).__name__, *str(error).splitlines()[:1]])
+    """Kind of an exception and the first line of its message, with the next where the first only announces it."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    announced = len(lines) > 1 and lines[0].endswith(":")  # "backend='inductor' raised:", and then what it raised
+    return ": ".join([type(error).__name__, " ".join(lines[: 2 if announced else 1])]).removesuffix(": ")
 
 
 REPEATED_ROWS = 64

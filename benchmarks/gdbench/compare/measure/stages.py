@@ -7,6 +7,7 @@ from time import monotonic
 
 import numpy as np
 
+from gdbench.basics.units import counted
 from gdbench.compare.judge.cases import needs_confirmation
 from gdbench.compare.judge.precision import layout_of
 from gdbench.compare.judge.terms import CaseBlocks
@@ -147,13 +148,14 @@ def compile_pair(setting: Setting, state: State, builds: tuple[Build, Build], *,
 def stage(session: ComparisonSession, number: int, cases: list[Case], blocks: int) -> None:
     """Measure the blocks of a stage; each is on disk before the next begins."""
     name, kept = ("screen", session.measured.screen) if number == SCREEN else ("confirm", session.measured.confirm)
+    these = counted(len(cases), "case") if cases else "controls alone"
     for index in range(blocks):
         session.progress = f"stopped in {name} block {index + 1} of {blocks}"
         begun = COMPILED if session.layouts else CERTIFIED
         begin, end = (begun, SCREENED) if number == SCREEN else (SCREENED, 1.0)
 
         def report(done: float, index: int = index, begin: float = begin, end: float = end) -> None:
-            words = f"{name} block {index + 1} of {blocks}, {len(cases)} cases"
+            words = f"{name} block {index + 1} of {blocks}, {these}"
             left = _seconds_left(session, number, blocks, done)
             session.report(StageProgress(words, begin + (end - begin) * (index + done) / blocks, left))
 

@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 import gdbench
 from gdbench.basics.folders import writing
-from gdbench.basics.storage import write_text
+from gdbench.basics.storage import replacing_together, write_text
 from gdbench.basics.units import duration, times
 from gdbench.compare.record.record import CaseResult, Comparison, read_record
 from gdbench.compare.views import markdown as as_markdown
@@ -131,6 +131,6 @@ def _facts(record: Comparison) -> dict[str, str]:
 def write_views(folder: Path) -> None:
     """Write ``comparison.html`` and ``comparison.md``, of the record in the folder."""
     record = read_record(folder)
-    with writing(folder):
-        write_text(folder / "comparison.html", render(record))
-        write_text(folder / "comparison.md", as_markdown.render(record))
+    with writing(folder), replacing_together() as place:
+        write_text(place(folder / "comparison.html"), render(record))
+        write_text(place(folder / "comparison.md"), as_markdown.render(record))

@@ -63,11 +63,6 @@ def rows(count: float) -> str:
     return f"{text} row{'' if text == '1' else 's'}"
 
 
-def counted(count: int, noun: str) -> str:
-    """Write a number of things: ``1 thread``, ``2,000 threads``."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
-
-
 def sentence(text: str) -> str:
     """Write a text on one line, with a capital and a period."""
     text = " ".join(text.split()).rstrip(".")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from gdbench.basics import records
 from gdbench.basics.folders import writing
-from gdbench.basics.storage import replacing, write_text
+from gdbench.basics.storage import replacing_together, write_text
 from gdbench.experiments import synthetic
 from gdbench.pick.record.record import FILE, PickRecord
 from gdbench.pick.views.markdown import render
@@ -22,7 +22,7 @@ def subject(record: PickRecord) -> str:
 
 
 def write_views(record: PickRecord, folder: Path) -> tuple[str, ...]:
-    """Write all files of a record into a folder, the record first; return their paths.
+    """Write all files of a record into a folder, or none if one cannot be written; return their paths.
 
     Raises
     ------
@@ -32,10 +32,9 @@ def write_views(record: PickRecord, folder: Path) -> tuple[str, ...]:
     from gdbench.pick.views import page, picture  # noqa: PLC0415 - these load plotting libraries for a second
 
     paths = [folder / name for name in (FILE, "report.md", "pick.png", "pick.html")]
-    with writing(folder):
-        records.write(paths[0], record)
-        write_text(paths[1], render(record))
-        with replacing(paths[2]) as temporary:
-            temporary.write_bytes(picture.picture(record))
-        write_text(paths[3], page.render(record))
+    with writing(folder), replacing_together() as place:
+        records.write(place(paths[0]), record)
+        write_text(place(paths[1]), render(record))
+        place(paths[2]).write_bytes(picture.picture(record))
+        write_text(place(paths[3]), page.render(record))
     return tuple(map(str, paths))

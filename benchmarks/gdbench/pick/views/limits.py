@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from gdbench.basics.units import counted
 from gdbench.pick.choose.objectives import NEEDS_NO_STEPS
 from gdbench.pick.record.record import PickRecord
-from gdbench.pick.views.amounts import counted, listed, sentence, share
+from gdbench.pick.views.amounts import listed, sentence, share
 
 TRAINING_ONLY = "The target is a training loss, which says nothing about new rows: --validation asks for held-out rows"
 DRAWN = (

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from gdbench.basics.units import duration
+from gdbench.basics.units import counted, duration
 from gdbench.machine.environment import commit, one_line
 from gdbench.pick.record.record import PickRecord
-from gdbench.pick.views.amounts import counted, number, seconds, share
+from gdbench.pick.views.amounts import number, seconds, share
 from gdbench.pick.views.tables import cells
 
 

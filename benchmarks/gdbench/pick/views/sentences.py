@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from gdbench.basics.units import duration
+from gdbench.basics.units import counted, duration
 from gdbench.pick.choose.choice import ARITHMETIC, NOISE, OVERHEAD, Against, BatchSizeChoice, Row
 from gdbench.pick.choose.comparisons import CURRENT, FULL, UNMEASURED
 from gdbench.pick.choose.objectives import NEEDS_NO_STEPS
@@ -13,7 +13,6 @@ from gdbench.pick.record.record import PickRecord
 from gdbench.pick.steps.answer import EXTRAPOLATED, StepsRow
 from gdbench.pick.steps.measure import ENDED
 from gdbench.pick.views.amounts import (
-    counted,
     listed,
     number,
     rate_text,
