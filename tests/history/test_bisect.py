@@ -11,7 +11,7 @@ from gdbench.compare.judge import judge
 from gdbench.compare.judge.cases import needs_confirmation
 from gdbench.compare.judge.terms import INSUFFICIENT, REGRESSED, UNCHANGED, CaseBlocks, Judgement
 from gdbench.compare.record.tiers import STANDARD
-from gdbench.history.bisect import CONFIRMED, OPEN, REFUTED, confirm
+from gdbench.history.confirm.bisect import CONFIRMED, OPEN, REFUTED, confirm
 
 COMMITS = [f"{i:040x}" for i in range(60)]
 SCREEN, BLOCKS = STANDARD.screen_blocks, STANDARD.confirm_blocks

@@ -12,7 +12,7 @@ from pathlib import Path
 from gdbench.compare.record.record import Comparison
 from gdbench.experiments.cases import Case
 from gdbench.experiments.grid import Filters
-from gdbench.history.bisect import OPEN, Confirmation, Measure, confirm
+from gdbench.history.confirm.bisect import OPEN, Confirmation, Measure, confirm
 from gdbench.history.labels import ENVIRONMENT, SHARED, Proposal
 from gdbench.history.repository import first_parents
 from gdbench.history.series import History

@@ -19,6 +19,8 @@ from gdbench.history.steps import noise_of, size
 REGRESSION, IMPROVEMENT, ENVIRONMENT = "REGRESSION", "IMPROVEMENT", "ENVIRONMENT"
 SHARED = "SHARED"
 """A step that most cases have, and nothing else: a commit that touched what they share is suspected first."""
+DRIFT = "DRIFT"
+"""No step: a slow change over many commits, which none of them made."""
 FINAL, PROVISIONAL = "final", "provisional"
 MOST = 0.6
 """Share of the cases that must move at a commit for the step to be shared."""
