@@ -43,18 +43,15 @@ def without_drift(history: History) -> Levelled:
     """
     values, drifts = dict(history.values), []
     logs = {case: scaled(series) for case, series in values.items() if not by_difference(series)}
-    steps = {case: len(change_points(values[case])) for case in logs}
     shared = _shared(logs)
     if shared is not None:
         left = {case: _removed(values[case], shared) for case in logs}
-        steps_left = {case: len(change_points(series)) for case, series in left.items()}
-        if sum(steps_left.values()) <= sum(steps.values()):
+        if sum(map(_steps, left.values())) <= sum(_steps(values[case]) for case in logs):
             values |= left
-            steps = steps_left
             drifts.append(FoundDrift(tuple(logs), shared, shared=True))
     for case in logs:
         own = find_drift(scaled(values[case]))
-        if own is not None and len(change_points(_removed(values[case], own))) <= steps[case]:
+        if own is not None and _steps(_removed(values[case], own)) <= _steps(values[case]):
             values[case] = _removed(values[case], own)
             drifts.append(FoundDrift((case,), own, shared=False))
     return Levelled(replace(history, values=values), tuple(drifts))
@@ -70,6 +67,10 @@ def _shared(logs: Mapping[str, Series]) -> Drift | None:
     middle = np.full(together.shape[1], np.nan)
     middle[told] = np.nanmedian(together[:, told], axis=0)
     return find_drift(middle)
+
+
+def _steps(values: Series) -> int:
+    return len(change_points(values))
 
 
 def _removed(values: Series, drift: Drift) -> Series:

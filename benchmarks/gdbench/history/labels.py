@@ -61,10 +61,11 @@ def label(history: History, steps: list[LevelStep]) -> list[Proposal]:
     """
     points = {case: [step.at for step in steps if step.case == case] for case in history.values}
     proposals = [_label(history, step, points) for step in steps]
-    return sorted((one for one in proposals if one.step.certain or one.label != IMPROVEMENT), key=_rank)
+    return sorted((one for one in proposals if one.step.certain or one.label != IMPROVEMENT), key=rank)
 
 
-def _rank(proposal: Proposal) -> tuple[int, bool, float, int]:
+def rank(proposal: Proposal) -> tuple[int, bool, float, int]:
+    """Order proposals by what matters: label, finality, size."""
     order = (REGRESSION, SHARED, IMPROVEMENT, ENVIRONMENT).index(proposal.label)
     size = abs(proposal.step.shift.middle) if proposal.step.relative else np.inf
     return order, proposal.status != FINAL, -size, proposal.step.at

@@ -10,10 +10,11 @@ import numpy as np
 
 from gdbench.basics.exit_codes import KERNEL_WRONG, NOT_ENOUGH_EVIDENCE, OK, REGRESSED
 from gdbench.experiments.cases import Case
+from gdbench.history.apart import slowdowns_beside
 from gdbench.history.confirm.bisect import CONFIRMED, OPEN, Confirmation
 from gdbench.history.detection.vote import MIN_VALUES
 from gdbench.history.drifts import FoundDrift, without_drift
-from gdbench.history.labels import DRIFT, Proposal, label
+from gdbench.history.labels import DRIFT, Proposal, label, rank
 from gdbench.history.series import History
 from gdbench.history.spark import spark
 from gdbench.history.steps import find_steps
@@ -136,7 +137,9 @@ class Record:
 def judge(history: History) -> Judged:
     """Return the drifts of a history, and the labelled steps of what is left, sorted by what matters."""
     level = without_drift(history)
-    return Judged(history, label(level.history, find_steps(level.history)), drifts=level.drifts)
+    found = label(level.history, find_steps(level.history))
+    found += slowdowns_beside(level.history, found)
+    return Judged(history, sorted(found, key=rank), drifts=level.drifts)
 
 
 def make_record(found: Sequence[Judged], *, confirmed: bool = False) -> Record:

@@ -46,8 +46,9 @@ def score(event: str, noise: str, sd: float, histories: int, seed: int = 0) -> S
 def faults_of(found: Judged, happened: Event) -> tuple[bool, bool, bool]:
     """Return whether something is missed, mislabelled, invented."""
     told = [(proposal.step.at, proposal.label) for proposal in found.proposals]
-    near = {at: [label for place, label in told if abs(place - at) <= NEAR] for at in happened.steps}
+    near = {at: {label for place, label in told if abs(place - at) <= NEAR} for at in happened.steps}
     missed = any(not labels for labels in near.values()) or (happened.drifts and not found.drifts)
-    mislabelled = any(label != happened.steps[at] for at, labels in near.items() for label in labels)
+    true = {at: {label for place, label in happened.steps.items() if abs(place - at) <= NEAR} for at in near}
+    mislabelled = any(labels and labels != true[at] for at, labels in near.items())
     far = [place for place, _ in told if all(abs(place - at) > NEAR for at in happened.steps)]
     return missed, mislabelled, bool(far) or (bool(found.drifts) and not happened.drifts)

@@ -98,6 +98,13 @@ def environment(rng: np.random.Generator) -> Event:
     return Event(_step(at, 0.1, HELPED), {at: ENVIRONMENT}, versions={at: "2.1"})
 
 
+def step_after_faster_machine(rng: np.random.Generator) -> Event:
+    """Make one case slower by 15 % one commit after the machine became faster by 20 %."""
+    at = _place(rng)
+    logs = _step(at - 1, -0.2, range(len(CASES))) + _step(at, 0.15, [SLOW])
+    return Event(logs, {at - 1: ENVIRONMENT, at: REGRESSION}, versions={at - 1: "2.1"})
+
+
 EVENTS: dict[str, Callable[[np.random.Generator], Event]] = {
     "nothing": nothing,
     "one case steps": single_step,
@@ -107,6 +114,7 @@ EVENTS: dict[str, Callable[[np.random.Generator], Event]] = {
     "a step while the machine drifts": step_in_drift,
     "an excursion": excursion,
     "another environment": environment,
+    "a step one commit after a faster machine": step_after_faster_machine,
 }
 
 
