@@ -24,6 +24,7 @@ from gdbench.cli.console import (
 )
 from gdbench.history import markdown, page
 from gdbench.history.asv_folders import choose_machine, results_folder
+from gdbench.history.confirm.holm import hold_to_error_rate
 from gdbench.history.confirmation import confirm_all
 from gdbench.history.labels import DRIFT, ENVIRONMENT, IMPROVEMENT, REGRESSION, SHARED
 from gdbench.history.reading import read_histories
@@ -106,7 +107,9 @@ def _confirm(found: list[Judged], finish: Callable[[], Record], *, tier: str, fo
     try:
         for one in found:
             confirm_all(one.history, one.proposals, one.confirmations, tier=tier, folder=folder, report=_say)
+        hold_to_error_rate([one.confirmations for one in found])
     except KeyboardInterrupt:
+        hold_to_error_rate([one.confirmations for one in found])
         finish()
         fail("stopped: what was measured until then is above.", INTERRUPTED)
 
