@@ -44,3 +44,11 @@ def test_runs_that_are_confirmed_are_told_before_the_others() -> None:
     del cells[8]
     assert not standing.answered
     assert list(standing.told) == [16]
+
+
+def test_more_steps_than_another_batch_size_allows_are_suspicious() -> None:
+    """Steps do not rise with the batch size, and rows do not fall."""
+    cells = {8: cell(8, 130, runs=64), 16: cell(16, 90, runs=64), 20: cell(20, 64, runs=64)}
+    assert Standing(cells, {}).suspects() == {}
+    cells[16] = cell(16, 135, runs=64)
+    assert Standing(cells, {}).suspects() == {16: 20}

@@ -12,12 +12,14 @@ SHARE = 0.01
 """Share of the loss at the start, which is the goal."""
 
 
-def searched(oracle, size: int, begin: float, *, share: float = SHARE, runs: int = 64) -> RateSearch:
+def searched(
+    oracle, size: int, begin: float, *, share: float = SHARE, runs: int = 64, expected: float = 3000.0
+) -> RateSearch:
     """Explore from a rate and its neighbours, then race."""
     problem, goal = as_problem(oracle), share * start_loss(oracle)
     found = RateSearch(size, goal, problem.floor)
     for plan in (
-        found.explore([begin / 2, begin, 2 * begin], lambda steps: 8, 3000.0),
+        found.explore([begin / 2, begin, 2 * begin], lambda steps: 8, expected),
         found.race(runs, 0.01, exact=False),
     ):
         trials = next(plan, None)
@@ -35,6 +37,17 @@ def test_the_best_rate_is_found_from_anywhere(oracle, size: int, factor: float) 
     goal = SHARE * start_loss(oracle)
     rate, least = best_rate(oracle, size, goal)
     found = searched(oracle, size, rate * factor)
+    assert exact_steps(oracle, size, found.vertex(), goal) <= 1.1 * least
+
+
+@pytest.mark.parametrize("share", [1 / 30, 1 / 10])
+@pytest.mark.parametrize("factor", [1 / 4, 1.0, 4.0])
+def test_steps_that_were_expected_far_too_few_are_no_reason_to_give_up(factor: float, share: float) -> None:
+    """As two lucky runs of a pilot tell them."""
+    oracle, size = valley(), 8
+    goal = SHARE * start_loss(oracle)
+    rate, least = best_rate(oracle, size, goal)
+    found = searched(oracle, size, rate * factor, expected=share * least)
     assert exact_steps(oracle, size, found.vertex(), goal) <= 1.1 * least
 
 

@@ -19,6 +19,8 @@ CONTENDER = 2.5
 DRAWS = 4000
 HOPELESS = 1.5
 """Multiple of the least time to the target beyond which a batch size, by the bounds, is not looked at first."""
+SUSPICIOUS = 1.5
+"""Multiple of the most steps that others allow, beyond which the rate of a batch size is looked for again."""
 UNREFINED_ERROR = 0.06
 """What the rate of a batch size that was looked at coarsely may cost, as a standard error of log K."""
 SINGLE_ERROR = 0.3
@@ -65,6 +67,17 @@ def least_steps(known: Mapping[int, float], batch_size: int) -> float:
     return max((steps * min(1.0, other / batch_size) for other, steps in known.items()), default=0.0)
 
 
+def most_steps(known: Mapping[int, float], batch_size: int) -> float:
+    """Most steps that a batch size can need at its best rate, given those of others; infinite if there are none.
+
+    Examples
+    --------
+    >>> most_steps({8: 100.0, 32: 50.0}, 16), most_steps({8: 100.0, 32: 10.0}, 16)
+    (100.0, 20.0)
+    """
+    return min((steps * max(1.0, other / batch_size) for other, steps in known.items()), default=math.inf)
+
+
 def steps_near(known: Mapping[int, float], batch_size: int) -> float:
     """Steps at a batch size between those of others, ascending; below all of them as many rows as at the smallest.
 
@@ -104,6 +117,18 @@ class Standing:
         """Whether the bounds let a batch size be nearly the fastest."""
         least = min((steps * self.step_seconds[other] for other, steps in self.known.items()), default=math.inf)
         return least_steps(self.known, size) * self.step_seconds[size] <= HOPELESS * least
+
+    def suspects(self) -> dict[int, int]:
+        """Batch sizes that need more steps than those at another one allow, each with that one, whose rate may suit it.
+
+        Where descent is nearly unstable, a good rate may lie between two bad ones, and one search of rates finds it
+        while another does not.
+        """
+        known, found = self.known, dict[int, int]()
+        for size, steps in known.items():
+            if steps > SUSPICIOUS * most_steps(known, size):
+                found[size] = min(known, key=lambda other: known[other] * max(1.0, other / size))
+        return found
 
     def contenders(self) -> list[int]:
         """Batch sizes whose time to the target may be the least, if the seconds of a step are what was measured.

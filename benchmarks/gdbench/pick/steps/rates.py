@@ -29,8 +29,9 @@ SLACK = 1.2
 """The runs go on to this multiple of their crossing, so that it can be told exactly."""
 CAP = 2.5
 """Multiple of the steps of the best rate so far that another one is given."""
-MAX_ROUNDS = 8
-"""Rounds in which the neighbourhood of the best rate is looked for."""
+MAX_ROUNDS, MAX_RAISES = 12, 4
+"""Rounds in which the neighbourhood of the best rate is looked for; and how often more steps are given where no rate
+gets there, ``CAP`` times as many each time: two runs that are lucky tell a fortieth of the true steps."""
 RACE_POWERS, RACE_RUNS, RACE_SEED = (-3, -2, -1, 0, 1, 2), 16, 100
 """Rates of a race about the best one so far, as powers of ``FINER``; its first runs, and the number of the first."""
 RACE_LOOKS = (0.5, 2.0)
@@ -98,16 +99,20 @@ class RateSearch:
         expected : float
             Steps that the best rate is expected to need, at most.
         """
-        wanted, seeds = sorted(rates), range(0)
+        wanted, seeds, raises = sorted(rates), range(0), 0 if self.checked else MAX_RAISES
         for _ in range(MAX_ROUNDS):
             seeds = seeds or range(runs(expected))
             yield from self._try(wanted, seeds, expected)
             low, high = min(self.hits), max(self.hits)
             if self.best is None:
                 nearest = min(self.hits, key=lambda rate: self.hits[rate].final)
-                if not self.diverged and (nearest != low or self.checked):
+                if self.diverged or (nearest == low and not self.checked):
+                    wanted = [low / COARSE, low / COARSE**2, low / COARSE**3]
+                elif raises:  # fewer runs were lucky, and what they told was expected
+                    raises, expected = raises - 1, CAP * expected
+                    wanted = [nearest / COARSE, nearest, nearest * COARSE]
+                else:
                     return
-                wanted = [low / COARSE, low / COARSE**2, low / COARSE**3]
             elif self.best == low:
                 wanted = [low / COARSE]
             elif self.best == high:

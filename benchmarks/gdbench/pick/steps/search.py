@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from gdbench.pick.steps.candidates import spaced
 from gdbench.pick.steps.cell import CAUTIOUS_RUNS, MIN_TOLD_RUNS, SizeCell
 from gdbench.pick.steps.costs import SHARE, Allowance, Costs, SearchClock
-from gdbench.pick.steps.decision import Standing, steps_near
+from gdbench.pick.steps.decision import Standing, most_steps, steps_near
 from gdbench.pick.steps.pilot import ENDLESS_ROWS, run_pilot
 from gdbench.pick.steps.problem import DescentProblem
-from gdbench.pick.steps.rates import RateSearch
+from gdbench.pick.steps.rates import FINER, RACE_POWERS, RateSearch
 from gdbench.pick.steps.tiers import Tier
 from gdbench.pick.steps.trials import Plan, together
 
@@ -57,6 +57,8 @@ class Search:
     standing: Standing = field(init=False)
     costs: Costs = field(init=False)
     allowance: Allowance = field(init=False)
+    doubted: set[int] = field(default_factory=set)
+    """Batch sizes whose rates were looked for again."""
     settled: bool = False
     """Whether it ended because the decision was made, not the time."""
 
@@ -155,11 +157,35 @@ class Search:
         root = math.sqrt(2)
         yield from self._explore(size, rate, 1.2 * expected, (1 / root, 1.0, root))
 
+    def _doubt(self) -> Plan:
+        """Look again, once, for the rates of batch sizes that need more steps than others allow."""
+        while suspects := {size: at for size, at in self.standing.suspects().items() if size not in self.doubted}:
+            self.doubted |= suspects.keys()
+            yield from together([self._try_again(size, at) for size, at in suspects.items()])
+
+    def _try_again(self, size: int, other: int) -> Plan:
+        """Try rates about that of another batch size, whose steps say that there is a better one than was found."""
+        cell, rate = self.cells[size], self.cells[other].learning_rate
+        if rate is not None:
+            before = replace(cell)
+            before.rates = replace(cell.rates, hits=dict(cell.rates.hits))
+            most = most_steps(self.standing.known, size)
+            rates = [rate * FINER**power for power in RACE_POWERS]
+            yield from cell.rates.explore(rates, lambda steps: self._runs(size, steps, EXPLORING_RUNS), most)
+            cell.settle()
+            yield from cell.count(self._runs(size, cell.expected, FIRST_RUNS) - cell.runs)
+            if not (cell.measured and cell.expected < before.expected):
+                self.cells[size] = before
+
     # ---- where the decision is open
 
     def _race(self) -> Plan:
         """Tell the rates of those that may win exactly, then add runs to them until the choice is safe."""
-        while contenders := self.standing.contenders():
+        while True:
+            yield from self._doubt()
+            contenders = self.standing.contenders()
+            if not contenders:
+                return
             raw = [size for size in contenders if not self.cells[size].refined]
             if raw:
                 share = REFINING_SHARE * self.allowance.left / len(raw)
