@@ -142,7 +142,7 @@ def test_a_first_line_that_may_have_names_is_noted_where_it_is_taken_for_a_row(t
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("# made by x\n1,2\n3,4\n", "give every column a name, or delete lines above the header"),
+        ("# made by x\n1,2\n3,4\n", "the table of a.csv begins in line 2, below comments: delete the line above"),
         ("# made by x\na,b,y\n1,2,3\n4,5,6\n", "the names of a.csv stand in line 2: delete the line above"),
         ("# made by x\n# foo\na,b,y\n1,2,3\n4,5,6\n", "the names of a.csv stand in line 3: delete the 2 lines above"),
         ("# made by x\n# at y\na,b,y\n1,2,3\n4,5,6\n", "the names of a.csv stand in line 3: delete the 2 lines above"),
@@ -154,6 +154,7 @@ def test_a_first_line_that_may_have_names_is_noted_where_it_is_taken_for_a_row(t
             "the table of a.csv begins in line 3, below comments: delete the 2 lines",
         ),
         ("a,b\n1,2\n1,2,3\n4,5\n", "line 3 of a.csv has 3 fields instead of 2: correct it or drop it"),
+        ("# made by x\n# foo\na;b;y\n1;2;3\n4;5;6\n", "separated by ';': separate them by commas"),
         ("a^b^y\n1^2^3\n4^5^6\n", "seem to be separated by '^', which is not known: separate them by commas"),
         ("a:b:y\n1:2:3\n4:5:6\n", "seem to be separated by ':', which is not known: separate them by commas"),
         ("a::b::y\n1::2::3\n4::5::6\n", "seem to be separated by '::', which is not known: separate them by commas"),

@@ -38,17 +38,18 @@ def check_above(file: IO[bytes], separator: str, name: str) -> None:
     """
     file.seek(0)
     first = [line.strip() for line in file.read(SAMPLE_BYTES).decode("utf-8-sig", "replace").splitlines()[:MAX_ABOVE]]
-    begin, table = _first_of_table(file, _n_comments(first), separator)
+    begin, table = _first_of_table(file, n_comments(first), separator)
     if begin == 0 or table.shape[1] < 2 or table.isna().any(axis=None):
         return
     above = "the line" if begin == 1 else f"the {begin} lines"
     if headers.is_proven([str(value).strip() for value in table.iloc[0]], table.iloc[1:]):
         raise InputError(f"the names of {name} stand in line {begin + 1}: delete {above} above")
-    if begin > 1 and _n_comments(first) >= begin:
+    has_fewer = first[0].count(separator) + 1 < table.shape[1]  # else the comment may have the names
+    if n_comments(first) >= begin and (begin > 1 or has_fewer):
         raise InputError(f"the table of {name} begins in line {begin + 1}, below comments: delete {above} above")
 
 
-def _n_comments(lines: Sequence[str]) -> int:
+def n_comments(lines: Sequence[str]) -> int:
     """Return how many lines at the start are comments, or empty ones among these."""
     begin = next((i for i, line in enumerate(lines) if line and not line.startswith(COMMENTS)), 0)
     return begin if any(lines[:begin]) else 0

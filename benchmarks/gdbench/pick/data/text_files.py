@@ -12,7 +12,7 @@ import pandas as pd
 
 from gdbench.pick.data import header as headers
 from gdbench.pick.data.columns import some
-from gdbench.pick.data.lines_above import check_above
+from gdbench.pick.data.lines_above import check_above, n_comments
 from gdbench.pick.data.other_text import SAMPLE_BYTES, check_kind, first_lines
 from gdbench.pick.data.sampling import Rows, Sampling
 from gdbench.pick.data.table import FIRST_COLUMN, LABELS_LEFT_OUT, Table, check_names, named, numbered
@@ -177,6 +177,7 @@ def _check_separator(file: IO[bytes], names: Sequence[str], separator: str, name
     check_above(file, separator, name)
     if len(names) > 1:
         return
+    lines = lines[n_comments(lines) :]
     first = [re.sub(r'"[^"]*"', "", line) for line in lines[:UNSEPARATED_LINES]]
     lines = first[:2]
     other = next((mark for mark in ",;\t|" if mark != separator and all(mark in line for line in lines)), None)
