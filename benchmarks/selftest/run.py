@@ -15,6 +15,7 @@ import click
 
 from selftest import ROOT
 from selftest.context import Context
+from selftest.histories import study
 from selftest.picks import empirical_study, known_study
 from selftest.picks import report as pick_report
 from selftest.picks.cells import CELLS
@@ -38,7 +39,7 @@ NAMES_OF = {
     "simulated": tuple(PROBLEMS),
     "empirical": tuple(CELLS),
 }
-PARTS = (*VERDICTS, "simulation", *PICKS, "report")
+PARTS = (*VERDICTS, "labels", "simulation", *PICKS, "report")
 EXAMPLES = """
 \b
 Examples:
@@ -47,6 +48,7 @@ Examples:
   python benchmarks/selftest/run.py planted --kind natural --tier standard
   python benchmarks/selftest/run.py oracles --seeds 2 --only digits --folder oracles
   python benchmarks/selftest/run.py simulation --only wine-softmax
+  python benchmarks/selftest/run.py labels --histories 200 --folder labels
   python benchmarks/selftest/run.py report
 """
 
@@ -71,6 +73,7 @@ Examples:
     help="Quick for verdicts, which have no thorough one; standard for picks, which have no deep one.",
 )
 @click.option("--suites", default=200, show_default=True, help="Suites of each row of judge.")
+@click.option("--histories", "count", default=100, show_default=True, help="Histories of each row of labels.")
 @click.option("--runs", default=10, show_default=True, help="Suite runs of unchanged.")
 @click.option("--pairs", default=5, show_default=True, help="Comparisons by each other tool.")
 @click.option("--commits", default=10, show_default=True, help="Documentation-only commits.")
@@ -92,6 +95,7 @@ def main(
     scratch: Path,
     tier: str | None,
     suites: int,
+    count: int,
     runs: int,
     pairs: int,
     commits: int,
@@ -115,6 +119,7 @@ def main(
     picks = Context(scratch.resolve(), own or PICK_FOLDER, seed, tier or "standard", click.echo)
     steps = {
         "judge": lambda: simulated_judge.measure(verdicts, suites),
+        "labels": lambda: study.measure(verdicts, count),
         "unchanged": lambda: unchanged.measure(verdicts, runs),
         "rivals": lambda: rivals.measure(verdicts, pairs),
         "planted": lambda: planted.measure(verdicts, kinds or ("shares", "natural"), processes),

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +18,7 @@ import pytest
 
 from gdbench.run.summary import SUMMARY_COLUMNS
 
-from ..helpers import ROOT, as_ordinary_user, contents, gdbench, invoke
+from ..helpers import as_ordinary_user, contents, gdbench, invoke
 from ..history.asv_results import RESULTS, times, write_result
 from ..pick.data.user_files import NUMBERS, PRICE, X
 
@@ -25,7 +26,13 @@ PICK = "--network linear --tier quick --variant vectorized --budget 3s"
 FIT = "train --dataset wine --network softmax --variant vectorized --epochs 2 --output fit"
 TEXT = NUMBERS.to_csv(index=False)
 LONG = pd.concat([NUMBERS] * 100, ignore_index=True).to_csv(index=False)
-KEPT_RUN = ROOT / "reports" / "limits"
+KEPT_RUN = Path()
+"""A run with its raw files: that of the fixture below."""
+
+
+@pytest.fixture(autouse=True)
+def _kept_run(smoke_run: tuple[Path, object], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules[__name__], "KEPT_RUN", smoke_run[0])
 
 
 @dataclass(frozen=True)

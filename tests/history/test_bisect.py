@@ -11,7 +11,8 @@ from gdbench.compare.judge import judge
 from gdbench.compare.judge.cases import needs_confirmation
 from gdbench.compare.judge.terms import INSUFFICIENT, REGRESSED, UNCHANGED, CaseBlocks, Judgement
 from gdbench.compare.record.tiers import STANDARD
-from gdbench.history.bisect import CONFIRMED, OPEN, REFUTED, confirm
+from gdbench.history.confirm.bisect import CONFIRMED, OPEN, REFUTED, Confirmation, confirm
+from gdbench.history.confirm.holm import adjusted, hold_to_error_rate
 
 COMMITS = [f"{i:040x}" for i in range(60)]
 SCREEN, BLOCKS = STANDARD.screen_blocks, STANDARD.confirm_blocks
@@ -38,7 +39,7 @@ class Machine:
         return judge({case: found}, {}, STANDARD.settings).cases[case]
 
 
-def _confirm(machine: Machine, at: int, **bounds: int):
+def _confirm(machine: Machine, at: int, **bounds: float):
     return confirm(COMMITS, at, "case", machine.measure, **bounds)
 
 
@@ -95,6 +96,35 @@ def test_exact_commits_within_the_budget(size: float, pair_sd: float, least: flo
         blocks += machine.blocks
     assert exact >= least * alarms
     assert blocks <= 250 * alarms
+
+
+def test_a_neighbour_that_differs_in_layout_alone_is_not_the_culprit() -> None:
+    machine = Machine({29: 0.03, 30: 0.10}, pair_sd=0.005)
+    found = _confirm(machine, 29, expected=1.11)
+    assert (found.status, found.commit) == (CONFIRMED, COMMITS[30])
+    assert _confirm(machine, 29).commit == COMMITS[29]  # nothing told it how much to expect
+
+
+def test_a_slowdown_that_is_smaller_than_in_the_results_is_confirmed_where_nothing_else_is_slower() -> None:
+    found = _confirm(Machine({30: 0.04}, pair_sd=0.01), 30, expected=1.2)
+    assert (found.status, found.commit, found.comparisons) == (CONFIRMED, COMMITS[30], 2)
+
+
+def test_holm_adjusts_as_worked_by_hand() -> None:
+    assert adjusted([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    assert adjusted([]) == []
+
+
+def test_the_more_are_measured_the_surer_a_confirmation_must_be() -> None:
+    sure, hardly = (Confirmation(CONFIRMED, "slower", "c", 1.1, 1.0, 1.2, 1, p) for p in (1e-6, 0.02))
+    refuted = Confirmation(REFUTED, "not slower", None, 1.0, 0.9, 1.1, 2)
+    alone, many = {0: hardly}, {0: hardly, 1: refuted, 2: sure}
+    hold_to_error_rate([alone])
+    assert (alone[0].status, alone[0].p_adjusted) == (CONFIRMED, 0.02)
+    hold_to_error_rate([many, {0: refuted}])
+    assert [one.status for one in many.values()] == [OPEN, REFUTED, CONFIRMED]
+    assert "among 4" in many[0].reason
+    assert many[0].commit is None
 
 
 def test_false_proposals_are_hardly_ever_confirmed() -> None:

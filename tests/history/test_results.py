@@ -12,7 +12,7 @@ from asv.step_detect import detect_steps
 
 from gdbench.history.asv_cases import case_of, name_of
 from gdbench.history.asv_folders import choose_machine, results_folder
-from gdbench.history.bisect import CONFIRMED, OPEN, Confirmation
+from gdbench.history.confirm.bisect import CONFIRMED, OPEN, Confirmation
 from gdbench.history.confirmation import confirm_all, filters_of, finding_of, new_place
 from gdbench.history.record import Judged, judge, make_record
 from gdbench.history.spark import spark

@@ -162,3 +162,16 @@ def test_list_names_what_is_set(tmp_path: Path) -> None:
     answer = gdbench("list", "--json", "-", cwd=tmp_path, NUMBA_OPT="0")
     (row,) = [row for row in json.loads(answer.stdout)["settings"] if row["name"] == "NUMBA_OPT"]
     assert row["value"] == "0, recorded with results, which are unlike those of other values"
+
+
+def test_a_command_that_measures_says_what_is_set_and_numba_is_silent(tmp_path: Path) -> None:
+    """Without optimisation Numba cannot keep what it compiles, and warns of each function."""
+    line = "train --dataset diabetes --network linear --variant jit --epochs 1"
+    done = gdbench(*line.split(), cwd=tmp_path, NUMBA_OPT="0", PYTHONWARNINGS="error")
+    assert done.returncode == 0, done.stderr
+    told = done.stderr.splitlines()
+    assert told[0] == (
+        "Compiled code differs from the usual, and is often slower, under NUMBA_OPT=0: unset what you can."
+    )
+    assert "NumbaWarning" not in done.stderr
+    assert gdbench("train", "--help", cwd=tmp_path, NUMBA_OPT="0").stderr == ""

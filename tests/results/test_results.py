@@ -94,8 +94,8 @@ def test_a_run_has_its_times_with_intervals_and_its_origin() -> None:
     assert table["comparable"].nunique() == measured["threads"].nunique()
 
 
-def test_a_block_of_a_run_is_alike_with_the_run() -> None:
-    table = collect([KEPT, KEPT / "raw" / "block-000.json"])
+def test_a_block_of_a_run_is_alike_with_the_run(smoke_run: tuple[Path, object]) -> None:
+    table = collect([smoke_run[0], smoke_run[0] / "raw" / "block-000.json"])
     assert set(table["source"]) == {RUN, PYTEST_BENCHMARK}
     one_thread = table[table["threads"] == 1]
     require_comparable(one_thread)

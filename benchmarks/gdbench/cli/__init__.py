@@ -22,6 +22,8 @@ from gdbench.cli.streams import outliving_readers
 
 COMMANDS = ("run", "compare", "regressions", "pick", "train", "check", "calibrate", "list", "report")
 """One module of this folder each; a module is imported only when its command is asked for."""
+MEASURING = ("run", "compare", "pick", "train", "calibrate")
+"""Commands that time compiled code."""
 ENDING = ("SIGTERM", "SIGHUP")
 REFUSALS = {
     errno.ENOSPC: "make room there, or write to another disk",
@@ -46,7 +48,10 @@ class Commands(click.Group):
         from gdbench.machine.settings import check_settings  # noqa: PLC0415 - with the imports that can fail
 
         check_settings()
-        return super().resolve_command(ctx, args)
+        found = super().resolve_command(ctx, args)
+        if found[0] in MEASURING and not {"-h", "--help"} & {*args}:
+            _tell_settings()
+        return found
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names in the order in which a new user meets them."""
@@ -64,6 +69,19 @@ class Commands(click.Group):
             check_plotting()
             raise
         return command
+
+
+def _tell_settings() -> None:
+    """Say under which settings of Numba times are not those that others see."""
+    from gdbench.cli.console import say, stderr  # noqa: PLC0415 - with the imports that can fail
+    from gdbench.machine.settings import in_words, numba_settings  # noqa: PLC0415
+
+    found = numba_settings()
+    if found:
+        told = (
+            f"Compiled code differs from the usual, and is often slower, under {in_words(found)}: unset what you can."
+        )
+        say(stderr, told, "yellow")
 
 
 EPILOG = """

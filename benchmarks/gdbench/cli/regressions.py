@@ -24,8 +24,9 @@ from gdbench.cli.console import (
 )
 from gdbench.history import markdown, page
 from gdbench.history.asv_folders import choose_machine, results_folder
+from gdbench.history.confirm.holm import hold_to_error_rate
 from gdbench.history.confirmation import confirm_all
-from gdbench.history.labels import ENVIRONMENT, IMPROVEMENT, REGRESSION, SHARED
+from gdbench.history.labels import DRIFT, ENVIRONMENT, IMPROVEMENT, REGRESSION, SHARED
 from gdbench.history.reading import read_histories
 from gdbench.history.record import Judged, Record, judge, make_record
 from gdbench.history.tables import HEAD, headline, remarks, rows, subjects, warnings
@@ -43,7 +44,7 @@ Exit codes: 0 read, whatever is proposed; 1 a regression was confirmed; 2 no res
 4 too few results to judge any case.
 """
 PAGE = "regressions.html"
-COLOURS = {REGRESSION: "red", SHARED: "red", IMPROVEMENT: "green", ENVIRONMENT: "magenta"}
+COLOURS = {REGRESSION: "red", SHARED: "red", IMPROVEMENT: "green", ENVIRONMENT: "magenta", DRIFT: "magenta"}
 
 
 @click.command("regressions", short_help="Find the commits that changed speed, in asv's results.", epilog=EXAMPLES)
@@ -77,8 +78,8 @@ def command(
 ) -> int:
     """Find the commits at which a case became slower or faster, from asv's results of one machine.
 
-    Three detectors vote, and what most cases share is the environment's doing. A proposal is no proof: --confirm
-    measures the commit against its parent.
+    Three detectors vote; slow drift and changes of the environment are no commit's fault. A proposal is no proof:
+    --confirm measures the commit against its parent.
     """
     if output is not None:
         check_writable(output)
@@ -106,7 +107,9 @@ def _confirm(found: list[Judged], finish: Callable[[], Record], *, tier: str, fo
     try:
         for one in found:
             confirm_all(one.history, one.proposals, one.confirmations, tier=tier, folder=folder, report=_say)
+        hold_to_error_rate([one.confirmations for one in found])
     except KeyboardInterrupt:
+        hold_to_error_rate([one.confirmations for one in found])
         finish()
         fail("stopped: what was measured until then is above.", INTERRUPTED)
 
@@ -125,7 +128,7 @@ def _show(record: Record, out: Console) -> None:
         table.add_column(name, overflow="fold", no_wrap=name in ("commit", "label", "history"))
     for row in rows(record):
         table.add_row(*row, style=COLOURS[row[HEAD.index("label")]])
-    if record.steps:
+    if rows(record):
         out.print(table)
     for commit, subject in subjects(record).items():
         say(out, f"{commit} {subject}")

@@ -12,7 +12,7 @@ from pathlib import Path
 from gdbench.compare.record.record import Comparison
 from gdbench.experiments.cases import Case
 from gdbench.experiments.grid import Filters
-from gdbench.history.bisect import OPEN, Confirmation, Measure, confirm
+from gdbench.history.confirm.bisect import INVALID, OPEN, Confirmation, Measure, confirm
 from gdbench.history.labels import ENVIRONMENT, SHARED, Proposal
 from gdbench.history.repository import first_parents
 from gdbench.history.series import History
@@ -20,8 +20,6 @@ from gdbench.processes.live import AnswerError, ProcessLost
 from kernels import InputError
 
 ReportText = Callable[[str], None]
-INVALID = "INVALID"
-"""In place of a verdict when the comparison's controls failed."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +30,7 @@ class Compared:
     ratio: float
     low: float
     high: float
+    p: float
 
 
 def confirm_all(
@@ -78,7 +77,8 @@ def confirm_one(
     ]
     first = max((other for other in others if other < at), default=0)
     last = min((other - 1 for other in others if other > at), default=len(commits) - 1)
-    return confirm(commits, at, step.case, measure, first=first, last=last)
+    expected = step.ratio if step.relative else None
+    return confirm(commits, at, step.case, measure, first=first, last=last, expected=expected)
 
 
 def measure_by_compare(case: Case, *, tier: str, folder: Path, report: ReportText) -> Measure:
@@ -110,8 +110,8 @@ def finding_of(record: Comparison, case: str) -> Compared:
     """Return what a comparison says of the time of a case; no verdict counts when its controls failed."""
     row = next((row for row in record.of_metric("time") if row.case == case), None)
     if row is None:
-        return Compared("MISSING", math.nan, math.nan, math.nan)
-    numbers = (math.nan if value is None else value for value in (row.ratio, row.low, row.high))
+        return Compared("MISSING", math.nan, math.nan, math.nan, math.nan)
+    numbers = (math.nan if value is None else value for value in (row.ratio, row.low, row.high, row.p))
     return Compared(row.verdict if record.controls.status == "valid" else INVALID, *numbers)
 
 

@@ -19,6 +19,8 @@ from gdbench.history.steps import noise_of, size
 REGRESSION, IMPROVEMENT, ENVIRONMENT = "REGRESSION", "IMPROVEMENT", "ENVIRONMENT"
 SHARED = "SHARED"
 """A step that most cases have, and nothing else: a commit that touched what they share is suspected first."""
+DRIFT = "DRIFT"
+"""No step: a slow change over many commits, which none of them made."""
 FINAL, PROVISIONAL = "final", "provisional"
 MOST = 0.6
 """Share of the cases that must move at a commit for the step to be shared."""
@@ -59,10 +61,11 @@ def label(history: History, steps: list[LevelStep]) -> list[Proposal]:
     """
     points = {case: [step.at for step in steps if step.case == case] for case in history.values}
     proposals = [_label(history, step, points) for step in steps]
-    return sorted((one for one in proposals if one.step.certain or one.label != IMPROVEMENT), key=_rank)
+    return sorted((one for one in proposals if one.step.certain or one.label != IMPROVEMENT), key=rank)
 
 
-def _rank(proposal: Proposal) -> tuple[int, bool, float, int]:
+def rank(proposal: Proposal) -> tuple[int, bool, float, int]:
+    """Order proposals by what matters: label, finality, size."""
     order = (REGRESSION, SHARED, IMPROVEMENT, ENVIRONMENT).index(proposal.label)
     size = abs(proposal.step.shift.middle) if proposal.step.relative else np.inf
     return order, proposal.status != FINAL, -size, proposal.step.at

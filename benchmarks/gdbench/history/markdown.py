@@ -15,7 +15,7 @@ def render(record: Record) -> str:
         "# gdbench regressions",
         f"{headline(record)}.",
         "\n\n".join(f"**{_text(warning)}**" for warning in warnings(record)),
-        "\n".join(table) if record.steps else "",
+        "\n".join(table) if rows(record) else "",
         "\n".join(f"- `{commit}` {_text(subject)}" for commit, subject in subjects(record).items()),
         "\n".join(f"- {_text(remark)}" for remark in remarks(record)),
     ]

@@ -10,9 +10,11 @@ import numpy as np
 
 from gdbench.basics.exit_codes import KERNEL_WRONG, NOT_ENOUGH_EVIDENCE, OK, REGRESSED
 from gdbench.experiments.cases import Case
-from gdbench.history.bisect import CONFIRMED, OPEN, Confirmation
+from gdbench.history.apart import slowdowns_beside
+from gdbench.history.confirm.bisect import CONFIRMED, OPEN, Confirmation
 from gdbench.history.detection.vote import MIN_VALUES
-from gdbench.history.labels import Proposal, label
+from gdbench.history.drifts import FoundDrift, without_drift
+from gdbench.history.labels import DRIFT, Proposal, label, rank
 from gdbench.history.series import History
 from gdbench.history.spark import spark
 from gdbench.history.steps import find_steps
@@ -23,11 +25,12 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class Judged:
-    """A history with its labelled steps, and what measuring them again said, by their position."""
+    """A history with its drifts and labelled steps, and what measuring these again said, by their position."""
 
     history: History
     proposals: list[Proposal]
     confirmations: dict[int, Confirmation] = field(default_factory=dict)
+    drifts: tuple[FoundDrift, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,7 @@ class StepRow:
     ratio, low, high : float
         Later level over the earlier with its interval; None where the series has values of zero or less.
     before, after : float
-        Both levels, medians in the unit of the benchmark.
+        Both levels, medians in the unit of the benchmark; where the case drifts, as they would be had it not.
     spark : str
         The series as a line of bars.
     """
@@ -66,6 +69,34 @@ class StepRow:
     after: float
     spark: str
     confirmation: Confirmation | None
+
+
+@dataclass(frozen=True)
+class DriftRow:
+    """A slow change that no commit made.
+
+    Attributes
+    ----------
+    cases : tuple of str
+        Those that drift together, or one that drifts alone.
+    shared : bool
+        Whether it is that of all cases of the environment.
+    first, last : str
+        Commits between which the cases drift.
+    ratio : float
+        Level at the end over that at the beginning.
+    spark : str
+        The first of the series as a line of bars.
+    """
+
+    label: str
+    environment: str
+    cases: tuple[str, ...]
+    shared: bool
+    first: str
+    last: str
+    ratio: float
+    spark: str
 
 
 @dataclass(frozen=True)
@@ -96,6 +127,7 @@ class Record:
     judged: int
     confirmed: bool
     steps: tuple[StepRow, ...]
+    drifts: tuple[DriftRow, ...]
     skipped: tuple[str, ...]
     incomplete: tuple[str, ...]
     unsettled: tuple[str, ...]
@@ -103,8 +135,11 @@ class Record:
 
 
 def judge(history: History) -> Judged:
-    """Return the labelled steps of a history, sorted by what matters."""
-    return Judged(history, label(history, find_steps(history)))
+    """Return the drifts of a history, and the labelled steps of what is left, sorted by what matters."""
+    level = without_drift(history)
+    found = label(level.history, find_steps(level.history))
+    found += slowdowns_beside(level.history, found)
+    return Judged(history, sorted(found, key=rank), drifts=level.drifts)
 
 
 def make_record(found: Sequence[Judged], *, confirmed: bool = False) -> Record:
@@ -132,6 +167,7 @@ def make_record(found: Sequence[Judged], *, confirmed: bool = False) -> Record:
         judged=sum(_judgeable(history) for history in histories),
         confirmed=confirmed,
         steps=tuple(rows),
+        drifts=tuple(_drift_row(one.history, drift) for one in found for drift in one.drifts),
         skipped=tuple(dict.fromkeys(text for history in histories for text in history.skipped)),
         incomplete=_incomplete(histories),
         unsettled=tuple(text for history in histories for text in unsettled(history)),
@@ -194,6 +230,20 @@ def _row(found: Judged, index: int) -> StepRow:
         after=step.after,
         spark=spark(history.values[step.case]),
         confirmation=found.confirmations.get(index),
+    )
+
+
+def _drift_row(history: History, found: FoundDrift) -> DriftRow:
+    drift = found.drift
+    return DriftRow(
+        label=DRIFT,
+        environment=history.environment,
+        cases=found.cases,
+        shared=found.shared,
+        first=history.commits[drift.start].commit,
+        last=history.commits[drift.stop].commit,
+        ratio=math.exp(drift.size),
+        spark=spark(history.values[found.cases[0]]),
     )
 
 

@@ -6,20 +6,21 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from gdbench.history.bisect import Confirmation
+from gdbench.history.confirm.bisect import Confirmation
 from gdbench.history.labels import ENVIRONMENT, IMPROVEMENT, NEXT, REGRESSION, SHARED
 from gdbench.history.record import Record, StepRow
 
 HEAD = ("commit", "case", "size", "label", "status", "history")
 SHORT = 8
+NO_COMMIT = "-"
 MAX_WRITTEN = 1e4
 """Ratio, up or down, from which on a percentage would be a long number or say nothing."""
 
 
 def rows(record: Record) -> list[tuple[str, ...]]:
-    """Return the steps in order, as cells under ``HEAD``."""
+    """Return the steps in order, and then the drifts, as cells under ``HEAD``."""
     lines = [_line(record, step) for step in record.steps if step.label not in (SHARED, ENVIRONMENT)]
-    return [*_grouped_lines(record, SHARED), *lines, *_grouped_lines(record, ENVIRONMENT)]
+    return [*_grouped_lines(record, SHARED), *lines, *_grouped_lines(record, ENVIRONMENT), *_drift_lines(record)]
 
 
 def headline(record: Record) -> str:
@@ -34,6 +35,7 @@ def headline(record: Record) -> str:
     common = len({step.commit for step in record.steps if step.label == SHARED})
     shared = f", {_count(common, 'step')} that most cases share" if common else ""
     shared += f", {_count(environment, 'change')} of the environment" if environment else ""
+    shared += f", {_count(len(record.drifts), 'drift')}" if record.drifts else ""
     missing = "; results are missing" if record.incomplete else ""
     return f"{read}: {found}{shared}{_confirmed(record)}{missing}"
 
@@ -98,6 +100,15 @@ def _grouped_lines(record: Record, label: str) -> Iterator[tuple[str, ...]]:
         shared = f"{_percent(float(np.median(ratios)))} in the median" if ratios else change(group[0])
         text = shared if len(group) > 1 else change(group[0])
         yield commit[:SHORT], cases, text, label, _status(group, label), group[0].spark
+
+
+def _drift_lines(record: Record) -> Iterator[tuple[str, ...]]:
+    """Yield a line for each drift; no commit stands in it, since none did it."""
+    for drift in record.drifts:
+        where = f" in {drift.environment}" if len(record.environments) > 1 else ""
+        cases = f"all {len(drift.cases)} cases" if drift.shared else drift.cases[0]
+        status = f"from {drift.first[:SHORT]} to {drift.last[:SHORT]}, no commit's fault"
+        yield NO_COMMIT, f"{cases}{where}", _percent(drift.ratio), drift.label, status, drift.spark
 
 
 def _status(group: list[StepRow], label: str) -> str:

@@ -62,6 +62,17 @@ def settings() -> dict[str, str]:
     return found | processor | _numba.settings()
 
 
+def numba_settings() -> dict[str, str]:
+    """Return those of ``settings`` that are Numba's; where nobody set any, Numba is not imported for it."""
+    if not _numba_is_told():
+        return {}
+    return {name: value for name, value in settings().items() if name.startswith(NUMBA)}
+
+
+def _numba_is_told() -> bool:
+    return any(name.startswith(NUMBA) for name in os.environ) or Path(FILE).exists()
+
+
 def that_matter(variables: Mapping[str, str]) -> dict[str, str]:
     """Return those of some environment variables that change measured code, by their sorted names."""
     return {
@@ -89,7 +100,7 @@ def check_settings() -> None:
         raise InputError("python -OO, or PYTHONOPTIMIZE=2, strips docstrings, which gdbench reads: run it without")
     for name in [name for name, value in os.environ.items() if name.startswith(NUMBA) and not value]:
         del os.environ[name]  # Numba warns of what is empty and goes on as if it were not set, in every process
-    if any(name.startswith(NUMBA) for name in os.environ) or Path(FILE).exists():
+    if _numba_is_told():
         for reason in _refused():
             raise InputError(reason)
 

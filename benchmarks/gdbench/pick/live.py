@@ -71,4 +71,6 @@ def _bar(doing: Doing, remarks: list[str]) -> str:
 
 def _beside(doing: Doing) -> str:
     detail = f" ({doing.detail})" if doing.detail else ""
+    if not doing.seconds_left:  # preparing, or a trial that is under way, takes longer than it was given
+        return f"{detail}, beyond its time"
     return f"{detail}, at most {duration(doing.seconds_left)} left"

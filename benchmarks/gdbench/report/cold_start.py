@@ -1,7 +1,7 @@
 """What a variant costs before its first useful epoch: imports, compilation, load from Numba's cache, first calls.
 
 The truth is in ``raw/cold_start.json`` (``gdbench.cold_start.measure``); here it becomes ``cold_start.csv``, tables and
-sentences.
+sentences. Of a run that was published without its raw files, the table is read.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from gdbench.cold_start.entries import ColdStartEntry, ProcessTimes, raw_file, r
 from gdbench.cold_start.payback import BASELINE, cell, payback, sentence
 from gdbench.report.tables import Table
 from gdbench.run.folder import Run
+from gdbench.run.raw import published
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +52,7 @@ class ColdStartRow:
     reason: str
 
 
+TABLE = "cold_start.csv"
 COLUMNS = [field.name for field in fields(ColdStartRow)]
 
 
@@ -60,14 +62,18 @@ def read(folder: Path) -> pd.DataFrame:
     Times are medians over the processes after the first, low and high their range. ``compile_seconds`` is of the one
     process whose cache was empty; it and ``load_seconds`` are what the first calls take beyond later ones.
     """
-    table = pd.DataFrame([_row(entry) for entry in read_entries(folder)], columns=COLUMNS)
+    if published(folder) and (folder / TABLE).exists():
+        table = pd.read_csv(folder / TABLE, dtype={"reason": "str"})[COLUMNS].fillna({"reason": ""})
+        table["cache_works"] = [None if pd.isna(works) else bool(works) for works in table["cache_works"]]
+    else:
+        table = pd.DataFrame([_row(entry) for entry in read_entries(folder)], columns=COLUMNS)
     return table.astype({"compiled": bool, "cache_works": object})
 
 
 def write_table(folder: Path) -> None:
     """Write ``cold_start.csv`` into a run's folder, if the run has cold starts."""
     if raw_file(folder).exists():
-        with replacing(folder / "cold_start.csv") as temporary:
+        with replacing(folder / TABLE) as temporary:
             read(folder).to_csv(temporary, index=False, float_format="%.6g")
 
 

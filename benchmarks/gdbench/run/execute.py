@@ -11,7 +11,7 @@ from gdbench.processes.launch import cores_for
 from gdbench.processes.live import AnswerError, LiveProcess, ProcessLost
 from gdbench.run.events import BlockBegun, BlockEnded, CaseBegun, CaseEnded, ReportEvent
 from gdbench.run.plan import Plan, PlannedBlock
-from gdbench.run.raw import BlockFacts, BlockFile, block_file, remember_failure
+from gdbench.run.raw import BlockFacts, BlockFile, block_file, published, remember_failure
 from kernels import InputError
 
 SILENCE_SECONDS = 900
@@ -33,8 +33,8 @@ class Death:
 
 
 def left(folder: Path, plan: Plan) -> list[PlannedBlock]:
-    """Blocks that are not measured yet."""
-    return [block for block in plan.blocks if not block_file(folder, block.index).exists()]
+    """Blocks that are not measured yet; none of a published run."""
+    return [] if published(folder) else [block for block in plan.blocks if not block_file(folder, block.index).exists()]
 
 
 def execute(folder: Path, plan: Plan, report: ReportEvent) -> None:

@@ -1,5 +1,7 @@
 """Reads a run's folder into tables: the raw files are the truth, everything here is derived from them.
 
+Where a run was published without its raw files, ``samples.csv`` and ``limits.json`` stand for them.
+
 Columns of ``samples.csv`` (a row per case and block) are those of a case, then ``block``, ``seconds`` (per
 call, median over the block's rounds), ``rounds``, ``iterations`` and ``first_call_seconds``. Those of
 ``summary.csv`` (a row per case) are listed in docs/method/columns.md.
@@ -22,11 +24,13 @@ from gdbench.machine.environment import Environment
 from gdbench.machine.roofline import limits_of
 from gdbench.machine.work import Limits
 from gdbench.run.plan import Plan, read_plan
-from gdbench.run.raw import REMEDY, CaseEntry, block_files, read_block, read_failures
+from gdbench.run.raw import REMEDY, SAMPLES, CaseEntry, block_files, published, read_block, read_failures
 from gdbench.run.summary import summarise
 from gdbench.verify.certificates import CertificateRow
 from kernels import InputError
 
+LIMITS = "limits.json"
+"""Limits of the machine, by number of threads."""
 SAMPLE_COLUMNS = [*CASE_COLUMNS, "block", "seconds", "rounds", "iterations", "first_call_seconds"]
 
 
@@ -47,7 +51,7 @@ class Run:
     @property
     def complete(self) -> bool:
         """Whether every block was measured."""
-        return len(block_files(self.folder)) == len(self.plan.blocks)
+        return published(self.folder) or len(block_files(self.folder)) == len(self.plan.blocks)
 
 
 def read_run(folder: Path) -> Run:
@@ -64,7 +68,7 @@ def read_run(folder: Path) -> Run:
     rows = read_certificates(folder)
     certificates = pd.DataFrame(map(asdict, rows), columns=CERTIFICATE_COLUMNS)
     certificates = certificates.astype({"max_error": float, "tolerance": float}).fillna({"max_error": math.inf})
-    samples, limits = read_blocks(folder, plan)
+    samples, limits = _read_tables(folder) if published(folder) else read_blocks(folder, plan)
     return Run(
         folder=folder,
         plan=plan,
@@ -103,9 +107,23 @@ def read_blocks(folder: Path, plan: Plan) -> tuple[pd.DataFrame, dict[int, Limit
     return pd.DataFrame(rows, columns=SAMPLE_COLUMNS), limits_of(limits)
 
 
+def _read_tables(folder: Path) -> tuple[pd.DataFrame, dict[int, Limits]]:
+    """Read what ``read_blocks`` gives, to six digits, from the tables that were derived from the raw files."""
+    path, limits = folder / SAMPLES, folder / LIMITS
+    try:
+        samples = pd.read_csv(path).astype({"seconds": float, "first_call_seconds": float})[SAMPLE_COLUMNS]
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(
+            f"{path} is no table of samples: take the run's folder anew from where it came from"
+        ) from error
+    return samples, records.read(limits, dict[int, Limits], remedy=REMEDY) if limits.exists() else {}
+
+
 def write_tables(run: Run) -> None:
-    """Write ``samples.csv`` and ``summary.csv`` into the run's folder."""
-    for name, table in (("samples.csv", run.samples), ("summary.csv", run.summary)):
+    """Write ``samples.csv``, ``limits.json`` and ``summary.csv`` into the run's folder."""
+    with writing(run.folder):
+        records.write(run.folder / LIMITS, run.limits)
+    for name, table in ((SAMPLES, run.samples), ("summary.csv", run.summary)):
         with writing(run.folder), replacing(run.folder / name) as temporary:
             table.to_csv(temporary, index=False, float_format="%.6g")
 

@@ -15,6 +15,7 @@ from gdbench.experiments.cases import Case
 from gdbench.machine.work import Limits
 
 REMEDY = "delete it and resume the run"
+SAMPLES = "samples.csv"
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,11 @@ def block_file(folder: Path, index: int) -> Path:
 def block_files(folder: Path) -> list[Path]:
     """Paths of the blocks that ended, in their order."""
     return sorted((folder / "raw").glob("block-*.json"))
+
+
+def published(folder: Path) -> bool:
+    """Whether a run has only its tables: its raw files, many times as large, were left out where it was published."""
+    return (folder / SAMPLES).exists() and not block_files(folder)
 
 
 def read_block(path: Path) -> BlockFile:

@@ -15,7 +15,7 @@ from gdbench.run.events import AllCertified, Certified, ColdStartBegun, Describe
 from gdbench.run.execute import execute, left
 from gdbench.run.folder import Run, certificates_file, read_run, write_tables
 from gdbench.run.plan import FILE, Plan, read_plan, write_plan
-from gdbench.run.raw import read_failures, remember_failure
+from gdbench.run.raw import published, read_failures, remember_failure
 from gdbench.run.summary import identity
 from gdbench.verify.certificates import certify_all, jobs_of
 from kernels import InputError
@@ -98,6 +98,8 @@ def resume(folder: Path, *, report: ReportEvent = lambda event: None) -> Run:
 def resumable_plan(folder: Path) -> Plan:
     """Return the plan of a run, refused when the code has changed that the stored blocks depend on."""
     plan = read_plan(folder)
+    if published(folder):
+        raise InputError(f"the run in {folder} was published without its raw files: it is complete, start a new run")
     if plan.fingerprint != fingerprint():
         raise InputError(
             f"the code has changed since {folder} was begun: start a new run, so that no table mixes versions"

@@ -9,6 +9,7 @@ and of the settings. Where Numba caches (``NUMBA_CACHE_DIR`` or its default), an
 
 import ast
 import sys
+import warnings
 from functools import cache
 from hashlib import sha256
 from inspect import getsource
@@ -26,8 +27,12 @@ except ValueError as error:
     ) from error
 from numba.core import config
 from numba.core.caching import CacheImpl
+from numba.core.errors import NumbaWarning
 
 __all__ = ["njit"]
+
+# Under NUMBA_OPT=0 addresses stay in the code, and Numba says of each function that it is compiled anew each time.
+warnings.filterwarnings("ignore", "Cannot cache compiled function", NumbaWarning)
 
 SETTINGS = MappingProxyType(
     {

@@ -249,8 +249,12 @@ def test_a_search_that_ran_out_of_budget_says_so_beside_its_answer() -> None:
     assert found.exit_code == 0
     assert "The search ended before it was sure: only two rounds were affordable." in found.sentences
     assert not any("What was seen" in said for said in make_record(unreached(BUDGET, ENDED)).sentences)
-    late = make_record(make_steps(status=BUDGET, reason=ENDED))
+    few = (1, 32, 1024)  # so far apart that none ties
+    sure = make_record(make_steps(few), make_times(few))
+    late = make_record(make_steps(few, status=BUDGET, reason=ENDED), make_times(few))
     assert "Time was up before the answer was sure: search longer with --tier or --budget." in late.sentences
+    none_better = "What noise there is hides no better one among those measured."
+    assert (none_better in sure.sentences, none_better in late.sentences) == (True, False)
 
 
 def test_another_variant_with_the_same_steps_says_why_the_answer_differs() -> None:

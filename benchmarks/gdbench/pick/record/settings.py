@@ -97,5 +97,9 @@ def _check_target(settings: Settings) -> None:
     target, share = settings.loss_target, settings.validation
     if target != AUTO and not (isinstance(target, numbers.Real) and math.isfinite(target)):
         raise InputError(f"--loss-target must be a finite number or the word auto, got {target}: correct it")
+    if isinstance(target, numbers.Real) and target < 0:
+        raise InputError(
+            f"--loss-target must be at least 0, which every loss is, got {target:g}: raise it, or say auto"
+        )
     if share is not None and not 0 < share < 1:
         raise InputError(f"--validation must be a share of the rows between 0 and 1, got {share:g}: try 0.2")

@@ -94,7 +94,7 @@ def measure_step_time(
     _check(network, X, candidates, variant, threads=threads, processes=processes, most_seconds=most_seconds)
     preferences = {size: _choice(network, X, size, variant) for size in sorted(set(map(int, candidates)))}
     with _fleet(network, X, Y, threads=threads, size=processes, seed=seed) as fleet:
-        report("compiling and certifying", 0.0)
+        report("certifying, and compiling what this machine has not yet", 0.0)
         taken, refused = certified(fleet, preferences, KeptProofs(network, *certified_rows(X, Y), threads=threads))
         schedule = VisitSchedule(
             fleet,

@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from gdbench.pick.steps.crossing import Hit, hit, runs_needed, slope
 from gdbench.pick.steps.parts import look_rows
-from gdbench.pick.steps.rates import FINE, Plan, RateSearch
-from gdbench.pick.steps.trials import PART, Curves, Trial, joined, look_grid
+from gdbench.pick.steps.rates import FINE, RateSearch
+from gdbench.pick.steps.trials import PART, Curves, Plan, Trial, joined, look_grid
 
 Values = npt.NDArray[np.float64]
 FIRST_LOOK, LAST_LOOK, RATIO = 0.65, 1.55, 1.13

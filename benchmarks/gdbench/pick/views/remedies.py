@@ -61,14 +61,22 @@ def no_answer(record: PickRecord) -> Iterator[str]:
         yield f"What was seen: {reason}"
     if record.steps:
         yield f"Target: {record.steps.target.words}"
-    if status == BUDGET:
-        yield _larger_budget(settings)
-    elif status == MET and settings.loss_target == AUTO:
-        yield STUCK
-    elif status in REMEDY:
-        yield REMEDY[status]
+    if remedy := _remedy(record):
+        yield remedy
     if status in SCALING and not record.data.source.standardise:
         yield UNSCALED
+
+
+def _remedy(record: PickRecord) -> str:
+    status, settings = record.status, record.settings
+    if status == BUDGET:
+        return _larger_budget(settings)
+    if status == MET and settings.loss_target == AUTO:
+        return STUCK
+    target = record.steps.target if record.steps else None
+    if status == CAPPED and target and target.optimum is not None and target.optimum >= target.value:
+        return "Ask for a higher --loss-target, or for auto"  # no search is long enough
+    return REMEDY.get(status, "")
 
 
 def _larger_budget(settings: Settings) -> str:

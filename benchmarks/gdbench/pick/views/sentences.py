@@ -160,7 +160,8 @@ def _name(entry: Against) -> str:
 
 def _regret(record: PickRecord, choice: BatchSizeChoice) -> Iterator[str]:
     if choice.regret_p90 < NO_REGRET:
-        yield "What noise there is hides no better one among those measured"
+        if record.complete and not record.reason:
+            yield "What noise there is hides no better one among those measured"
         return
     mean, most = share(choice.regret_expected), share(choice.regret_p90)
     yield (
