@@ -74,7 +74,7 @@ def check_training(n: int, batch_size: int, learning_rate: float, epochs: int) -
         shown = f"{value:g}" if isinstance(learning_rate, numbers.Real) else learning_rate
         raise InputError(f"the learning rate must be positive and finite, got {shown}: try 0.1")
     if not isinstance(epochs, numbers.Integral) or epochs < 0:
-        raise InputError(f"epochs must be a whole number of at least 0, got {epochs}")
+        raise InputError(f"epochs must be a whole number of at least 0, got {epochs}: try 20")
 
 
 def check_seed(seed: int) -> None:

@@ -112,7 +112,7 @@ def collect(paths: str | Path | Iterable[str | Path]) -> pd.DataFrame:
     -------
     DataFrame
         With ``COLUMNS``, a row per case and measurement; a comparison has one row for each side. Benchmarks that are
-        no cases of ours have no row.
+        no cases of ours have no row. Without paths it has no rows.
 
     Raises
     ------
@@ -184,7 +184,8 @@ def _reader(path: Path) -> Callable[[Path], Iterator[ResultRow]]:
     if reader is not None:
         return reader
     if not path.exists():
-        raise InputError(f"there is no file or folder {_cut(path)}: give the path of one, where ~ is not your home")
+        home = ", with your home written out in place of ~" if path.parts[:1] and path.parts[0].startswith("~") else ""
+        raise InputError(f"there is no file or folder {_cut(path)}: give the path of one{home}")
     files = sorted([*path.glob("*.json"), *path.glob("*/*.json")])  # pytest-benchmark has a folder for each machine
     if files:
         raise InputError(f"{path} is no folder of gdbench or asv: give the files in it themselves, such as {files[0]}")

@@ -5,6 +5,7 @@ from io import StringIO
 import pytest
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from gdbench.cli import console
 
@@ -33,6 +34,24 @@ def test_prose_is_folded_between_words_below_its_margin_and_in_a_file_not_at_all
     assert (len(lines) > 1) == terminal
     assert all(line.startswith("  ") and (len(line) <= columns) == terminal for line in lines)
     assert " ".join(" ".join(lines).split()) == sentence.strip()
+
+
+@pytest.mark.parametrize("last", ["", "long enough", "[b]  "])
+def test_lines_of_a_file_do_not_end_with_blanks(last: str, capsys: pytest.CaptureFixture[str]) -> None:
+    table = Table(title="of three", title_justify="left", box=None)
+    for heading in ("name", "", last):
+        table.add_column(heading, style="cyan")
+    table.add_row("a", "", "longer than what stands below")
+    table.add_row("  b  ", "c", last)
+    table.add_row("", "", "")
+    console.stdout.print(table, "", Text("  as it is   \n  and on"), "end", sep="\n")
+    printed = capsys.readouterr().out
+    assert [line for line in printed.splitlines() if line.endswith(" ")] == []
+    assert [line.split() for line in printed.splitlines()[2:4]] == [
+        ["a", *["longer", "than", "what", "stands", "below"]],
+        ["b", "c", *last.split()],
+    ]
+    assert printed.endswith("\n\n\n  as it is\n  and on\nend\n")
 
 
 @pytest.mark.parametrize("sentence", ["", "\nControls: fine"])

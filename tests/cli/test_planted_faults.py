@@ -122,7 +122,9 @@ def _nothing(folder: Path) -> None:
 
 FAULTS = {
     "npz with a flipped byte": Fault(_flipped, f"pick a.npz {PICK}", "a.npz is damaged or not a .npz file: save the"),
-    "npy of Python objects": Fault(_objects, f"pick a.npy {PICK}", "a.npy holds Python objects, .*: save numbers"),
+    "npy of Python objects": Fault(
+        _objects, f"pick a.npy {PICK}", "the array of a.npy holds Python objects, .*: save numbers"
+    ),
     "parquet without its end": Fault(_parquet_cut, f"pick a.parquet --target price {PICK}", "a.parquet is damaged or"),
     "csv with zero bytes far in": Fault(_zeros_far_in, f"pick a.csv --target price {PICK}", "a.csv .*: "),
     "csv that is compressed": Fault(

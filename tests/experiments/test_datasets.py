@@ -216,9 +216,9 @@ def test_the_digest_of_synthetic_data_is_that_of_their_values() -> None:
     ("options", "message"),
     [
         ("rows=5", "there is no option of synthetic_regression 'rows': choose one of n, d, k, condition, noise, spars"),
-        ("n=many", "the option 'n=many' of synthetic_regression is not a number: write for instance synthetic_regr"),
-        ("n=2.5", "the option 'n=2.5' of synthetic_regression is not a number"),
-        ("n", "the option 'n' of synthetic_regression is not a number"),
+        ("n=many", "the option n of synthetic_regression must be a whole number, got 'many': write for instance synth"),
+        ("n=2.5", "the option n of synthetic_regression must be a whole number, got '2.5'"),
+        ("n", "the option n of synthetic_regression must be a whole number, got ''"),
         ("n=1", "n=1 is out of range for synthetic_regression: n is at least 2"),
         ("d=0", "d=0 is out of range"),
         ("k=0", "k=0 is out of range"),

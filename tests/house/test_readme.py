@@ -93,23 +93,31 @@ def belief() -> str:
     planted = {row[0]: row for row in _rows(verdicts["Planted slowdowns, tier quick"])}  # the last holds all pairs
     found = "; ".join(f"{size}: {count}" for size, _, count, *_ in planted.values())
     unchanged = sum(int(row[5].split(" of ")[0]) for row in planted.values())
-    rules = "; ".join(
-        f"{_rule(rule)}: {median} longer" for rule, median, *_ in _rows(picks["Fixed rules on real data"])
+    rules = ", ".join(
+        f"{_rule(rule)} {_times_as_long(median)}" for rule, median, *_ in _rows(picks["Fixed rules on real data"])
     )
+    cells = len(_rows(picks["By cell and variant"]))
     made = picks["Real data"].split("\n\n", 1)[1]
     return "\n".join(
         [
             f"- **False alarms where nothing changed**, upper bounds at 95 %: {alarms}.",
             f"- **Planted slowdowns found by `--quick`:** {found}. Called unchanged: {unchanged}.",
             f"- **Picks on real data:** {made}",
-            f"- **Fixed rules in place of a pick**, in the median: {rules} than the best batch size.",
+            f"- **Fixed rules in place of a pick**: time to the target, in the median over {cells} trainings on real "
+            f"data, against the best batch size, which an exhaustive search found: {rules}.",
         ]
     )
 
 
 def _rule(name: str) -> str:
-    """Name of a fixed rule in a sentence."""
-    return f"batches of {name}" if name.isdigit() else name
+    """What a fixed rule takes, in a sentence."""
+    words = {"90 % of the throughput": "the smallest batch with 90 % of the most rows per second"}
+    return f"batches of {name}" if name.isdigit() else words.get(name, name)
+
+
+def _times_as_long(regret: str) -> str:
+    """Ratio of a time to the best, of what it is longer in per cent; two digits, as their medians are no surer."""
+    return f"{1 + float(regret.removesuffix(' %')) / 100:.2g} times as long"
 
 
 def _sections(report: str) -> dict[str, str]:

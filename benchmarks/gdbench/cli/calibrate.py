@@ -13,6 +13,7 @@ from rich.table import Table
 from gdbench.basics.exit_codes import INTERRUPTED, KERNEL_WRONG, OK
 from gdbench.cli.console import fail, human_output, json_option, say, stderr, write_json
 from gdbench.cli.filters import filter_options
+from gdbench.cli.number_types import SEED, whole
 from gdbench.cli.steps import steps
 from gdbench.compare import calibration
 from gdbench.compare.calibration import BLOCKS, Calibration, calibrate
@@ -44,8 +45,10 @@ class CalibrateAnswer(Calibration):
 
 @click.command("calibrate", short_help="Measure how noisy this machine is, once, for compare.", epilog=EXAMPLES)
 @filter_options()
-@click.option("--blocks", type=int, default=BLOCKS, show_default=True, help="Fresh pairs of processes; at least 6.")
-@click.option("--seed", type=int, help="Seed of orders, hash seeds and padding; drawn anew if not given.")
+@click.option(
+    "--blocks", type=whole(BLOCKS), default=BLOCKS, show_default=True, help="Fresh pairs of processes; at least 6."
+)
+@click.option("--seed", type=SEED, help="Seed of orders, hash seeds and padding; drawn anew if not given.")
 @json_option
 def command(*, blocks: int, seed: int | None, json_path: str | None, **filters: Any) -> int:
     """Compare the current commit with itself, built twice: what differs is noise and memory layout.

@@ -22,6 +22,7 @@ from gdbench.cli.console import (
     write_markdown,
 )
 from gdbench.cli.filters import filter_options
+from gdbench.cli.number_types import SEED, NumberType
 from gdbench.cli.steps import steps
 from gdbench.compare.comparison import compare
 from gdbench.compare.record.record import FILE, read_record
@@ -70,14 +71,18 @@ nothing was measured; 130 stopped by Ctrl-C, with what was measured until then i
 @click.option("--standard", "tier", flag_value="standard", default=True, help="The default: 5 % and more.")
 @click.option("--deep", "tier", flag_value="deep", help="An hour or more: finds slowdowns of 2 %.")
 @filter_options()
-@click.option("--effect", type=float, help="Slowdown in % to plan for; that of the tier if not given.")
+@click.option(
+    "--effect",
+    type=NumberType(click.FLOAT, "a number of per cent, such as 5"),
+    help="Slowdown in % to plan for; that of the tier if not given.",
+)
 @click.option("--explain", is_flag=True, help="For each proven regression: which task moved, and whether work grew.")
 @click.option(
     "--instructions",
     is_flag=True,
     help="Also count the instructions of every case under valgrind: the same however busy the machine is.",
 )
-@click.option("--seed", type=int, help="Seed of orders, hash seeds and padding; drawn anew if not given.")
+@click.option("--seed", type=SEED, help="Seed of orders, hash seeds and padding; drawn anew if not given.")
 @click.option("--all", "every_case", is_flag=True, help="List every case, unchanged ones too.")
 @click.option("--output", type=click.Path(path_type=Path), help="Folder of the comparison; a new one below reports/.")
 @markdown_option

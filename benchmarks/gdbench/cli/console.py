@@ -17,6 +17,7 @@ from rich.text import Text
 from gdbench.basics.folders import writing
 from gdbench.basics.records import plain
 from gdbench.basics.storage import check_file_writable, write_text
+from gdbench.views.unpadded import Unpadding
 from kernels import InputError
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -40,11 +41,13 @@ def enough_memory(remedy: str) -> Iterator[None]:
 def _console(*, stderr: bool) -> Console:
     """Console that prints every text as it is: brackets in names of files, columns and classes are no markup.
 
-    In a file or a pipe no line is folded, unless COLUMNS says how wide it is.
+    In a file or a pipe no line ends with blanks, and none is folded unless COLUMNS says how wide it is.
     """
     console = Console(stderr=stderr, markup=False, emoji=False, highlight=False)
-    if not console.is_terminal and "COLUMNS" not in os.environ:
-        console.width = UNFOLDED
+    if not console.is_terminal:
+        console.push_render_hook(Unpadding())
+        if "COLUMNS" not in os.environ:
+            console.width = UNFOLDED
     return console
 
 

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from gdbench.cli.console import json_option
+from gdbench.cli.number_types import SEED, NumberType, whole
 from gdbench.experiments.cases import PRESETS
 from gdbench.pick.choose.objectives import NAMES
 from gdbench.pick.data.files import KINDS
@@ -44,7 +45,10 @@ DATA = (
     click.option("--kind", metavar="NAME", help=f"FILE: {choices(KINDS)}; default by the target's values and network."),
     click.option("--no-standardise", is_flag=True, help="FILE: leave inputs and targets as they are."),
     click.option(
-        "--validation", type=float, metavar="SHARE", help="Hold out this share of the rows; target is their loss."
+        "--validation",
+        type=NumberType(click.FLOAT, "a share between 0 and 1, such as 0.2"),
+        metavar="SHARE",
+        help="Hold out this share of the rows; target is their loss.",
     ),
 )
 NETWORK = (
@@ -61,16 +65,21 @@ GOAL = (
     click.option("--loss-target", metavar="LOSS", default=AUTO, show_default=True, help="Loss to reach, or auto."),
     click.option("--objective", metavar="NAME", default="time", show_default=True, help=f"{choices(NAMES)}."),
     click.option("--memory-limit", metavar="SIZE", help="memory: what a step may need, such as 512MB."),
-    click.option("--time-weight", type=float, metavar="W", help="blend: weight of time, 0 to 1; default 0.5."),
-    click.option("--current", type=int, metavar="B", help="Your batch size, to compare with."),
-    click.option("--max-batch", type=int, metavar="B", help="Largest batch size to consider; default all rows."),
+    click.option(
+        "--time-weight",
+        type=NumberType(click.FLOAT, "a weight from 0 to 1, such as 0.5"),
+        metavar="W",
+        help="blend: weight of time, 0 to 1; default 0.5.",
+    ),
+    click.option("--current", type=whole(32), metavar="B", help="Your batch size, to compare with."),
+    click.option("--max-batch", type=whole(512), metavar="B", help="Largest batch size to consider; default all rows."),
 )
 MACHINE = (
     click.option(
         "--variant", metavar="NAME", default=AUTO, show_default=True, help="Kernels to time, see gdbench list."
     ),
     click.option(
-        "--threads", type=int, metavar="N", default=1, show_default=True, help="Threads of the timed variant."
+        "--threads", type=whole(1), metavar="N", default=1, show_default=True, help="Threads of the timed variant."
     ),
     click.option(
         "--dtype",
@@ -83,8 +92,8 @@ MACHINE = (
 SEARCH = (
     click.option("--tier", metavar="NAME", default=USUAL.tier, show_default=True, help=f"How sure: {choices(TIERS)}."),
     click.option("--budget", metavar="TIME", help="Longest time to search: 30s, 2m, 1h; default by the tier."),
-    click.option("--seed", type=int, default=0, show_default=True, help="Fixes starts, orders and choices of rows."),
-    click.option("--workers", type=int, metavar="N", help="Processes that train; default one for each core."),
+    click.option("--seed", type=SEED, default=0, show_default=True, help="Fixes starts, orders and choices of rows."),
+    click.option("--workers", type=whole(2), metavar="N", help="Processes that train; default one for each core."),
     click.option("--scheduler", metavar="ADDRESS", help="Train on the Dask cluster of this scheduler instead."),
     click.option("--fresh", is_flag=True, help="Neither use nor keep finished runs of earlier searches."),
     click.option(

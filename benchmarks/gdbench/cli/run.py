@@ -20,6 +20,7 @@ from gdbench.basics.units import counted, duration
 from gdbench.cli.console import fail, human_output, json_option, say, stderr, write_json
 from gdbench.cli.filters import filter_options
 from gdbench.cli.live import Watch
+from gdbench.cli.number_types import SEED
 from gdbench.cli.show import show, summary_json
 from gdbench.cold_start import measure as cold_starts
 from gdbench.cold_start.measure import ColdStart
@@ -63,7 +64,7 @@ class DryRun:
 @click.command("run", short_help="Measure which variant is fast at which batch size.", epilog=EXAMPLES)
 @click.option("--profile", "profile_name", help=f"How much to measure, {DEFAULT_PROFILE} by default; see gdbench list.")
 @filter_options()
-@click.option("--seed", type=int, default=None, help="Fixes the order of blocks and cases; drawn anew if not given.")
+@click.option("--seed", type=SEED, default=None, help="Fixes the order of blocks and cases; drawn anew if not given.")
 @click.option(
     "--cold-start/--no-cold-start",
     "with_cold_start",

@@ -17,6 +17,7 @@ from gdbench.basics.folders import fresh_folder, own_named_folder, writing
 from gdbench.basics.storage import check_writable, replacing_together, write_text
 from gdbench.cli import train_tables
 from gdbench.cli.console import enough_memory, fail, human_output, json_option, say, stderr, write_json
+from gdbench.cli.number_types import SEED, NumberType, whole
 from gdbench.experiments import datasets, synthetic
 from gdbench.experiments.cases import PRESETS
 from gdbench.experiments.networks import build_network, layer_sizes
@@ -76,9 +77,16 @@ PAIRS = choices(" + ".join(pair) for pair in OUTPUT_LOSSES)
     help="Kernels to use, see gdbench list; auto: those that suit network, data and batch size.",
 )
 @click.option("--batch-size", metavar="B", default="32", show_default=True, help="Rows per update, or n for all.")
-@click.option("--learning-rate", type=float, metavar="RATE", default=0.1, show_default=True, help="Constant step.")
-@click.option("--epochs", type=int, metavar="COUNT", default=20, show_default=True, help="Passes over the data.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Fixes the start and the order of rows.")
+@click.option(
+    "--learning-rate",
+    type=NumberType(click.FLOAT, "a number, such as 0.1"),
+    metavar="RATE",
+    default=0.1,
+    show_default=True,
+    help="Learning rate, the same for all epochs.",
+)
+@click.option("--epochs", type=whole(20), metavar="COUNT", default=20, show_default=True, help="Passes over the data.")
+@click.option("--seed", type=SEED, default=0, show_default=True, help="Fixes the start and the order of rows.")
 @click.option("--dtype", metavar="NAME", default="float64", show_default=True, help=f"{choices(DTYPES)}.")
 @click.option("--init", "scheme", metavar="NAME", default="normal", show_default=True, help=f"{choices(SCHEMES)}.")
 @click.option("--compare-descents", is_flag=True, help="Also fit with B = n and B = 1, and draw all three.")

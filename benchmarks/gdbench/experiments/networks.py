@@ -32,6 +32,8 @@ def build_network(
     """
     if preset not in PRESETS:
         raise unknown("network", preset, PRESETS)
+    if hidden is not None and min(hidden, default=1) < 1:
+        raise _wrong_layers(hidden)
     d, k = dataset.X.shape[1], dataset.Y.shape[1]
     if k == 1 and "softmax" in (preset, output):
         raise InputError(
@@ -63,4 +65,9 @@ def layer_sizes(text: str) -> tuple[int, ...]:
     try:
         return tuple(int(part) for part in text.split(","))
     except ValueError:
-        raise InputError(f"the hidden layers must be whole numbers such as 64,32, got {text!r}") from None
+        raise _wrong_layers(text) from None
+
+
+def _wrong_layers(given: str | tuple[int, ...]) -> InputError:
+    shown = given if isinstance(given, str) else ",".join(map(str, given))
+    return InputError(f"--hidden must be whole numbers of at least 1, such as 64,32, got {shown!r}: correct it")

@@ -15,6 +15,8 @@ from kernels.errors import choices, unknown
 Values = npt.NDArray[np.float64]
 RECIPES = {"synthetic_regression": "regression", "synthetic_classification": "classification"}
 
+NUMBERS: dict[type, str] = {int: "a whole number", float: "a number"}
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -107,7 +109,8 @@ def parse(name: str) -> Recipe:
             options[key] = types[key](value)
         except ValueError:
             raise InputError(
-                f"the option {part!r} of {base} is not a number: write for instance {base}:n=500,d=20"
+                f"the option {key} of {base} must be {NUMBERS[types[key]]}, got {value!r}: write for instance "
+                f"{base}:n=500,d=20"
             ) from None
     return replace(_usual(base), **options)
 

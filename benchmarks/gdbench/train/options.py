@@ -6,11 +6,14 @@ from kernels import InputError
 
 
 def read_batch_size(text: str, n: int) -> int:
-    """Read a batch size, a whole number or the word ``n`` for all rows."""
+    """Read a batch size, a whole number from 1 to n or the word ``n`` for all rows."""
     try:
-        return n if text == "n" else int(text)
+        size = n if text == "n" else int(text)
     except ValueError:
-        raise InputError(f"the batch size must be a whole number or the word n for all rows, got {text!r}") from None
+        size = 0
+    if not 1 <= size <= n:
+        raise InputError(f"the batch size must be a whole number from 1 to {n}, got {text!r}: say n for all rows")
+    return size
 
 
 def regimes(batch_size: int, n: int) -> tuple[int, ...]:

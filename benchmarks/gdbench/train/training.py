@@ -93,9 +93,9 @@ def check(training: Training, batch_size: int) -> None:
     if training.variant != AUTO:
         _check_variant(variants.get(training.variant), training.network)
     check_problem(training.network, training.dataset.X, training.dataset.Y)
-    check_training(training.dataset.n_rows, batch_size, training.learning_rate, training.epochs)
     if training.epochs < 1:
-        raise InputError(f"epochs must be at least 1 here, got {training.epochs}")
+        raise InputError(f"epochs must be a whole number of at least 1, got {training.epochs}: try 20")
+    check_training(training.dataset.n_rows, batch_size, training.learning_rate, training.epochs)
     check_seed(training.seed)
     training.start()
 

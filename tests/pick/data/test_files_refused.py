@@ -53,6 +53,7 @@ def _with(column: np.ndarray | list[object], *places: object) -> list[object]:
     return [*places, *list(column)[len(places) :]]
 
 
+DAYS = np.datetime64("2020-01-01") + np.arange(N)
 PRICED: dict[str, object] = {"target": ["price"]}
 CLASSES: dict[str, object] = {"target": ["label"], "kind": "classification"}
 REFUSED = [
@@ -137,8 +138,35 @@ REFUSED = [
     ("a.npz", _arrays(X=X + 0j, y=PRICE), {}, "the array X of a.npz holds complex128: save numbers"),
     ("a.npz", _arrays(X=X, y=PRICE + 1j), {}, "the array y of a.npz holds complex128: save numbers, .*or text"),
     ("a.npy", _array(np.array([["a", "b"]])), {}, "the array of a.npy holds <U1: save numbers"),
-    ("a.npz", _arrays(X=np.array([[{}]], object), y=PRICE), {}, "a.npz holds Python objects, which can run code"),
-    ("a.npy", _array(np.array([[{}]], object)), {}, "a.npy holds Python objects, which can run code"),
+    (
+        "a.npz",
+        _arrays(X=np.array([[{}]], object), y=PRICE),
+        {},
+        r"the array X of a.npz holds Python objects, .*: save numbers, such as by astype\(float\)$",
+    ),
+    (
+        "a.npz",
+        _arrays(X=X, y=np.array(["a", None] * 30, object)),
+        {},
+        r"the array y .* objects, .*, or text by astype\(str\)$",
+    ),
+    (
+        "a.npz",
+        _arrays(X=X, y=DAYS),
+        {},
+        "the array y of a.npz holds dates or times: turn it into numbers, .*, if they are",
+    ),
+    (
+        "a.npz",
+        _arrays(X=DAYS[:, None], y=PRICE),
+        {},
+        "the array X of a.npz holds dates or times: turn it into .*first one$",
+    ),
+    ("a.npz", _arrays(X=X, y=DAYS - DAYS[0]), {}, "the array y of a.npz holds dates or times: turn it into numbers"),
+    ("a.npy", _array(DAYS[:, None]), {}, "the array of a.npy holds dates or times: turn it into .*first one$"),
+    ("a.npz", _arrays(), {}, "a.npz holds no arrays: save the inputs as X and the target as y$"),
+    ("a.npz", _arrays(), {"target": ["y"]}, "a.npz holds no arrays: save"),
+    ("a.npy", _array(np.array([[{}]], object)), {}, "the array of a.npy holds Python objects, which can run code"),
     *(
         (
             f"a{end}",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import IO, Any
 
 import numpy as np
@@ -13,6 +13,8 @@ import pandas as pd
 from gdbench.pick.data.columns import some
 from gdbench.pick.data.sampling import PART_BYTES, Rows, Sampling
 from gdbench.pick.data.table import Table, numbered
+from gdbench.pick.data.text_columns import Role
+from gdbench.pick.data.text_formats import DATES
 from kernels import InputError
 
 INPUTS = ("X", "x", "data", "features", "inputs", "images")
@@ -24,6 +26,9 @@ PARTS = (
 )
 """What stands before and behind these names, where a file has rows to train on and others: the former are taken."""
 
+INPUT_KINDS, TARGET_KINDS = "iufb", "iufbU"
+"""Kinds of dtype that are read, as NumPy abbreviates them: numbers and True and False; targets may be text."""
+
 
 def read_npy(file: IO[bytes], name: str, targets: Sequence[str], sampling: Sampling) -> Table:
     """Return the columns of an .npy file, one array (n, columns); targets are named by number (-1 is the last).
@@ -34,7 +39,7 @@ def read_npy(file: IO[bytes], name: str, targets: Sequence[str], sampling: Sampl
         If it holds no two-dimensional array of numbers, or has no such column.
     """
     shape, dtype = _header(file)
-    _check_kind(dtype, "the array", name, "iufb")
+    _check_kind(dtype, "the array", name, INPUT_KINDS)
     if len(shape) != 2:
         raise InputError(
             f"the array of {name} has shape {shape}: save two dimensions, rows and columns with the target last"
@@ -66,15 +71,18 @@ def read_npz(file: IO[bytes], name: str, targets: Sequence[str], sampling: Sampl
     """
     with np.load(file, allow_pickle=False) as arrays:
         there = arrays.files
+        if not there:
+            raise InputError(f"{name} holds no arrays: save the inputs as X and the target as y")
         wanted = list(dict.fromkeys(_known(target, there, name) for target in targets))
         wanted = wanted or [_usual_target(there, name)]
         left = [array for array in there if array not in wanted]
         inputs = left[0] if len(left) == 1 and (targets or left[0] in INPUTS) else _inputs_of(wanted[0], left, name)
-        _check_fits(arrays, (inputs, *wanted), name, sampling)
+        kinds = {inputs: INPUT_KINDS} | dict.fromkeys(wanted, TARGET_KINDS)
+        _check_headers(arrays, kinds, name, sampling)
         X = arrays[inputs]
         if X.ndim == 1:
             raise InputError(f"the array {inputs} of {name} has one dimension: save {inputs}.reshape(-1, 1)")
-        parts = [_frame(X, inputs, name, "iufb"), *(_frame(arrays[target], target, name, "iufbU") for target in wanted)]
+        parts = [_frame(X, inputs, name), *(_frame(arrays[target], target, name) for target in wanted)]
     n = len(X)
     for target, part in zip(wanted, parts[1:], strict=True):
         if len(part) != n:
@@ -105,23 +113,25 @@ def _chosen(path: str, rows: Rows, shape: tuple[int, ...], dtype: np.dtype[Any])
     return values
 
 
-def _check_fits(arrays: np.lib.npyio.NpzFile, names: Sequence[str], file: str, sampling: Sampling) -> None:
-    """Raise InputError if arrays take more than may be read whole; their headers tell."""
+def _check_headers(arrays: np.lib.npyio.NpzFile, kinds: Mapping[str, str], file: str, sampling: Sampling) -> None:
+    """Raise InputError if arrays are of other kinds, or take more than may be read whole; their headers tell."""
     archive, sizes = arrays.zip, []
     assert archive is not None  # until it is closed
-    for name in names:
+    for name, allowed in kinds.items():
         with archive.open(f"{name}.npy" if f"{name}.npy" in archive.namelist() else name) as opened:
-            sizes.append(math.prod(_header(opened)[0]))
+            shape, dtype = _header(opened)
+        _check_kind(dtype, f"the array {name}", file, allowed)
+        sizes.append(math.prod(shape))
     if sampling.is_too_large(1, sum(sizes)):
         raise InputError(
             f"{file} takes {8e-9 * sum(sizes):.1f} GB in float64, more than {1e-9 * sampling.limit:.1f} GB, and cannot "
-            f"be read in parts: save np.column_stack([{', '.join(names)}]) as .npy, which can"
+            f"be read in parts: save np.column_stack([{', '.join(kinds)}]) as .npy, which can"
         )
 
 
 def _known(target: str, there: Sequence[str], name: str) -> str:
     if target not in there:
-        raise InputError(f"{name} has no array {target!r}: choose the target out of {some(there) or 'none'}")
+        raise InputError(f"{name} has no array {target!r}: choose the target out of {some(there)}")
     return target
 
 
@@ -132,7 +142,7 @@ def _usual_target(there: Sequence[str], name: str) -> str:
     )
     if found is None:
         raise InputError(
-            f"{name} has no array called {', '.join(TARGETS[:-1])} or {TARGETS[-1]}, only {some(there) or 'none'}: "
+            f"{name} has no array called {', '.join(TARGETS[:-1])} or {TARGETS[-1]}, only {some(there)}: "
             "save the inputs as X and the target as y, or name the array of the target by --target"
         )
     return found
@@ -164,8 +174,7 @@ def _part_of(target: str) -> tuple[str, str]:
     return "", ""
 
 
-def _frame(values: npt.NDArray[Any], array: str, name: str, kinds: str) -> pd.DataFrame:
-    _check_kind(values.dtype, f"the array {array}", name, kinds)
+def _frame(values: npt.NDArray[Any], array: str, name: str) -> pd.DataFrame:
     values = _native(values)
     if values.ndim == 1:
         return pd.DataFrame({array: values}, copy=False)
@@ -178,25 +187,22 @@ def _frame(values: npt.NDArray[Any], array: str, name: str, kinds: str) -> pd.Da
 
 
 def _check_kind(dtype: np.dtype[Any], what: str, name: str, kinds: str) -> None:
-    if dtype.hasobject:
-        raise holds_objects(name)
-    if dtype.kind not in kinds:
-        if dtype.names:
-            raise InputError(
-                f"{what} of {name} has fields with names, {some(dtype.names)}: save "
-                "numpy.lib.recfunctions.structured_to_unstructured of it"
-            )
-        if dtype.kind == "V":
-            raise InputError(
-                f"{what} of {name} holds bytes without a type, {dtype}: save numbers, by view and their type"
-            )
-        text = ", or text by astype(str)" if "U" in kinds else ""
-        raise InputError(f"{what} of {name} holds {dtype}: save numbers, such as by astype(float){text}")
-
-
-def holds_objects(name: str) -> InputError:
-    """Build the error for a file of Python objects."""
-    return InputError(f"{name} holds Python objects, which can run code and are not read: save numbers")
+    """Raise InputError, with the remedy, if an array is not of one of these kinds."""
+    if dtype.kind in kinds:
+        return
+    if dtype.names and not dtype.hasobject:
+        raise InputError(
+            f"{what} of {name} has fields with names, {some(dtype.names)}: save "
+            "numpy.lib.recfunctions.structured_to_unstructured of it"
+        )
+    if dtype.kind == "V" and not dtype.hasobject:
+        raise InputError(f"{what} of {name} holds bytes without a type, {dtype}: save numbers, by view and their type")
+    if dtype.kind in "Mm":
+        remedy = Role(is_target=True, is_label=False).remedy(DATES) if kinds == TARGET_KINDS else DATES.remedy
+        raise InputError(f"{what} of {name} holds {DATES.words}: {remedy}")
+    held = "Python objects, which can run code and are not read" if dtype.hasobject else str(dtype)
+    text = ", or text by astype(str)" if kinds == TARGET_KINDS else ""
+    raise InputError(f"{what} of {name} holds {held}: save numbers, such as by astype(float){text}")
 
 
 def _native(values: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -13,7 +13,7 @@ import pandas as pd
 
 from gdbench.experiments.datasets import STANDARDISED, Dataset, sha256_of
 from gdbench.experiments.scaling import standardised
-from gdbench.pick.data.array_files import holds_objects, read_npy, read_npz
+from gdbench.pick.data.array_files import read_npy, read_npz
 from gdbench.pick.data.columns import MAX_CATEGORIES, check_complete, encode_inputs, is_text, plain, some
 from gdbench.pick.data.outputs import MAX_CLASSES, encode_outputs
 from gdbench.pick.data.parquet_files import read_parquet
@@ -166,7 +166,8 @@ def _read(path: Path, targets: Sequence[str], sampling: Sampling, *, header: boo
     except MemoryError:
         raise InputError(f"{path.name} is damaged or larger than the memory: save it again, with fewer rows") from None
     except Exception as error:  # damaged files make their readers raise a dozen kinds, KeyError and zlib.error included
-        raise _unreadable(path, error) from error
+        ending = path.suffix.lower()
+        raise InputError(f"{path.name} is damaged or not a {ending} file: save the data again as {ending}") from error
 
 
 def _reader(path: Path) -> Reader:
@@ -186,10 +187,3 @@ def _reader(path: Path) -> Reader:
     if path.stat().st_size == 0:
         raise InputError(f"{path.name} is empty: save the data again")
     return READERS[ending]
-
-
-def _unreadable(path: Path, error: Exception) -> InputError:
-    if "Object arrays" in str(error):
-        return holds_objects(path.name)
-    ending = path.suffix.lower()
-    return InputError(f"{path.name} is damaged or not a {ending} file: save the data again as {ending}")

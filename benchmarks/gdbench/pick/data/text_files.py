@@ -12,6 +12,7 @@ import pandas as pd
 
 from gdbench.pick.data import header as headers
 from gdbench.pick.data.columns import some
+from gdbench.pick.data.lines_above import check_above, n_comments
 from gdbench.pick.data.other_text import SAMPLE_BYTES, check_kind, first_lines
 from gdbench.pick.data.sampling import Rows, Sampling
 from gdbench.pick.data.table import FIRST_COLUMN, LABELS_LEFT_OUT, Table, check_names, named, numbered
@@ -23,6 +24,10 @@ SAMPLE_ROWS = 1000
 """Rows that are compared with the first line, which may be one of them."""
 AS_WRITTEN: dict[str, Any] = {"keep_default_na": False, "skipinitialspace": True}
 """Fields as the text has them."""
+UNSEPARATED_LINES = 5
+"""Lines of one column that are searched for another separator."""
+UNKNOWN = re.compile(r"[^\w\s.+\-\"'()%]+")
+"""What may separate columns and is none of those that are known, such as ^ or ::."""
 SEPARATORS = {",": "commas, as in .csv", "\t": "tabs, as in .tsv"}
 
 
@@ -169,9 +174,12 @@ def _check_separator(file: IO[bytes], names: Sequence[str], separator: str, name
     """Raise InputError if the lines have one column for this separator and more for another, outside of quotes."""
     lines = first_lines(file)
     check_kind(lines, name, separator)
-    lines = [re.sub(r'"[^"]*"', "", line) for line in lines[:2]]
+    check_above(file, separator, name)
     if len(names) > 1:
         return
+    lines = lines[n_comments(lines) :]
+    first = [re.sub(r'"[^"]*"', "", line) for line in lines[:UNSEPARATED_LINES]]
+    lines = first[:2]
     other = next((mark for mark in ",;\t|" if mark != separator and all(mark in line for line in lines)), None)
     wanted = SEPARATORS[separator].partition(",")[0]
     if other:
@@ -180,6 +188,12 @@ def _check_separator(file: IO[bytes], names: Sequence[str], separator: str, name
     counts = {len(line.split()) for line in lines}
     if len(counts) == 1 and counts != {1} and len(lines) == 2:
         raise InputError(f"the columns of {name} are separated by spaces: separate them by {wanted}")
+    count = {mark: first[0].count(mark) for mark in UNKNOWN.findall(first[0])} if len(first) > 1 else {}
+    unknown = next((mark for mark, n in count.items() if all(line.count(mark) == n for line in first)), None)
+    if unknown:
+        raise InputError(
+            f"the columns of {name} seem to be separated by {unknown!r}, which is not known: separate them by {wanted}"
+        )
 
 
 def _sample(file: IO[bytes], separator: str) -> pd.DataFrame:
