@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from gdbench.history.asv_files import HOW_TO_UPDATE, TEXT, OlderFormat, ResultFile, Value, load
+from gdbench.history.asv_files import HOW_TO_UPDATE, TEXT, OlderFormat, ResultFile, load
 from gdbench.history.asv_folders import HOW_TO_MAKE, result_paths
+from gdbench.history.coverage.values import Value
 from kernels import InputError
 
 MAX_NAMED = 3

@@ -16,6 +16,8 @@ from asv.results import Results
 
 from gdbench.basics.records import decode, parse
 from gdbench.history.asv_folders import reason
+from gdbench.history.coverage.outcomes import FAILED, MEASURED, SKIPPED, UNUSABLE
+from gdbench.history.coverage.values import Value
 from kernels import InputError
 
 FORMAT = Results.api_version
@@ -28,30 +30,6 @@ Text = str | int | float | None
 
 class OlderFormat(InputError):
     """A file in a format that asv wrote once and no longer reads."""
-
-
-@dataclass(frozen=True)
-class Value:
-    """What asv measured of one case of a benchmark.
-
-    Attributes
-    ----------
-    version : str
-        What asv made of the benchmark's source; None in early files, which asv takes for the same.
-    parameters : tuple of str
-        As asv stores them: representations of Python values.
-    value : float
-        In the benchmark's unit, seconds for times; None if it failed or was skipped.
-    low, high : float
-        asv's 99 % interval within the process; None where it has none.
-    """
-
-    benchmark: str
-    version: str | None
-    parameters: tuple[str, ...]
-    value: float | None
-    low: float | None
-    high: float | None
 
 
 @dataclass(frozen=True)
@@ -177,7 +155,8 @@ def _values(name: str, row: object, columns: Sequence[str]) -> Iterator[tuple[Va
     low, high = (told.get(column) or [] for column in INTERVAL)
     for i, (parameters, value) in enumerate(zip(itertools.product(*axes), values, strict=True)):
         number, wrong = _number(value)
-        yield Value(name, version, parameters, number, _end(low, i), _end(high, i)), wrong
+        outcome = MEASURED if number is not None else UNUSABLE if wrong else FAILED if value is None else SKIPPED
+        yield Value(name, version, parameters, number, _end(low, i), _end(high, i), outcome), wrong
 
 
 def _number(value: Any) -> tuple[float | None, str]:

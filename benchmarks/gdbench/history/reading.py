@@ -10,11 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
-from gdbench.experiments.cases import Case
 from gdbench.history.all_files import MAX_NAMED, read_all
 from gdbench.history.asv_cases import case_of, names_of
 from gdbench.history.asv_files import ResultFile
 from gdbench.history.changes import MACHINE
+from gdbench.history.coverage.outcomes import ended, never
+from gdbench.history.coverage.values import collect
+from gdbench.history.coverage.versions import changed_versions, version_changes
 from gdbench.history.detection.noise import Series
 from gdbench.history.detection.scale import MIN_NOT_POSITIVE
 from gdbench.history.repository import Repository, look
@@ -70,7 +72,10 @@ def read_histories(
     parts = _by_environment(found.ordered, environment)
     places = {commit: (i, "") for i, commit in enumerate(dict.fromkeys(one.commit for one in found.ordered))}
     places |= {commit.commit: (i, commit.subject) for i, commit in enumerate(git.commits) if commit.commit in places}
-    return tuple(_history(part, places, machine=machine, environment=name, found=found) for name, part in parts.items())
+    return tuple(
+        _history(part, places, machine=machine, environment=name, found=found, several=len(parts) > 1)
+        for name, part in parts.items()
+    )
 
 
 def _in_order(folder: Path, git: Repository) -> Results:
@@ -130,17 +135,43 @@ def _by_environment(ordered: list[ResultFile], wanted: str | None) -> dict[str, 
 
 
 def _history(
-    part: list[ResultFile], places: Mapping[str, tuple[int, str]], *, machine: str, environment: str, found: Results
+    part: list[ResultFile],
+    places: Mapping[str, tuple[int, str]],
+    *,
+    machine: str,
+    environment: str,
+    found: Results,
+    several: bool,
 ) -> History:
-    values, cases, left_out = _series(part)
+    series = collect([(result.values, result.unusable) for result in part])
+    names = names_of(series.values)
+    values = {names[key]: one for key, one in series.values.items()}
+    left_out = Counter({name: left for name, one in values.items() if (left := _leave_out(one))})
+    commits = tuple(_measured(result, *places[result.commit]) for result in part)
+    outcomes = {name: series.outcomes[key] for key, name in names.items()}
+    where = f" in {environment}" if several else ""
+    hashes = [commit.short for commit in commits]
+    versions = changed_versions(series, hashes)
+    without = [*never(outcomes, where=where)]
+    nothing = not any(np.isfinite(one).any() for one in values.values())
     return History(
         machine=machine,
         environment=environment,
-        commits=tuple(_measured(result, *places[result.commit]) for result in part),
+        commits=commits,
         values=values,
-        cases=cases,
-        skipped=(*found.skipped, *_not_positive(left_out)),
-        incomplete=found.incomplete,
+        cases={name: case for key, name in names.items() if (case := case_of(*key)) is not None},
+        skipped=(
+            *found.skipped,
+            *_not_positive(left_out),
+            *version_changes(versions, too_few=False, where=where),
+            *([] if nothing else without),
+        ),
+        incomplete=(
+            *found.incomplete,
+            *ended(outcomes, hashes, where=where),
+            *version_changes(versions, too_few=True, where=where),
+            *(without if nothing else []),
+        ),
     )
 
 
@@ -157,26 +188,6 @@ def _environment(result: ResultFile) -> dict[str, str]:
     machine = {name: value for name, value in result.machine.items() if name in MACHINE}
     parts = {**machine, **result.requirements, **result.variables, "python": result.python}
     return {name: "" if value is None else str(value) for name, value in parts.items()}
-
-
-def _series(part: list[ResultFile]) -> tuple[dict[str, Series], dict[str, Case], Counter[str]]:
-    """Return each case's values over the commits, our cases, and how many values of each were left out.
-
-    Values are those of the newest version of each benchmark.
-    """
-    newest = {one.benchmark: one.version for result in part for one in result.values if one.version is not None}
-    found: dict[tuple[str, tuple[str, ...]], Series] = {}
-    for at, result in enumerate(part):
-        for one in result.values:
-            if one.version is not None and one.version != newest[one.benchmark]:
-                continue  # it measured something else then
-            series = found.setdefault((one.benchmark, one.parameters), np.full(len(part), np.nan))
-            if one.value is not None:
-                series[at] = one.value
-    names = names_of(found)
-    cases = {name: case for key, name in names.items() if (case := case_of(*key)) is not None}
-    values = {names[key]: series for key, series in found.items()}
-    return values, cases, Counter({name: left for name, series in values.items() if (left := _leave_out(series))})
 
 
 def _leave_out(series: Series) -> int:

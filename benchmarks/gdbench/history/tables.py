@@ -42,7 +42,12 @@ def headline(record: Record) -> str:
 
 def warnings(record: Record) -> list[str]:
     """Return what must be read before the rows: results that were not judged, or are too few, and the remedy."""
-    return [f"{text[:1].upper()}{text[1:]}." for text in (*record.incomplete, *record.unsettled)]
+    return [f"{_capitalised(text)}." for text in (*record.incomplete, *record.unsettled)]
+
+
+def _capitalised(text: str) -> str:
+    """Begin a sentence with a capital, unless it begins with a name or a hash."""
+    return f"{text[:1].upper()}{text[1:]}" if text.partition(" ")[0].isalpha() else text
 
 
 def remarks(record: Record) -> Iterator[str]:

@@ -1,0 +1,82 @@
+"""Benchmarks whose version changed: their source did, so that asv's earlier results are of another benchmark."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from gdbench.history.coverage.names import listed
+from gdbench.history.coverage.values import AllSeries
+from gdbench.history.detection.noise import Series
+from gdbench.history.detection.vote import MIN_VALUES
+
+
+@dataclass(frozen=True)
+class ChangedVersion:
+    """A benchmark that has results of other versions than its newest.
+
+    Attributes
+    ----------
+    since : str
+        Short hash of the first commit of the newest version.
+    earlier : int
+        Commits that have results of other versions.
+    too_few : bool
+        Whether a case could be judged with these results, and cannot without.
+    """
+
+    benchmark: str
+    since: str
+    earlier: int
+    too_few: bool
+
+
+def changed_versions(found: AllSeries, commits: Sequence[str]) -> list[ChangedVersion]:
+    """Return the benchmarks that have values of other versions than their newest; commits are their short hashes."""
+    changed = []
+    for benchmark, there in found.newest.items():
+        other = {key: at for key, at in found.other.items() if key[0] == benchmark}
+        if other:
+            earlier = {at for places in other.values() for at in places}
+            since = next((at for at in there if at > max(earlier)), there[0])
+            few = any(_is_lost(found.values[key], len(at)) for key, at in other.items() if key in found.values)
+            changed.append(ChangedVersion(benchmark, commits[since], len(earlier), few))
+    return changed
+
+
+def _is_lost(values: Series, others: int) -> bool:
+    """Whether a case has too few values to be judged, and would have enough with those of other versions."""
+    count = int(np.isfinite(values).sum())
+    return count < MIN_VALUES <= count + others
+
+
+def version_changes(found: Iterable[ChangedVersion], *, too_few: bool, where: str = "") -> Iterator[str]:
+    """Say which versions changed at which commit, of the benchmarks that have too few results since, or of the others.
+
+    Parameters
+    ----------
+    found : iterable
+        All of them.
+    too_few : bool
+        Which of the two.
+    where : str
+        What follows a name, such as the environment.
+    """
+    groups: dict[tuple[str, int], list[str]] = {}
+    for one in found:
+        if one.too_few == too_few:
+            groups.setdefault((one.since, one.earlier), []).append(f"{one.benchmark}{where}")
+    for (since, earlier), names in groups.items():
+        version, its = ("version", "its") if len(names) == 1 else ("versions", "their")
+        commits = f"{earlier} commit{'' if earlier == 1 else 's'}"
+        told = (
+            f"{listed(names)} changed {its} {version} at {since}: {its} results of {commits} before are not comparable"
+        )
+        rest = (
+            "those since are too few to judge: measure earlier commits again"
+            if too_few
+            else "only those since are judged"
+        )
+        yield f"{told}, and {rest}"
