@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from gdbench.history.confirm.bisect import Confirmation
+from gdbench.history.coverage.names import listed
 from gdbench.history.labels import ENVIRONMENT, IMPROVEMENT, NEXT, REGRESSION, SHARED
 from gdbench.history.record import Record, StepRow
 
@@ -60,21 +61,38 @@ def remarks(record: Record) -> Iterator[str]:
         if note.startswith(NEXT)
     }
     yield from advice.values()
+    yield from _shared_remarks(record)
     for step in record.steps:
-        if step.label == ENVIRONMENT:
-            continue
-        name = f"{step.commit[:SHORT]} {case_name(record, step)}"
-        for note in step.notes:
-            yield f"{name}: {note}"
-        if step.commits_without_result > 0:
-            yield f"{name}: the {_count(step.commits_without_result, 'commit')} before it have no result"
-        if step.confirmation:
-            yield f"{name}: {_told(step.confirmation)}"
+        if step.label not in (SHARED, ENVIRONMENT):
+            yield from (f"{step.commit[:SHORT]} {case_name(record, step)}: {text}" for text in _about(step))
     short = record.cases - record.judged
     if record.judged and short:
         have = "has" if short == 1 else "have"
         yield f"{_count(short, 'case')} of {record.cases} {have} too few results to be judged"
     yield from record.skipped
+
+
+def _shared_remarks(record: Record) -> Iterator[str]:
+    """Yield what is known of steps that most cases share, once for all to which it applies; the table says the rest."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for step in record.steps:
+        for text in _about(step) if step.label == SHARED else ():
+            found.setdefault((step.commit, text), []).append(case_name(record, step))
+    in_table = {(step.commit, step.notes[0]) for step in record.steps if step.label == SHARED}
+    for (commit, text), names in found.items():
+        if (commit, text) not in in_table:
+            yield f"{commit[:SHORT]} {listed(names)}: {text}"
+
+
+def _about(step: StepRow) -> Iterator[str]:
+    """Yield what is known of a step beside its size."""
+    yield from step.notes
+    if step.commits_without_result == 1:
+        yield "the commit before it has no result"
+    elif step.commits_without_result > 1:
+        yield f"the {step.commits_without_result} commits before it have no result"
+    if step.confirmation:
+        yield _told(step.confirmation)
 
 
 def subjects(record: Record) -> dict[str, str]:
