@@ -110,7 +110,7 @@ def test_a_benchmark_that_is_damaged_at_the_newest_commit_is_told_once_and_not_s
     path.write_text(json.dumps(stored), encoding="utf-8")
     code, record, _ = _everywhere(tmp_path)
     (told,) = record["incomplete"]
-    assert (code, told.partition(" (")[0]) == (3, "1 results of suite.time_b cannot be used")
+    assert (code, told.partition(" (")[0]) == (3, "1 result of suite.time_b cannot be used")
 
 
 def test_several_that_fail_since_one_commit_share_a_sentence(tmp_path: Path) -> None:

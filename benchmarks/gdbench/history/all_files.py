@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from gdbench.basics.units import counted
 from gdbench.history.asv_files import HOW_TO_UPDATE, TEXT, OlderFormat, ResultFile, load
 from gdbench.history.asv_folders import HOW_TO_MAKE, result_paths
 from gdbench.history.coverage.values import Value
@@ -121,7 +122,7 @@ def _unusable(results: Sequence[ResultFile]) -> tuple[list[str], list[str]]:
     texts = [name for name, reasons in wrong.items() if name not in right and {*reasons} == {TEXT}]
     skipped = [f"{_list(texts)} cannot be judged: every value is {TEXT}"] if texts else []
     told = [
-        f"{len(reasons)} results of {name} cannot be used ({reasons[-1]}): measure these commits again"
+        f"{counted(len(reasons), 'result')} of {name} cannot be used ({reasons[-1]}): measure these commits again"
         for name, reasons in wrong.items()
         if name not in texts
     ]
