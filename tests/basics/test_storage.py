@@ -93,6 +93,11 @@ def test_several_files_take_their_places_together_or_none_does(tmp_path: Path) -
     with pytest.raises(FileNotFoundError), replacing_together() as place:
         _write_both(place(first), place(second).with_name("gone") / "second")
     assert contents(tmp_path) == {"first": b"before"}
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(IsADirectoryError), replacing_together() as place:
+        _write_both(place(first), place(tmp_path / "folder"))
+    (tmp_path / "folder").rmdir()
+    assert contents(tmp_path) == {"first": b"before"}
     with replacing_together() as place:
         _write_both(place(first), place(second))
     assert contents(tmp_path) == {"first": b"after", "second": b"after"}

@@ -10,6 +10,7 @@ from pandas.testing import assert_frame_equal
 
 from gdbench.report import markdown
 from gdbench.report.build import rebuild
+from gdbench.run.execute import left
 from gdbench.run.folder import read_run
 from gdbench.run.plan import read_plan
 from gdbench.run.runner import resume, unfinished
@@ -49,6 +50,28 @@ def test_it_is_not_gone_on_with(published: Path) -> None:
         resume(published)
     with pytest.raises(InputError, match="has blocks left"):
         unfinished(published.parent)
+
+
+def test_a_run_that_was_stopped_before_its_first_block_is_gone_on_with_though_its_report_was_made(
+    published: Path,
+) -> None:
+    (published / "raw").mkdir()  # as Ctrl-C leaves it while kernels are certified
+    (published / "samples.csv").unlink()
+    assert not rebuild(published).complete
+    assert len(left(published, read_plan(published))) == len(read_plan(published).blocks)
+    assert unfinished(published.parent) == published
+
+
+def test_a_run_that_was_published_half_measured_says_so(published: Path) -> None:
+    samples = pd.read_csv(published / "samples.csv")
+    samples[samples["block"] == 0].to_csv(published / "samples.csv", index=False)
+    assert not read_run(published).complete
+
+
+def test_damaged_limits_are_one_sentence(published: Path) -> None:
+    (published / "limits.json").write_text("[", encoding="utf-8")
+    with pytest.raises(InputError, match="from where it came from"):
+        read_run(published)
 
 
 @pytest.mark.parametrize("text", ["", "variant,seconds\njit,1\n", "\0"])

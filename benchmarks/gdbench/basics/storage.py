@@ -46,9 +46,18 @@ def replacing(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def replacing_together() -> Iterator[Callable[[Path], Path]]:
-    """Give temporary paths, as ``replacing`` does, of files that take their places if all are written, or none does."""
+    """Give temporary paths, as ``replacing`` does, of files that take their places if all are written, or none does.
+
+    The last that was asked for takes its place first.
+    """
     with ExitStack() as stack:
-        yield lambda path: stack.enter_context(replacing(path))
+
+        def place(path: Path) -> Path:
+            if path.is_dir():
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+            return stack.enter_context(replacing(path))
+
+        yield place
 
 
 def _replace(temporary: Path, target: Path) -> None:

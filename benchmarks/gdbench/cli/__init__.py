@@ -49,7 +49,7 @@ class Commands(click.Group):
 
         check_settings()
         found = super().resolve_command(ctx, args)
-        if found[0] in MEASURING and not {"-h", "--help"} & {*args}:
+        if (found[0] in MEASURING or "--confirm" in args) and not {"-h", "--help"} & {*args}:
             _tell_settings()
         return found
 

@@ -51,7 +51,8 @@ class Run:
     @property
     def complete(self) -> bool:
         """Whether every block was measured."""
-        return published(self.folder) or len(block_files(self.folder)) == len(self.plan.blocks)
+        measured = set(self.samples["block"]) if published(self.folder) else block_files(self.folder)
+        return len(measured) == len(self.plan.blocks)
 
 
 def read_run(folder: Path) -> Run:
@@ -110,13 +111,12 @@ def read_blocks(folder: Path, plan: Plan) -> tuple[pd.DataFrame, dict[int, Limit
 def _read_tables(folder: Path) -> tuple[pd.DataFrame, dict[int, Limits]]:
     """Read what ``read_blocks`` gives, to six digits, from the tables that were derived from the raw files."""
     path, limits = folder / SAMPLES, folder / LIMITS
+    anew = "take the run's folder anew from where it came from"
     try:
         samples = pd.read_csv(path).astype({"seconds": float, "first_call_seconds": float})[SAMPLE_COLUMNS]
     except (OSError, ValueError, KeyError) as error:
-        raise InputError(
-            f"{path} is no table of samples: take the run's folder anew from where it came from"
-        ) from error
-    return samples, records.read(limits, dict[int, Limits], remedy=REMEDY) if limits.exists() else {}
+        raise InputError(f"{path} is no table of samples: {anew}") from error
+    return samples, records.read(limits, dict[int, Limits], remedy=anew) if limits.exists() else {}
 
 
 def write_tables(run: Run) -> None:

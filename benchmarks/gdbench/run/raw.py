@@ -83,7 +83,7 @@ def block_files(folder: Path) -> list[Path]:
 
 def published(folder: Path) -> bool:
     """Whether a run has only its tables: its raw files, many times as large, were left out where it was published."""
-    return (folder / SAMPLES).exists() and not block_files(folder)
+    return (folder / SAMPLES).exists() and not (folder / "raw").exists()
 
 
 def read_block(path: Path) -> BlockFile:

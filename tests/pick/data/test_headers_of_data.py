@@ -155,6 +155,7 @@ def test_a_first_line_that_may_have_names_is_noted_where_it_is_taken_for_a_row(t
         ),
         ("a,b\n1,2\n1,2,3\n4,5\n", "line 3 of a.csv has 3 fields instead of 2: correct it or drop it"),
         ("# made by x\n# foo\na;b;y\n1;2;3\n4;5;6\n", "separated by ';': separate them by commas"),
+        ("# c\n" * 60 + "a,b,y\n1,2,3\n4,5,6\n", "line 61 of a.csv has 3 fields instead of 1"),
         ("a^b^y\n1^2^3\n4^5^6\n", "seem to be separated by '^', which is not known: separate them by commas"),
         ("a:b:y\n1:2:3\n4:5:6\n", "seem to be separated by ':', which is not known: separate them by commas"),
         ("a::b::y\n1::2::3\n4::5::6\n", "seem to be separated by '::', which is not known: separate them by commas"),

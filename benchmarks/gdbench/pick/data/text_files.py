@@ -188,7 +188,11 @@ def _check_separator(file: IO[bytes], names: Sequence[str], separator: str, name
     counts = {len(line.split()) for line in lines}
     if len(counts) == 1 and counts != {1} and len(lines) == 2:
         raise InputError(f"the columns of {name} are separated by spaces: separate them by {wanted}")
-    count = {mark: first[0].count(mark) for mark in UNKNOWN.findall(first[0])} if len(first) > 1 else {}
+    count = (
+        {mark: first[0].count(mark) for mark in UNKNOWN.findall(first[0]) if mark != separator}
+        if len(first) > 1
+        else {}
+    )
     unknown = next((mark for mark, n in count.items() if all(line.count(mark) == n for line in first)), None)
     if unknown:
         raise InputError(

@@ -125,6 +125,12 @@ class SizeCell:
         needed = runs_needed(*joined(self.parts), self.expected, self.floor)
         return self.hit.log_error > MAX_TOLD_ERROR or self.runs < needed
 
+    def copy(self) -> SizeCell:
+        """Return a cell with the same knowledge, which goes on apart from this one."""
+        other = replace(self)
+        other.rates = replace(self.rates, hits=dict(self.rates.hits), shifts=dict(self.rates.shifts))
+        return other
+
     def settle(self) -> None:
         """Take the best rate so far; runs at another one are no longer counted."""
         rate = self.rates.vertex()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -97,13 +97,14 @@ class Search:
         )
         self.stage = "comparing those that may win"
         yield from self._race()
-        self.stage, others = "telling the others more exactly", self.allowance.for_others
+        self.stage = "telling the others more exactly"
+        others = self.allowance.for_others + self.costs.seconds  # until so many have been taken in all
         for size in sorted(self.asked - self.cells.keys()) if self.standing.known else ():
             if self.allowance.permits(
-                ASKED_RUNS * steps_near(self.standing.known, size) * self.costs.step(size), others
+                ASKED_RUNS * steps_near(self.standing.known, size) * self.costs.step(size), others - self.costs.seconds
             ):
                 yield from self._fill(size)
-        yield from self._complete(others)
+        yield from self._complete(others - self.costs.seconds)
 
     # ---- the whole range
 
@@ -165,17 +166,16 @@ class Search:
 
     def _try_again(self, size: int, other: int) -> Plan:
         """Try rates about that of another batch size, whose steps say that there is a better one than was found."""
-        cell, rate = self.cells[size], self.cells[other].learning_rate
+        cell, rate = self.cells[size].copy(), self.cells[other].learning_rate
         if rate is not None:
-            before = replace(cell)
-            before.rates = replace(cell.rates, hits=dict(cell.rates.hits))
             most = most_steps(self.standing.known, size)
             rates = [rate * FINER**power for power in RACE_POWERS]
             yield from cell.rates.explore(rates, lambda steps: self._runs(size, steps, EXPLORING_RUNS), most)
             cell.settle()
             yield from cell.count(self._runs(size, cell.expected, FIRST_RUNS) - cell.runs)
-            if not (cell.measured and cell.expected < before.expected):
-                self.cells[size] = before
+            if cell.measured and cell.expected < self.cells[size].expected:
+                cell.refined = False
+                self.cells[size] = cell
 
     # ---- where the decision is open
 
@@ -189,7 +189,7 @@ class Search:
             raw = [size for size in contenders if not self.cells[size].refined]
             if raw:
                 share = REFINING_SHARE * self.allowance.left / len(raw)
-                yield from together([self._refine(self.cells[size], share) for size in raw])
+                yield from together([self._refine(size, share) for size in raw])
                 continue
             if self.standing.expected_regret() < self.effort.regret:
                 self.settled = True
@@ -215,8 +215,12 @@ class Search:
                 yield from cell.count(more)
             most -= self.costs.seconds - spent
 
-    def _refine(self, cell: SizeCell, seconds: float) -> Plan:
-        """Tell the rate of a batch size exactly, in so many CPU seconds, and count runs at it."""
+    def _refine(self, size: int, seconds: float) -> Plan:
+        """Tell the rate of a batch size exactly, in so many CPU seconds, and count runs at it.
+
+        What was known stands until then, lest an end in the midst leave less.
+        """
+        cell = self.cells[size].copy()
         cell.refined = True
         affordable = seconds / (RACED_RATES * self._run_seconds(cell.batch_size))
         if cell.certain:
@@ -229,6 +233,7 @@ class Search:
         counted = self._runs(cell.batch_size, cell.expected, 2 * FIRST_RUNS, share=2 * SHARE)
         most = self._runs(cell.batch_size, cell.expected, MAX_UNLIKE_RUNS, share=UNLIKE_SHARE)
         yield from cell.count(counted - cell.runs, most=max(most, CAUTIOUS_RUNS))
+        self.cells[size] = cell
 
     def _more(self, size: int) -> int:
         """Double the runs of a contender, as far as time allows: a third of what is left for all contenders."""

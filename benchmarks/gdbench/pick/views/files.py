@@ -33,8 +33,8 @@ def write_views(record: PickRecord, folder: Path) -> tuple[str, ...]:
 
     paths = [folder / name for name in (FILE, "report.md", "pick.png", "pick.html")]
     with writing(folder), replacing_together() as place:
-        records.write(place(paths[0]), record)
         write_text(place(paths[1]), render(record))
         place(paths[2]).write_bytes(picture.picture(record))
         write_text(place(paths[3]), page.render(record))
+        records.write(place(paths[0]), record)  # what the others are made of takes its place before them
     return tuple(map(str, paths))
