@@ -1,5 +1,7 @@
 """A slowdown beside a change of environment is its commit's, and what the change did is the environment's."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pytest
 
@@ -12,8 +14,10 @@ FASTER = float(np.log(0.8))
 VERSIONS = {CHANGE: "2.1"}
 
 
-def _labels(seed: int, logs: np.ndarray, sd: float = 0.01) -> list[tuple[str, int, str]]:
-    made = history_of(np.random.default_rng(seed), Event(logs, {}, versions=VERSIONS), "normal", sd)
+def _labels(
+    seed: int, logs: np.ndarray, sd: float = 0.01, versions: Mapping[int, str] = VERSIONS
+) -> list[tuple[str, int, str]]:
+    made = history_of(np.random.default_rng(seed), Event(logs, {}, versions=versions), "normal", sd)
     return [(one.label, one.step.at, one.step.case) for one in judge(made).proposals]
 
 
@@ -44,3 +48,12 @@ def test_where_most_cases_became_slower_too_the_reference_tells_them_from_the_ma
     slower = [one for one in _labels(3, logs) if one[0] != ENVIRONMENT]
     assert len(slower) >= 6
     assert {at for _, at, _ in slower} == {CHANGE + 1}
+
+
+@pytest.mark.parametrize("again", [1, 2])
+def test_a_slowdown_beside_two_changes_of_environment_is_told_once(again: int) -> None:
+    logs = _faster()
+    logs[CHANGE + 3 :, SLOW] += np.log(1.15)
+    for seed in range(4):
+        found = _labels(seed, logs, versions={**VERSIONS, CHANGE + again: "2.2"})
+        assert [one for one in found if one[0] != ENVIRONMENT] == [(REGRESSION, CHANGE + 3, CASES[SLOW].id)]

@@ -11,7 +11,7 @@ from gdbench.compare.judge import judge
 from gdbench.compare.judge.cases import needs_confirmation
 from gdbench.compare.judge.terms import INSUFFICIENT, REGRESSED, UNCHANGED, CaseBlocks, Judgement
 from gdbench.compare.record.tiers import STANDARD
-from gdbench.history.confirm.bisect import CONFIRMED, OPEN, REFUTED, Confirmation, confirm
+from gdbench.history.confirm.bisect import CONFIRMED, IMPROVED, INVALID, OPEN, REFUTED, Confirmation, confirm
 from gdbench.history.confirm.holm import adjusted, hold_to_error_rate
 
 COMMITS = [f"{i:040x}" for i in range(60)]
@@ -108,6 +108,35 @@ def test_a_neighbour_that_differs_in_layout_alone_is_not_the_culprit() -> None:
 def test_a_slowdown_that_is_smaller_than_in_the_results_is_confirmed_where_nothing_else_is_slower() -> None:
     found = _confirm(Machine({30: 0.04}, pair_sd=0.01), 30, expected=1.2)
     assert (found.status, found.commit, found.comparisons) == (CONFIRMED, COMMITS[30], 2)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a comparison says, whatever the times."""
+
+    verdict: str
+    ratio: float
+    low: float = 0.9
+    high: float = 1.1
+    p: float = 0.01
+
+
+@pytest.mark.parametrize(
+    ("wide", "status"),
+    [
+        (Finding(UNCHANGED, 1.0), REFUTED),
+        (Finding(IMPROVED, 0.9), REFUTED),
+        (Finding(INSUFFICIENT, 1.01), OPEN),
+        (Finding(INVALID, 1.01), OPEN),
+        (Finding(REGRESSED, 1.03), CONFIRMED),
+    ],
+    ids=lambda one: one.verdict if isinstance(one, Finding) else "",
+)
+def test_a_commit_is_confirmed_only_if_the_commits_about_it_are_slower(wide: Finding, status: str) -> None:
+    answers = iter([Finding(REGRESSED, 1.03), wide])
+    found = confirm(COMMITS, 30, "case", lambda *_: next(answers), expected=1.3)
+    assert (found.status, found.commit) == (status, COMMITS[30] if status == CONFIRMED else None)
+    assert found.comparisons == 2
 
 
 def test_holm_adjusts_as_worked_by_hand() -> None:

@@ -185,3 +185,45 @@ def test_one_that_never_worked_is_named_beside_others_and_opens_nothing(tmp_path
         "suite.time_b failed at all 20 commits",
         "suite.time_c failed at 15 of 20 commits, and has no result at any",
     ]
+
+
+def _write_parameters(folder: Path, since: int, versions: tuple[str, str]) -> None:
+    """Write a benchmark whose parameter 10 becomes 20 at a commit, beside one that steps."""
+    _write(folder, {"suite.time_a": STEP})
+    for i in range(N):
+        newer = i >= since
+        benchmark = {"name": "suite.time_x", "param_names": ["n"], "params": [["20"] if newer else ["10"]]}
+        path = next((folder / RESULTS / "here").glob(f"{_hash(i)[:8]}-*"))
+        before = json.loads(path.read_text(encoding="utf-8"))
+        write_result(
+            folder / RESULTS,
+            _hash(i),
+            [LEVEL[i]],
+            position=i,
+            benchmark=benchmark,
+            version=versions[newer],
+            environment="py",
+        )
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        path.write_text(json.dumps({**stored, "results": before["results"] | stored["results"]}), encoding="utf-8")
+
+
+def test_parameters_that_a_benchmark_no_longer_has_are_named_and_open_nothing(tmp_path: Path) -> None:
+    _write_parameters(tmp_path, AT, ("1", "1"))
+    code, record, views = _everywhere(tmp_path)
+    assert (code, record["incomplete"], record["judged"]) == (0, [], 3)
+    (told,) = record["skipped"]
+    assert told.startswith(f"suite.time_x(10) has no results after {_hash(AT - 1)[:8]}, where its benchmark has those ")
+    assert [view for view in views if told not in " ".join(view.split())] == []
+
+
+@pytest.mark.parametrize(("since", "expected"), [(N - 2, 3), (AT, 0)])
+def test_parameters_of_an_earlier_version_alone_are_named(since: int, expected: int, tmp_path: Path) -> None:
+    """The answer stays open only where those of the newest version are too few, which can be measured."""
+    _write_parameters(tmp_path, since, ("1", "2"))
+    code, record, _ = _everywhere(tmp_path)
+    assert code == expected
+    gone = f"suite.time_x(10) has no results after {_hash(since - 1)[:8]}, "
+    assert [told for told in record["skipped"] if told.startswith(gone)]
+    changed = f"suite.time_x changed its version at {_hash(since)[:8]}: its results of {since} commits before "
+    assert [told for told in record["incomplete" if expected else "skipped"] if told.startswith(changed)]

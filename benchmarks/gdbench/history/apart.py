@@ -33,11 +33,10 @@ def slowdowns_beside(history: History, found: Sequence[Proposal]) -> list[Propos
         changed = changes(*(history.commits[i].environment for i in (at - 1, at)))
         if changed and (effect := _effect(history, at)) is not None:
             note = f"judged apart from what changed at {history.commits[at].short}: {changed}"
-            more += [
-                replace(one, notes=(*one.notes, note))
-                for one in _apart(history, at, effect)
-                if not any((one.step.case, one.step.at + by) in told for by in range(-NEAR, NEAR + 1))
-            ]
+            for one in _apart(history, at, effect):
+                if not any((one.step.case, one.step.at + by) in told for by in range(-NEAR, NEAR + 1)):
+                    told.add((one.step.case, one.step.at))
+                    more.append(replace(one, notes=(*one.notes, note)))
     return more
 
 

@@ -15,6 +15,7 @@ from gdbench.history.asv_cases import case_of, names_of
 from gdbench.history.asv_files import ResultFile
 from gdbench.history.changes import MACHINE
 from gdbench.history.coverage.outcomes import ended, never
+from gdbench.history.coverage.parameters import dropped, dropped_parameters
 from gdbench.history.coverage.values import collect
 from gdbench.history.coverage.versions import changed_versions, version_changes
 from gdbench.history.detection.noise import Series
@@ -144,11 +145,13 @@ def _history(
     several: bool,
 ) -> History:
     series = collect([(result.values, result.unusable) for result in part])
-    names = names_of(series.values)
+    names = names_of(series.outcomes)
     values = {names[key]: one for key, one in series.values.items()}
     left_out = Counter({name: left for name, one in values.items() if (left := _leave_out(one))})
     commits = tuple(_measured(result, *places[result.commit]) for result in part)
     outcomes = {name: series.outcomes[key] for key, name in names.items()}
+    gone = dropped(series.outcomes)
+    lasting = {name: outcomes[name] for key, name in names.items() if key not in gone}
     where = f" in {environment}" if several else ""
     hashes = [commit.short for commit in commits]
     versions = changed_versions(series, hashes)
@@ -159,16 +162,17 @@ def _history(
         environment=environment,
         commits=commits,
         values=values,
-        cases={name: case for key, name in names.items() if (case := case_of(*key)) is not None},
+        cases={names[key]: case for key in series.values if (case := case_of(*key)) is not None},
         skipped=(
             *found.skipped,
             *_not_positive(left_out),
             *version_changes(versions, too_few=False, where=where),
+            *dropped_parameters(gone, names, hashes, where=where),
             *([] if nothing else without),
         ),
         incomplete=(
             *found.incomplete,
-            *ended(outcomes, hashes, where=where),
+            *ended(lasting, hashes, where=where),
             *version_changes(versions, too_few=True, where=where),
             *(without if nothing else []),
         ),

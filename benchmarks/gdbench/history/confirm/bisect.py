@@ -112,7 +112,8 @@ def confirm(
         Commits beyond which the search must not go, since the case steps there for another reason.
     expected : float
         Ratio of the step in the results. A commit that is slower than its parent by less than half of it, on the log
-        scale, may differ in memory layout alone: it is confirmed only if no more is slower about it.
+        scale, may differ in memory layout alone: it is confirmed only if the commits about it are slower, too, by no
+        more than twice as much.
     """
     search = _Search(commits, case, measure)
     found = search.compare(at - 1, at)
@@ -121,7 +122,7 @@ def confirm(
     end = len(commits) - 1 if last is None else last
     base, head = max(first, at - REACH - 1), min(end, at + REACH)
     wide = search.compare(base, head)
-    if found.verdict == REGRESSED and wide.verdict != INVALID and _is_most_of(found, wide.ratio):
+    if found.verdict == wide.verdict == REGRESSED and _is_most_of(found, wide.ratio):
         return search.answer(CONFIRMED, "slower than its parent, by less than in the results", found, at)
     if wide.verdict in (UNCHANGED, IMPROVED):
         return search.answer(REFUTED, f"{wide.verdict} between the commits beside it", wide)

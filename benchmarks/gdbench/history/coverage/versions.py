@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gdbench.basics.units import counted
 from gdbench.history.coverage.names import listed
-from gdbench.history.coverage.values import AllSeries
-from gdbench.history.detection.noise import Series
+from gdbench.history.coverage.values import AllSeries, Key
 from gdbench.history.detection.vote import MIN_VALUES
 
 
@@ -41,14 +41,22 @@ def changed_versions(found: AllSeries, commits: Sequence[str]) -> list[ChangedVe
         if other:
             earlier = {at for places in other.values() for at in places}
             since = next((at for at in there if at > max(earlier)), there[0])
-            few = any(_is_lost(found.values[key], len(at)) for key, at in other.items() if key in found.values)
+            few = any(_is_lost(_count(found, key), len(at)) for key, at in other.items())
             changed.append(ChangedVersion(benchmark, commits[since], len(earlier), few))
     return changed
 
 
-def _is_lost(values: Series, others: int) -> bool:
-    """Whether a case has too few values to be judged, and would have enough with those of other versions."""
-    count = int(np.isfinite(values).sum())
+def _count(found: AllSeries, key: Key) -> int:
+    """Count the values of a case in the newest version; where that has other parameters, those of the best of them.
+
+    No commit can give a case results that its benchmark no longer has, but those that took its place can be too few.
+    """
+    alike = [key] if key in found.values else [other for other in found.values if other[0] == key[0]]
+    return max(int(np.isfinite(found.values[one]).sum()) for one in alike)
+
+
+def _is_lost(count: int, others: int) -> bool:
+    """Whether values are too few to be judged, and would be enough with those of other versions."""
     return count < MIN_VALUES <= count + others
 
 
@@ -70,9 +78,9 @@ def version_changes(found: Iterable[ChangedVersion], *, too_few: bool, where: st
             groups.setdefault((one.since, one.earlier), []).append(f"{one.benchmark}{where}")
     for (since, earlier), names in groups.items():
         version, its = ("version", "its") if len(names) == 1 else ("versions", "their")
-        commits = f"{earlier} commit{'' if earlier == 1 else 's'}"
         told = (
-            f"{listed(names)} changed {its} {version} at {since}: {its} results of {commits} before are not comparable"
+            f"{listed(names)} changed {its} {version} at {since}: {its} results of {counted(earlier, 'commit')} before "
+            "are not comparable"
         )
         rest = (
             "those since are too few to judge: measure earlier commits again"
