@@ -8,7 +8,7 @@ from gdbench.history.detection.scale import scaled
 from gdbench.history.labels import DRIFT, REGRESSION
 from gdbench.history.record import Record, judge, make_record
 from gdbench.history.series import History, Measured
-from gdbench.history.tables import headline, rows
+from gdbench.history.tables import headline, remarks, rows
 
 from .simulated_histories import history, noise
 
@@ -83,3 +83,12 @@ def test_cases_that_step_one_after_another_do_not_drift_together() -> None:
 @pytest.mark.parametrize("values", [np.ones(50), np.full(50, np.nan), np.linspace(-1, 1, 50), np.ones(3)])
 def test_series_without_noise_ratios_or_results_do_not_drift(values: np.ndarray) -> None:
     assert _record({"case": values, "other": np.ones(len(values))}).drifts == ()
+
+
+def test_what_looks_like_a_drift_is_said_once_for_all_that_drift() -> None:
+    own = {name: _series(i, slope * LINE, 0.005) for i, (name, slope) in enumerate({"a": 1, "b": -1, "c": 0}.items())}
+    record = _record(own)
+    assert len(record.drifts) == 2
+    (told,) = [text for text in remarks(record) if "several small steps look like a drift" in text]
+    assert told.startswith("a and b: ")
+    assert [*remarks(_record({"c": own["c"]}))] == []

@@ -10,11 +10,9 @@ from pathlib import Path
 from gdbench.basics.units import counted
 from gdbench.history.asv_files import HOW_TO_UPDATE, TEXT, OlderFormat, ResultFile, load
 from gdbench.history.asv_folders import HOW_TO_MAKE, result_paths
+from gdbench.history.coverage.names import MAX_NAMED
 from gdbench.history.coverage.values import Value
 from kernels import InputError
-
-MAX_NAMED = 3
-"""Files or benchmarks that a sentence names one by one."""
 
 
 @dataclass(frozen=True)

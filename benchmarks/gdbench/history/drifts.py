@@ -11,10 +11,8 @@ from gdbench.history.detection.drift import Drift, find_drift
 from gdbench.history.detection.noise import Series
 from gdbench.history.detection.scale import by_difference, scaled
 from gdbench.history.detection.vote import change_points
+from gdbench.history.labels import MIN_CASES
 from gdbench.history.series import History
-
-MIN_CASES = 5
-"""Cases whose median tells what all of them share."""
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ MOST = 0.6
 REFERENCE = "reference"
 """Variant that nobody makes faster: where its cases move too, it is the environment's doing."""
 MIN_CASES = 5
-"""Cases that must have results on both sides before a share of them means anything."""
+"""Cases that must have results before a share of them, or their median, means anything."""
 CANARY = "canary"
 """In the name of a benchmark that runs none of the measured code."""
 CANARY_CONFIDENCE = 0.999

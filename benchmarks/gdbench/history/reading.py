@@ -10,10 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
-from gdbench.history.all_files import MAX_NAMED, read_all
+from gdbench.history.all_files import read_all
 from gdbench.history.asv_cases import case_of, names_of
 from gdbench.history.asv_files import ResultFile
 from gdbench.history.changes import MACHINE
+from gdbench.history.coverage.names import MAX_NAMED
 from gdbench.history.coverage.outcomes import ended, never
 from gdbench.history.coverage.parameters import dropped, dropped_parameters
 from gdbench.history.coverage.values import collect

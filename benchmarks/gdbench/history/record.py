@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from gdbench.basics.exit_codes import KERNEL_WRONG, NOT_ENOUGH_EVIDENCE, OK, REGRESSED
+from gdbench.basics.units import counted
 from gdbench.experiments.cases import Case
 from gdbench.history.apart import slowdowns_beside
 from gdbench.history.confirm.bisect import CONFIRMED, OPEN, Confirmation
@@ -193,12 +194,11 @@ def _incomplete(histories: Sequence[History]) -> tuple[str, ...]:
     """Return what each history lacks, and which environments have too few results beside one that has enough."""
     told = [text for history in histories for text in history.incomplete]
     few = [history for history in histories if not _judgeable(history)]
-    for history in few if len(few) < len(histories) else []:
-        count = len(history.commits)
-        told.append(
-            f"{history.environment or 'an environment without a name'} has {count} commit{'' if count == 1 else 's'} "
-            f"with results, too few to judge: measure {MIN_VALUES} or more, or name another one by --environment"
-        )
+    told += [
+        f"{history.environment or 'an environment without a name'} has {counted(len(history.commits), 'commit')} "
+        f"with results, too few to judge: measure {MIN_VALUES} or more, or name another one by --environment"
+        for history in (few if len(few) < len(histories) else [])
+    ]
     return tuple(dict.fromkeys(told))
 
 

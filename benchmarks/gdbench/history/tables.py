@@ -9,7 +9,7 @@ import numpy as np
 from gdbench.history.confirm.bisect import Confirmation
 from gdbench.history.coverage.names import listed
 from gdbench.history.labels import ENVIRONMENT, IMPROVEMENT, NEXT, REGRESSION, SHARED
-from gdbench.history.record import Record, StepRow
+from gdbench.history.record import DriftRow, Record, StepRow
 
 HEAD = ("commit", "case", "size", "label", "status", "history")
 SHORT = 8
@@ -65,6 +65,8 @@ def remarks(record: Record) -> Iterator[str]:
     for step in record.steps:
         if step.label not in (SHARED, ENVIRONMENT):
             yield from (f"{step.commit[:SHORT]} {case_name(record, step)}: {text}" for text in _about(step))
+    if record.drifts:
+        yield f"{listed([_drifting(record, drift) for drift in record.drifts])}: several small steps look like a drift"
     short = record.cases - record.judged
     if record.judged and short:
         have = "has" if short == 1 else "have"
@@ -128,10 +130,14 @@ def _grouped_lines(record: Record, label: str) -> Iterator[tuple[str, ...]]:
 def _drift_lines(record: Record) -> Iterator[tuple[str, ...]]:
     """Yield a line for each drift; no commit stands in it, since none did it."""
     for drift in record.drifts:
-        where = f" in {drift.environment}" if len(record.environments) > 1 else ""
-        cases = f"all {len(drift.cases)} cases" if drift.shared else drift.cases[0]
         status = f"from {drift.first[:SHORT]} to {drift.last[:SHORT]}, no commit's fault"
-        yield NO_COMMIT, f"{cases}{where}", _percent(drift.ratio), drift.label, status, drift.spark
+        yield NO_COMMIT, _drifting(record, drift), _percent(drift.ratio), drift.label, status, drift.spark
+
+
+def _drifting(record: Record, drift: DriftRow) -> str:
+    """Name what drifts."""
+    where = f" in {drift.environment}" if len(record.environments) > 1 else ""
+    return f"{f'all {len(drift.cases)} cases' if drift.shared else drift.cases[0]}{where}"
 
 
 def _status(group: list[StepRow], label: str) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gdbench.history.coverage.names import MAX_NAMED
 from gdbench.history.detection.noise import Series
 from gdbench.history.detection.scale import by_difference, scaled
 from gdbench.history.detection.vote import MIN_VALUES, SETTLED, YOUNGEST, change_points
@@ -15,8 +16,6 @@ from gdbench.history.series import History
 
 MIN_FACTOR = 2.0
 """Slowdown from which on one result is worth a word: something else on the machine rarely costs as much."""
-MAX_NAMED = 3
-"""Cases that a sentence names one by one."""
 NEWEST, OLDEST = "newest", "oldest"
 
 
