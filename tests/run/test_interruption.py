@@ -21,6 +21,7 @@ import gdbench as instrument
 import kernels
 from gdbench.basics.folders import LOCK
 from gdbench.basics.records import read
+from gdbench.basics.units import counted
 from gdbench.machine.environment import Environment
 from gdbench.processes import launch
 from gdbench.run import plan as planning
@@ -295,7 +296,7 @@ def test_a_dry_run_of_a_resumption_counts_what_is_left(killed: Stopped) -> None:
     arguments = ("run", "--resume", "--dry-run", "--output", str(killed.folder))
     answer = invoke(*arguments, cwd=killed.folder.parents[1])
     assert answer.returncode == 0, answer.stderr
-    assert f" {len(killed.plan['blocks']) - len(killed.raw)} blocks, " in answer.stdout
+    assert f" {counted(len(killed.plan['blocks']) - len(killed.raw), 'block')}, " in answer.stdout
     assert contents(killed.folder) == before
 
 

@@ -20,7 +20,9 @@ from kernels.network import DTYPES
 from ..conftest import SMOKE_VARIANTS
 from ..helpers import ROOT, contents, gdbench, read_raw
 
-DERIVED = {"samples.csv", "summary.csv", "report.html", "report.md", "time_per_row.png", "roofline.png"}
+DERIVED = {
+    *("samples.csv", "limits.json", "summary.csv", "report.html", "report.md", "time_per_row.png", "roofline.png"),
+}
 STORED = {"plan.json", "environment.json", "certificates.json"}
 PROMISED = [
     *("network", "dataset", "n_rows", "task", "variant", "descent", "batch_size", "dtype", "threads"),
