@@ -19,7 +19,6 @@ import torch._dynamo
 with warnings.catch_warnings():  # PyTorch calls what it has deprecated itself
     warnings.simplefilter("ignore")
     import torch._inductor.compile_fx
-from torch._dynamo.exc import BackendCompilerFailed
 
 from gdbench.peers._torch import Layers, Tensor, batches, deltas, tensor, unpack
 from kernels import Network
@@ -36,18 +35,6 @@ def epoch(
     network: Network, theta: Array, X: Array, Y: Array, order: Order, batch_size: int, learning_rate: float
 ) -> Array:
     """Parameters (p,) after one pass over the rows in the given order."""
-    arguments = network, theta, X, Y, order, batch_size, learning_rate
-    try:
-        return _epoch(*arguments)
-    except BackendCompilerFailed:  # as where warnings are errors: it imports what is deprecated while it compiles
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return _epoch(*arguments)
-
-
-def _epoch(
-    network: Network, theta: Array, X: Array, Y: Array, order: Order, batch_size: int, learning_rate: float
-) -> Array:
     step, rows = _compiled_step(network), batches(X, Y, order, batch_size)
     with torch.inference_mode():
         layers: Layers = [(W.clone(), b.clone()) for W, b in unpack(network, tensor(theta))]

@@ -1,5 +1,7 @@
 """Installers that fail say why in one line, and interpreters that are asked for are found or named as missing."""
 
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -111,3 +113,12 @@ def test_what_is_installed_here_is_what_gdbench_needs_directly_or_not() -> None:
     versions = installed_here().versions
     assert {"numba", "llvmlite", "numpy", "scikit-learn", "joblib"} <= versions.keys()
     assert not {"torch", "jax", "mypy", "hypothesis"} & versions.keys()  # those of extras
+
+
+def test_looking_for_pip_leaves_the_process_as_it_was() -> None:
+    """PyTorch imports setuptools in the midst of its first compilation."""
+    text = "import gdbench.compare.environments.installer, setuptools"
+    places = {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    command = [sys.executable, "-c", text]
+    done = subprocess.run(command, env=os.environ | places, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -15,7 +15,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from importlib.util import find_spec
+from importlib.machinery import PathFinder
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -32,8 +32,9 @@ ReportText = Callable[[str], None]
 """Hears in words what is done now."""
 LEADING_ELSEWHERE = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "PIP_TARGET", "PIP_PREFIX", "PIP_USER")
 """Variables by which something would be installed, or looked for, in another environment."""
-OWN_PIP = find_spec("pip") is not None
-"""Whether the pip of this environment can install into others: they need none of their own then."""
+OWN_PIP = PathFinder.find_spec("pip") is not None
+"""Whether the pip of this environment can install into others: they need none of their own then. Whoever asks Python as
+a whole tells a hook of setuptools, too, which then hides its distutils from this process for good."""
 DESCRIBE = """
 import json, platform, re
 from importlib.metadata import distributions
