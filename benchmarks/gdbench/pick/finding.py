@@ -8,12 +8,13 @@ from dataclasses import replace
 from functools import lru_cache
 
 import numpy as np
+from scipy import stats
 
 import kernels
 from gdbench.basics.units import counted, duration
 from gdbench.pick.progress import Clock
 from gdbench.pick.question import Question
-from gdbench.pick.seconds.times import Times
+from gdbench.pick.seconds.times import Times, TimesRow
 from gdbench.pick.steps.answer import Steps, Target
 from gdbench.pick.steps.measure import Countdown, OutOfTime, carry, measure_steps
 from gdbench.pick.steps.optimum import Optimum, find_optimum
@@ -167,6 +168,7 @@ def find_steps(
     found = measure_steps(
         problem,
         {row.batch_size: row.seconds for row in times.rows},
+        step_errors={row.batch_size: _log_error(row) for row in times.rows},
         target=target,
         tier=get_tier(question.settings.tier),
         seed=question.settings.seed,
@@ -192,6 +194,12 @@ def as_trainings(steps: Steps, current: int | None) -> str:
 
 def _metric(question: Question) -> str:
     return "validation loss" if question.held_out is not None else "training loss"
+
+
+def _log_error(row: TimesRow) -> float:
+    """Standard error of the logarithm of a step's seconds, from its 90 % interval."""
+    low = row.low if row.low > 0 else row.seconds**2 / row.high
+    return float(math.log(row.high / low) / 2 / stats.norm.ppf(0.95))
 
 
 def _rounded_down(value: float) -> float:

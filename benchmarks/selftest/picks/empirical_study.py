@@ -18,6 +18,7 @@ from threadpoolctl import threadpool_limits
 from gdbench.basics.records import parse, plain
 from gdbench.pick.choose.choice import BatchSizeChoice, NoChoice
 from gdbench.pick.choose.choose import choose
+from gdbench.pick.choose.estimates import join
 from gdbench.pick.runners.journal import Journal as Trials
 from gdbench.pick.runners.journal import Journaled
 from gdbench.pick.runners.pool import processes
@@ -178,10 +179,12 @@ class Study:
     def _search(self, seed: int, name: str, variant: str) -> Steps:
         """Search as the command does after it has measured the times, but on a clock of CPU seconds."""
         times, tier = self._times(variant), get_tier(name)
+        sizes = tuple(row.batch_size for row in times.rows)
         clock = VirtualClock(tier.budget_seconds - tier.times_seconds)
         return measure_steps(
             self.cell.problem(seed, times),
             {row.batch_size: row.seconds for row in times.rows},
+            step_errors=dict(zip(sizes, join(None, times, sizes).seconds_error, strict=True)),
             target=self._target(),
             tier=tier,
             seed=seed,

@@ -19,7 +19,7 @@ def searched(
     problem, goal = as_problem(oracle), share * start_loss(oracle)
     found = RateSearch(size, goal, problem.floor)
     for plan in (
-        found.explore([begin / 2, begin, 2 * begin], lambda steps: 8, expected),
+        found.explore([begin / 2, begin, 2 * begin], lambda steps: 8, expected, raises=4),
         found.race(runs, 0.01, exact=False),
     ):
         trials = next(plan, None)

@@ -9,9 +9,7 @@ import pytest
 
 from gdbench.pick.runners.serial import serial
 from gdbench.pick.steps.answer import EXTRAPOLATED, REACHED, Steps, Target
-from gdbench.pick.steps.measure import Countdown, carry, measure_steps
-from gdbench.pick.steps.pilot import run_pilot
-from gdbench.pick.steps.search import Search
+from gdbench.pick.steps.measure import measure_steps
 from gdbench.pick.steps.tiers import QUICK
 from gdbench.pick.steps.trials import Curves, OnDone, Trial
 from selftest.picks.exact import exact_steps
@@ -137,26 +135,3 @@ def test_ctrl_c_keeps_what_there_is() -> None:
     nothing = search(FLAT, runner=Slowed(rounds=1))
     assert nothing.interrupted
     assert not any(row.measured for row in nothing.rows)
-
-
-@pytest.mark.parametrize("factor", [1 / 20, 1.0])
-def test_a_rate_that_others_belie_is_looked_for_again(factor: float) -> None:
-    oracle = valley()
-    problem, runner = as_problem(oracle), Slowed()
-    found = Search(problem, GOAL, LINEAR, Countdown(60.0), QUICK)
-    carry(run_pilot(found.pilot, problem, GOAL), problem, runner)
-    for size in (8, 32):
-        carry(found._explore(size, found.pilot.best, found.pilot.steps), problem, runner)
-    cell, steps = found.cells[8], found.cells[8].expected
-    cell.learning_rate, cell.guess, cell.parts, cell._hit = cell.learning_rate * factor, steps / factor, [], None
-    cell.rates.hits.clear()
-    cell._look_about(cell.guess)
-    carry(cell.count(16), problem, runner)
-    if factor < 1:
-        assert list(found.standing.suspects()) == [8]
-        carry(found._doubt(), problem, runner)
-    else:
-        carry(found._try_again(8, 32), problem, runner)  # what was known is no worse, and stands
-    assert found.standing.suspects() == {}
-    assert found.cells[8].measured
-    assert found.cells[8].expected == pytest.approx(steps, rel=0.25)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 
 import numpy as np
-from scipy.special import ndtri, stdtrit
+from scipy import stats
 
 from gdbench.pick.seconds.times import TimesRow
 
@@ -31,10 +31,9 @@ def precision(values: Values) -> float:
     """
     errors = []
     for found in values.values():
-        middle = np.median(found)
-        sigma = np.median(np.abs(np.asarray(found) - middle)) / ndtri(0.75) / abs(middle)
+        sigma = stats.median_abs_deviation(found, scale="normal") / abs(np.median(found))
         errors.append(math.sqrt(math.pi / 2 / len(found)) * float(sigma))
-    return float(ndtri((1 + CONFIDENCE) / 2)) * math.hypot(*errors) / len(errors)
+    return float(stats.norm.ppf((1 + CONFIDENCE) / 2)) * math.hypot(*errors) / len(errors)
 
 
 def enough(values: Values) -> bool:
@@ -65,7 +64,7 @@ def _row(batch_size: int, variant: str, values: Values, common: float) -> TimesR
     logs = np.log(_medians(values))
     freedom = COMMON_FREEDOM + len(logs) - 1
     variance = (COMMON_FREEDOM * common + float(np.square(logs - logs.mean()).sum())) / freedom
-    width = float(stdtrit(freedom, (1 + CONFIDENCE) / 2)) * math.sqrt(variance / len(logs))
+    width = float(stats.t.ppf((1 + CONFIDENCE) / 2, freedom)) * math.sqrt(variance / len(logs))
     seconds = float(np.median(_medians(values)))
     low, high = math.exp(logs.mean() - width), math.exp(logs.mean() + width)
     return TimesRow(batch_size, variant, seconds, min(low, seconds), max(high, seconds), sum(map(len, values.values())))

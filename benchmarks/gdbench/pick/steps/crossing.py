@@ -13,7 +13,7 @@ from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import ndtri, stdtrit
+from scipy import stats
 
 from gdbench.pick.steps.trials import mean_losses
 
@@ -196,4 +196,4 @@ def _widening(runs: int) -> float:
     """Widens a standard error from few runs: the resampled variance is too small, and so is a normal interval."""
     if runs < 2:
         return 1.0
-    return float(math.sqrt(runs / (runs - 1)) * stdtrit(runs - 1, 0.95) / ndtri(0.95))
+    return float(math.sqrt(runs / (runs - 1)) * stats.t.ppf(0.95, runs - 1) / stats.norm.ppf(0.95))

@@ -12,9 +12,8 @@ from time import monotonic
 from typing import TypeVar
 
 from gdbench.pick.steps.answer import Steps, Target
-from gdbench.pick.steps.costs import SearchClock
 from gdbench.pick.steps.problem import DescentProblem
-from gdbench.pick.steps.search import Search
+from gdbench.pick.steps.search import Search, SearchClock
 from gdbench.pick.steps.summary import describe
 from gdbench.pick.steps.tiers import Tier
 from gdbench.pick.steps.trials import Curves, Runner, Trial
@@ -70,6 +69,7 @@ def measure_steps(
     tier: Tier,
     seed: int,
     runner: Runner,
+    step_errors: Mapping[int, float] | None = None,
     workers: int = 1,
     asked: Collection[int] = (),
     most_seconds: float = math.inf,
@@ -83,8 +83,8 @@ def measure_steps(
     ----------
     problem : DescentProblem
         What descent is run on; its randomness is fixed by ``seed``.
-    step_seconds : dict
-        Seconds of a step by candidate: they decide where it pays to look.
+    step_seconds, step_errors : dict
+        Seconds of a step by candidate, and the standard errors of their logarithms: they decide where it pays to look.
     target : Target
         Loss to reach by the mean over runs.
     tier : Tier
@@ -107,11 +107,12 @@ def measure_steps(
         Called before every round.
     """
     most_seconds = tier.budget_seconds if math.isinf(most_seconds) else most_seconds
-    countdown = Countdown(most_seconds, lambda: 0.0 if more is None or search.standing.answered else more())
+    countdown = Countdown(most_seconds, lambda: 0.0 if more is None or search.answered else more())
     search = Search(
         problem,
         target.value,
         step_seconds,
+        step_errors or {},
         clock or countdown,
         tier,
         workers,

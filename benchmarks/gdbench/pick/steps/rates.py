@@ -8,15 +8,17 @@ one does not, or where the curve is too steep to be a parabola, the best rate th
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from gdbench.pick.steps.crossing import Hit, hit
 from gdbench.pick.steps.parts import look_rows
-from gdbench.pick.steps.trials import LAST, PART, Curves, Plan, Trial, joined, look_grid
+from gdbench.pick.steps.trials import LAST, PART, Curves, Trial, joined, look_grid
 
+Plan = Generator[list[Trial], list[Curves], None]
+"""Yields the trials of a round, is sent what came of them."""
 COARSE, FINE, FINER, FINEST = 2.0, 2.0**0.5, 2.0**0.25, 2.0**0.125
 """Ratios of neighbouring rates: where the best one is looked for; where it is told more exactly; where no parabola
 holds, of runs that differ, and of runs that are all the same."""
@@ -29,7 +31,7 @@ SLACK = 1.2
 """The runs go on to this multiple of their crossing, so that it can be told exactly."""
 CAP = 2.5
 """Multiple of the steps of the best rate so far that another one is given."""
-MAX_ROUNDS, MAX_RAISES = 12, 4
+MAX_ROUNDS, MAX_RAISES = 8, 4
 """Rounds in which the neighbourhood of the best rate is looked for; and how often more steps are given where no rate
 gets there, ``CAP`` times as many each time: two runs that are lucky tell a fortieth of the true steps."""
 RACE_POWERS, RACE_RUNS, RACE_SEED = (-3, -2, -1, 0, 1, 2), 16, 100
@@ -87,7 +89,9 @@ class RateSearch:
         bend, slope, _ = np.polyfit(x, y, 2)
         return best * math.exp(float(np.clip(-slope / (2 * bend), x[0], x[2]))) if bend > 0 else best
 
-    def explore(self, rates: Iterable[float], runs: Callable[[float], int], expected: float) -> Plan:
+    def explore(
+        self, rates: Iterable[float], runs: Callable[[float], int], expected: float, *, raises: int = 0
+    ) -> Plan:
         """Find the best rate to a factor of ``COARSE``.
 
         Parameters
@@ -98,8 +102,10 @@ class RateSearch:
             Number of runs of a trial, given its steps.
         expected : float
             Steps that the best rate is expected to need, at most.
+        raises : int
+            How often more steps are given where no rate gets there.
         """
-        wanted, seeds, raises = sorted(rates), range(0), 0 if self.checked else MAX_RAISES
+        wanted, seeds = sorted(rates), range(0)
         for _ in range(MAX_ROUNDS):
             seeds = seeds or range(runs(expected))
             yield from self._try(wanted, seeds, expected)
