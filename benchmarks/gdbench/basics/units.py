@@ -42,9 +42,13 @@ def duration(value: float) -> str:
     whole = round(value)
     if whole < 60:
         return f"{whole} s"
-    large, small, units = (*divmod(whole, 60), "min s") if whole < 3600 else (*divmod(whole // 60, 60), "h min")
-    first, second = units.split()
-    return f"{large} {first} {small} {second}" if small else f"{large} {first}"
+    if whole < 3600:
+        return _parts(*divmod(whole, 60), "min", "s")
+    return _parts(*divmod(whole // 60, 60), "h", "min")
+
+
+def _parts(large: int, small: int, unit: str, smaller: str) -> str:
+    return f"{large} {unit} {small} {smaller}" if small else f"{large} {unit}"
 
 
 def counted(count: int, noun: str) -> str:

@@ -99,7 +99,7 @@ def resumable_plan(folder: Path) -> Plan:
     """Return the plan of a run, refused when the code has changed that the stored blocks depend on."""
     plan = read_plan(folder)
     if published(folder):
-        raise InputError(f"the run in {folder} was published without its raw files: it is complete, start a new run")
+        raise InputError(f"the run in {folder} was published without its raw files: start a new run")
     if plan.fingerprint != fingerprint():
         raise InputError(
             f"the code has changed since {folder} was begun: start a new run, so that no table mixes versions"
