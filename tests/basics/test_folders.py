@@ -159,6 +159,13 @@ def test_a_full_disk_is_a_sentence_with_its_remedy() -> None:
         full.write_text("something", encoding="utf-8")
 
 
+def test_a_folder_that_refuses_a_file_does_not_ask_for_space(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    sentence = r"^cannot write into there \(Not a directory\): name another folder with --output$"
+    with pytest.raises(InputError, match=sentence), writing(Path("there")):
+        (tmp_path / "file" / "below").write_text("something", encoding="utf-8")
+
+
 SCRATCH = """
 import sys
 import tempfile

@@ -19,6 +19,8 @@ LOCK = ".lock"
 """File that whoever writes into a folder holds; the system lets go of it when its process ends, however that ends."""
 LOCKED_SECONDS = 60.0
 """Patience with whoever changes a file, which takes milliseconds."""
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""Errors that space, of the disk or of the user's share, would mend."""
 
 
 @contextmanager
@@ -116,7 +118,8 @@ def writing(folder: Path, remedy: str = "name another folder with --output") -> 
     try:
         yield
     except OSError as error:
-        raise InputError(f"cannot write into {folder} ({error.strerror}): free space there, or {remedy}") from error
+        first = "free space there, or " if error.errno in FULL else ""
+        raise InputError(f"cannot write into {folder} ({error.strerror}): {first}{remedy}") from error
 
 
 @contextmanager

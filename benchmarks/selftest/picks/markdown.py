@@ -68,7 +68,7 @@ def met(value: float, limit: float, least: float = -math.inf) -> str:
 
 def whole(value: float) -> str:
     """A goal in per cent."""
-    return f"{100 * value:.0f} %"
+    return f"{100 * value:.3g} %"
 
 
 def percent(value: float | None) -> str:

@@ -4,12 +4,14 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import pytest
 
 from gdbench.pick.runners.serial import serial
 from gdbench.pick.steps.answer import EXTRAPOLATED, REACHED, Steps, Target
-from gdbench.pick.steps.measure import measure_steps
+from gdbench.pick.steps.measure import Countdown, carry, measure_steps
+from gdbench.pick.steps.search import Search
 from gdbench.pick.steps.tiers import QUICK
 from gdbench.pick.steps.trials import Curves, OnDone, Trial
 from selftest.picks.exact import exact_steps
@@ -135,3 +137,16 @@ def test_ctrl_c_keeps_what_there_is() -> None:
     nothing = search(FLAT, runner=Slowed(rounds=1))
     assert nothing.interrupted
     assert not any(row.measured for row in nothing.rows)
+
+
+def test_what_runs_have_confirmed_stands_whenever_the_search_ends() -> None:
+    problem, told = as_problem(valley()), list[set[int]]()
+    found = Search(problem, GOAL, LINEAR, {}, Countdown(60.0), QUICK)
+
+    def remember() -> None:
+        told.append({size for size, cell in found.cells.items() if cell.confirmed})
+
+    carry(found.run(), problem, Slowed(), tell=remember)
+    assert told[-1]
+    for before, after in pairwise(told):
+        assert before <= after

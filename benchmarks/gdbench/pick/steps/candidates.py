@@ -1,10 +1,14 @@
-"""The batch sizes among which one is picked."""
+"""The batch sizes among which one is picked, and in which order they are looked at first."""
 
 from __future__ import annotations
 
 import numbers
+from collections.abc import Sequence
 
 from kernels import InputError
+
+SPACING = 4
+"""Ratio of batch sizes that are looked at first."""
 
 
 def candidates(n_rows: int, *, most: int | None = None, current: int | None = None) -> tuple[int, ...]:
@@ -46,3 +50,20 @@ def _checked(option: str, value: int, n_rows: int) -> int:
             f"{option} must be a whole number from 1 to {n_rows} (all rows), got {value}: correct it or leave it out"
         )
     return int(value)
+
+
+def spaced(sizes: Sequence[int], begin: int, direction: int) -> list[int]:
+    """Batch sizes above (1) or below (-1) one, each at least ``SPACING`` from the one before, and the last.
+
+    Examples
+    --------
+    >>> spaced([1, 2, 4, 8, 16, 32, 64, 100], 32, -1), spaced([1, 2, 4, 8, 16, 32, 64, 100], 32, 1)
+    ([8, 2, 1], [100])
+    """
+    chosen, before = [], begin
+    beyond = [size for size in sizes[::direction] if direction * (size - begin) > 0]
+    for size in beyond:
+        if max(size / before, before / size) >= 0.99 * SPACING or size == beyond[-1]:
+            chosen.append(size)
+            before = size
+    return chosen

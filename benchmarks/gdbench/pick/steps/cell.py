@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from gdbench.pick.steps.crossing import Hit, hit, runs_needed, slope
 from gdbench.pick.steps.parts import look_rows
-from gdbench.pick.steps.rates import FINE, Plan, RateSearch
-from gdbench.pick.steps.trials import PART, Curves, Trial, joined, look_grid
+from gdbench.pick.steps.rates import FINE, RateSearch
+from gdbench.pick.steps.trials import PART, Curves, Plan, Trial, joined, look_grid
 
 Values = npt.NDArray[np.float64]
 FIRST_LOOK, LAST_LOOK, RATIO = 0.65, 1.55, 1.13
@@ -124,6 +124,12 @@ class SizeCell:
             return False
         needed = runs_needed(*joined(self.parts), self.expected, self.floor)
         return self.hit.log_error > MAX_TOLD_ERROR or self.runs < needed
+
+    def copy(self) -> SizeCell:
+        """Return a cell with the same knowledge, which goes on apart from this one."""
+        other = replace(self)
+        other.rates = replace(self.rates, hits=dict(self.rates.hits), shifts=dict(self.rates.shifts))
+        return other
 
     def settle(self) -> None:
         """Take the best rate so far; runs at another one are no longer counted."""

@@ -12,8 +12,9 @@ from time import monotonic
 from typing import TypeVar
 
 from gdbench.pick.steps.answer import Steps, Target
+from gdbench.pick.steps.costs import SearchClock
 from gdbench.pick.steps.problem import DescentProblem
-from gdbench.pick.steps.search import Search, SearchClock
+from gdbench.pick.steps.search import Search
 from gdbench.pick.steps.summary import describe
 from gdbench.pick.steps.tiers import Tier
 from gdbench.pick.steps.trials import Curves, Runner, Trial
@@ -107,7 +108,7 @@ def measure_steps(
         Called before every round.
     """
     most_seconds = tier.budget_seconds if math.isinf(most_seconds) else most_seconds
-    countdown = Countdown(most_seconds, lambda: 0.0 if more is None or search.answered else more())
+    countdown = Countdown(most_seconds, lambda: 0.0 if more is None or search.standing.answered else more())
     search = Search(
         problem,
         target.value,

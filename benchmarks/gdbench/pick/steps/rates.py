@@ -8,17 +8,15 @@ one does not, or where the curve is too steep to be a parabola, the best rate th
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from gdbench.pick.steps.crossing import Hit, hit
 from gdbench.pick.steps.parts import look_rows
-from gdbench.pick.steps.trials import LAST, PART, Curves, Trial, joined, look_grid
+from gdbench.pick.steps.trials import LAST, PART, Curves, Plan, Trial, joined, look_grid
 
-Plan = Generator[list[Trial], list[Curves], None]
-"""Yields the trials of a round, is sent what came of them."""
 COARSE, FINE, FINER, FINEST = 2.0, 2.0**0.5, 2.0**0.25, 2.0**0.125
 """Ratios of neighbouring rates: where the best one is looked for; where it is told more exactly; where no parabola
 holds, of runs that differ, and of runs that are all the same."""

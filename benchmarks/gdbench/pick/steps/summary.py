@@ -31,7 +31,7 @@ FEW_STEPS = 10
 
 def describe(search: Search, target: Target, *, seed: int, stopped: str = "") -> Steps:
     """Return what a search found; ``stopped`` says why it ended early, if it did."""
-    measured = search.told
+    measured = search.standing.told
     curve = _curve(search, measured)
     rows = tuple(_row(search, size, measured, curve) for size in search.sizes)
     status, reason = _status(search, bool(measured), target, stopped)
@@ -53,7 +53,7 @@ def describe(search: Search, target: Target, *, seed: int, stopped: str = "") ->
 def _row(search: Search, size: int, measured: Mapping[int, SizeCell], curve: Curve | None) -> StepsRow:
     cell = search.cells.get(size)
     if cell is not None and size in measured:
-        error = search.log_error(size)
+        error = search.standing.log_error(size)
         steps, reach = whole(cell.expected), math.exp(NORMAL_90 * error)
         low, high = max(cell.expected / reach, 1.0), cell.expected * reach
         failed = cell.hit.failed if cell.hit is not None else 0
@@ -120,7 +120,7 @@ def _curve(search: Search, measured: dict[int, SizeCell]) -> Curve | None:
     if len(measured) < 2:
         return None
     sizes = sorted(measured)
-    steps, errors = [measured[size].expected for size in sizes], [search.log_error(size) for size in sizes]
+    steps, errors = [measured[size].expected for size in sizes], [search.standing.log_error(size) for size in sizes]
     return fit_curve(sizes, steps, errors, n_rows=search.problem.n_rows)
 
 

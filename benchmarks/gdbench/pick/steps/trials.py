@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from typing import Protocol
@@ -64,6 +64,8 @@ class Curves:
     had not diverged by then; empty where there was none."""
 
 
+Plan = Generator[list[Trial], list[Curves], None]
+"""Yields the trials of a round, is sent what came of them."""
 OnDone = Callable[[int, Curves], None]
 """Hears the index of a trial in its round and what came of it, as soon as it is finished."""
 
@@ -140,3 +142,23 @@ def joined(parts: Sequence[Curves]) -> tuple[npt.NDArray[np.int64], Values]:
     """Looks (T,) that several trials have in common, and the losses (T, S) of all their runs at these."""
     looks = reduce(np.intersect1d, [part.looks for part in parts])
     return looks, np.concatenate([part.losses[np.isin(part.looks, looks)] for part in parts], axis=1)
+
+
+def together(plans: Iterable[Plan]) -> Plan:
+    """Carry several plans at once: a round holds the next trials of each."""
+    waiting: list[tuple[Plan, list[Trial]]] = []
+    for plan in plans:
+        trials = next(plan, None)
+        if trials is not None:
+            waiting.append((plan, trials))
+    while waiting:
+        found = yield [trial for _, trials in waiting for trial in trials]
+        following, at = [], 0
+        for plan, trials in waiting:
+            own = found[at : at + len(trials)]
+            at += len(trials)
+            try:
+                following.append((plan, plan.send(own)))
+            except StopIteration:
+                continue
+        waiting = following

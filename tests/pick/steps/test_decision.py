@@ -1,0 +1,52 @@
+"""Which batch sizes may still win, and when the choice is safe."""
+
+import numpy as np
+
+from gdbench.pick.steps.cell import SizeCell
+from gdbench.pick.steps.decision import Standing
+from gdbench.pick.steps.trials import Curves
+
+LOOKS = tuple(range(60, 150, 10))
+
+
+def cell(batch_size: int, steps: float, *, runs: int, refined: bool = True) -> SizeCell:
+    """A batch size whose mean loss is inverse to the steps and crosses the goal after so many of them."""
+    made = SizeCell(batch_size, 0.5, 0.0)
+    made.learning_rate, made.guess, made.looks, made.refined = 0.1, steps, LOOKS, refined
+    factors = np.exp(0.1 * np.random.default_rng(batch_size).normal(size=runs))
+    losses = 0.5 * (steps / np.array(LOOKS)[:, None]) * factors / factors.mean()
+    made.parts = [Curves(np.array(LOOKS), losses, 0.0, 0.0, 0.0, np.empty(0))]
+    return made
+
+
+def test_only_batch_sizes_between_which_steps_may_decide_are_contenders() -> None:
+    cells = {8: cell(8, 100, runs=64), 16: cell(16, 95, runs=64), 32: cell(32, 90, runs=64)}
+    standing = Standing(cells, {8: 1.0, 16: 1.06, 32: 1.5}, {})
+    assert standing.contenders() == [8, 16]
+    cells[32] = cell(32, 75, runs=64, refined=False)  # its rate may be far from the best one
+    assert standing.contenders() == [8, 16, 32]
+
+
+def test_uncertain_seconds_keep_a_batch_size_in_the_race() -> None:
+    cells, seconds = {8: cell(8, 100, runs=64), 16: cell(16, 95, runs=64)}, {8: 1.0, 16: 1.3}
+    assert Standing(cells, seconds, {}).contenders() == [8]
+    assert Standing(cells, seconds, {16: 0.2}).contenders() == [8, 16]
+
+
+def test_more_runs_make_the_choice_safer() -> None:
+    regrets = []
+    for runs in (8, 64, 512):
+        cells = {8: cell(8, 100, runs=runs), 16: cell(16, 95, runs=runs)}
+        regrets.append(Standing(cells, {8: 1.0, 16: 1.06}, {}).expected_regret())
+    assert regrets == sorted(regrets, reverse=True)
+    assert regrets[-1] < 0.006
+
+
+def test_runs_that_are_confirmed_are_told_before_the_others() -> None:
+    cells = {8: cell(8, 100, runs=64), 16: cell(16, 95, runs=4)}
+    standing = Standing(cells, {8: 1.0, 16: 1.06}, {})
+    assert standing.answered
+    assert list(standing.told) == [8]
+    del cells[8]
+    assert not standing.answered
+    assert list(standing.told) == [16]
