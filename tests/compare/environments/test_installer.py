@@ -122,3 +122,29 @@ def test_looking_for_pip_leaves_the_process_as_it_was() -> None:
     command = [sys.executable, "-c", text]
     done = subprocess.run(command, env=os.environ | places, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+HEARS = """
+import sys
+from pathlib import Path
+from gdbench.compare.environments.installer import _run
+try:
+    _run([sys.executable, "-c", sys.argv[1]], Path.cwd())
+except KeyboardInterrupt:
+    print("heard")
+"""
+INTERRUPTING = """
+import os, signal, time
+for _ in range(100):
+    os.write(1, 65536 * b" ")
+os.kill(os.getppid(), signal.SIGINT)
+time.sleep(60)
+"""
+"""Says much, and Ctrl-C comes while it is read."""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such signals")
+def test_ctrl_c_is_heard_while_an_installer_says_something(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", HEARS, INTERRUPTING]
+    heard = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=50)
+    assert heard.stdout == "heard\n", heard.stderr

@@ -35,6 +35,8 @@ LEADING_ELSEWHERE = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "PIP_TARGET", "P
 OWN_PIP = PathFinder.find_spec("pip") is not None
 """Whether the pip of this environment can install into others: they need none of their own then. Whoever asks Python as
 a whole tells a hook of setuptools, too, which then hides its distutils from this process for good."""
+HEARING_SECONDS = 1.0
+"""Until a signal is heard that came while output was read."""
 DESCRIBE = """
 import json, platform, re
 from importlib.metadata import distributions
@@ -167,7 +169,7 @@ def _run(command: Sequence[str], scratch: Path) -> str:
         command, env=variables, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
     try:
-        printed = process.communicate()[0]
+        printed = _printed(process)
     except BaseException:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
@@ -176,6 +178,17 @@ def _run(command: Sequence[str], scratch: Path) -> str:
     if process.returncode:
         raise InstallerFailed(telling_line(printed) or f"nothing, and ends with code {process.returncode}")
     return printed
+
+
+def _printed(process: subprocess.Popen[str]) -> str:
+    """Return what a process prints until it ends.
+
+    Python reads a pipe to its end without a look at signals while there is something to read: Ctrl-C just then, when
+    an installer says that it now asks an index that may never answer, would be lost.
+    """
+    while True:
+        with suppress(subprocess.TimeoutExpired):
+            return process.communicate(timeout=HEARING_SECONDS)[0]
 
 
 def telling_line(printed: str) -> str:
