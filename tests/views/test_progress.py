@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from gdbench.views import progress
-from gdbench.views.progress import bar
+from gdbench.views.progress import REFRESH_SECONDS, bar
 
 PATIENCE = 20.0
 """Seconds until a line that must come is missed."""
@@ -71,3 +71,18 @@ def test_a_terminal_has_a_bar_that_is_gone_in_the_end(by_hand: bool) -> None:
         tell(None, "block 2", "")
     assert "Measuring" in text.getvalue()
     assert text.getvalue().endswith(("\x1b[2K", "\x1b[?25h", "\r\x1b[1A\x1b[2K"))
+
+
+@pytest.mark.parametrize("width", [40, 60, 200])
+def test_all_of_the_words_beside_a_bar_are_seen_in_a_terminal_of_any_width(width: int) -> None:
+    words = "certifying, and compiling what this machine has not yet, at most 10 s left"
+    text = StringIO()
+    console = Console(file=text, width=width, force_terminal=True, color_system=None, legacy_windows=False)
+    with bar("Measuring", console, by_hand=True) as tell:
+        tell(0.5, words, "")
+        sleep(2 * REFRESH_SECONDS)
+        tell(0.5, words, "")
+        drawn = text.getvalue()
+    assert "Measuring" in drawn
+    assert "…" not in drawn
+    assert set(words.split()) <= set(drawn.split())

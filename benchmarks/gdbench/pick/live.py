@@ -31,7 +31,7 @@ def drawn(console: Console) -> Iterator[Listeners]:
 
     def remark(sentence: str) -> None:
         if sentence:
-            console.print(sentence, soft_wrap=True)
+            console.print(sentence, soft_wrap=not console.is_terminal)  # in a log a sentence stays one line
 
     with bar("Picking", console) as tell:
 

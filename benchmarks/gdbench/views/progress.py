@@ -10,11 +10,14 @@ from typing import TypeAlias
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
+from rich.table import Column
 
 REFRESH_SECONDS = 0.1
 """Least time between two drawings by hand, which is as often as the eye can follow."""
 QUIET_SECONDS = 25.0
 """Longest time without a line where there is no bar: whoever watches a log knows within half a minute that it lives."""
+MAX_BAR_WIDTH, BAR_PARTS = 40, 5
+"""Width of a bar in characters, and how many times it fits into a narrow terminal: the words beside it come first."""
 ShowShare: TypeAlias = Callable[[float | None, str, str], None]
 """Hears the share that is done (None: unknown), the stage in words, and what changes within it."""
 
@@ -44,7 +47,11 @@ def bar(title: str, console: Console, *, by_hand: bool = False) -> Iterator[Show
 
 @contextmanager
 def _drawn(title: str, console: Console, *, by_hand: bool) -> Iterator[ShowShare]:
-    columns = TextColumn(title, markup=False), BarColumn(), TextColumn("{task.description}", markup=False)
+    columns = (
+        TextColumn(title, markup=False, table_column=Column(no_wrap=True, min_width=len(title))),
+        BarColumn(bar_width=min(MAX_BAR_WIDTH, console.width // BAR_PARTS)),
+        TextColumn("{task.description}", markup=False, table_column=Column()),  # folded where the terminal is narrow
+    )
     with Progress(*columns, console=console, transient=True, auto_refresh=not by_hand) as shown:
         task, drawn = shown.add_task("", total=None), 0.0
 
