@@ -89,13 +89,16 @@ def _tiers(runs: list[dict[str, Any]]) -> list[str]:
 
 
 def _simulated(journal: Journal) -> str:
-    """Return rates by world: those with an effect in all cases are of exit code 1, not of alarms."""
+    """Return rates by world: those with an effect in all cases are of exit code 1, not of alarms.
+
+    Entries of before the spike-in was the effect of its tier do not say its size, and leave that cell empty.
+    """
     entries = journal.entries(simulated_judge.PART)
     quiet, slower = ([row for row in entries if bool(row["slowdown"]) == known] for known in (False, True))
     if not entries:
         return ""
     head = [
-        *("world", "suites", "alarms of tested cases", "per case", "suites with any", "invalid"),
+        *("world", "suites", "alarms of tested cases", "per case", "suites with any", "invalid", "underpowered"),
         *("interval holds the truth", "smallest effect found"),
     ]
     rows = [
@@ -106,6 +109,7 @@ def _simulated(journal: Journal) -> str:
             _percent(row["alarms"] / row["cases"]),
             _of(Rate(row["alarmed_suites"], row["suites"])),
             _of(Rate(row["invalid"], row["suites"])),
+            _of(Rate(row["underpowered"], row["suites"])) if "spike_in" in row else "",
             _percent(row["covered"] / row["cases"]),
             _percent(row["planted_found"] / row["planted"]) if row["planted"] else "-",
         ]
