@@ -14,7 +14,7 @@ from typing import Any
 
 import psutil
 
-from selftest import ROOT
+from selftest import ROOT, blocks
 from selftest.journal import Journal
 
 COMPARED = (0, 1, 3, 4)
@@ -55,6 +55,8 @@ def gdbench(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
 def compare(context: Context, base: str, head: str, *, repository: Path, name: str, options: tuple[str, ...]) -> Any:
     """Compare two commits of a scratch repository; return what is kept of the record, and the machine's load.
 
+    The blocks are kept in the scratch folder, in a file of this name.
+
     Raises
     ------
     RuntimeError
@@ -67,6 +69,7 @@ def compare(context: Context, base: str, head: str, *, repository: Path, name: s
     done = gdbench(*arguments, cwd=repository)
     if done.returncode not in COMPARED:
         raise RuntimeError(f"gdbench {' '.join(arguments)} ended with code {done.returncode}: {done.stderr[-2000:]}")
+    blocks.keep(folder, blocks.file_of(context.scratch, name))
     record = json.loads((folder / "comparison.json").read_text(encoding="utf-8"))
     return {**condense(record), "load_before": load, "load_after": psutil.getloadavg()[0]}
 

@@ -11,7 +11,7 @@ from gdbench.basics import records
 from gdbench.compare.conclusion import case_rows, compile_rows, counts, judge_measured, memory_rows
 from gdbench.compare.judge.cases import needs_confirmation
 from gdbench.compare.judge.terms import BROKEN, INSUFFICIENT, MISSING, REGRESSED, CaseBlocks, Verdicts
-from gdbench.compare.measure.controls import CANARIES, CONTROLS
+from gdbench.compare.measure.controls import CANARIES, control_names, spike_in
 from gdbench.compare.measure.instructions import NOTE
 from gdbench.compare.measure.session import State
 from gdbench.compare.record.record import (
@@ -34,6 +34,7 @@ from gdbench.machine.environment import Environment, describe
 
 SCREEN_BLOCKS, CONFIRM_BLOCKS = 8, 24
 SETTINGS = STANDARD.settings
+CONTROLS, SPIKE = control_names(STANDARD.effect), spike_in(STANDARD.effect)
 QUIET = 0.008
 """Standard deviation over blocks of the log-ratio of a steady case."""
 EXPERIMENTS = (("mlp", "mnist5k", 5000), ("softmax", "digits", 1797), ("linear", "diabetes", 442))
@@ -58,7 +59,7 @@ def make(
     spreads: dict[int, float] | None = None,
     absent: dict[int, tuple[str, str]] | None = None,
     canary: float = 0.0,
-    spike: float = 0.10,
+    spike: float = SPIKE.ratio - 1,
     kept: tuple[int, int] | None = None,
     seed: int = 0,
     **fields: Any,
@@ -91,7 +92,7 @@ def make(
     for i, (verdict, reason) in (absent or {}).items():
         (state.broken if verdict == BROKEN else state.missing)[chosen[i].id] = reason
     settings = replace(SETTINGS, complete=fields.get("complete", True))
-    judged = judge_measured(chosen, found, state, settings)
+    judged = judge_measured(chosen, found, state, settings, controls=CONTROLS)
     return assemble(judged, chosen, found, fields)
 
 

@@ -104,7 +104,7 @@ def some(**changes: Any) -> Calibration:
 
 
 def rows(spread: float) -> list[CaseResult]:
-    found = judge_measured(cases()[:1], Measurements(), State(), SETTINGS)
+    found = judge_measured(cases()[:1], Measurements(), State(), SETTINGS, controls=())
     ((row,), _) = case_rows(cases()[:1], found, Measurements())
     return [replace(row, case=f"case {number}", pair_sd=spread) for number in range(10)]
 

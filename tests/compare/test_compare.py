@@ -18,7 +18,7 @@ import pytest
 
 from gdbench.basics import records
 from gdbench.compare.conclusion import case_rows, judge_measured
-from gdbench.compare.measure.controls import EXTRA_STEPS, SPIKE, STEPS
+from gdbench.compare.measure.controls import control_names, spike_in
 from gdbench.compare.measure.session import State
 from gdbench.compare.record.record import CaseResult, Comparison, MeasuredBlock, Measurements, read_record
 from gdbench.compare.record.tiers import QUICK, TIERS
@@ -65,6 +65,7 @@ if "GDBENCH_PADDING" in os.environ:
     controls._steps = _noted
 """
 """At the end of each tree's kernels: in each block, which its hash seed names, of how much work the spike-in is."""
+SPIKE = spike_in(QUICK.effect)
 STAYS = """        parent = os.getppid()
         open({file!r}, "w").close()
         while os.getppid() == parent:
@@ -186,7 +187,7 @@ def test_a_ratio_lies_in_its_interval_and_both_sides_have_their_seconds(rows: di
 def test_a_broken_kernel_is_exit_code_4_and_the_controls_are_reported(answer: Any, record: Comparison) -> None:
     assert answer.returncode == record.exit_code == 4, answer.stderr
     assert record.complete
-    assert [row.case for row in record.controls.cases][-1].startswith("spike-in")
+    assert [row.case for row in record.controls.cases] == [*control_names(QUICK.effect)]
 
 
 def test_in_each_block_the_spike_in_is_more_work_on_one_side_and_each_side_has_its_turn(
@@ -195,11 +196,11 @@ def test_in_each_block_the_spike_in_is_more_work_on_one_side_and_each_side_has_i
     """How it is told then is a subject of ``measure/test_schedule``."""
     found = set()
     for block in read_blocks(trees):
-        assert block["cases"][SPIKE]["calls"] > 0
+        assert block["cases"][SPIKE.name]["calls"] > 0
         notes = [trees / f"{side}-steps-{block['hash_seed']}" for side in ("base", "head")]
         work = [{int(line) for line in path.read_text(encoding="utf-8").split()} for path in notes]
-        assert sorted(map(list, work)) == [[STEPS], [STEPS + EXTRA_STEPS]]
-        found.add(work.index({STEPS + EXTRA_STEPS}))
+        assert sorted(map(list, work)) == [[20], [22]]
+        found.add(work.index({22}))
     assert found == {0, 1}
 
 
@@ -235,7 +236,7 @@ def test_the_verdicts_follow_from_the_raw_blocks_alone(trees: Path, record: Comp
         missing={row.case: row.reason for row in stored if row.verdict == "MISSING"},
     )
     judging = replace(QUICK.settings, bias_sd=settings.bias_expected)
-    found = judge_measured(cases, Measurements(**stages), state, judging)
+    found = judge_measured(cases, Measurements(**stages), state, judging, controls=control_names(QUICK.effect))
     rows, controls = case_rows(cases, found, Measurements(**stages))
     assert tuple(controls) == record.controls.cases
     assert rows == stored

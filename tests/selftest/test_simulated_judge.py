@@ -1,13 +1,15 @@
 """The judge is as often wrong as it says, in simulated comparisons: the rows of the full study, at reduced counts."""
 
+import re
+
 import numpy as np
 import pytest
 
-from gdbench.compare.record.tiers import TIERS
+from gdbench.compare.record.tiers import TIERS, ComparisonTier
 from selftest.journal import Journal
 from selftest.verdicts.report import write_report
 from selftest.verdicts.simulated_judge import PART, ROWS, Row, simulate
-from selftest.verdicts.simulation import IDS, NOISES, World
+from selftest.verdicts.simulation import IDS, NOISES, World, compare
 
 QUIET = tuple(row for row in ROWS if not row.slowdown)
 SLOWER = tuple(row for row in ROWS if row.slowdown)
@@ -53,6 +55,19 @@ def test_a_slowdown_in_all_cases_of_quick_is_proven_for_each_too() -> None:
     assert found["alarms"] > 0.95 * found["cases"]
 
 
+@pytest.mark.parametrize("tier", TIERS.values(), ids=TIERS)
+def test_the_spike_in_of_a_simulated_suite_is_the_effect_of_its_tier(tier: ComparisonTier) -> None:
+    found = compare(np.random.default_rng(6), tier, World(pair_sd=0.001), cases=12)
+    (spike,) = (one for name, one in found.control_cases.items() if name.startswith("spike"))
+    assert spike.ratio == pytest.approx(1 + tier.effect, abs=0.001)
+    assert found.controls.status == "valid"
+
+
+def test_a_suite_that_cannot_find_the_effect_of_its_tier_is_underpowered() -> None:
+    assert simulate(np.random.default_rng(7), Row("deep", World(pair_sd=0.08)), 2)["underpowered"] == 2
+    assert simulate(np.random.default_rng(7), Row("deep", World(pair_sd=0.01)), 2)["underpowered"] == 0
+
+
 def test_an_effect_of_the_smallest_visible_size_is_found() -> None:
     found = simulate(np.random.default_rng(4), Row("standard", World(pair_sd=0.019)), 6)
     assert found["planted"] == 60
@@ -60,9 +75,12 @@ def test_an_effect_of_the_smallest_visible_size_is_found() -> None:
 
 
 def test_the_report_has_a_row_for_each_world(tmp_path) -> None:
-    for row in (QUIET[0], SLOWER[0]):
+    for row in (SLOWER[0], QUIET[0]):
         counts = simulate(np.random.default_rng(5), row, 1)
         Journal(tmp_path).write(PART, f"{row.key}, 1 suites", slowdown=row.slowdown, **counts)
+    del counts["spike_in"]
+    Journal(tmp_path).write(PART, "of an older version, 1 suites", slowdown=0.0, **counts)
     text = write_report(tmp_path).read_text(encoding="utf-8")
-    assert f"| {QUIET[0].key} | 1 | 0 of 0 |" in text
+    assert f"| {QUIET[0].key} | 1 | 0 of 0 | 0 % | 0 of 1 | 0 of 1 | 0 of 1 | " in text
+    assert re.search(r"^\| of an older version \| 1 \| .* \| 0 of 1 \|  \| ", text, re.M)
     assert f"| {SLOWER[0].key} | 1 of 1 |" in text

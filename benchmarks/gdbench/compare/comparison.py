@@ -14,7 +14,7 @@ from gdbench.compare.measure.instructions import why_not
 from gdbench.compare.measure.session import ComparisonSession, ReportStage, open_session
 from gdbench.compare.measure.stages import measure
 from gdbench.compare.record.record import Comparison, write_record
-from gdbench.compare.record.tiers import EQUIVALENCE, TIERS
+from gdbench.compare.record.tiers import TIERS
 from gdbench.experiments.grid import Filters
 from gdbench.processes.live import AnswerError, ProcessLost
 from kernels import InputError
@@ -71,9 +71,7 @@ def compare(
     """
     if instructions and why_not():
         raise InputError(f"instructions cannot be counted: {why_not()}; leave --instructions out to compare times")
-    chosen = TIERS[tier]
-    if effect is not None:  # what is asked about must also be what the screen lets through
-        chosen = replace(chosen, effect=effect, gate=max(min(chosen.gate, effect), EQUIVALENCE))
+    chosen = TIERS[tier] if effect is None else TIERS[tier].asked_about(effect)
     with (
         own_folder(folder, refusal="name a new folder with --output"),
         open_session(

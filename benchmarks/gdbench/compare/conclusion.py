@@ -28,7 +28,7 @@ from gdbench.compare.judge.terms import (
     JudgeSettings,
     Verdicts,
 )
-from gdbench.compare.measure.controls import CONTROLS
+from gdbench.compare.measure.controls import control_names
 from gdbench.compare.measure.instructions import SAME_WORK
 from gdbench.compare.measure.session import ComparisonSession, State
 from gdbench.compare.record.record import (
@@ -59,7 +59,8 @@ def conclude(session: ComparisonSession, *, complete: bool) -> Comparison:
     stored = calibration.read(session.environment)
     settings = replace(session.settings, bias_sd=calibration.expected_bias(stored), complete=complete)
     cases = session.setting.family.cases
-    found = judge_measured(cases, session.measured, session.state, settings)
+    controls = control_names(session.tier.effect)
+    found = judge_measured(cases, session.measured, session.state, settings, controls=controls)
     rows, control_rows = case_rows(cases, found, session.measured)
     counted = [case for case in cases if not session.state.out(case.id)]
     metrics = [*memory_rows(counted, session.measured), *compile_rows(session.measured, settings)]
@@ -133,7 +134,9 @@ def _settings(session: ComparisonSession, settings: JudgeSettings, source: str, 
     )
 
 
-def judge_measured(cases: Sequence[Case], measured: Measurements, state: State, settings: JudgeSettings) -> Verdicts:
+def judge_measured(
+    cases: Sequence[Case], measured: Measurements, state: State, settings: JudgeSettings, *, controls: Sequence[str]
+) -> Verdicts:
     """Give the blocks of all cases and controls to the judge."""
     absent = {
         key: (name, why)
@@ -142,7 +145,7 @@ def judge_measured(cases: Sequence[Case], measured: Measurements, state: State, 
     }
     return judge(
         {case.id: _blocks_of(case.id, measured, absent.get(case.id)) for case in cases},
-        {name: _blocks_of(name, measured, absent.get(name)) for name in CONTROLS},
+        {name: _blocks_of(name, measured, absent.get(name)) for name in controls},
         settings,
     )
 

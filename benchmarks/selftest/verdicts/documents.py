@@ -35,7 +35,8 @@ def measure(context: Context, commits: int, options: tuple[str, ...] = OPTIONS) 
             continue
         context.say(f"documentation: {number + 1} of {commits}, {subject}")
         sides = (f"{commit}~1", commit)
-        found = compare(context, *sides, repository=repository.folder, name=f"documentation-{number}", options=options)
+        name = f"{context.tier}-documentation-{number}"
+        found = compare(context, *sides, repository=repository.folder, name=name, options=options)
         context.journal.write(PART, key, subject=subject, **found)
 
 

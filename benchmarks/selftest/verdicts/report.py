@@ -31,6 +31,11 @@ INTRODUCTION = """# Self-test of the verdicts
 
 Made by `python benchmarks/selftest/run.py`; every number below is computed from `measurements.jsonl` beside this file.
 Upper bounds are one-sided, at 95 % (Clopper and Pearson).
+
+Of comparisons there are summaries here. This measures anew and keeps all blocks of each one in `PLACE/blocks`, one
+file of gzipped JSON each, from which `judge_anew` of `benchmarks/selftest/blocks.py` makes the verdicts:
+
+    python benchmarks/selftest/run.py unchanged planted --folder NEW --scratch PLACE
 """
 INVALID_RUNS = """
 An invalid run is one whose controls failed. It claims nothing of time, so that it counts for no rate.
@@ -89,13 +94,16 @@ def _tiers(runs: list[dict[str, Any]]) -> list[str]:
 
 
 def _simulated(journal: Journal) -> str:
-    """Return rates by world: those with an effect in all cases are of exit code 1, not of alarms."""
+    """Return rates by world: those with an effect in all cases are of exit code 1, not of alarms.
+
+    Entries of before the spike-in was the effect of its tier do not say its size, and leave that cell empty.
+    """
     entries = journal.entries(simulated_judge.PART)
     quiet, slower = ([row for row in entries if bool(row["slowdown"]) == known] for known in (False, True))
     if not entries:
         return ""
     head = [
-        *("world", "suites", "alarms of tested cases", "per case", "suites with any", "invalid"),
+        *("world", "suites", "alarms of tested cases", "per case", "suites with any", "invalid", "underpowered"),
         *("interval holds the truth", "smallest effect found"),
     ]
     rows = [
@@ -106,6 +114,7 @@ def _simulated(journal: Journal) -> str:
             _percent(row["alarms"] / row["cases"]),
             _of(Rate(row["alarmed_suites"], row["suites"])),
             _of(Rate(row["invalid"], row["suites"])),
+            _of(Rate(row["underpowered"], row["suites"])) if "spike_in" in row else "",
             _percent(row["covered"] / row["cases"]),
             _percent(row["planted_found"] / row["planted"]) if row["planted"] else "-",
         ]

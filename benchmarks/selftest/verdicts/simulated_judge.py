@@ -73,7 +73,7 @@ def simulate(rng: np.random.Generator, row: Row, suites: int) -> dict[str, Any]:
         one = _counts(found, row.slowdown)
         one |= {} if row.slowdown else _smallest_found(rng, row, found)
         total = {name: total.get(name, 0) + value for name, value in one.items()}
-    return {"suites": suites, **total}
+    return {"suites": suites, "spike_in": TIERS[row.tier].effect, **total}
 
 
 def _counts(found: Verdicts, slowdown: float) -> dict[str, int]:

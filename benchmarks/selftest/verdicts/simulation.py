@@ -13,7 +13,7 @@ from gdbench.compare.judge.cases import needs_confirmation
 from gdbench.compare.judge.precision import layout_of
 from gdbench.compare.judge.rule import judge
 from gdbench.compare.judge.terms import CaseBlocks, Verdicts
-from gdbench.compare.measure.controls import CANARIES, SPIKE, SPIKE_SIZE
+from gdbench.compare.measure.controls import CANARIES, control_names, spike_in
 from gdbench.compare.measure.stages import SAMPLED
 from gdbench.compare.record.tiers import ComparisonTier
 
@@ -105,8 +105,8 @@ def compare(
     centres = np.log1p(np.broadcast_to(np.asarray(effects, float), (cases,)))
     centres = centres + world.lasting_sd * rng.standard_normal(cases)
     builds = world.fresh_sd * rng.standard_normal((tier.layouts, cases))
-    controls = [*CANARIES, SPIKE]
-    control_centres = np.array([0.0] * len(CANARIES) + [np.log(SPIKE_SIZE)])
+    controls = control_names(tier.effect)
+    control_centres = np.array([0.0] * len(CANARIES) + [np.log(spike_in(tier.effect).ratio)])
 
     def draw(blocks: int) -> tuple[Floats, Floats]:
         noise = NOISES[world.noise](rng, (blocks, cases + len(controls)))

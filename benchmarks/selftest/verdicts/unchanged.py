@@ -26,7 +26,6 @@ def measure(context: Context, runs: int, options: tuple[str, ...] = OPTIONS) -> 
         loaded = run % LOADED_EVERY == LOADED_EVERY - 1
         context.say(f"unchanged: run {run + 1} of {runs}{', with injected load' if loaded else ''}")
         with injected_load(context.seed + run) if loaded else nullcontext():
-            found = compare(
-                context, commit, commit, repository=repository.folder, name=f"unchanged-{run}", options=options
-            )
+            name = f"{context.tier}-unchanged-{run}"
+            found = compare(context, commit, commit, repository=repository.folder, name=name, options=options)
         context.journal.write(PART, key, commit=commit, loaded=loaded, **found)

@@ -342,6 +342,32 @@ def test_a_run_that_misses_extra_work_calls_nothing_unchanged() -> None:
     assert found.exit_code == 1
 
 
+def test_extra_work_within_what_counts_as_unchanged_is_found_if_it_is_proven() -> None:
+    small = judged(spike=0.014, sd=0.002)
+    assert small.control_cases["spike-in"].high < 1.02
+    assert small.control_cases["spike-in"].verdict == REGRESSED
+    assert small.controls.status == "valid"
+    assert {judged(spike=-0.014, sd=0.002).controls.reason} == {"extra work was found to be faster"}
+    same = judged(spike=0.004, sd=0.002)  # less than the margin: no claim is made of it
+    assert same.control_cases["spike-in"].verdict == UNCHANGED
+    assert same.controls.status == "underpowered"
+    canary = judged(canary=0.009, sd=0.002)
+    assert {canary.control_cases[name].verdict for name in ("c 1", "c 2", "c 3")} == {UNCHANGED}
+    assert canary.controls.status == "valid"
+
+
+def test_extra_work_is_held_to_the_rate_of_the_cases_by_itself() -> None:
+    there, quiet = controls(spike=0.02, sd=0.025, seed=101), suite(18, np.zeros(12))
+    found = judge(quiet, there, SETTINGS)
+    spike = found.control_cases["spike-in"]
+    assert rule.CONTROL_LEVEL < spike.p == spike.p_adjusted <= SETTINGS.fdr
+    assert (spike.verdict, found.controls.status) == (REGRESSED, "valid")
+    assert judge(quiet, there, replace(SETTINGS, fdr=spike.p / 2)).controls.status == "underpowered"
+    drifted = {**there, "spike-in": replace(there["spike-in"], unsteady=(True, True))}
+    assert judge(quiet, drifted, SETTINGS).control_cases["spike-in"].reason == DRIFTED
+    assert judge(quiet, drifted, SETTINGS).controls.status == "underpowered"
+
+
 def test_noise_of_canaries_is_no_proof_of_a_shift_and_a_lost_canary_is_one() -> None:
     noisy = {**controls(), **{name: case for name, case in controls(sd=0.2).items() if name.startswith("c")}}
     assert judge(suite(17, np.zeros(12)), noisy, SETTINGS).controls.status == "valid"

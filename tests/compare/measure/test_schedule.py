@@ -8,19 +8,19 @@ from contextlib import nullcontext
 from types import SimpleNamespace
 from typing import Any
 
-import numpy as np
 import pytest
 
 from gdbench.compare.measure import blocks, controls, pair_process
-from gdbench.compare.measure.controls import CANARIES, CONTROLS, SPIKE, SPIKE_SIZE
+from gdbench.compare.measure.controls import CANARIES, control_names, spike_in
 from gdbench.compare.measure.pair_process import Worker
-from gdbench.compare.measure.preparation import schedule
+from gdbench.compare.measure.preparation import prepare, schedule
 from gdbench.compare.measure.session import CaseSchedule, State
 from gdbench.compare.measure.stages import blocks_in_time
 from gdbench.compare.record.record import MeasuredBlock
 from gdbench.compare.record.tiers import DEEP, MIN_QUADS, QUICK, STANDARD, ComparisonTier
 from gdbench.experiments.cases import Case
 
+CONTROLS, SPIKE = control_names(DEEP.effect), spike_in(DEEP.effect)
 CALL_SECONDS, CPU_SHARE = 0.0005, 0.75
 HERE = SimpleNamespace(side=SimpleNamespace(environment=None))
 """A build that is measured in the environment of this process."""
@@ -124,14 +124,14 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> Any:
     def measure(index: int) -> tuple[MeasuredBlock, Pair]:
         def prepare(_pair: Pair, _setting: object, state: State, entries: object, *, spiked: int) -> None:
             state.calls.update(dict.fromkeys((CASE.id, *CONTROLS), CaseSchedule(100, 1, 12)))
-            pair.seconds[spiked][SPIKE] *= SPIKE_SIZE
+            pair.seconds[spiked][SPIKE.name] *= SPIKE.ratio
 
         base = dict.fromkeys((CASE.id, *CONTROLS), 1e-6)
         pair = Pair((base, {**base, CASE.id: SLOWER * base[CASE.id]}))
         monkeypatch.setattr(blocks, "prepare", prepare)
         monkeypatch.setattr(blocks, "_pair", lambda *_, **__: nullcontext(pair))
         monkeypatch.setattr(blocks, "_together", lambda *_: nullcontext())
-        setting: Any = SimpleNamespace(seed=index, builds=(HERE, HERE))
+        setting: Any = SimpleNamespace(seed=index, builds=(HERE, HERE), tier=DEEP)
         return blocks.measure_block(setting, State(), [CASE], stage=0, index=index), pair
 
     return measure
@@ -151,9 +151,9 @@ def test_the_extra_work_of_the_spike_in_is_told_as_that_of_head_whichever_side_d
     measured: Any, index: int
 ) -> None:
     block, pair = measured(index)
-    assert pair.seconds[index // 2 % 2][SPIKE] > pair.seconds[1 - index // 2 % 2][SPIKE]
-    found = block.cases[SPIKE]
-    assert found.log_ratio == pytest.approx(math.log(SPIKE_SIZE), abs=1e-4)
+    assert pair.seconds[index // 2 % 2][SPIKE.name] > pair.seconds[1 - index // 2 % 2][SPIKE.name]
+    found = block.cases[SPIKE.name]
+    assert found.log_ratio == pytest.approx(math.log(1.02), abs=1e-4)
     assert found.head_seconds > found.base_seconds
 
 
@@ -165,16 +165,43 @@ def test_the_sides_take_turns_in_quads_that_read_the_same_backwards_and_begin_wi
     assert set(quads) == {(0, 1, 1, 0), (1, 0, 0, 1)}
 
 
-def test_the_spike_in_is_a_tenth_more_work_and_a_canary_none(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("tier", "name", "pieces"),
+    [
+        (QUICK, "spike-in: 10 % more work", [20, 22]),
+        (STANDARD, "spike-in: 5 % more work", [20, 21]),
+        (DEEP, "spike-in: 2 % more work", [50, 51]),
+    ],
+)
+def test_each_side_does_its_pieces_of_the_spike_in_which_is_the_effect_of_the_tier(
+    monkeypatch: pytest.MonkeyPatch, tier: ComparisonTier, name: str, pieces: list[int]
+) -> None:
     products: list[int] = []
     monkeypatch.setattr(controls.np, "dot", lambda *_: products.append(1))
-    counts = []
-    for name, spiked in ((SPIKE, False), (SPIKE, True), (CANARIES[1], False), (CANARIES[1], True)):
-        products.clear()
-        controls.build(name, spiked=spiked)()
-        counts.append(len(products))
-    assert counts == [20, 22, 1, 1]
-    assert np.isclose(SPIKE_SIZE, 22 / 20)
+    assert control_names(tier.effect) == (*CANARIES, name)
+    setting: Any = SimpleNamespace(tier=tier)
+    for spiked in (0, 1):
+        workers = Worker(), Worker()
+        pair: Any = SimpleNamespace(
+            sides=[SimpleNamespace(at=None, lost=None) for _ in workers],
+            ask_both=lambda asked, *both, workers=workers: [
+                getattr(worker, asked)(*arguments) for worker, arguments in zip(workers, both, strict=True)
+            ],
+        )
+        prepare(pair, setting, State(), [name, CANARIES[1]], spiked=spiked)
+        for control, expected in ((name, pieces if spiked else pieces[::-1]), (CANARIES[1], [1, 1])):
+            for worker, number in zip(workers, expected, strict=True):
+                products.clear()
+                worker.calls[control]()
+                assert len(products) == number
+
+
+@TIERS
+def test_the_spike_in_is_that_of_the_tier_whatever_slowdown_is_asked_about(tier: ComparisonTier) -> None:
+    asked = tier.asked_about(0.01)
+    assert asked.settings.effect == 0.01
+    assert asked.settings.screened_out == 0.02
+    assert control_names(asked.effect) == control_names(tier.effect)
 
 
 @pytest.mark.parametrize(
@@ -198,7 +225,7 @@ def shares(environments: tuple[object, object], threads: list[int], index: int) 
     chosen = [Case("mlp", "mnist5k", 5000, "gradient", "jit", 1, "float64", number) for number in threads]
     return [
         ("".join(build.name for build in both), number, list(entries))
-        for both, number, entries in blocks._shares(tuple(builds), chosen, index)
+        for both, number, entries in blocks._shares(tuple(builds), chosen, CONTROLS, index)
     ]
 
 

@@ -10,6 +10,8 @@ import pytest
 
 from gdbench.basics import records
 from gdbench.compare.record.record import FILE, RAW, Comparison, MeasuredBlock, read_record, write_block, write_record
+from gdbench.compare.views import markdown, page
+from gdbench.compare.views.headline import headline
 from kernels import InputError
 
 from ..comparison_records import BASE_BYTES, block, explained, make, with_compile, with_memory
@@ -77,6 +79,17 @@ def test_what_older_versions_wrote_is_read(record: Comparison, tmp_path: Path) -
     (tmp_path / FILE).write_text(json.dumps(plain), encoding="utf-8")
     bare = replace(record, cases=tuple(replace(row, explanation=None) for row in record.cases))
     assert read_record(tmp_path) == bare
+
+
+def test_a_spike_in_of_an_older_version_is_read_and_shown_under_its_name(tmp_path: Path) -> None:
+    plain, old = records.plain(make(spike=0.0)), "spike-in: a tenth more work"
+    plain["controls"]["cases"][-1]["case"] = old
+    (tmp_path / FILE).write_text(json.dumps(plain), encoding="utf-8")
+    found = read_record(tmp_path)
+    assert found.controls.cases[-1].case == old
+    assert f"extra work was not found ({old})" in headline(found)
+    assert f"| {old} |" in markdown.render(found)
+    assert old in page.render(found)
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,13 @@ def test_the_headline_tells_what_is_broken_then_slower_in_every_metric(mixed):
     assert "\n" not in said
 
 
+def test_an_underpowered_comparison_names_the_extra_work_that_it_did_not_find():
+    record = make(spike=0.0)
+    lost = "UNDERPOWERED: extra work was not found (spike-in: 5 % more work). No case can be called unchanged: "
+    assert headline(record).endswith(f"{lost}compare again on a quieter machine.")
+    assert f"{lost}compare with --standard, which claims 5 %, or on" in headline(replace(record, tier="deep"))
+
+
 def test_too_little_evidence_is_the_headline_and_says_how_long_it_would_take():
     record = make(spreads=dict.fromkeys(range(40), 0.3))
     unresolved = [row for row in record.cases if row.verdict == INSUFFICIENT]

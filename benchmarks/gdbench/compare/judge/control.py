@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
+from gdbench.compare.judge.cases import DRIFTED
 from gdbench.compare.judge.terms import (
     BROKEN,
     IMPROVED,
@@ -25,6 +27,22 @@ VOID = {"valid": (), "underpowered": (UNCHANGED,), "invalid": (UNCHANGED, REGRES
 """Verdicts on times that a run may not give, by the status of its controls."""
 
 
+def is_spike(name: str) -> bool:
+    """Whether a control is extra work; all others are identical code."""
+    return name.startswith(SPIKE)
+
+
+def judge_alone(found: Judgement, level: float) -> Judgement:
+    """Return the verdict on extra work by a test of its own: it is found once it is proven to be beyond the margin.
+
+    It may be as small as what a case may change and still be unchanged, which takes nothing from the proof.
+    """
+    alone = replace(found, p_adjusted=found.p)
+    if found.reason == DRIFTED or not found.p <= level:
+        return alone
+    return replace(alone, verdict=REGRESSED if found.ratio > 1 else IMPROVED, reason="")
+
+
 def judge_controls(found: Mapping[str, Judgement]) -> ControlsVerdict:
     """Judge a run by identical code (canaries) and by real extra work (the spike-in).
 
@@ -34,8 +52,8 @@ def judge_controls(found: Mapping[str, Judgement]) -> ControlsVerdict:
     """
     if not found:
         return ControlsVerdict("valid", "")
-    canaries = [one for name, one in found.items() if not name.startswith(SPIKE)]
-    spikes = [one for name, one in found.items() if name.startswith(SPIKE)]
+    canaries = [one for name, one in found.items() if not is_spike(name)]
+    spikes = [one for name, one in found.items() if is_spike(name)]
     lost = any(one.verdict in (BROKEN, MISSING) for one in canaries)
     if not lost and not any(one.stage == "confirm" for one in found.values()):
         return ControlsVerdict("underpowered", "the run ended before its controls were confirmed")

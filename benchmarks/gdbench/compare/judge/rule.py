@@ -10,7 +10,7 @@ import numpy as np
 from gdbench.basics import exit_codes
 from gdbench.compare.judge.bias import bias_sd
 from gdbench.compare.judge.cases import confirmation_of, judge_cases, screen_of, table
-from gdbench.compare.judge.control import SPIKE, VOID, judge_controls
+from gdbench.compare.judge.control import VOID, is_spike, judge_alone, judge_controls
 from gdbench.compare.judge.groups import Shared, judge_groups
 from gdbench.compare.judge.location import asymmetry
 from gdbench.compare.judge.precision import Precision
@@ -30,7 +30,7 @@ from gdbench.compare.judge.terms import (
 )
 
 CONTROL_LEVEL = 0.01
-"""False discovery rate over the controls: one that is alarmed makes the run invalid."""
+"""False discovery rate over the controls: identical code that is alarmed makes the run invalid."""
 RESOLVED_SHARE = 0.8
 """Share of the measured cases that must have a verdict for exit code 0."""
 
@@ -51,9 +51,9 @@ def judge(
         ``needs_confirmation`` of ``gdbench.compare.judge.cases`` tells of a mapping of ``CaseBlocks`` which a
         comparison sends, besides some at random.
     controls : mapping
-        The same of the controls: names that begin with "spike" are extra work, all others identical code, the
-        canaries. Controls belong to no suite, are confirmed always and never run on other builds. An empty mapping:
-        nothing is held against the run.
+        The same of the controls: names that begin with "spike" are extra work, each tested by itself at the rate of
+        the cases; all others are identical code, the canaries. Controls belong to no suite, are confirmed
+        always and never run on other builds. An empty mapping: nothing is held against the run.
     settings : JudgeSettings
         When a case is changed or unchanged; those of a tier are
         ``gdbench.compare.record.tiers.TIERS["standard"].settings``.
@@ -105,7 +105,7 @@ def judge(
     found = judge_cases(there, screen, confirm, bias=bias, blocks=planned, settings=settings)
     control_cases = _control_cases(held, screen, confirm, planned, settings)
     status = judge_controls(control_cases)
-    canaries = [one for name, one in held.items() if not name.startswith(SPIKE) and one.absent is None]
+    canaries = [one for name, one in held.items() if not is_spike(name) and one.absent is None]
     shared = Shared(screen.autocorrelation, bias, asymmetry(table([one.screen for one in there])), settings)
     changed = [name for name, one in zip(measured, found, strict=True) if one.verdict in (REGRESSED, IMPROVED)]
     suite, groups = judge_groups(dict(zip(measured, there, strict=True)), canaries, changed, shared)
@@ -158,13 +158,17 @@ def _final(screen: Precision, confirm: Precision) -> tuple[np.ndarray, np.ndarra
 def _control_cases(
     controls: Mapping[str, CaseBlocks], screen: Precision, confirm: Precision, blocks: int, settings: JudgeSettings
 ) -> dict[str, Judgement]:
-    """Judge the controls, which have no builds and a family of their own, by the autocorrelation of all cases."""
+    """Judge the controls, which have no builds and a family of their own, by the autocorrelation of all cases.
+
+    Extra work is held to the rate of the cases, to which it says what this run finds.
+    """
+    level = settings.fdr
     settings = replace(settings, fdr=CONTROL_LEVEL)
     there = {name: one for name, one in controls.items() if one.absent is None}
     early = screen_of(there.values(), settings, autocorrelation=screen.autocorrelation)
     late = confirmation_of(there.values(), settings, autocorrelation=confirm.autocorrelation)
     found = judge_cases(list(there.values()), early, late, bias=0.0, blocks=blocks, settings=settings)
-    judged = dict(zip(there, found, strict=True))
+    judged = {name: judge_alone(one, level) if is_spike(name) else one for name, one in zip(there, found, strict=True)}
     return {name: judged.get(name) or _absent(one) for name, one in controls.items()}
 
 

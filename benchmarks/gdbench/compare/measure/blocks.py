@@ -7,7 +7,7 @@ the machine for longer than that slows both sides alike and cancels (``block_dat
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from time import monotonic
@@ -16,7 +16,7 @@ import numpy as np
 import psutil
 from numpy.typing import ArrayLike, NDArray
 
-from gdbench.compare.measure.controls import CONTROLS, SPIKE
+from gdbench.compare.measure.controls import control_names, spike_in
 from gdbench.compare.measure.pair import MAX_PADDING_BYTES, Pair
 from gdbench.compare.measure.preparation import at_case, key_of, prepare
 from gdbench.compare.measure.session import Setting, State, note_lost
@@ -57,8 +57,9 @@ def measure_block(
     begun, found = monotonic(), dict[str, PairedSample]()
     alike = {"hash_seed": int(rng.integers(2**32)), "padding_bytes": int(rng.integers(MAX_PADDING_BYTES))}
     todo = [cases[position] for position in rng.permutation(len(cases))]
-    spiked, first, total, compiled = index // 2 % 2, int(rng.integers(2)), len(cases) + len(CONTROLS), False
-    for both, threads, entries in _shares(builds or setting.builds, todo, index):
+    controls, spike = control_names(setting.tier.effect), spike_in(setting.tier.effect).name
+    spiked, first, total, compiled = index // 2 % 2, int(rng.integers(2)), len(cases) + len(controls), False
+    for both, threads, entries in _shares(builds or setting.builds, todo, controls, index):
         left = [entries[position] for position in rng.permutation(len(entries))]
         while left := [entry for entry in left if key_of(entry) not in found and not state.out(key_of(entry))]:
             with _pair(both, threads, alike, first=first) as pair:
@@ -74,8 +75,8 @@ def measure_block(
                 except ProcessLost:
                     if not note_lost(state, pair):
                         raise
-    if SPIKE in found and spiked == 0:  # the base did the work: told as if it had been the head
-        found[SPIKE] = _mirrored(found[SPIKE])
+    if spike in found and spiked == 0:  # the base did the work: told as if it had been the head
+        found[spike] = _mirrored(found[spike])
     return MeasuredBlock(
         stage=stage,
         index=index,
@@ -88,7 +89,7 @@ def measure_block(
     )
 
 
-def _shares(builds: tuple[Build, Build], cases: list[Case], index: int) -> Iterator[Share]:
+def _shares(builds: tuple[Build, Build], cases: list[Case], controls: Sequence[str], index: int) -> Iterator[Share]:
     """Yield what each pair of processes of a block measures: builds, number of threads, and cases or controls.
 
     Controls run with the cases. But in two environments NumPy, which they call, is not the same: there they have two
@@ -97,9 +98,9 @@ def _shares(builds: tuple[Build, Build], cases: list[Case], index: int) -> Itera
     together = builds[0].side.environment is None
     by_threads = {number: [case for case in cases if case.threads == number] for number in _threads(cases)}
     for position, (threads, own) in enumerate(by_threads.items()):
-        yield builds, threads, [*own, *(CONTROLS if together and position == 0 else ())]
+        yield builds, threads, [*own, *(controls if together and position == 0 else ())]
     if not together:
-        yield (builds[index % 2],) * 2, _threads(cases)[0], [*CONTROLS]
+        yield (builds[index % 2],) * 2, _threads(cases)[0], [*controls]
 
 
 def _threads(cases: list[Case]) -> list[int]:

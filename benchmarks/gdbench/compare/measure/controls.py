@@ -1,4 +1,4 @@
-"""Controls of a comparison: canaries, the same code on both sides, and a spike-in, a tenth more work on one side.
+"""Controls of a comparison: canaries, the same code on both sides, and a spike-in, a little more work on one side.
 
 They belong to the instrument, not to either side, and are measured like cases in every block. A canary that is
 found changed says that this run finds what is not there; a spike-in that is not found, that it misses what is.
@@ -6,21 +6,54 @@ found changed says that this run finds what is not there; a spike-in that is not
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 
 CANARIES = ("canary: small calls", "canary: matrix product", "canary: memory")
-SPIKE = "spike-in: a tenth more work"
-CONTROLS = (*CANARIES, SPIKE)
-STEPS = 20
-"""Equal pieces of work in a call of the spike-in; two more are a tenth."""
-EXTRA_STEPS = 2
-SPIKE_SIZE = 1 + EXTRA_STEPS / STEPS
+MIN_STEPS, MAX_STEPS = 20, 1000
+"""Equal pieces of work in a call of the spike-in: no fewer, and no more."""
 
 
-def build(name: str, *, spiked: bool) -> Callable[[], object]:
-    """Return the call of a control; ``spiked`` adds the work to the spike-in, and nothing to a canary."""
+@dataclass(frozen=True)
+class SpikeIn:
+    """Real extra work of a known size: one side does more equal pieces of work in a call than the other."""
+
+    steps: int
+    extra_steps: int
+
+    @property
+    def name(self) -> str:
+        """Name of the control, which tells its size."""
+        return f"spike-in: {100 * self.extra_steps / self.steps:.6g} % more work"
+
+    @property
+    def ratio(self) -> float:
+        """Work of one side relative to the other."""
+        return 1 + self.extra_steps / self.steps
+
+    def steps_of(self, *, spiked: bool) -> int:
+        """Return the pieces of work of the side that does more, or of the other."""
+        return self.steps + self.extra_steps * spiked
+
+
+def spike_in(effect: float) -> SpikeIn:
+    """Return the spike-in of a tier: as much more work as the slowdown that the tier is made to find."""
+    share = Fraction(effect).limit_denominator(MAX_STEPS)
+    times = math.ceil(MIN_STEPS / share.denominator)
+    return SpikeIn(times * share.denominator, times * share.numerator)
+
+
+def control_names(effect: float) -> tuple[str, ...]:
+    """Names of all controls of a tier that is made to find slowdowns of ``effect``."""
+    return (*CANARIES, spike_in(effect).name)
+
+
+def build(name: str, steps: int) -> Callable[[], object]:
+    """Return the call of a control; a spike-in does so many pieces of work, a canary always the same."""
     rng = np.random.default_rng(0)
     if name == CANARIES[0]:
         return _small_calls(rng)
@@ -31,7 +64,7 @@ def build(name: str, *, spiked: bool) -> Callable[[], object]:
     if name == CANARIES[2]:
         values, sums = rng.random(1 << 18), np.empty(1 << 18)
         return lambda: np.add(values, 1.0, sums)
-    return _steps(rng, STEPS + EXTRA_STEPS * spiked)
+    return _steps(rng, steps)
 
 
 def _steps(rng: np.random.Generator, number: int) -> Callable[[], object]:

@@ -87,9 +87,9 @@ class Worker:
         self.calls[case] = call_of(kernel, task, values)
         return self._warm(case)
 
-    def prepare_control(self, case: str, spiked: bool) -> float:
-        """Make the call of a control."""
-        self.calls[case] = controls.build(case, spiked=spiked)
+    def prepare_control(self, case: str, steps: int) -> float:
+        """Make the call of a control, of so many pieces of work if it is the spike-in."""
+        self.calls[case] = controls.build(case, steps)
         return self._warm(case)
 
     def _warm(self, case: str) -> float:

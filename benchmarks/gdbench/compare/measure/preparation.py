@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from gdbench.compare.measure.controls import spike_in
 from gdbench.compare.measure.pair import Pair, SideProcess
 from gdbench.compare.measure.session import CaseSchedule, Setting, State
 from gdbench.compare.record.tiers import MIN_QUADS, ComparisonTier
@@ -33,10 +34,12 @@ class Lacking(Exception):
 def prepare(pair: Pair, setting: Setting, state: State, entries: Iterable[Case | str], *, spiked: int) -> None:
     """Let both sides make their calls, at once, after each has computed what was certified."""
     certified: dict[tuple[str, str], str] = {}
+    spike = spike_in(setting.tier.effect)
+    steps = [spike.steps_of(spiked=number == spiked) for number in (0, 1)]
     for entry in entries:
         if isinstance(entry, str):
             with at_case(pair, entry):
-                seconds = pair.ask_both("prepare_control", *((entry, number == spiked) for number in (0, 1)))
+                seconds = pair.ask_both("prepare_control", *((entry, number) for number in steps))
             for found in filter(failed, seconds):
                 raise found
         else:

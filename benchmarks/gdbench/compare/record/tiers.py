@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gdbench.compare.judge.terms import JudgeSettings
 
@@ -18,7 +18,7 @@ class ComparisonTier:
     name: str
     about: str
     effect: float
-    """Slowdown that it is made to find, relative; plans are made for it."""
+    """Slowdown that it is made to find, relative: as much more work is its spike-in, and plans are made for it."""
     screen_blocks: int
     confirm_blocks: int
     case_seconds: float
@@ -34,18 +34,24 @@ class ComparisonTier:
     minutes: int
     """Longest time on two cores with 200 cases, once both sides are built: where confirmation would take longer, it has
     fewer blocks."""
+    asked: float | None = None
+    """Slowdown for which plans are made instead; the spike-in stays what it is."""
 
     @property
     def settings(self) -> JudgeSettings:
         """How its blocks are judged."""
         return JudgeSettings(
-            effect=self.effect,
+            effect=self.effect if self.asked is None else self.asked,
             gate=self.gate,
             margin=self.margin,
             suite_margin=self.suite_margin,
             suite_equivalence=max(SUITE_EQUIVALENCE, 2 * self.suite_margin),
             layouts=self.layouts,
         )
+
+    def asked_about(self, effect: float) -> ComparisonTier:
+        """Return the tier with plans for a slowdown of this relative size, which its screen must let through."""
+        return replace(self, asked=effect, gate=max(min(self.gate, effect), EQUIVALENCE))
 
 
 QUICK = ComparisonTier(

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from gdbench.basics.exit_codes import NOT_ENOUGH_EVIDENCE
+from gdbench.compare.judge.control import is_spike
 from gdbench.compare.judge.terms import (
     BROKEN,
     IMPROVED,
@@ -15,6 +16,7 @@ from gdbench.compare.judge.terms import (
     UNCHANGED,
 )
 from gdbench.compare.record.record import CaseResult, Comparison
+from gdbench.compare.record.tiers import DEEP, STANDARD
 from gdbench.compare.views import together
 from gdbench.compare.views.tables import METRICS, amount, case_name, claim, count, ratio_text, share, sort
 
@@ -116,10 +118,19 @@ def _standing(record: Comparison, slower: list[str]) -> Iterator[str]:
 
 def _underpowered(record: Comparison) -> str:
     if record.complete:
-        why = _sentence(record.controls.reason or "the planted slowdown was not found")
-        return f"UNDERPOWERED: {why} No case can be called unchanged: measure longer with --deep."
+        lost = [row.case for row in record.controls.cases if is_spike(row.case) and row.verdict != REGRESSED]
+        size = f" ({'; '.join(lost)})" if lost else ""
+        why = _sentence(f"{record.controls.reason or 'the planted slowdown was not found'}{size}")
+        return f"UNDERPOWERED: {why} No case can be called unchanged: {_quieter(record)}."
     unknown = "call any case unchanged" if record.settings.confirm_blocks else "judge any time"
     return f"Too early to {unknown}: run it again, to its end."
+
+
+def _quieter(record: Comparison) -> str:
+    """Say what may make the next run valid. Deep has the least noise, but its effect is smaller still."""
+    if record.tier == DEEP.name:
+        return f"compare with --{STANDARD.name}, which claims {share(STANDARD.effect)}, or on a quieter machine"
+    return "compare again on a quieter machine"
 
 
 def _nothing(record: Comparison) -> Iterator[str]:

@@ -65,7 +65,7 @@ def meanings(record: Comparison) -> dict[str, str]:
         "smallest visible effect": "the least slowdown that this run would have found with a probability of "
         f"{share(JudgeSettings.power)}.",
         "controls": f"canaries are identical code {_controlled(record)} and must show no difference; the spike-in is "
-        "real extra work in one of the two and must be found.",
+        "real extra work in one of the two, as much as its name says, and must be found.",
     }
 
 
