@@ -88,7 +88,7 @@ Examples:
 @click.option(
     "--stage", "stages", multiple=True, type=click.Choice(empirical_study.STAGES), help="Stages of empirical; all."
 )
-@click.option("--workers", default=2, show_default=True, help="Processes of oracles, simulated and empirical.")
+@click.option("--workers", default=2, show_default=True, help="Processes of labels, oracles, simulated and empirical.")
 def main(
     parts: tuple[str, ...],
     folder: Path | None,
@@ -119,7 +119,7 @@ def main(
     picks = Context(scratch.resolve(), own or PICK_FOLDER, seed, tier or "standard", click.echo)
     steps = {
         "judge": lambda: simulated_judge.measure(verdicts, suites),
-        "labels": lambda: study.measure(verdicts, count),
+        "labels": lambda: study.measure(verdicts, count, workers),
         "unchanged": lambda: unchanged.measure(verdicts, runs),
         "rivals": lambda: rivals.measure(verdicts, pairs),
         "planted": lambda: planted.measure(verdicts, kinds or ("shares", "natural"), processes),

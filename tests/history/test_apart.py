@@ -7,7 +7,7 @@ import pytest
 
 from gdbench.history.labels import ENVIRONMENT, REGRESSION
 from gdbench.history.record import judge
-from selftest.histories.worlds import CASES, COMMITS, SLOW, Event, history_of
+from selftest.histories.worlds import CASES, COMMITS, SLOW, Event, case_of, history_of
 
 CHANGE = 50
 FASTER = float(np.log(0.8))
@@ -17,12 +17,12 @@ VERSIONS = {CHANGE: "2.1"}
 def _labels(
     seed: int, logs: np.ndarray, sd: float = 0.01, versions: Mapping[int, str] = VERSIONS
 ) -> list[tuple[str, int, str]]:
-    made = history_of(np.random.default_rng(seed), Event(logs, {}, versions=versions), "normal", sd)
+    made = history_of(np.random.default_rng(seed), Event(logs, versions=versions), "normal", sd)
     return [(one.label, one.step.at, one.step.case) for one in judge(made).proposals]
 
 
 def _faster() -> np.ndarray:
-    return FASTER * np.outer(np.arange(COMMITS) >= CHANGE, np.ones(len(CASES)))
+    return FASTER * np.outer(np.arange(COMMITS) >= CHANGE, np.ones(CASES))
 
 
 @pytest.mark.parametrize("by", [-2, 1, 2, 3])
@@ -31,7 +31,7 @@ def test_a_slowdown_beside_a_faster_machine_is_its_commits(by: int) -> None:
     logs[CHANGE + by :, SLOW] += np.log(1.15)
     for seed in range(4):
         found = _labels(seed, logs)
-        assert found[0] == (REGRESSION, CHANGE + by, CASES[SLOW].id)
+        assert found[0] == (REGRESSION, CHANGE + by, case_of(SLOW).id)
         assert {label for label, *_ in found[1:]} == {ENVIRONMENT}
 
 
@@ -56,4 +56,4 @@ def test_a_slowdown_beside_two_changes_of_environment_is_told_once(again: int) -
     logs[CHANGE + 3 :, SLOW] += np.log(1.15)
     for seed in range(4):
         found = _labels(seed, logs, versions={**VERSIONS, CHANGE + again: "2.2"})
-        assert [one for one in found if one[0] != ENVIRONMENT] == [(REGRESSION, CHANGE + 3, CASES[SLOW].id)]
+        assert [one for one in found if one[0] != ENVIRONMENT] == [(REGRESSION, CHANGE + 3, case_of(SLOW).id)]

@@ -7,9 +7,10 @@ import pytest
 
 from gdbench.compare.record.tiers import TIERS, ComparisonTier
 from selftest.journal import Journal
+from selftest.noises import NOISES
 from selftest.verdicts.report import write_report
 from selftest.verdicts.simulated_judge import PART, ROWS, Row, simulate
-from selftest.verdicts.simulation import IDS, NOISES, World, compare
+from selftest.verdicts.simulation import IDS, World, compare
 
 QUIET = tuple(row for row in ROWS if not row.slowdown)
 SLOWER = tuple(row for row in ROWS if row.slowdown)

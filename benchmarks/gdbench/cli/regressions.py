@@ -28,7 +28,7 @@ from gdbench.history.confirm.holm import hold_to_error_rate
 from gdbench.history.confirmation import confirm_all
 from gdbench.history.labels import DRIFT, ENVIRONMENT, IMPROVEMENT, REGRESSION, SHARED
 from gdbench.history.reading import read_histories
-from gdbench.history.record import Judged, Record, judge, make_record
+from gdbench.history.record import Judged, Record, judge_all, make_record
 from gdbench.history.tables import HEAD, headline, remarks, rows, subjects, warnings
 
 EXAMPLES = """
@@ -85,7 +85,7 @@ def command(
         check_writable(output)
     place = results or results_folder(Path())
     histories = read_histories(place, choose_machine(place, machine), Path(), environment=environment)
-    found = [judge(history) for history in histories]
+    found = judge_all(histories)
 
     def finish() -> Record:
         record = make_record(found, confirmed=confirm)

@@ -135,11 +135,26 @@ class Record:
     exit_code: int
 
 
-def judge(history: History) -> Judged:
-    """Return the drifts of a history, and the labelled steps of what is left, sorted by what matters."""
-    level = without_drift(history)
-    found = label(level.history, find_steps(level.history))
-    found += slowdowns_beside(level.history, found)
+def judge_all(histories: Sequence[History]) -> list[Judged]:
+    """Judge the history of each environment; one error rate holds for the series of all of them."""
+    together = sum(map(_judgeable, histories))
+    return [judge(history, n_series=together) for history in histories]
+
+
+def judge(history: History, *, n_series: int = 0) -> Judged:
+    """Return the drifts of a history, and the labelled steps of what is left, sorted by what matters.
+
+    Parameters
+    ----------
+    history : History
+        Of one environment.
+    n_series : int
+        Series that are judged together with those of other environments; without it, those of this history.
+    """
+    together = n_series or _judgeable(history)
+    level = without_drift(history, n_series=together)
+    found = label(level.history, find_steps(level.history, n_series=together))
+    found += slowdowns_beside(level.history, found, n_series=together)
     return Judged(history, sorted(found, key=rank), drifts=level.drifts)
 
 
@@ -156,6 +171,7 @@ def make_record(found: Sequence[Judged], *, confirmed: bool = False) -> Record:
     histories = [one.history for one in found]
     commits = sorted((commit for history in histories for commit in history.commits), key=lambda commit: commit.order)
     rows = [_row(one, i) for one in found for i in range(len(one.proposals))]
+    together = sum(map(_judgeable, histories))
     enough = [history for history in histories if _judgeable(history)]
     return Record(
         format=FORMAT,
@@ -165,13 +181,13 @@ def make_record(found: Sequence[Judged], *, confirmed: bool = False) -> Record:
         first=commits[0].commit,
         last=commits[-1].commit,
         cases=sum(len(history.values) for history in histories),
-        judged=sum(_judgeable(history) for history in histories),
+        judged=together,
         confirmed=confirmed,
         steps=tuple(rows),
         drifts=tuple(_drift_row(one.history, drift) for one in found for drift in one.drifts),
         skipped=tuple(dict.fromkeys(text for history in histories for text in history.skipped)),
         incomplete=_incomplete(histories),
-        unsettled=tuple(text for history in histories for text in unsettled(history)),
+        unsettled=tuple(text for history in histories for text in unsettled(history, n_series=together)),
         exit_code=exit_code(found),
     )
 

@@ -11,14 +11,14 @@ from gdbench.history.detection.vote import change_points
 from gdbench.history.series import History, LevelStep
 
 
-def find_steps(history: History) -> list[LevelStep]:
+def find_steps(history: History, *, n_series: int) -> list[LevelStep]:
     """Return the steps of all series, in the order of the cases and then of the commits."""
-    return [step for case, values in history.values.items() for step in steps_of(case, values)]
+    return [step for case, values in history.values.items() for step in steps_of(case, values, n_series=n_series)]
 
 
-def steps_of(case: str, values: Series) -> list[LevelStep]:
-    """Return the steps of one series, with gaps, of values in any unit."""
-    points = change_points(values)
+def steps_of(case: str, values: Series, *, n_series: int = 1) -> list[LevelStep]:
+    """Return the steps of one series, with gaps, of values in any unit; so many are judged together."""
+    points = change_points(values, n_series=n_series)
     if not points:
         return []
     noise = noise_of(values, points)

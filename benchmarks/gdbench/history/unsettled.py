@@ -29,11 +29,11 @@ class _Jump:
     size: str
 
 
-def unsettled(history: History) -> Iterator[str]:
+def unsettled(history: History, *, n_series: int) -> Iterator[str]:
     """Say which cases are slower, since which commit, and what would settle it."""
     found = defaultdict(list)
     for case, values in history.values.items():
-        for jump in _jumps(values):
+        for jump in _jumps(values, n_series):
             found[jump.at, jump.count, jump.side].append((case, jump.size))
     for (at, count, side), cases in sorted(found.items()):
         named = ", ".join(f"{case}: {size}" for case, size in cases[:MAX_NAMED])
@@ -46,13 +46,13 @@ def unsettled(history: History) -> Iterator[str]:
         )
 
 
-def _jumps(values: Series) -> Iterator[_Jump]:
+def _jumps(values: Series, n_series: int) -> Iterator[_Jump]:
     """Look at both ends of a series; only results between its steps are compared."""
     on_scale = scaled(values)
     present = np.flatnonzero(np.isfinite(on_scale))
     if len(present) < MIN_VALUES:
         return
-    points = [int(np.searchsorted(present, point)) for point in change_points(values)]
+    points = [int(np.searchsorted(present, point)) for point in change_points(values, n_series=n_series)]
     found = on_scale[present]
     last, first = max(points, default=0), min(points, default=len(found))
     relative = not by_difference(values)

@@ -8,7 +8,9 @@ from typing import Any
 
 from gdbench.basics.storage import write_text
 from gdbench.compare.record.tiers import TIERS
+from selftest.histories import report as labels
 from selftest.journal import Journal
+from selftest.markdown import percent, section, table
 from selftest.verdicts import documents, generated, histories, planted, rivals, simulated_judge, simulation, unchanged
 from selftest.verdicts.pictures import draw
 from selftest.verdicts.scoring import (
@@ -53,6 +55,7 @@ def write_report(folder: Path) -> Path:
         _power(journal),
         _documents(journal),
         _history(journal),
+        labels.report(journal),
     ]
     rates = quiet_rates(journal)
     if rates:
@@ -111,12 +114,12 @@ def _simulated(journal: Journal) -> str:
             row["key"].rpartition(", ")[0],
             str(row["suites"]),
             f"{row['alarms']} of {row['tested']:,}",
-            _percent(row["alarms"] / row["cases"]),
+            percent(row["alarms"] / row["cases"]),
             _of(Rate(row["alarmed_suites"], row["suites"])),
             _of(Rate(row["invalid"], row["suites"])),
             _of(Rate(row["underpowered"], row["suites"])) if "spike_in" in row else "",
-            _percent(row["covered"] / row["cases"]),
-            _percent(row["planted_found"] / row["planted"]) if row["planted"] else "-",
+            percent(row["covered"] / row["cases"]),
+            percent(row["planted_found"] / row["planted"]) if row["planted"] else "-",
         ]
         for row in quiet
     ]
@@ -124,13 +127,13 @@ def _simulated(journal: Journal) -> str:
         [
             row["key"].rpartition(", ")[0],
             _of(Rate(row["exit_1"], row["suites"])),
-            _percent(row["alarms"] / row["cases"]),
+            percent(row["alarms"] / row["cases"]),
         ]
         for row in slower
     ]
-    text = _table(head, rows) + "\nEvery case slower by the same:\n\n"
-    text += _table(["world", "exit code 1", "cases proven by themselves"], shared)
-    return _section(f"Simulated comparisons of {len(simulation.IDS)} cases", text)
+    text = table(head, rows) + "\nEvery case slower by the same:\n\n"
+    text += table(["world", "exit code 1", "cases proven by themselves"], shared)
+    return section(f"Simulated comparisons of {len(simulation.IDS)} cases", text)
 
 
 def _quiet(journal: Journal) -> str:
@@ -138,15 +141,15 @@ def _quiet(journal: Journal) -> str:
         [
             tool,
             _of(per_verdict),
-            _percent(per_verdict.share),
-            _percent(per_verdict.upper),
+            percent(per_verdict.share),
+            percent(per_verdict.upper),
             _of(per_run),
             _of(invalid) if invalid.trials else "-",
         ]
         for tool, (per_verdict, per_run, invalid) in quiet_rates(journal).items()
     ]
     head = ["tool", "false alarms of verdicts", "rate", "upper bound", "runs with any", "invalid runs"]
-    return _section("Nothing changed", _table(head, rows) + INVALID_RUNS) if rows else ""
+    return section("Nothing changed", table(head, rows) + INVALID_RUNS) if rows else ""
 
 
 def _runs(journal: Journal) -> str:
@@ -172,15 +175,15 @@ def _runs(journal: Journal) -> str:
         "unchanged",
         "median pair sd",
     ]
-    return _section("Two builds of one commit, run by run", _table(head, rows)) if rows else ""
+    return section("Two builds of one commit, run by run", table(head, rows)) if rows else ""
 
 
 def _shares(rows: list[dict[str, Any]]) -> list[str]:
     timed = [row for row in rows if row["metric"] == TIME]
     spreads = [row["pair_sd"] for row in timed if row["pair_sd"] is not None]
     unchanged_share = sum(row["verdict"] == "UNCHANGED" for row in timed) / max(len(timed), 1)
-    spread = _percent(median(spreads)) if spreads else "-"
-    return [str(len(timed)), str(len(alarms(timed))), _percent(unchanged_share), spread]
+    spread = percent(median(spreads)) if spreads else "-"
+    return [str(len(timed)), str(len(alarms(timed))), percent(unchanged_share), spread]
 
 
 def _power(journal: Journal) -> str:
@@ -196,10 +199,10 @@ def _power_of(journal: Journal, tier: str) -> str:
             row.size,
             f"at most {row.largest_sd:.1%}",
             _of(row.found),
-            _percent(row.found.share),
-            _percent(row.wanted_power) if claimed(row.size, tier) else "no claim",
+            percent(row.found.share),
+            percent(row.wanted_power) if claimed(row.size, tier) else "no claim",
             _of(row.unchanged),
-            _percent(row.allowed_unchanged),
+            percent(row.allowed_unchanged),
         ]
         for row in power(cases)
     ]
@@ -211,9 +214,9 @@ def _power_of(journal: Journal, tier: str) -> str:
     text = (
         f"\nOf {len(cases)} planted cases, {below} were truly slower by less than 1.5 %, or not surely slower: "
         f"they count for no size. Among the cases that the same commits left alone: {_of(rate)} false alarms "
-        f"(upper bound {_percent(rate.upper)}). Invalid: {_of(invalid)} runs, whose planted cases count as not found.\n"
+        f"(upper bound {percent(rate.upper)}). Invalid: {_of(invalid)} runs, whose planted cases count as not found.\n"
     )
-    return _section(f"Planted slowdowns, tier {tier}", _table(head, rows) + text)
+    return section(f"Planted slowdowns, tier {tier}", table(head, rows) + text)
 
 
 def claimed(size: str, tier: str) -> bool:
@@ -230,7 +233,7 @@ def _documents(journal: Journal) -> str:
         f"{_of(per_run)} commits with an alarm; {_of(per_verdict)} verdicts, time and memory together. "
         f"Invalid: {_of(invalid_runs(runs))} runs.\n"
     )
-    return _section("Commits that touch documentation alone", text)
+    return section("Commits that touch documentation alone", text)
 
 
 def _history(journal: Journal) -> str:
@@ -242,29 +245,16 @@ def _history(journal: Journal) -> str:
     ]
     head = ["", "found at the exact commit", "missed", "commits blamed without cause", "steps at the bump"]
     title = f"A history of {generated.COMMITS} commits with {len(generated.STEPS)} planted steps"
-    return _section(title, _table(head, rows)) if rows else ""
+    return section(title, table(head, rows)) if rows else ""
 
 
 def _score(score: HistoryScore) -> list[str]:
     def sizes(values: tuple[float, ...]) -> str:
-        return ", ".join(_percent(value) for value in sorted(values)) or "none"
+        return ", ".join(percent(value) for value in sorted(values)) or "none"
 
     labels = ", ".join(f"{score.at_bump.count(name)} {name}" for name in sorted(set(score.at_bump))) or "none"
     return [sizes(score.found), sizes(score.missed), str(len(score.blamed)), labels]
 
 
-def _section(title: str, text: str) -> str:
-    return f"## {title}\n\n{text}"
-
-
-def _table(head: list[str], rows: list[list[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
-
-
 def _of(rate: Rate) -> str:
     return f"{rate.hits} of {rate.trials:,}"
-
-
-def _percent(value: float | None) -> str:
-    return "-" if value is None else f"{100 * value:.3g} %"

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from gdbench.compare.judge.cases import needs_confirmation
 from gdbench.compare.judge.precision import layout_of
@@ -16,9 +15,7 @@ from gdbench.compare.judge.terms import CaseBlocks, Verdicts
 from gdbench.compare.measure.controls import CANARIES, control_names, spike_in
 from gdbench.compare.measure.stages import SAMPLED
 from gdbench.compare.record.tiers import ComparisonTier
-
-Floats = NDArray[np.float64]
-Draw = Callable[[np.random.Generator, tuple[int, ...]], Floats]
+from selftest.noises import NOISES, Floats
 
 AXES = (
     ("linear@diabetes", "softmax@digits", "mlp@mnist5k"),
@@ -31,52 +28,6 @@ IDS = tuple(
     for i, (network, task, variant, size) in enumerate(product(*AXES))
 )
 """150 cases of five variants."""
-SPIKED, SPIKE_MEAN = 0.1, 3.0
-"""Share of the blocks that have a spike, and its mean in standard deviations of the others."""
-
-
-def normal(rng: np.random.Generator, shape: tuple[int, ...]) -> Floats:
-    """Draw well-behaved noise of standard deviation 1, (blocks, cases)."""
-    return rng.standard_normal(shape)
-
-
-def heavy(rng: np.random.Generator, shape: tuple[int, ...]) -> Floats:
-    """Draw Student's t with 3 degrees of freedom, of standard deviation 1."""
-    return np.asarray(rng.standard_t(3, shape) / np.sqrt(3))
-
-
-def spikes(rng: np.random.Generator, shape: tuple[int, ...]) -> Floats:
-    """Draw normal noise to which one block of ten adds an exponential spike on one side; standard deviation 1."""
-    spike = np.where(rng.random(shape) < SPIKED, rng.exponential(SPIKE_MEAN, shape), 0.0)
-    variance = 1 + 2 * SPIKED * SPIKE_MEAN**2 - (SPIKED * SPIKE_MEAN) ** 2
-    return np.asarray((rng.standard_normal(shape) + spike) / np.sqrt(variance))
-
-
-def autocorrelated(coefficient: float) -> Draw:
-    """Return noise in which each block resembles the one before: an AR(1) process of standard deviation 1."""
-
-    def draw(rng: np.random.Generator, shape: tuple[int, ...]) -> Floats:
-        values = rng.standard_normal(shape)
-        for i in range(1, shape[0]):
-            values[i] = coefficient * values[i - 1] + np.sqrt(1 - coefficient**2) * values[i]
-        return values
-
-    return draw
-
-
-def shared(rng: np.random.Generator, shape: tuple[int, ...]) -> Floats:
-    """Draw noise of which all cases of a block share half of the variance."""
-    return np.asarray((rng.standard_normal(shape) + rng.standard_normal((shape[0], 1))) / np.sqrt(2))
-
-
-NOISES: dict[str, Draw] = {
-    "normal": normal,
-    "t, 3 degrees": heavy,
-    "one-sided spikes": spikes,
-    "AR(1), 0.3": autocorrelated(0.3),
-    "AR(1), 0.5": autocorrelated(0.5),
-    "half shared": shared,
-}
 
 
 @dataclass(frozen=True)

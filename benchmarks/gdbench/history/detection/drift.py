@@ -60,7 +60,7 @@ def find_drift(values: Series) -> Drift | None:
 
     Both models are fitted by least squares to values without spikes; squares count in long-run variances of the noise,
     which is that about the finest steps, and each step and the line cost a penalty. Where no step is needed, nothing
-    drifts that could be taken for one.
+    drifts that could be taken for one. The drift need not be certain.
 
     Parameters
     ----------
@@ -84,6 +84,23 @@ def find_drift(values: Series) -> Drift | None:
     refined = [_refined(smooth, x, fit, noise) for fit in fits[:REFINED]]
     best = min(refined, key=lambda fit: fit.cost, default=None)
     return best.drift if best is not None and best.cost < alone else None
+
+
+def standard_errors(values: Series, drift: Drift, points: Sequence[int]) -> float:
+    """Size of a drift in its long-run standard errors, beside steps at some indices of the values.
+
+    The noise is that about line and steps. Beside steps that are certain, a line is small that only makes up for
+    other steps.
+    """
+    x = np.flatnonzero(np.isfinite(values))
+    steps = [int(step) for step in np.searchsorted(x, points)]
+    smooth = without_spikes(values[x], from_differences(values[x]).sd)
+    line = _line(x, drift.start, drift.stop)
+    noise = from_residuals(smooth - drift.size * line, steps)
+    if noise.sd == 0:
+        return np.inf
+    without, with_it = (_Sums(smooth, shape, noise).error(steps)[0] for shape in (np.zeros(len(x)), line))
+    return float(np.sqrt(max(without - with_it, 0.0)))
 
 
 def _lines(x: NDArray[np.intp]) -> Iterator[tuple[int, int]]:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from gdbench.history.detection import detectors
+from gdbench.history.detection.certainty import threshold
 from gdbench.history.detection.noise import OUTLIER_SDS, Series, from_differences, from_residuals, without_spikes
 from gdbench.history.detection.scale import scaled
 
@@ -19,20 +20,17 @@ SETTLED = 4
 """Values that a level needs to be final; a level in the middle of the series that has fewer is a burst of outliers."""
 YOUNGEST = 3
 """Values that the last level needs to be proposed at all: of one or two, a slow moment is the likelier cause."""
-CERTAIN = 4.4
-"""Long-run standard errors by which two levels must differ.
-
-Of a hundred series of a hundred values in noise alone, about one has a greater difference anywhere (simulated).
-"""
 
 
-def change_points(values: Series) -> list[int]:
+def change_points(values: Series, *, n_series: int = 1) -> list[int]:
     """Return the indices at which new levels begin.
 
     Parameters
     ----------
     values : array (n,)
         Values in the order of their commits, in any unit; NaN where a commit has none.
+    n_series : int
+        Series that are judged together: the more there are, the larger a step must be.
 
     Returns
     -------
@@ -40,11 +38,15 @@ def change_points(values: Series) -> list[int]:
         Into ``values``: each is the first value of a level. Steps are judged relative to the level before, or by their
         difference where there are values of zero or less.
     """
-    on_scale = scaled(values)
+    return points_on_scale(scaled(values), n_series=n_series)
+
+
+def points_on_scale(on_scale: Series, *, n_series: int) -> list[int]:
+    """Return the change points of values that are on the scale of their series already."""
     present = np.flatnonzero(np.isfinite(on_scale))
     if len(present) < MIN_VALUES:
         return []
-    points = certain(on_scale[present], _consensus(on_scale[present]))
+    points = certain(on_scale[present], _consensus(on_scale[present]), threshold(n_series))
     return [int(present[point]) for point in points]
 
 
@@ -97,13 +99,23 @@ def absolute_error(values: Series) -> float:
     return float(np.abs(values - np.median(values)).sum())
 
 
-def certain(values: Series, points: list[int]) -> list[int]:
-    """Drop the least certain step, place the others anew and judge again, until every one that is left is certain."""
+def certain(values: Series, points: list[int], least: float) -> list[int]:
+    """Drop the least certain step, place the others anew and judge again, until all that are left are certain.
+
+    Parameters
+    ----------
+    values : array (n,)
+        On the scale of the series, without gaps.
+    points : list of int
+        Positions of proposed steps.
+    least : float
+        Long-run standard errors by which the levels beside a step must differ.
+    """
     while points:
         scores = _scores(values, points)
         short = _beside_short(len(values), points)
         weakest = min(short or range(len(points)), key=scores.__getitem__)
-        if not short and scores[weakest] >= CERTAIN:
+        if not short and scores[weakest] >= least:
             return points
         points = refined(values, points[:weakest] + points[weakest + 1 :])
     return []
