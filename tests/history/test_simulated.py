@@ -54,6 +54,19 @@ def test_one_step_is_found_within_three_commits(sd: float, size: float) -> None:
     assert _score(sd, size) >= FOUND[sd, size]
 
 
+@pytest.mark.parametrize("values", [12, 15, 25])
+def test_a_level_that_comes_and_goes_is_found(values: int) -> None:
+    """No split in two stands out where the ranks on both sides of a stretch move alike."""
+    rng, found = np.random.default_rng(values), 0
+    for _ in range(SERIES):
+        at = int(rng.integers(15, 85 - values))
+        logs = 0.02 * rng.standard_normal(100)
+        logs[at : at + values] += np.log(1.15)
+        points = change_points(np.exp(logs))
+        found += len(points) == 2 and abs(points[0] - at) <= 1 and abs(points[1] - at - values) <= 1
+    assert found >= 0.9 * SERIES
+
+
 def test_better_than_asv_and_otava_over_the_grid() -> None:
     cells = [(sd, size) for sd in NOISES for size in SIZES]
     ours = np.array([_score(*cell) for cell in cells])

@@ -6,6 +6,8 @@ each new level.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import ruptures
 from asv.step_detect import detect_steps
@@ -19,6 +21,8 @@ ROUGH_PENALTY = 1.6
 """Cost of a step in a first, finer segmentation, which serves only to estimate the noise about it."""
 RANK_THRESHOLD = 2.6
 """Standardised rank sum from which on a split is proposed; liberal for the same reason."""
+ARC_THRESHOLD = 3.6
+"""The same of a stretch within a part against the rest of it: there are many more of them than splits."""
 RANK_SIDE = 4
 """Values that a rank test needs on each side to say anything."""
 
@@ -33,18 +37,39 @@ def kernel_steps(values: Series, noise: Noise, penalty: float = PENALTY) -> list
 
 
 def rank_steps(values: Series, noise: Noise) -> list[int]:
-    """Binary segmentation by rank sums, their variance inflated for autocorrelation; outliers count as any rank."""
+    """Circular binary segmentation by rank sums, their variance inflated for autocorrelation; outliers count as any.
+
+    Where no split of a part in two stands out, a stretch within it may: a level that comes and goes moves the ranks on
+    both of its sides alike (Olshen, Venkatraman, Lucito and Wigler 2004, Circular binary segmentation).
+    """
     found: list[int] = []
     parts = [(0, len(values))]
     while parts:
         start, stop = parts.pop()
-        if stop - start < 2 * RANK_SIDE:
-            continue
-        position, score = _best_split(values[start:stop], noise.inflation)
-        if score >= RANK_THRESHOLD:
-            found.append(start + position)
-            parts += [(start, start + position), (start + position, stop)]
+        edges = _edges(values[start:stop], noise.inflation)
+        if edges:
+            found += [start + edge for edge in edges]
+            parts += pairwise([start, *found[-len(edges) :], stop])
     return sorted(found)
+
+
+def _edges(values: Series, inflation: float) -> list[int]:
+    """Return the best split of a part in two, or the ends of the best stretch within it; nothing if none stands out."""
+    n = len(values)
+    if n < 2 * RANK_SIDE:
+        return []
+    excess = np.append(0.0, np.cumsum(stats.rankdata(values)) - np.arange(1, n + 1) * (n + 1) / 2)
+    deviations = np.sqrt(np.arange(n + 1) * np.arange(n, -1, -1) * (n + 1) / 12 * inflation)
+    splits = np.abs(excess / np.maximum(deviations, 1))[RANK_SIDE : n - RANK_SIDE + 1]
+    if splits.max() >= RANK_THRESHOLD:
+        return [int(splits.argmax()) + RANK_SIDE]
+    best, edges = ARC_THRESHOLD, list[int]()
+    for length in range(RANK_SIDE, n - 2 * RANK_SIDE + 1):
+        inside = np.abs(excess[RANK_SIDE + length : n - RANK_SIDE + 1] - excess[RANK_SIDE : n - RANK_SIDE - length + 1])
+        at = int(inside.argmax())
+        if inside[at] / deviations[length] > best:
+            best, edges = inside[at] / deviations[length], [RANK_SIDE + at, RANK_SIDE + at + length]
+    return edges
 
 
 def asv_steps(values: Series) -> list[int]:
@@ -53,14 +78,3 @@ def asv_steps(values: Series) -> list[int]:
     asv's function is no promised interface: a test holds it to what is used here.
     """
     return [int(start) for start, *_ in detect_steps(values.tolist())[1:]]
-
-
-def _best_split(values: Series, inflation: float) -> tuple[int, float]:
-    """Position of the greatest standardised rank sum (Mann and Whitney), and its size."""
-    n = len(values)
-    left = np.arange(1, n)
-    excess = np.cumsum(stats.rankdata(values))[:-1] - left * (n + 1) / 2
-    scores = np.abs(excess) / np.sqrt(left * (n - left) * (n + 1) / 12 * inflation)
-    inner = scores[RANK_SIDE - 1 : n - RANK_SIDE]
-    best = int(np.argmax(inner))
-    return best + RANK_SIDE, float(inner[best])
