@@ -216,7 +216,7 @@ def test_a_case_of_another_suite_cannot_be_measured_again_and_is_left_open(tmp_p
     assert "other.time_it" in said[0]
 
 
-def test_a_comparison_is_asked_for_one_case_and_counts_only_with_valid_controls(tmp_path: Path) -> None:
+def test_a_comparison_is_asked_for_one_case_and_does_not_count_where_identical_code_differed(tmp_path: Path) -> None:
     asked = filters_of(CASE)
     assert (asked.network, asked.batch_size, asked.threads) == ((CASE.network,), (CASE.batch_size,), (1,))
     quiet = make([CASE])
@@ -226,6 +226,8 @@ def test_a_comparison_is_asked_for_one_case_and_counts_only_with_valid_controls(
     assert (found.verdict, found.ratio) == ("REGRESSED", 1.2)
     assert np.isnan(found.high)
     assert finding_of(uncontrolled(record, "canaries differ"), CASE.id).verdict == "INVALID"
+    weak = replace(record, controls=replace(record.controls, status="underpowered", reason="extra work was not found"))
+    assert finding_of(weak, CASE.id).verdict == "REGRESSED"
     assert finding_of(record, "another").verdict == "MISSING"
     (tmp_path / "aaaaaaaa-bbbbbbbb").mkdir()
     assert new_place(tmp_path, "a" * 40, "b" * 40).name == "aaaaaaaa-bbbbbbbb-2"

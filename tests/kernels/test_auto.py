@@ -57,6 +57,23 @@ def test_the_rule_names_the_variant_and_the_numbers_that_decided(network, datase
     assert all(number in choice.reason for number in numbers), choice.reason
 
 
+@pytest.mark.parametrize(
+    ("hidden", "dtype", "batch_size", "first"),
+    [
+        ((1024, 1024), "float32", 128, "buffered"),
+        ((1024, 1024), "float64", 300, "buffered"),
+        ((1024, 1024), "float32", 127, "tiled"),
+        ((512,), "float32", 256, "tiled"),
+        ((700,), "float32", 256, "tiled"),
+        ((1100,), "float64", 256, "buffered"),
+    ],
+)
+def test_parameters_far_larger_than_a_cache_are_left_to_a_blas_in_large_batches(hidden, dtype, batch_size, first):
+    choice = kernels.choose(Network.mlp(784, hidden, 1), load(DENSE, dtype).X, batch_size)
+    assert choice.names[0] == first
+    assert ("at least 6" in choice.reason) == (first == "buffered"), choice.reason
+
+
 @pytest.mark.parametrize("batch_size", [1, 32])
 @pytest.mark.parametrize("dataset", [MNIST, DENSE])
 def test_every_preference_exists_once_down_to_the_reference(dataset, batch_size):

@@ -42,6 +42,18 @@ def test_work_that_is_silent_is_heard_of_with_its_newest_detail(monkeypatch: pyt
     assert set(others[1:]) == {"Measuring: block 1, 2 min left"}
 
 
+def test_a_detail_is_told_as_it_is_when_it_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "QUIET_SECONDS", 0.05)
+    console, text = _log()
+    left = iter(range(9, 0, -1))
+    with bar("Picking", console) as tell:
+        tell(None, "compiling", lambda: f", {next(left)} s left")
+        until = monotonic() + PATIENCE
+        while text.getvalue().count("\n") < 3 and monotonic() < until:
+            sleep(0.01)
+    assert text.getvalue().splitlines()[:3] == [f"Picking: compiling, {number} s left" for number in (9, 8, 7)]
+
+
 def test_work_that_says_nothing_at_all_is_heard_of_by_its_title(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress, "QUIET_SECONDS", 0.02)
     console, text = _log()

@@ -94,10 +94,17 @@ def certifying(jobs: list[Job], console: Console = stderr) -> Iterator[Callable[
         def report(row: CertificateRow) -> None:
             nonlocal done
             done += 1
-            left = f", about {duration((total - done) * (monotonic() - begun) / done)} left"
-            tell(done / total, counted(total, "certificate"), f", {done} done, {row.variant} on {row.network}{left}")
+            ended = monotonic()
+            words = f", {done} done, {row.variant} on {row.network}"
+            end = ended + (total - done) * (ended - begun) / done  # a variant that must be compiled takes longer
+            tell(done / total, counted(total, "certificate"), lambda: words + _time_left(end))
 
         yield report
+
+
+def _time_left(end: float) -> str:
+    left = end - monotonic()
+    return f", about {duration(left)} left" if left > 0 else ""
 
 
 def certificate_table(rows: Sequence[CertificateRow]) -> Table:

@@ -107,12 +107,15 @@ def filters_of(case: Case) -> Filters:
 
 
 def finding_of(record: Comparison, case: str) -> Compared:
-    """Return what a comparison says of the time of a case; no verdict counts when its controls failed."""
+    """Return what a comparison says of the time of a case; no verdict counts where identical code differed.
+
+    One that missed its extra work has withdrawn what it may not say, UNCHANGED: what it has proven stands.
+    """
     row = next((row for row in record.of_metric("time") if row.case == case), None)
     if row is None:
         return Compared("MISSING", math.nan, math.nan, math.nan, math.nan)
     numbers = (math.nan if value is None else value for value in (row.ratio, row.low, row.high, row.p))
-    return Compared(row.verdict if record.controls.status == "valid" else INVALID, *numbers)
+    return Compared(INVALID if record.controls.status == "invalid" else row.verdict, *numbers)
 
 
 def new_place(folder: Path, base: str, head: str) -> Path:

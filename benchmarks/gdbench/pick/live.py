@@ -36,7 +36,8 @@ def drawn(console: Console) -> Iterator[Listeners]:
     with bar("Picking", console) as tell:
 
         def listen(doing: Doing) -> None:
-            tell(doing.share, doing.words, _beside(doing))
+            told = monotonic()
+            tell(doing.share, doing.words, lambda: _beside(doing, monotonic() - told))
 
         yield listen, remark
 
@@ -69,8 +70,9 @@ def _bar(doing: Doing, remarks: list[str]) -> str:
     return "<br>".join([*lines, *map(html.escape, filter(None, remarks))])
 
 
-def _beside(doing: Doing) -> str:
-    detail = f" ({doing.detail})" if doing.detail else ""
-    if not doing.seconds_left:  # preparing, or a trial that is under way, takes longer than it was given
+def _beside(doing: Doing, since: float = 0.0) -> str:
+    """Tell the detail and the time left, so many seconds after that was told."""
+    detail, left = f" ({doing.detail})" if doing.detail else "", doing.seconds_left - since
+    if left <= 0:  # preparing, or a trial that is under way, takes longer than it was given
         return f"{detail}, beyond its time"
-    return f"{detail}, at most {duration(doing.seconds_left)} left"
+    return f"{detail}, at most {duration(left)} left"

@@ -9,8 +9,9 @@ from time import monotonic
 from typing import TypeAlias
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.table import Column
+from rich.text import Text
 
 REFRESH_SECONDS = 0.1
 """Least time between two drawings by hand, which is as often as the eye can follow."""
@@ -18,8 +19,22 @@ QUIET_SECONDS = 25.0
 """Longest time without a line where there is no bar: whoever watches a log knows within half a minute that it lives."""
 MAX_BAR_WIDTH, BAR_PARTS = 40, 5
 """Width of a bar in characters, and how many times it fits into a narrow terminal: the words beside it come first."""
-ShowShare: TypeAlias = Callable[[float | None, str, str], None]
+Detail: TypeAlias = str | Callable[[], str]
+"""What changes within a stage, in words, or what tells it whenever it is shown: how much time is left then."""
+ShowShare: TypeAlias = Callable[[float | None, str, Detail], None]
 """Hears the share that is done (None: unknown), the stage in words, and what changes within it."""
+
+
+class WordsColumn(ProgressColumn):
+    """The words beside a bar, as they are when it is drawn; folded where the terminal is narrow."""
+
+    def __init__(self, words: Callable[[], str]) -> None:
+        super().__init__()
+        self.words = words
+
+    def render(self, task: Task) -> Text:
+        """Return the words of now."""
+        return Text(self.words())
 
 
 @contextmanager
@@ -47,36 +62,43 @@ def bar(title: str, console: Console, *, by_hand: bool = False) -> Iterator[Show
 
 @contextmanager
 def _drawn(title: str, console: Console, *, by_hand: bool) -> Iterator[ShowShare]:
+    stage: str = ""
+    detail: Detail = ""
     columns = (
         TextColumn(title, markup=False, table_column=Column(no_wrap=True, min_width=len(title))),
         BarColumn(bar_width=min(MAX_BAR_WIDTH, console.width // BAR_PARTS)),
-        TextColumn("{task.description}", markup=False, table_column=Column()),  # folded where the terminal is narrow
+        WordsColumn(lambda: stage + _now(detail)),
     )
     with Progress(*columns, console=console, transient=True, auto_refresh=not by_hand) as shown:
         task, drawn = shown.add_task("", total=None), 0.0
 
-        def tell(share: float | None, stage: str, detail: str) -> None:
-            nonlocal drawn
+        def tell(share: float | None, new_stage: str, new_detail: Detail) -> None:
+            nonlocal stage, detail, drawn
+            stage, detail = new_stage, new_detail
             refresh = by_hand and monotonic() - drawn > REFRESH_SECONDS
-            total = None if share is None else 1.0
-            shown.update(task, total=total, completed=share or 0.0, description=f"{stage}{detail}", refresh=refresh)
+            shown.update(task, total=None if share is None else 1.0, completed=share or 0.0, refresh=refresh)
             drawn = monotonic() if refresh else drawn
 
         yield tell
 
 
+def _now(detail: Detail) -> str:
+    return detail if isinstance(detail, str) else detail()
+
+
 @contextmanager
 def _written(title: str, console: Console) -> Iterator[ShowShare]:
-    stage, line, said, ended = "", title, monotonic(), Event()
+    stage, said, ended = "", monotonic(), Event()
+    detail: Detail = ""
 
     def say() -> None:
         nonlocal said
         said = monotonic()
-        console.print(line, soft_wrap=True)
+        console.print(f"{title}: {stage}{_now(detail)}" if stage else title, soft_wrap=True)
 
-    def tell(share: float | None, new_stage: str, detail: str) -> None:
-        nonlocal stage, line
-        line, old_stage, stage = f"{title}: {new_stage}{detail}", stage, new_stage
+    def tell(share: float | None, new_stage: str, new_detail: Detail) -> None:
+        nonlocal stage, detail
+        old_stage, stage, detail = stage, new_stage, new_detail
         if new_stage != old_stage:
             say()
 

@@ -22,6 +22,9 @@ CHUNK_BYTES = 208 * 1024
 """Size of the data rows that are worked through at once: what a tenth of a second cache holds is still there for the
 update."""
 MAX_ROWS, MIN_ROWS = 126, 24
+LARGE_BYTES, MIN_ROWS_OF_LARGE = 3 << 20, 64
+"""Size of parameters that no second cache keeps from chunk to chunk: each chunk reads them from farther away, so that
+it has more rows, though they stay less well in the cache."""
 ONE = 0
 """Index in memory of a 1, the left operand of the sums over rows."""
 
@@ -75,7 +78,8 @@ class Plan(NamedTuple):
 
 def chunk_rows(network: Network, itemsize: int, rows: int) -> int:
     """Rows that are worked through at once: all, or equal parts of them that stay in the cache."""
-    return equal_parts(max(rows, 1), min(max(CHUNK_BYTES // (network.n_inputs * itemsize), MIN_ROWS), MAX_ROWS))
+    least = MIN_ROWS_OF_LARGE if network.n_parameters * itemsize >= LARGE_BYTES else MIN_ROWS
+    return equal_parts(max(rows, 1), min(max(CHUNK_BYTES // (network.n_inputs * itemsize), least), MAX_ROWS))
 
 
 def equal_parts(rows: int, most: int) -> int:
