@@ -1,4 +1,4 @@
-"""Which variant ``variant="auto"`` takes: a rule over network, batch size and density of the data.
+"""Which variant ``variant="auto"`` takes: a rule over network, batch size, and density and dtype of the data.
 
 The rule is written down in ``kernels/README.md``; ``gdbench.report.auto_check`` checks it against measured times.
 """
@@ -81,12 +81,11 @@ def _rule(network: Network, X: Array, batch_size: int) -> tuple[tuple[str, ...],
     if share > MAX_DENSITY:
         seen += f", more than {MAX_DENSITY:.0%}: dense products are faster than skipping zeros"
         size = network.n_parameters * X.dtype.itemsize
-        if size < LARGE_BYTES or batch_size < LARGE_BATCH:
+        if network.n_layers == 1 or size < LARGE_BYTES or batch_size < LARGE_BATCH:
             return DENSE, seen
-        large = (
-            f"the parameters take {size / 2**20:.0f} MiB, at least {LARGE_BYTES >> 20}, and the batch size is at least"
-        )
-        return LARGE, f"{seen}, and {large} {LARGE_BATCH}: a BLAS reads the parameters less often"
+        large = f"{size / 2**20:.3g} MiB of parameters (at least {LARGE_BYTES >> 20})"
+        rows = f"a batch size of {batch_size} (at least {LARGE_BATCH})"
+        return LARGE, f"{seen}. With {large} and {rows}, a BLAS reads the parameters less often"
     seen += f", at most {MAX_DENSITY:.0%}"
     if batch_size == 1:
         return SKIPPING, f"{seen}, and the batch size is 1: zeros are skipped row by row"

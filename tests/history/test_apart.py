@@ -35,6 +35,14 @@ def test_a_slowdown_beside_a_faster_machine_is_its_commits(by: int) -> None:
         assert {label for label, *_ in found[1:]} == {ENVIRONMENT}
 
 
+def test_a_later_step_of_the_case_does_not_hide_it() -> None:
+    logs = _faster()
+    logs[CHANGE + 1 :, SLOW] += np.log(1.08)
+    logs[CHANGE + 22 :, SLOW] += np.log(1.3)
+    for seed in range(8):
+        assert (REGRESSION, CHANGE + 1, case_of(SLOW).id) in _labels(seed, logs)
+
+
 def test_a_change_of_environment_alone_is_no_commits_though_it_helps_some_cases_less() -> None:
     logs = _faster()
     logs[CHANGE:, SLOW] -= FASTER / 2

@@ -54,7 +54,7 @@ def test_one_step_is_found_within_three_commits(sd: float, size: float) -> None:
     assert _score(sd, size) >= FOUND[sd, size]
 
 
-@pytest.mark.parametrize("values", [12, 15, 25])
+@pytest.mark.parametrize("values", [8, 10, 12])
 def test_a_level_that_comes_and_goes_is_found(values: int) -> None:
     """No split in two stands out where the ranks on both sides of a stretch move alike."""
     rng, found = np.random.default_rng(values), 0
@@ -64,7 +64,7 @@ def test_a_level_that_comes_and_goes_is_found(values: int) -> None:
         logs[at : at + values] += np.log(1.15)
         points = change_points(np.exp(logs))
         found += len(points) == 2 and abs(points[0] - at) <= 1 and abs(points[1] - at - values) <= 1
-    assert found >= 0.9 * SERIES
+    assert found >= 0.96 * SERIES
 
 
 def test_better_than_asv_and_otava_over_the_grid() -> None:

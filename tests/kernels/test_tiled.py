@@ -15,6 +15,7 @@ from gdbench.verify.stages import certify
 from kernels import Network, get
 from kernels.network import HIDDEN
 from kernels.variants import sparse
+from kernels.variants._tiled.layout import chunk_rows
 
 WIDTHS = (1, 7, 9, 15, 16, 17, 63, 64, 65, 130, 200)
 """On both sides of a vector and of a panel, whether vectors have 4, 8 or 16 elements and panels 2 or 4 vectors."""
@@ -179,3 +180,26 @@ def test_an_order_beyond_the_rows_is_refused_and_changes_nothing(
         kernel.epoch(network, theta, X, Y, np.array([0, 1, 2, 3, 4, row]), batch_size, RATE)
     assert [values.tobytes() for values in inputs] == kept
     np.testing.assert_array_equal(kernel.epoch(network, *inputs, batch_size, RATE), expected)
+
+
+@pytest.mark.parametrize(
+    ("network", "itemsize", "rows"),
+    [
+        (Network.mlp(784, 512, 10), 8, 64),
+        (Network.mlp(784, 256, 10), 8, 33),
+        (Network.mlp(3072, 256, 100), 8, 64),
+        (Network.softmax(40_000, 20), 8, 24),
+    ],
+)
+def test_a_chunk_has_more_rows_where_parameters_are_large(network: Network, itemsize: int, rows: int) -> None:
+    """From 3 MiB on, in networks with hidden layers."""
+    assert chunk_rows(network, itemsize, 64 * 24) == rows
+
+
+def test_chunks_of_large_parameters_and_a_short_last_one_give_the_gradient() -> None:
+    network, rng = Network.mlp(3072, 256, 4, hidden="tanh", output="softmax"), np.random.default_rng(0)
+    X, theta = rng.standard_normal((131, 3072)) / 50, network.init(rng, scheme="glorot")
+    Y = np.eye(4)[rng.integers(4, size=131)]
+    assert chunk_rows(network, X.itemsize, 131) < 131
+    ours, other = (get(name).gradient(network, theta, X, Y) for name in ("tiled", "vectorized"))
+    np.testing.assert_allclose(ours, other, rtol=1e-9, atol=1e-12)

@@ -19,7 +19,7 @@ LOCK = ".lock"
 """File that whoever writes into a folder holds; the system lets go of it when its process ends, however that ends."""
 LOCKED_SECONDS = 60.0
 """Patience with whoever changes a file, which takes milliseconds."""
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+FULL = (errno.ENOSPC, errno.EDQUOT)
 """Errors that space, of the disk or of the user's share, would mend."""
 
 

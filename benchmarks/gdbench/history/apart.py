@@ -52,17 +52,21 @@ def _apart(history: History, at: int, effect: float, n_series: int) -> Iterator[
     steps = [step for case in slower for step in steps_of(case, left.values[case], n_series=n_series)]
     for one in label(left, steps):
         beside = one.is_regression and one.step.certain and 0 < abs(one.step.at - at) <= NEAR
-        if beside and _standard_errors(left.values[one.step.case], one.step, at) >= threshold(n_series):
+        own = [step.at for step in steps if step.case == one.step.case]
+        if beside and _standard_errors(left.values[one.step.case], one.step, at, own) >= threshold(n_series):
             yield one
 
 
-def _standard_errors(values: Series, step: LevelStep, at: int) -> float:
-    """Size of a step in standard errors of the results between it and a change: they alone tell one from the other."""
+def _standard_errors(values: Series, step: LevelStep, at: int, steps: list[int]) -> float:
+    """Size of a step in standard errors of the results between it and a change: they alone tell one from the other.
+
+    The noise is that about all steps of the case.
+    """
     start, stop = sorted((step.at, at))
     between = len(there(values[start:stop]))
     if not between:
         return 0.0
-    noise = noise_of(values, [step.at])
+    noise = noise_of(values, steps)
     variance = noise.sd**2 * min(noise.inflation / between, 1.0)
     return abs(step.shift.middle) / max(float(np.sqrt(variance)), float(np.finfo(float).tiny))
 

@@ -59,7 +59,9 @@ class _Told:
 
 
 def score(event: str, noise: str, sd: float, histories: int, *, cases: int = CASES, seed: int = 0) -> Score:
-    """Simulate histories of an event and judge each; nothing can happen to any number of cases."""
+    """Simulate histories of an event and judge each; only nothing can happen to any number of cases."""
+    if cases != CASES and EVENTS[event] is not nothing:
+        raise ValueError(f"{event} happens to {CASES} cases, not to {cases}")
     rng = np.random.default_rng([seed, [*EVENTS].index(event), [*NOISES].index(noise), round(1e4 * sd), cases])
     faults = []
     for _ in range(histories):

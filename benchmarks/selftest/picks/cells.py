@@ -49,7 +49,7 @@ class Cell:
     read: Callable[[], datasets.Dataset] | None = None
     """Rows that do not ship with the suite."""
     held_out: bool = False
-    """Whether it joined when the search was made: nothing was tuned on it."""
+    """Whether it was added after the search was finished: nothing was tuned on it."""
 
     @cached_property
     def data(self) -> datasets.Dataset:

@@ -15,7 +15,7 @@ a batch size is the best of all that were run so. Times are of one machine. The 
 the others, one rate in the last round, and none beyond 512 rows: those steps are on the curve `a + b / B` through the
 two nearest batch sizes.
 """
-HELD_OUT = "Cells that joined when the search was made, so that nothing was tuned on them"
+HELD_OUT = "Cells on which nothing was tuned, since they were added after the search was finished"
 
 
 def real_parts(tables: Sequence[Entry], regrets: Sequence[Entry]) -> list[str]:

@@ -34,8 +34,9 @@ INTRODUCTION = """# Self-test of the verdicts
 Made by `python benchmarks/selftest/run.py`; every number below is computed from `measurements.jsonl` beside this file.
 Upper bounds are one-sided, at 95 % (Clopper and Pearson).
 
-Of comparisons there are summaries here. This measures anew and keeps all blocks of each one in `PLACE/blocks`, one
-file of gzipped JSON each, from which `judge_anew` of `benchmarks/selftest/blocks.py` makes the verdicts:
+Of comparisons `measurements.jsonl` holds summaries. The command below measures them anew and keeps all blocks, a file
+of gzipped JSON for each comparison in `PLACE/blocks`, from which `judge_anew` of `benchmarks/selftest/blocks.py` makes
+the verdicts.
 
     python benchmarks/selftest/run.py unchanged planted --folder NEW --scratch PLACE
 """

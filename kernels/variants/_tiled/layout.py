@@ -23,8 +23,8 @@ CHUNK_BYTES = 208 * 1024
 update."""
 MAX_ROWS, MIN_ROWS = 126, 24
 LARGE_BYTES, MIN_ROWS_OF_LARGE = 3 << 20, 64
-"""Size of parameters that no second cache keeps from chunk to chunk: each chunk reads them from farther away, so that
-it has more rows, though they stay less well in the cache."""
+"""With larger parameters a chunk has at least so many rows: each chunk reads all parameters from beyond the second
+cache, so that fewer chunks are faster, though their rows stay in it less well."""
 ONE = 0
 """Index in memory of a 1, the left operand of the sums over rows."""
 
@@ -77,8 +77,9 @@ class Plan(NamedTuple):
 
 
 def chunk_rows(network: Network, itemsize: int, rows: int) -> int:
-    """Rows that are worked through at once: all, or equal parts of them that stay in the cache."""
-    least = MIN_ROWS_OF_LARGE if network.n_parameters * itemsize >= LARGE_BYTES else MIN_ROWS
+    """Rows that are worked through at once: all, or equal parts of them, which stay in the cache where that pays."""
+    large = network.n_layers > 1 and network.n_parameters * itemsize >= LARGE_BYTES
+    least = MIN_ROWS_OF_LARGE if large else MIN_ROWS
     return equal_parts(max(rows, 1), min(max(CHUNK_BYTES // (network.n_inputs * itemsize), least), MAX_ROWS))
 
 

@@ -7,8 +7,8 @@ import numpy as np
 ALONE = 4.4
 """Long-run standard errors by which two levels must differ, where few series are judged.
 
-In noise alone, 0.05 % (normal) to 0.8 % (AR(1) 0.5, t with 3 degrees) of simulated series of 100 or 200 values have a
-greater difference anywhere; their length changes little.
+In noise alone, 0.2 % (normal) to 1 % (AR(1) 0.5, t with 3 degrees) of simulated series of 100 values are told a step;
+their length changes little.
 """
 MAX_ALONE = 5
 """Series up to which that is enough for an error rate of 5 % together."""
@@ -27,6 +27,6 @@ def threshold(n_series: int) -> float:
     ----------
     n_series : int
         Series that are judged together, in whatever environment; in noise alone, one of them or more has a greater
-        step in about 5 % of histories, or fewer.
+        step in about 5 % of histories, in most noises fewer.
     """
     return float(np.sqrt(ALONE**2 + GROWTH * np.log(max(n_series / MAX_ALONE, 1.0))))

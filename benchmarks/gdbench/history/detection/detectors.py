@@ -37,7 +37,7 @@ def kernel_steps(values: Series, noise: Noise, penalty: float = PENALTY) -> list
 
 
 def rank_steps(values: Series, noise: Noise) -> list[int]:
-    """Circular binary segmentation by rank sums, their variance inflated for autocorrelation; outliers count as any.
+    """Circular binary segmentation by rank sums, their variance inflated for autocorrelation; an outlier is any rank.
 
     Where no split of a part in two stands out, a stretch within it may: a level that comes and goes moves the ranks on
     both of its sides alike (Olshen, Venkatraman, Lucito and Wigler 2004, Circular binary segmentation).
