@@ -27,8 +27,9 @@ def real_parts(tables: Sequence[Entry], regrets: Sequence[Entry]) -> list[str]:
     rules = {name: regret(cell["rules"][name][1] for cell in tables) for name in names}
     words = "none yet by the present search, so that its regret on real data is not known.\n"
     if regrets:
+        untuned = {cell.name for cell in CELLS.values() if cell.held_out}
         words = _held_against_goals("All cells", regrets)
-        words += "\n" + _held_against_goals(HELD_OUT, [pick for pick in regrets if CELLS[pick["cell"]].held_out])
+        words += "\n" + _held_against_goals(HELD_OUT, [pick for pick in regrets if pick["cell"] in untuned])
     return [
         section("Real data", REAL + "\n" + words),
         section("Fixed rules on real data", rules_table(found, rules)),

@@ -7,7 +7,7 @@ import numpy as np
 ALONE = 4.4
 """Long-run standard errors by which two levels must differ, where few series are judged.
 
-In noise alone, 0.2 % (normal) to 1 % (AR(1) 0.5, t with 3 degrees) of simulated series of 100 values are told a step;
+In noise alone, 0.1 % (normal) to 0.8 % (t with 3 degrees) of simulated series of 100 values are told a step;
 their length changes little.
 """
 MAX_ALONE = 5

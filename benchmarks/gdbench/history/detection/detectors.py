@@ -21,7 +21,7 @@ ROUGH_PENALTY = 1.6
 """Cost of a step in a first, finer segmentation, which serves only to estimate the noise about it."""
 RANK_THRESHOLD = 2.6
 """Standardised rank sum from which on a split is proposed; liberal for the same reason."""
-ARC_THRESHOLD = 3.6
+ARC_THRESHOLD = 4.0
 """The same of a stretch within a part against the rest of it: there are many more of them than splits."""
 RANK_SIDE = 4
 """Values that a rank test needs on each side to say anything."""
