@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
-from functools import lru_cache
+from functools import cache, partial
 
 import numpy as np
 from scipy import stats
@@ -14,6 +14,8 @@ import kernels
 from gdbench.basics.units import counted, duration
 from gdbench.pick.progress import Clock
 from gdbench.pick.question import Question
+from gdbench.pick.seconds.kept_proofs import KeptProofs
+from gdbench.pick.seconds.process import certified_rows
 from gdbench.pick.seconds.times import Times, TimesRow
 from gdbench.pick.steps.answer import Steps, Target
 from gdbench.pick.steps.measure import Countdown, OutOfTime, carry, measure_steps
@@ -24,8 +26,7 @@ from gdbench.pick.steps.targets import given_target, near_optimum, reference_ste
 from gdbench.pick.steps.tiers import get_tier
 from gdbench.pick.steps.trials import Runner
 from gdbench.verify.gate import call_runs_first
-from gdbench.verify.stages import certify
-from kernels import Network
+from gdbench.verify.stages import certify, certify_quickly
 from kernels.auto import AUTO
 
 MIN_SHARE = 0.5
@@ -39,6 +40,9 @@ OPTIMUM_PRODUCTS, MIN_OPTIMUM_ROWS = 4e6, 4096
 """Rows times parameters on which the least loss is looked for, of more rows an even choice; and the fewest of these."""
 SAMPLE_SLACK = 5e-4
 """Share of what can be gained by which the loss of a sample, corrected at the least loss, may be below that."""
+MAX_CERTIFIED = 100_000
+"""Parameters up to which a variant is certified that runs faster than the one that was timed; beyond it the certificate
+takes minutes, and a matrix product most of the time of both."""
 FLOOR_DIGITS = 6
 """To which the least loss is rounded down, so that its last bits do not make another problem."""
 
@@ -78,28 +82,32 @@ def make_problem(question: Question, times: Times, start: float, optimum: Optimu
 
 
 def _variants(question: Question, times: Times) -> Mapping[int, str]:
-    """Variants that count the steps, by batch size: those that were timed, if they are among the fast ones.
+    """Variants that count the steps, by batch size: the fastest of ours, whichever was timed.
 
-    In place of a peer, or of a variant that is much slower, runs that of auto, once it has shown that it computes the
-    same: the steps do not depend on how they are computed.
+    Where that is not the one that was timed, it has to show first that it computes the same: the steps do not depend on
+    how they are computed.
     """
-    found = {}
+    found, agrees = {}, cache(partial(_agrees, question))
     for row in times.rows:
-        preferred = kernels.choose(question.network, question.timed_rows[0], row.batch_size)
-        name = row.variant if row.variant in preferred.names else _confirmed(question, preferred.names)
-        found[row.batch_size] = name or row.variant
+        names = kernels.choose(question.network, question.timed_rows[0], row.batch_size).names
+        faster = names[: names.index(row.variant)] if row.variant in names else names
+        if question.network.n_parameters > MAX_CERTIFIED and row.variant in names:
+            faster = ()
+        found[row.batch_size] = next(filter(agrees, faster), row.variant)
     return found
 
 
-def _confirmed(question: Question, names: Sequence[str]) -> str | None:
-    """First of some variants that computes what the reference does on these rows."""
-    return next((name for name in names if _agrees(name, question.network, question.settings.dtype)), None)
-
-
-@lru_cache(maxsize=8)
-def _agrees(name: str, network: Network, dtype: str) -> bool:
-    call_runs_first(name, network, dtype)
-    return certify(name, network, np.dtype(dtype)).certified
+def _agrees(question: Question, name: str) -> bool:
+    """Whether a variant computes what the reference does on these rows."""
+    network, (X, Y) = question.network, certified_rows(*question.timed_rows)
+    kept = KeptProofs(network, X, Y, threads=question.settings.threads)
+    call_runs_first(name, network, X.dtype.name)
+    if kept.has(name):
+        return certify_quickly(name, network, X, Y).certified
+    proof = certify(name, network, X.dtype, data=(X, Y))
+    if proof.certified:
+        kept.keep(name)
+    return proof.certified
 
 
 def known_target(question: Question, start: float, optimum: Optimum | None) -> Target | None:

@@ -18,15 +18,26 @@ ORACLES, SIMULATED, TABLES, REGRETS = "oracles", "simulated", "tables", "regrets
 """Parts of the journal from which the report is made."""
 ROOTS, ELSEWHERE = ("steps.measure", "choose.choose"), ("steps.problem",)
 """Modules of ``gdbench.pick`` that search and choose, and those that decide nothing given a problem."""
+RUNS = ("steps.problem", "steps.crossing")
+"""Modules that runs and the steps told of them depend on."""
 IMPORTED = re.compile(r"^from gdbench\.pick\.([\w.]+) import", re.MULTILINE)
 
 
 def code_of_search() -> str:
     """Hash of the code that searches and chooses: the modules above and what they import."""
-    folder, waiting, found = Path(gdbench.pick.__path__[0]), list(ROOTS), dict[str, str]()
+    return _hash_of(ROOTS, ELSEWHERE)
+
+
+def code_of_runs() -> str:
+    """Hash of the code that makes runs and tells where they cross a goal: those of older code are not comparable."""
+    return _hash_of(RUNS)
+
+
+def _hash_of(roots: tuple[str, ...], without: tuple[str, ...] = ()) -> str:
+    folder, waiting, found = Path(gdbench.pick.__path__[0]), list(roots), dict[str, str]()
     while waiting:
         name = waiting.pop()
-        if name not in found and name not in ELSEWHERE:
+        if name not in found and name not in without:
             found[name] = (folder / f"{name.replace('.', '/')}.py").read_text(encoding="utf-8")
             waiting += IMPORTED.findall(found[name])
     return hashlib.sha256("".join(found[name] for name in sorted(found)).encode()).hexdigest()[:12]

@@ -12,6 +12,7 @@ They implement the protocol that ``measure_steps`` asks of a problem; ``exact`` 
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -36,6 +37,7 @@ class _Problem:
 
     floor = 0.0
     alike = True
+    pass_rows = math.inf
     sampled_rows = None
 
     def begin(self: Oracle, batch_size: int, learning_rate: float, seeds: Sequence[int], *, look_rows: int = 0) -> Runs:

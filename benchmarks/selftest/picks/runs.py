@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -12,14 +13,15 @@ from gdbench.pick.steps.crossing import hit
 from gdbench.pick.steps.problem import DescentProblem
 from gdbench.pick.steps.trials import Curves, Runner, Trial, joined, look_grid
 from selftest.journal import Journal
+from selftest.picks.findings import code_of_runs
 from selftest.picks.scores import NORMAL_90, finite
 
 EVERYWHERE, PICKED = "runs", "runs of picks"
 """Parts of the journal: of the best rates, and of what was picked."""
-SLACK = 2.0
+SLACK = 1.7
 """Multiple of its crossing up to which a trial goes on, so that all runs together cross before it ends."""
-LOOK_RATIO = 1.1
-"""Ratio of neighbouring looks."""
+FIRST_LOOK, LOOK_RATIO = 0.1, 1.03
+"""First look, as a share of the most steps; ratio of neighbours. The ends of passes are looked at as well."""
 OCTAVE = 16
 """Rates of the grid in a factor of 2."""
 COARSE, FINE, FINEST = 8, 4, 1
@@ -60,12 +62,13 @@ class Runs:
         wanted = sorted(set(rates))
         known = self._known(size, seeds)
         missing = [rate for rate in wanted if rate not in known]
-        looks = look_grid(1, self.caps[size], LOOK_RATIO)
+        last, pass_steps = self.caps[size], self.problem.pass_rows / size
+        looks = look_grid(FIRST_LOOK * last, last, LOOK_RATIO, pass_steps=pass_steps)
         parts = [tuple(range(begin, min(begin + self.together, seeds))) for begin in range(0, seeds, self.together)]
         trials = [Trial(size, rate, numbers, looks, self.goal, SLACK) for rate in missing for numbers in parts]
         curves = self.runner.run(self.problem, trials) if trials else []
         for place, rate in enumerate(missing):
-            known[rate] = self._hit(rate, curves[place * len(parts) : (place + 1) * len(parts)])
+            known[rate] = self._hit(size, rate, curves[place * len(parts) : (place + 1) * len(parts)])
             self._keep(size, known[rate])
         return {rate: known[rate] for rate in wanted}
 
@@ -85,30 +88,28 @@ class Runs:
 
     def most_certain(self, size: int) -> list[Found]:
         """All rates that were run most often at a batch size."""
-        entries = [
-            entry for entry in self.journal.entries(self.part) if (entry["cell"], entry["size"]) == (self.cell, size)
-        ]
+        entries = self._entries(size)
         most = max((entry["seeds"] for entry in entries), default=0)
         return [_found(entry) for entry in entries if entry["seeds"] == most]
 
     def _known(self, size: int, seeds: int) -> dict[float, Found]:
-        found = [
-            _found(entry)
-            for entry in self.journal.entries(self.part)
-            if entry["key"].startswith(f"{self.cell} {size} ")
-        ]
-        return {one.rate: one for one in found if one.seeds == seeds}
+        return {one.rate: one for one in map(_found, self._entries(size)) if one.seeds == seeds}
 
-    def _hit(self, rate: float, curves: Sequence[Curves]) -> Found:
+    def _entries(self, size: int) -> list[dict[str, Any]]:
+        """What was found at a batch size by runs as they are made today."""
+        names = {"cell": self.cell, "size": size, "code": code_of_runs()}
+        return [entry for entry in self.journal.entries(self.part) if names.items() <= entry.items()]
+
+    def _hit(self, size: int, rate: float, curves: Sequence[Curves]) -> Found:
         looks, losses = joined(curves)
-        one = hit(looks, losses, goal=self.goal, floor=self.problem.floor)
+        one = hit(looks, losses, goal=self.goal, floor=self.problem.floor, pass_steps=self.problem.pass_rows / size)
         return Found(rate, one.steps, NORMAL_90 * one.log_error, one.runs, one.failed)
 
     def _keep(self, size: int, found: Found) -> None:
         key = f"{self.cell} {size} {found.rate!r} {found.seeds}"
         steps, half = finite(found.steps), finite(found.half_width)
         values = {"rate": found.rate, "steps": steps, "half_width": half, "seeds": found.seeds, "failed": found.failed}
-        self.journal.write(self.part, key, cell=self.cell, size=size, **values)
+        self.journal.write(self.part, key, cell=self.cell, size=size, code=code_of_runs(), **values)
 
 
 def on_grid(rate: float, step: int = FINE) -> float:

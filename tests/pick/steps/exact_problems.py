@@ -1,5 +1,6 @@
 """Problems whose expected loss is known in closed form, as descent is run on them, and small ones of each kind."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -43,6 +44,7 @@ class ExactProblem:
     floor: float = 0.0
     alike: bool = True
     sampled_rows: int | None = None
+    pass_rows: float = math.inf
 
     @property
     def key(self) -> str:

@@ -8,8 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from gdbench.experiments import datasets
 from gdbench.pick.steps.crossing import Hit, hit, slope, whole
-from gdbench.pick.steps.trials import look_grid
+from gdbench.pick.steps.optimum import find_optimum
+from gdbench.pick.steps.problem import NetworkProblem
+from gdbench.pick.steps.trials import Trial, look_grid, run_trial
+from kernels import Network
 
 GOAL = 0.01
 NORMAL_90 = stats.norm.ppf(0.95)
@@ -209,6 +213,48 @@ def test_caution_changes_nothing_where_runs_are_alike_or_too_few() -> None:
     for losses in (same, few):
         plain, careful = (hit(looks, losses, goal=GOAL, floor=0.0, cautious=careful) for careful in (False, True))
         assert careful.steps == pytest.approx(plain.steps, rel=1e-9)
+
+
+# passes
+
+
+@pytest.mark.parametrize("passes", [2.6, 4.3, 11.7])
+@pytest.mark.parametrize("pass_steps", [7.3, 110.5])
+def test_the_crossing_is_at_the_end_of_a_pass_where_the_loss_rises_within_each(
+    passes: float, pass_steps: float
+) -> None:
+    steps = passes * pass_steps
+    every = np.arange(1, 3 * steps)
+    course = power_law(every, steps) * (1 + 0.8 * bridge(every, pass_steps))
+    true = every[np.argmax(course <= GOAL)]
+    looks = np.array(look_grid(0.65 * steps, 1.55 * steps, 1.07, pass_steps=pass_steps))
+    losses = course[looks - 1, None] * noise("normal", (len(looks), 256), 1)
+    found = hit(looks, losses, goal=GOAL, floor=0.0, pass_steps=pass_steps)
+    assert found.steps == pytest.approx(true, rel=0.02, abs=1)
+
+
+def bridge(steps: np.ndarray, pass_steps: float) -> np.ndarray:
+    """Variance of a sum of numbers that are drawn without replacement, by the part that is drawn."""
+    part = steps / pass_steps % 1
+    return part * (1 - part)
+
+
+@pytest.mark.parametrize(("batch_size", "rate"), [(16, 0.0223), (64, 0.0884)])
+def test_real_rows_are_told_where_the_mean_of_many_runs_is_first_at_the_goal(batch_size: int, rate: float) -> None:
+    data = datasets.load("diabetes")
+    network, n = Network.linear(10), data.n_rows
+    optimum = find_optimum(network, data.X, data.Y)
+    rows = (data.X, data.Y, data.X, data.Y)
+    problem = NetworkProblem(network, *rows, {batch_size: "tiled"}, 7, "zeros", optimum.value)
+    goal = optimum.value + 0.01 * (problem.start_loss() - optimum.value)
+    every = tuple(range(3 * n // batch_size, 6 * n // batch_size))
+    means = run_trial(problem, Trial(batch_size, rate, tuple(range(1000)), every, -math.inf)).losses.mean(axis=1)
+    true = every[np.argmax(means <= goal)]
+    looks = look_grid(0.65 * true, 1.55 * true, 1.07, pass_steps=n / batch_size)
+    losses = run_trial(problem, Trial(batch_size, rate, tuple(range(2000, 2064)), looks, -math.inf)).losses
+    found = hit(looks, losses, goal=goal, floor=problem.floor, pass_steps=n / batch_size)
+    assert found.steps == pytest.approx(true, rel=0.02)
+    assert hit(looks, losses, goal=goal, floor=problem.floor).steps > 1.04 * true  # as if there were no passes
 
 
 # slope

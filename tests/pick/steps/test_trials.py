@@ -35,6 +35,7 @@ class Bowl:
     sampled_rows: int | None = None
     floor: float = 0.0
     n_rows: int | None = None
+    pass_rows: float = math.inf
     alike: bool = True
     key: str = "bowl"
 
@@ -180,6 +181,11 @@ def test_looks_are_whole_numbers_in_a_geometric_progression(first: float, more: 
 @given(first=st.integers(1, 1000), count=st.integers(0, 100))
 def test_a_ratio_of_one_looks_at_every_step(first: int, count: int) -> None:
     assert look_grid(first, first + count, 1.0) == tuple(range(first, first + count + 1))
+
+
+def test_the_ends_of_passes_are_looked_at_where_they_are_few() -> None:
+    assert {27, 55, 82} <= set(look_grid(20, 100, 1.3, pass_steps=442 / 16))
+    assert look_grid(20, 100, 1.3, pass_steps=1.0) == look_grid(20, 100, 1.3)
 
 
 def curves_at(looks: Sequence[int], losses: np.ndarray) -> Curves:

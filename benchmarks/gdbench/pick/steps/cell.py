@@ -15,7 +15,7 @@ from gdbench.pick.steps.rates import FINE, RateSearch
 from gdbench.pick.steps.trials import PART, Curves, Plan, Trial, joined, look_grid
 
 Values = npt.NDArray[np.float64]
-FIRST_LOOK, LAST_LOOK, RATIO = 0.65, 1.55, 1.13
+FIRST_LOOK, LAST_LOOK, RATIO = 0.65, 1.55, 1.07
 """Looks of the runs that are counted, in units of the steps expected: coarse, and about the crossing only."""
 NEAR = 0.72, 1.4
 """The same of further runs."""
@@ -47,6 +47,8 @@ class SizeCell:
     """Loss of all rows less that of those that are monitored, as far as it is known from other batch sizes."""
     certain: bool = False
     """Whether all runs are the same, so that one tells everything."""
+    pass_steps: float = math.inf
+    """Steps of a pass over the rows; infinite where there are no passes."""
     rates: RateSearch = field(init=False)
     learning_rate: float | None = None
     """At which the runs are counted, once it is settled."""
@@ -61,7 +63,7 @@ class SizeCell:
     _hit: Hit | None = None
 
     def __post_init__(self) -> None:
-        self.rates = RateSearch(self.batch_size, self.own_goal, self.floor)
+        self.rates = RateSearch(self.batch_size, self.own_goal, self.floor, self.pass_steps)
 
     @property
     def runs(self) -> int:
@@ -90,7 +92,8 @@ class SizeCell:
         if self.parts and self._hit is None:
             looks, losses = joined(self.parts)
             cautious = self.runs < CAUTIOUS_RUNS
-            found = hit(looks, losses, goal=self.own_goal, floor=self.floor, cautious=cautious)
+            goal, floor, pass_steps = self.own_goal, self.floor, self.pass_steps
+            found = hit(looks, losses, goal=goal, floor=floor, pass_steps=pass_steps, cautious=cautious)
             if found.reached and self.shift_error > 0:
                 doubt = self.shift_error / max(-slope(looks, losses, found.steps), 1e-300)
                 found = replace(found, log_error=math.hypot(found.log_error, min(doubt, 1.0)))
@@ -197,4 +200,4 @@ class SizeCell:
     def _look_about(self, steps: float) -> None:
         ratio = 1.0 if steps <= EVERY_STEP else RATIO
         first = 1 if steps <= EVERY_STEP else FIRST_LOOK * steps
-        self.looks = look_grid(first, LAST_LOOK * steps + 1, ratio)
+        self.looks = look_grid(first, LAST_LOOK * steps + 1, ratio, pass_steps=self.pass_steps)

@@ -3,6 +3,11 @@
 The steps are those after which the mean over the runs is at the goal. A single run dips under the goal before the
 expected loss does, and the sooner the higher the rate, so first dips would favour rates at which the expected loss
 never gets there.
+
+Where each pass goes over all rows once, gradient noise that a part of the pass has added is taken back by the rest of
+it (a Brownian bridge): the expected loss rises within a pass and is lowest at its end. So the curve through the looks
+is a parabola in log(steps) and what every pass repeats, and it crosses the goal where it is first below, as a rule at
+the end of a pass.
 """
 
 from __future__ import annotations
@@ -22,11 +27,14 @@ WINDOW = 0.35
 """Half-width in log(steps) of the looks through which the crossing is found."""
 MIN_LOOKS = 4
 """In the window; with fewer the crossing is interpolated between two looks."""
-FEW_STEPS = 8
+FEW_STEPS = 12
 """Up to so many steps the crossing is the first look at which the mean is at the goal."""
+MIN_PASS_STEPS, MIN_PASS_LOOKS = 3.0, 9
+"""Steps of a pass, and looks in the window, from which on what passes repeat is told apart from the parabola."""
+POINTS = 200
+"""Steps at which the curve is held to the goal, where the window has more, besides the ends of as many passes."""
 RESAMPLES = 200
 """Number of resamples of the runs, from which the standard error follows (bootstrap, Efron 1979)."""
-NEWTON_STEPS = 4
 MAKERS = 10
 """Least number of runs that make the mean there."""
 MIN_LOGNORMAL, MAX_LOG = 4, 500.0
@@ -55,7 +63,15 @@ class Hit:
         return math.isfinite(self.steps)
 
 
-def hit(looks: npt.ArrayLike, losses: Values, *, goal: float, floor: float, cautious: bool = False) -> Hit:
+def hit(
+    looks: npt.ArrayLike,
+    losses: Values,
+    *,
+    goal: float,
+    floor: float,
+    pass_steps: float = math.inf,
+    cautious: bool = False,
+) -> Hit:
     """Find the crossing of the mean.
 
     Parameters
@@ -66,20 +82,22 @@ def hit(looks: npt.ArrayLike, losses: Values, *, goal: float, floor: float, caut
         By look and run.
     goal, floor : float
         Loss to reach, and a value that it does not go below.
+    pass_steps : float
+        Steps of a pass that takes each row once; infinite where there are no passes.
     cautious : bool
         Whether the mean of few runs is taken no lower than that of a log-normal distribution with the median, and the
         spread above it, of their logarithms.
         Near the largest stable rate a few runs in a hundred make most of the mean, and few runs have none of them.
     """
-    found = _hit(looks, losses, goal, floor)
+    found = _hit(looks, losses, goal, floor, pass_steps)
     raised = _no_lower(losses, floor) if cautious else losses
     if raised is losses:
         return found
-    careful = _hit(looks, raised, goal, floor)
+    careful = _hit(looks, raised, goal, floor, pass_steps)
     return replace(careful, steps=max(careful.steps, found.steps))  # a parabola may cross sooner than the one below it
 
 
-def _hit(looks: npt.ArrayLike, losses: Values, goal: float, floor: float) -> Hit:
+def _hit(looks: npt.ArrayLike, losses: Values, goal: float, floor: float, pass_steps: float) -> Hit:
     steps = np.asarray(looks, float)
     runs = losses.shape[1]
     alive = np.isfinite(losses[-1])
@@ -92,7 +110,7 @@ def _hit(looks: npt.ArrayLike, losses: Values, goal: float, floor: float) -> Hit
     if runs == 1 or first <= FEW_STEPS:
         found, error = first, _error_of_first(steps, losses[:, alive], goal) if runs > 1 else 0.0
     else:
-        found, error = _smoothed(steps, losses[:, alive], first, goal, floor)
+        found, error = _smoothed(steps, losses[:, alive], first, goal, floor, pass_steps)
     return Hit(max(found, 1.0), error * _widening(int(alive.sum())), runs, failed, final, last)
 
 
@@ -149,8 +167,10 @@ def _interpolated(steps: Values, means: Values, index: int, goal: float, floor: 
     return float(steps[index - 1] * (steps[index] / steps[index - 1]) ** share)
 
 
-def _smoothed(steps: Values, losses: Values, first: float, goal: float, floor: float) -> tuple[float, float]:
-    """Crossing of a parabola through the mean's logarithm in a window, and its error by resampling the runs."""
+def _smoothed(
+    steps: Values, losses: Values, first: float, goal: float, floor: float, pass_steps: float
+) -> tuple[float, float]:
+    """Crossing of a curve through the mean's logarithm in a window, and its error by resampling the runs."""
     rng = np.random.default_rng(len(losses))
     runs = losses.shape[1]
     shares = rng.multinomial(runs, np.full(runs, 1 / runs), size=RESAMPLES).T / runs
@@ -160,25 +180,48 @@ def _smoothed(steps: Values, losses: Values, first: float, goal: float, floor: f
         means = np.column_stack([gaps.mean(axis=1), gaps @ shares])
         if near.sum() < MIN_LOOKS or not (means > 0).all() or not goal > floor:
             return first, _error_of_first(steps, losses, goal)
-        x, y = np.log(steps[near] / first), np.log(means / (goal - floor))
-        coefficients = np.polynomial.polynomial.polyfit(x, y, 2 if near.sum() > MIN_LOOKS else 1)
-        roots = _roots(np.asarray(coefficients, float))
-        if not abs(roots[0]) <= WINDOW:  # no parabola: what is clipped tells no error, nor do looks as far apart
+        repeats = near.sum() >= MIN_PASS_LOOKS and MIN_PASS_STEPS <= pass_steps <= first
+        period, degree = (pass_steps, 2) if repeats else (math.inf, 1 + (near.sum() > MIN_LOOKS))
+        points = _points(first, period)
+        fit = _basis(points, first, degree, period) @ np.linalg.pinv(_basis(steps[near], first, degree, period))
+        roots = _first_below(np.log(points / first), fit @ np.log(means / (goal - floor)))
+        if not abs(roots[0]) <= WINDOW:  # no such curve: what is clipped tells no error, nor do looks as far apart
             apart = float(np.diff(np.log(steps[near])).max()) / math.sqrt(12)
             return first, math.hypot(max(float(roots.std()), _error_of_first(steps, losses, goal)), apart)
         first *= math.exp(roots[0])
     return first, float(roots[1:].std())
 
 
-def _roots(coefficients: Values) -> Values:
-    """Root near 0 of each polynomial (degree + 1, m) that falls there, kept within the window."""
-    found = np.zeros(coefficients.shape[1])
-    values = np.polynomial.polynomial.polyval
-    slopes = np.polynomial.polynomial.polyder(coefficients)
-    for _ in range(NEWTON_STEPS):
-        slope = np.minimum(values(found, slopes, tensor=False), -1e-3)
-        found = np.clip(found - values(found, coefficients, tensor=False) / slope, -2 * WINDOW, 2 * WINDOW)
-    return np.asarray(found)
+def _basis(steps: Values, first: float, degree: int, pass_steps: float) -> Values:
+    """(T, columns) what a curve is made of: powers of log(steps); by the part of a pass, curves with ends of 0."""
+    parabola = np.vander(np.log(steps / first), degree + 1)
+    if math.isinf(pass_steps):
+        return parabola
+    part = (steps / pass_steps) % 1.0
+    bridge = part * (1 - part)  # its variance, of numbers that are drawn without replacement
+    return np.hstack([parabola, bridge[:, None] * np.vander(1 - 2 * part, 3)])
+
+
+def _points(first: float, pass_steps: float) -> Values:
+    """Steps, ascending, at which the curve is held to the goal: in twice the window, with the ends of passes."""
+    low, high = first * math.exp(-2 * WINDOW), first * math.exp(2 * WINDOW)
+    points = np.geomspace(low, high, POINTS)
+    if math.isinf(pass_steps):
+        return points
+    ends = np.arange(math.ceil(low / pass_steps), high / pass_steps)
+    return np.union1d(points, np.floor(ends[:: -(-len(ends) // POINTS)] * pass_steps))
+
+
+def _first_below(x: Values, curves: Values) -> Values:
+    """Where each curve (P, m) over x (P,) is first below 0 after its top before 0: between two points, or an end."""
+    top = curves[x <= 0].argmax(axis=0)
+    below = (curves <= 0) & (np.arange(len(x))[:, None] >= top)
+    place = np.where(below.any(axis=0), below.argmax(axis=0), len(x) - 1)
+    before, column = np.maximum(place - 1, 0), np.arange(curves.shape[1])
+    high, low = curves[before, column], curves[place, column]
+    share = np.clip(high / np.where(high > low, high - low, 1.0), 0.0, 1.0)
+    found = np.where(low <= 0, x[before] + share * (x[place] - x[before]), x[place])
+    return np.where(place > top, found, x[0])  # where it is nowhere above
 
 
 def _error_of_first(steps: Values, losses: Values, goal: float) -> float:

@@ -52,6 +52,10 @@ class DescentProblem(Protocol):
         """Rows n; None where rows are endless."""
 
     @property
+    def pass_rows(self) -> float:
+        """Rows of a pass, in which each comes once; infinite where those of each step are drawn anew."""
+
+    @property
     def floor(self) -> float:
         """A value that the loss does not go below, between which and the loss one interpolates."""
 
@@ -130,6 +134,11 @@ class NetworkProblem:
     @property
     def n_rows(self) -> int:
         """Rows n that descent draws from."""
+        return len(self.X)
+
+    @property
+    def pass_rows(self) -> int:
+        """Rows of a pass: all."""
         return len(self.X)
 
     @cached_property

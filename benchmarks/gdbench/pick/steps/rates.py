@@ -34,8 +34,8 @@ MAX_ROUNDS, MAX_RAISES = 8, 4
 gets there, ``CAP`` times as many each time: two runs that are lucky tell a fortieth of the true steps."""
 RACE_POWERS, RACE_RUNS, RACE_SEED = (-3, -2, -1, 0, 1, 2), 16, 100
 """Rates of a race about the best one so far, as powers of ``FINER``; its first runs, and the number of the first."""
-RACE_LOOKS = (0.5, 2.0)
-"""First and last look of a race, in units of the steps expected."""
+RACE_LOOKS, RACE_RATIO = (0.5, 2.0), 1.07
+"""First and last look of a race, in units of the steps expected; ratio of neighbours."""
 RACE_WIDTH = 2.0
 """Standard errors by which a rate may be behind the best one and stay in the race."""
 QUIET_ERROR = 0.01
@@ -52,6 +52,8 @@ class RateSearch:
     batch_size: int
     goal: float
     floor: float
+    pass_steps: float = math.inf
+    """Steps of a pass over the rows; infinite where there are no passes."""
     hits: dict[float, Hit] = field(default_factory=dict)
     checked: bool = False
     """Whether the loss of all rows is told at the end of each trial."""
@@ -141,7 +143,8 @@ class RateSearch:
         if centre is None:
             return
         expected, before, self.hits = self.steps, self.hits, {}
-        racing = _Race(self, look_grid(RACE_LOOKS[0] * expected, RACE_LOOKS[1] * expected + 2, LOOK_RATIO))
+        first, last = (part * expected for part in RACE_LOOKS)
+        racing = _Race(self, look_grid(first, last + 2, RACE_RATIO, pass_steps=self.pass_steps))
         wanted = {centre * FINER**power for power in RACE_POWERS}
         runs = min(RACE_RUNS, most_runs)
         while True:
@@ -181,7 +184,8 @@ class RateSearch:
     def _try(self, rates: Iterable[float], seeds: Iterable[int], expected: float) -> Plan:
         rates, seeds = tuple(rates), tuple(seeds)
         known = min(self.steps, expected)
-        looks = look_grid(FIRST_LOOK * known, math.ceil(CAP * known) + 2, LOOK_RATIO)
+        first, last = FIRST_LOOK * known, math.ceil(CAP * known) + 2
+        looks = look_grid(first, last, LOOK_RATIO, pass_steps=self.pass_steps)
         check = LAST if self.checked else 0
         few = look_rows(self.batch_size, looks)
         trials = [Trial(self.batch_size, rate, seeds, looks, self.goal, SLACK, check, few) for rate in rates]
@@ -212,7 +216,8 @@ class RateSearch:
 
     def told(self, parts: Sequence[Curves]) -> Hit:
         """Where the runs of a rate cross the goal, cautiously."""
-        return hit(*joined(parts), goal=self.goal, floor=self.floor, cautious=True)
+        goal, floor, pass_steps = self.goal, self.floor, self.pass_steps
+        return hit(*joined(parts), goal=goal, floor=floor, pass_steps=pass_steps, cautious=True)
 
     def _score(self, rate: float) -> float:
         found = self.hits[rate]

@@ -66,7 +66,7 @@ class Search:
         self.standing = Standing(self.cells, self.step_seconds, self.step_errors)
         self.costs = Costs(self.step_seconds)
         self.allowance = Allowance(self.clock, self.costs, self.workers)
-        self.pilot = RateSearch(self.reference, self.goal, self.problem.floor)
+        self.pilot = RateSearch(self.reference, self.goal, self.problem.floor, self._pass_steps(self.reference))
 
     @property
     def sizes(self) -> list[int]:
@@ -106,7 +106,7 @@ class Search:
     def _explore(self, size: int, rate: float, expected: float, ratios: Sequence[float] = (0.5, 1.0, 2.0)) -> Plan:
         """Find the rate of a batch size and count a few runs at it."""
         cell = self.cells[size] = SizeCell(
-            size, self.goal, self.problem.floor, self._shift(size), self._is_certain(size)
+            size, self.goal, self.problem.floor, self._shift(size), self._is_certain(size), self._pass_steps(size)
         )
         rates = [rate * ratio for ratio in ratios]
         raises = MAX_RAISES if size == self.reference else 0  # others begin at what more than two runs told
@@ -124,6 +124,9 @@ class Search:
     def _is_certain(self, size: int) -> bool:
         """Whether all runs of a batch size are the same."""
         return size == self.problem.n_rows and self.problem.alike
+
+    def _pass_steps(self, size: int) -> float:
+        return self.problem.pass_rows / size
 
     def _shift(self, size: int) -> float:
         """Shift at the nearest batch size of which it is known."""

@@ -20,6 +20,8 @@ BLOW_UP = 100.0
 LAST = -1
 PART = 16
 """Runs of one trial, at most, where there are many: trials are what processes share."""
+MAX_ENDS = 24
+"""Ends of passes, up to which each is looked at."""
 MAX_FAILURES = 0.1
 """Share of the runs of a learning rate that may diverge before the rate counts as diverged."""
 
@@ -130,12 +132,17 @@ def _once_diverged(losses: Values) -> Values:
     return np.where(np.logical_or.accumulate(np.isinf(losses), axis=0), np.inf, losses)
 
 
-def look_grid(first: float, last: float, ratio: float) -> tuple[int, ...]:
-    """Whole numbers in a geometric progression from about ``first`` to ``last``, both included."""
+def look_grid(first: float, last: float, ratio: float, *, pass_steps: float = math.inf) -> tuple[int, ...]:
+    """Whole numbers in a geometric progression from about ``first`` to ``last``, both included.
+
+    The last steps of passes of so many steps are among them, where they are few: there the expected loss is lowest.
+    """
     found = [max(int(first), 1)]
     while found[-1] < last:
         found.append(min(max(found[-1] + 1, int(found[-1] * ratio)), math.ceil(last)))
-    return tuple(found)
+    passes = range(max(math.ceil(found[0] / pass_steps), 1), math.floor(found[-1] / pass_steps) + 1)
+    ends = [int(number * pass_steps) for number in passes] if len(passes) <= MAX_ENDS else []
+    return tuple(sorted({*found, *ends}))
 
 
 def joined(parts: Sequence[Curves]) -> tuple[npt.NDArray[np.int64], Values]:
