@@ -37,10 +37,8 @@ class Cell:
     """Runs of every rate that find the neighbourhood of the best one."""
     coarse: int = 20
     """Runs of the three best rates, a factor of the square root of 2 apart, at every batch size."""
-    refined: int = 200
+    refined: int = 800
     """Runs of the best rates at the best batch sizes, and of every pick."""
-    width: int = 1
-    """Rates on either side of the best, a quarter of an octave apart, of the refined runs."""
     together: int = 10
     """Runs of a trial."""
     largest: float = math.inf
@@ -111,8 +109,8 @@ def boston_housing() -> datasets.Dataset:
 CELLS: dict[str, Cell] = {
     cell.name: cell
     for cell in (
-        Cell("diabetes-linear", "diabetes", Network.linear, "zeros", refined=600),
-        Cell("breast_cancer-logistic", "breast_cancer", Network.logistic, "zeros", refined=600),
+        Cell("diabetes-linear", "diabetes", Network.linear, "zeros", refined=2000),
+        Cell("breast_cancer-logistic", "breast_cancer", Network.logistic, "zeros", refined=2000),
         Cell("digits-softmax", "digits", Network.softmax, "zeros"),
         Cell("digits-64-32-10", "digits", lambda d, k: Network.mlp(d, 32, k, hidden="relu", output="softmax"), "he"),
         Cell(
@@ -120,13 +118,9 @@ CELLS: dict[str, Cell] = {
             "mnist5k",
             lambda d, k: Network.mlp(d, 64, k),
             "normal",
-            locating=2,
-            coarse=3,
-            refined=20,
-            width=0,
-            together=2,
+            coarse=10,
+            refined=100,
             largest=512,
-            picks=2,
         ),
         Cell(
             "boston-13-16-1",

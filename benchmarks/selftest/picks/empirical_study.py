@@ -150,8 +150,8 @@ class Study:
 
     def _refine_at(self, runs: Runs, size: int) -> None:
         near = on_grid(vertex(runs.most_certain(size)))
-        found = runs.best(size, near, self.cell.refined, step=FINE, width=self.cell.width)
-        if size == self.cell.data.n_rows and self.cell.width:  # all runs are the same but for their starts
+        found = runs.best(size, near, self.cell.refined, step=FINE)
+        if size == self.cell.data.n_rows:  # all runs are the same but for their starts
             found = runs.best(size, found.rate, self.cell.refined, step=FINEST)
         self._say(f"B = {size}, refined: {_words(found)}")
 

@@ -12,8 +12,7 @@ REAL = """
 The truth is an exhaustive search: every batch size, rates in steps of the square root of 2, then many runs in finer
 steps at the best batch sizes and at the picked ones. Every pick was run as often, on the same batches; the best rate of
 a batch size is the best of all that were run so. Times are of one machine. The network on mnist5k has fewer runs than
-the others, one rate in the last round, and none beyond 512 rows: those steps are on the curve `a + b / B` through the
-two nearest batch sizes.
+the others, and none beyond 512 rows: those steps are on the curve `a + b / B` through the two nearest batch sizes.
 """
 HELD_OUT = "Cells on which nothing was tuned, since they were added after the search was finished"
 

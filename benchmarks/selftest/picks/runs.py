@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from gdbench.pick.steps.crossing import hit
+from gdbench.pick.steps.parts import look_rows
 from gdbench.pick.steps.problem import DescentProblem
 from gdbench.pick.steps.trials import Curves, Runner, Trial, joined, look_grid
 from selftest.journal import Journal
@@ -65,22 +66,25 @@ class Runs:
         last, pass_steps = self.caps[size], self.problem.pass_rows / size
         looks = look_grid(FIRST_LOOK * last, last, LOOK_RATIO, pass_steps=pass_steps)
         parts = [tuple(range(begin, min(begin + self.together, seeds))) for begin in range(0, seeds, self.together)]
-        trials = [Trial(size, rate, numbers, looks, self.goal, SLACK) for rate in missing for numbers in parts]
+        few = look_rows(size, looks)
+        trials = [
+            Trial(size, rate, numbers, looks, self.goal, SLACK, look_rows=few) for rate in missing for numbers in parts
+        ]
         curves = self.runner.run(self.problem, trials) if trials else []
         for place, rate in enumerate(missing):
             known[rate] = self._hit(size, rate, curves[place * len(parts) : (place + 1) * len(parts)])
             self._keep(size, known[rate])
         return {rate: known[rate] for rate in wanted}
 
-    def best(self, size: int, near: float, seeds: int, *, step: int, width: int = 1) -> Found:
+    def best(self, size: int, near: float, seeds: int, *, step: int) -> Found:
         """Find the rate with the fewest steps on a grid of ``step / 16`` octaves: its neighbours are no better."""
         rate, seen = near, dict[float, Found]()
         while len(seen) < MAX_RATES:
-            seen |= self.at(size, [shifted(rate, step * side) for side in range(-width, width + 1)], seeds)
+            seen |= self.at(size, [shifted(rate, step * side) for side in (-1, 0, 1)], seeds)
             least = min(seen.values(), key=lambda found: (found.steps, found.rate))
             if not math.isfinite(least.steps):
                 rate = shifted(min(seen), -step)
-            elif width == 0 or {shifted(least.rate, -step), shifted(least.rate, step)} <= set(seen):
+            elif {shifted(least.rate, -step), shifted(least.rate, step)} <= set(seen):
                 return least
             else:
                 rate = least.rate
