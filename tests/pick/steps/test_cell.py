@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from gdbench.pick.steps.cell import CAUTIOUS_RUNS, MAX_TOLD_ERROR, MIN_TOLD_RUNS, SizeCell
-from gdbench.pick.steps.crossing import Hit, whole
+from gdbench.pick.steps.cell import MAX_TOLD_ERROR, MIN_TOLD_RUNS, SizeCell
+from gdbench.pick.steps.crossing import CAUTIOUS_RUNS, Hit, whole
 from gdbench.pick.steps.trials import Curves, run_trial
 from selftest.picks.exact import best_rate, exact_steps
 

@@ -251,7 +251,7 @@ def test_real_rows_are_told_where_the_mean_of_many_runs_is_first_at_the_goal(bat
     means = run_trial(problem, Trial(batch_size, rate, tuple(range(1000)), every, -math.inf)).losses.mean(axis=1)
     true = every[np.argmax(means <= goal)]
     looks = look_grid(0.65 * true, 1.55 * true, 1.07, pass_steps=n / batch_size)
-    losses = run_trial(problem, Trial(batch_size, rate, tuple(range(2000, 2064)), looks, -math.inf)).losses
+    losses = run_trial(problem, Trial(batch_size, rate, tuple(range(2000, 2256)), looks, -math.inf)).losses
     found = hit(looks, losses, goal=goal, floor=problem.floor, pass_steps=n / batch_size)
     assert found.steps == pytest.approx(true, rel=0.02)
     assert hit(looks, losses, goal=goal, floor=problem.floor).steps > 1.04 * true  # as if there were no passes

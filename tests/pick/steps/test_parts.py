@@ -68,7 +68,7 @@ def test_all_rows_are_looked_at_where_parts_save_little_or_all_runs_are_the_same
 
 def test_looks_cost_their_share_of_the_steps_but_for_the_fewest_rows() -> None:
     looks = (100, 200, 400, 800)
-    for size in (4, 32, 1024):
+    for size in (16, 32, 1024):
         rows = look_rows(size, looks)
         assert rows * len(looks) <= LOOK_SHARE * PASSES * size * looks[-1] < (rows + 1) * len(looks)
     assert look_rows(1, (5, 6, 7)) == MIN_LOOK_ROWS

@@ -9,13 +9,13 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
-from gdbench.pick.steps.crossing import Hit, hit, runs_needed, slope
+from gdbench.pick.steps.crossing import CAUTIOUS_RUNS, Hit, hit, runs_needed, slope
 from gdbench.pick.steps.parts import look_rows
 from gdbench.pick.steps.rates import FINE, RateSearch
 from gdbench.pick.steps.trials import PART, Curves, Plan, Trial, joined, look_grid
 
 Values = npt.NDArray[np.float64]
-FIRST_LOOK, LAST_LOOK, RATIO = 0.65, 1.55, 1.07
+FIRST_LOOK, LAST_LOOK, RATIO = 0.65, 1.55, 1.08
 """Looks of the runs that are counted, in units of the steps expected: coarse, and about the crossing only."""
 NEAR = 0.72, 1.4
 """The same of further runs."""
@@ -23,12 +23,12 @@ EVERY_STEP = 12
 """Up to so many steps expected, every one is looked at."""
 MAX_MOVES, MOVE_UP, MOVE_DOWN = 6, 1.2, 1.5
 """Times that the looks are moved as the crossing lay beyond them, and how far: from the last look, or the first."""
+EDGE = 1.25
+"""Ratio by which the crossing has to be within them; else they are moved about it."""
 MAX_LOWERED = 8
 """Times that a rate is lowered at which the runs that are counted do not get to the goal."""
 CHECKED = 4
 """Runs of each addition of which the loss of all rows is told, where only a sample of them is monitored."""
-CAUTIOUS_RUNS = 64
-"""Fewer runs are told of cautiously: their mean is too low as often as the loss of runs is skewed."""
 MIN_TOLD_RUNS, MAX_TOLD_ERROR = 8, 0.15
 """Runs, and the standard error of log K, by which steps are told. At a rate at which runs differ by more, near the
 largest stable one, few runs do not have those that make the mean: a lower rate is taken instead."""
@@ -91,9 +91,8 @@ class SizeCell:
         """Where the counted runs cross the goal on average; None where there are none."""
         if self.parts and self._hit is None:
             looks, losses = joined(self.parts)
-            cautious = self.runs < CAUTIOUS_RUNS
             goal, floor, pass_steps = self.own_goal, self.floor, self.pass_steps
-            found = hit(looks, losses, goal=goal, floor=floor, pass_steps=pass_steps, cautious=cautious)
+            found = hit(looks, losses, goal=goal, floor=floor, pass_steps=pass_steps, cautious=True)
             if found.reached and self.shift_error > 0:
                 doubt = self.shift_error / max(-slope(looks, losses, found.steps), 1e-300)
                 found = replace(found, log_error=math.hypot(found.log_error, min(doubt, 1.0)))
@@ -172,15 +171,23 @@ class SizeCell:
     def _count(self, wanted: int) -> Plan:
         while self.runs < wanted:
             yield from self._run(range(FRESH + self.runs, FRESH + wanted))
-            found = self.hit
-            assert found is not None
-            beyond = not found.reached and math.isfinite(found.final)
-            before = found.reached and not self.bracketed
-            if not (beyond or before) or self.moves == MAX_MOVES:
+            about = self._elsewhere()
+            if about is None or self.moves == MAX_MOVES:
                 return
             self.moves += 1
             self.parts, self._hit = [], None
-            self._look_about(self.looks[-1] * MOVE_UP if beyond else self.looks[0] / MOVE_DOWN)
+            self._look_about(about)
+
+    def _elsewhere(self) -> float | None:
+        """Steps about which to look in place of where the looks are; None where they are right."""
+        found = self.hit
+        assert found is not None
+        if not found.reached:
+            return self.looks[-1] * MOVE_UP if math.isfinite(found.final) else None
+        if not self.bracketed:
+            return self.looks[0] / MOVE_DOWN
+        early = found.steps < EDGE * self.looks[0] and self.looks[0] > 1
+        return found.steps if early or EDGE * found.steps > self.looks[-1] else None
 
     def _run(self, seeds: Iterable[int]) -> Plan:
         assert self.learning_rate is not None

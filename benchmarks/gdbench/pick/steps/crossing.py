@@ -30,11 +30,15 @@ MIN_LOOKS = 4
 FEW_STEPS = 12
 """Up to so many steps the crossing is the first look at which the mean is at the goal."""
 MIN_PASS_STEPS, MIN_PASS_LOOKS = 3.0, 9
-"""Steps of a pass, and looks in the window, from which on what passes repeat is told apart from the parabola."""
+"""Steps of a pass, and looks in the window, from which on what passes repeat can be told apart from the parabola."""
+PASS_ERRORS, MIN_ERROR = 2.0, 0.02
+"""Multiple of the parabola's error, or of this one if it is less, up to which that of the curve with passes may be."""
 POINTS = 200
 """Steps at which the curve is held to the goal, where the window has more, besides the ends of as many passes."""
 RESAMPLES = 200
 """Number of resamples of the runs, from which the standard error follows (bootstrap, Efron 1979)."""
+CAUTIOUS_RUNS = 64
+"""Fewer runs are told of cautiously: their mean is too low as often as the loss of runs is skewed."""
 MAKERS = 10
 """Least number of runs that make the mean there."""
 MIN_LOGNORMAL, MAX_LOG = 4, 500.0
@@ -85,12 +89,13 @@ def hit(
     pass_steps : float
         Steps of a pass that takes each row once; infinite where there are no passes.
     cautious : bool
-        Whether the mean of few runs is taken no lower than that of a log-normal distribution with the median, and the
-        spread above it, of their logarithms.
+        Whether the mean of few runs, for how much they differ, is taken no lower than that of a log-normal distribution
+        with the median, and the spread above it, of their logarithms.
         Near the largest stable rate a few runs in a hundred make most of the mean, and few runs have none of them.
     """
     found = _hit(looks, losses, goal, floor, pass_steps)
-    raised = _no_lower(losses, floor) if cautious else losses
+    enough = max(CAUTIOUS_RUNS, runs_needed(looks, losses, found.steps, floor)) if found.reached else CAUTIOUS_RUNS
+    raised = _no_lower(losses, floor) if cautious and found.runs < enough else losses
     if raised is losses:
         return found
     careful = _hit(looks, raised, goal, floor, pass_steps)
@@ -120,13 +125,22 @@ def _no_lower(losses: Values, floor: float) -> Values:
     gaps = losses[:, alive] - floor
     if alive.sum() < MIN_LOGNORMAL or not (gaps > 0).all():
         return losses
-    logs = np.log(gaps)
-    middle = np.median(logs, axis=1)
-    above = np.maximum(logs - middle[:, None], 0.0)  # runs far below the others say nothing of those far above
-    wanted = np.exp(np.minimum(middle + np.square(above).sum(axis=1) / (alive.sum() - 1), MAX_LOG))
+    middle, variance = _log_normal(gaps)
+    wanted = np.exp(np.minimum(middle + variance / 2, MAX_LOG))
     raised = losses.copy()
     raised[:, alive] = floor + gaps * np.maximum(wanted / gaps.mean(axis=1), 1.0)[:, None]
     return raised
+
+
+def _log_normal(gaps: Values) -> tuple[Values, Values]:
+    """Median and variance (T,) of the logarithms of gaps (T, S), by those above the median.
+
+    Runs far below the others say nothing of those far above.
+    """
+    logs = np.log(gaps)
+    middle = np.median(logs, axis=1)
+    above = np.maximum(logs - middle[:, None], 0.0)
+    return middle, 2 * np.square(above).sum(axis=1) / (gaps.shape[1] - 1)
 
 
 def runs_needed(looks: npt.ArrayLike, losses: Values, steps: float, floor: float) -> float:
@@ -138,7 +152,8 @@ def runs_needed(looks: npt.ArrayLike, losses: Values, steps: float, floor: float
     gaps = losses[near, np.isfinite(losses[-1])] - floor
     if len(gaps) < 2 or not (gaps > 0).all():
         return 0.0
-    return float(MAKERS * np.exp(min(np.log(gaps).var(ddof=1), MAX_LOG)))
+    _, variance = _log_normal(gaps[None])
+    return float(MAKERS * np.exp(np.minimum(variance[0], MAX_LOG)))
 
 
 def slope(looks: npt.ArrayLike, losses: Values, steps: float) -> float:
@@ -170,7 +185,22 @@ def _interpolated(steps: Values, means: Values, index: int, goal: float, floor: 
 def _smoothed(
     steps: Values, losses: Values, first: float, goal: float, floor: float, pass_steps: float
 ) -> tuple[float, float]:
-    """Crossing of a curve through the mean's logarithm in a window, and its error by resampling the runs."""
+    """Crossing of a curve through the mean's logarithm, and its error; with what passes repeat if that is as certain.
+
+    Few runs do not tell what passes repeat, and where the ends of several passes are near the goal, any may be told.
+    """
+    plain = _curve(steps, losses, first, goal, floor, math.inf)
+    near = np.abs(np.log(steps / plain[0])) <= WINDOW
+    if losses.shape[1] < CAUTIOUS_RUNS or near.sum() < MIN_PASS_LOOKS or not MIN_PASS_STEPS <= pass_steps <= plain[0]:
+        return plain
+    passes = _curve(steps, losses, plain[0], goal, floor, pass_steps)
+    return passes if passes[1] <= PASS_ERRORS * max(plain[1], MIN_ERROR) else plain
+
+
+def _curve(
+    steps: Values, losses: Values, first: float, goal: float, floor: float, pass_steps: float
+) -> tuple[float, float]:
+    """Crossing of a curve in a window, and its error by resampling the runs."""
     rng = np.random.default_rng(len(losses))
     runs = losses.shape[1]
     shares = rng.multinomial(runs, np.full(runs, 1 / runs), size=RESAMPLES).T / runs
@@ -180,10 +210,9 @@ def _smoothed(
         means = np.column_stack([gaps.mean(axis=1), gaps @ shares])
         if near.sum() < MIN_LOOKS or not (means > 0).all() or not goal > floor:
             return first, _error_of_first(steps, losses, goal)
-        repeats = near.sum() >= MIN_PASS_LOOKS and MIN_PASS_STEPS <= pass_steps <= first
-        period, degree = (pass_steps, 2) if repeats else (math.inf, 1 + (near.sum() > MIN_LOOKS))
-        points = _points(first, period)
-        fit = _basis(points, first, degree, period) @ np.linalg.pinv(_basis(steps[near], first, degree, period))
+        degree = 2 if near.sum() > MIN_LOOKS else 1
+        points = _points(first, pass_steps)
+        fit = _basis(points, first, degree, pass_steps) @ np.linalg.pinv(_basis(steps[near], first, degree, pass_steps))
         roots = _first_below(np.log(points / first), fit @ np.log(means / (goal - floor)))
         if not abs(roots[0]) <= WINDOW:  # no such curve: what is clipped tells no error, nor do looks as far apart
             apart = float(np.diff(np.log(steps[near])).max()) / math.sqrt(12)

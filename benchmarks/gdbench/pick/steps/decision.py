@@ -103,9 +103,10 @@ class Standing:
         return {size: cell for size, cell in measured.items() if cell.confirmed} or measured
 
     def may_win(self, size: int) -> bool:
-        """Whether the bounds let a batch size be nearly the fastest."""
+        """Whether the bounds let a batch size be nearly the fastest: those of steps that are no more than told."""
         least = min((steps * self.step_seconds[other] for other, steps in self.known.items()), default=math.inf)
-        return least_steps(self.known, size) * self.step_seconds[size] <= HOPELESS * least
+        bounds = {other: steps * math.exp(-CONTENDER * self.log_error(other)) for other, steps in self.known.items()}
+        return least_steps(bounds, size) * self.step_seconds[size] <= HOPELESS * least
 
     def contenders(self) -> list[int]:
         """Batch sizes whose time to the target may be the least."""

@@ -23,8 +23,8 @@ LOOK_SHARE = 0.2
 """Cost of all looks of a run over that of its steps."""
 PASSES = 3
 """A step costs about as much as so many looks at its rows: forward pass, deltas, gradient."""
-MIN_LOOK_ROWS = 64
-"""Fewer would make runs differ by their rows more than by their steps."""
+MIN_LOOK_ROWS = 1024
+"""Fewer would make runs differ by their rows more than by their steps: a single outlier is in one part only."""
 
 
 def look_rows(batch_size: int, looks: Sequence[int]) -> int:
@@ -32,8 +32,8 @@ def look_rows(batch_size: int, looks: Sequence[int]) -> int:
 
     Examples
     --------
-    >>> look_rows(8, (25, 50, 100, 200)), look_rows(1, (25, 50, 100, 200))
-    (240, 64)
+    >>> look_rows(64, (25, 50, 100, 200)), look_rows(1, (25, 50, 100, 200))
+    (1920, 1024)
     """
     return max(int(LOOK_SHARE * PASSES * batch_size * looks[-1] / len(looks)), MIN_LOOK_ROWS)
 

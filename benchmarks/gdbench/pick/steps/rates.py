@@ -34,7 +34,7 @@ MAX_ROUNDS, MAX_RAISES = 8, 4
 gets there, ``CAP`` times as many each time: two runs that are lucky tell a fortieth of the true steps."""
 RACE_POWERS, RACE_RUNS, RACE_SEED = (-3, -2, -1, 0, 1, 2), 16, 100
 """Rates of a race about the best one so far, as powers of ``FINER``; its first runs, and the number of the first."""
-RACE_LOOKS, RACE_RATIO = (0.5, 2.0), 1.07
+RACE_LOOKS, RACE_RATIO = (0.5, 2.0), 1.08
 """First and last look of a race, in units of the steps expected; ratio of neighbours."""
 RACE_WIDTH = 2.0
 """Standard errors by which a rate may be behind the best one and stay in the race."""
@@ -215,7 +215,7 @@ class RateSearch:
         return below, min((rate for rate in self.hits if rate > best), default=None)
 
     def told(self, parts: Sequence[Curves]) -> Hit:
-        """Where the runs of a rate cross the goal, cautiously."""
+        """Where the runs of a rate cross the goal, cautiously if they are few."""
         goal, floor, pass_steps = self.goal, self.floor, self.pass_steps
         return hit(*joined(parts), goal=goal, floor=floor, pass_steps=pass_steps, cautious=True)
 

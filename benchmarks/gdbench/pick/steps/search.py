@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from gdbench.pick.steps.candidates import spaced
-from gdbench.pick.steps.cell import CAUTIOUS_RUNS, MIN_TOLD_RUNS, SizeCell
+from gdbench.pick.steps.cell import MIN_TOLD_RUNS, SizeCell
 from gdbench.pick.steps.costs import SHARE, Allowance, Costs, SearchClock
+from gdbench.pick.steps.crossing import CAUTIOUS_RUNS
 from gdbench.pick.steps.decision import Standing, steps_near
 from gdbench.pick.steps.pilot import ENDLESS_ROWS, run_pilot
 from gdbench.pick.steps.problem import DescentProblem
@@ -90,8 +91,6 @@ class Search:
         self.stage = "looking over all batch sizes"
         yield from self._explore(self.reference, self.pilot.best, self.pilot.steps)
         yield from together([self._walk(spaced(self.sizes, self.reference, way)) for way in (-1, 1)])
-        hopeful = [size for size in self.sizes if size not in self.cells and self.standing.may_win(size)]
-        yield from together([self._fill(size) for size in hopeful])
         self.stage = "comparing those that may win"
         yield from self._race()
         self.stage = "telling the others more exactly"
@@ -162,8 +161,12 @@ class Search:
     # ---- where the decision is open
 
     def _race(self) -> Plan:
-        """Tell the rates of those that may win exactly, then add runs to them until the choice is safe."""
+        """Fill the gaps, tell the rates of those that may win exactly, then add runs until the choice is safe."""
         while contenders := self.standing.contenders():
+            gaps = [size for size in self.sizes if size not in self.cells and self.standing.may_win(size)]
+            if gaps:  # at first, and where a rate that is told more exactly lowers the bounds
+                yield from together([self._fill(size) for size in gaps])
+                continue
             raw = [size for size in contenders if not self.cells[size].refined]
             if raw:
                 share = REFINING_SHARE * self.allowance.left / len(raw)
@@ -172,7 +175,7 @@ class Search:
             if self.standing.expected_regret() < self.effort.regret:
                 self.settled = True
                 return
-            plans = [self.cells[size].count(self._more(size)) for size in contenders]
+            plans = [self.cells[size].count(self._more(size), most=self._most(size)) for size in contenders]
             before = self.costs.runs
             yield from together(plans)
             if self.costs.runs == before or self.clock.left <= 0:
@@ -191,7 +194,7 @@ class Search:
                 more = min(math.ceil(wanted) + FIRST_RUNS // 2, 3 * cell.runs)
                 if not self.allowance.permits(more * self._run_seconds(size), most - (self.costs.seconds - spent)):
                     break
-                yield from cell.count(more)
+                yield from cell.count(more, most=self._most(size))
             most -= self.costs.seconds - spent
 
     def _refine(self, size: int, seconds: float) -> Plan:
@@ -209,9 +212,12 @@ class Search:
             yield from cell.rates.race(runs, self.effort.rate_error, exact=size == self.problem.n_rows)
         cell.settle()
         counted = self._runs(size, cell.expected, 2 * FIRST_RUNS, share=2 * SHARE)
-        most = self._runs(size, cell.expected, MAX_UNLIKE_RUNS, share=UNLIKE_SHARE)
-        yield from cell.count(counted - cell.runs, most=max(most, CAUTIOUS_RUNS))
+        yield from cell.count(counted - cell.runs, most=self._most(size))
         self.cells[size] = cell
+
+    def _most(self, size: int) -> int:
+        """Runs up to which those that differ much are added to, before the rate is lowered."""
+        return max(self._runs(size, self.cells[size].expected, MAX_UNLIKE_RUNS, share=UNLIKE_SHARE), CAUTIOUS_RUNS)
 
     def _more(self, size: int) -> int:
         """Double the runs of a contender, as far as time allows: a third of what is left for all contenders."""
