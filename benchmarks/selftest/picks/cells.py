@@ -37,7 +37,7 @@ class Cell:
     """Runs of every rate that find the neighbourhood of the best one."""
     coarse: int = 20
     """Runs of the three best rates, a factor of the square root of 2 apart, at every batch size."""
-    refined: int = 800
+    refined: int = 400
     """Runs of the best rates at the best batch sizes, and of every pick."""
     together: int = 10
     """Runs of a trial."""
@@ -109,8 +109,8 @@ def boston_housing() -> datasets.Dataset:
 CELLS: dict[str, Cell] = {
     cell.name: cell
     for cell in (
-        Cell("diabetes-linear", "diabetes", Network.linear, "zeros", refined=2000),
-        Cell("breast_cancer-logistic", "breast_cancer", Network.logistic, "zeros", refined=2000),
+        Cell("diabetes-linear", "diabetes", Network.linear, "zeros", refined=1000),
+        Cell("breast_cancer-logistic", "breast_cancer", Network.logistic, "zeros", refined=1000),
         Cell("digits-softmax", "digits", Network.softmax, "zeros"),
         Cell("digits-64-32-10", "digits", lambda d, k: Network.mlp(d, 32, k, hidden="relu", output="softmax"), "he"),
         Cell(
@@ -118,8 +118,8 @@ CELLS: dict[str, Cell] = {
             "mnist5k",
             lambda d, k: Network.mlp(d, 64, k),
             "normal",
-            coarse=10,
-            refined=100,
+            coarse=6,
+            refined=60,
             largest=512,
         ),
         Cell(

@@ -21,7 +21,7 @@ EVERYWHERE, PICKED = "runs", "runs of picks"
 """Parts of the journal: of the best rates, and of what was picked."""
 SLACK = 1.7
 """Multiple of its crossing up to which a trial goes on, so that all runs together cross before it ends."""
-FIRST_LOOK, LOOK_RATIO = 0.1, 1.03
+FIRST_LOOK, LOOK_RATIO = 0.15, 1.06
 """First look, as a share of the most steps; ratio of neighbours. The ends of passes are looked at as well."""
 OCTAVE = 16
 """Rates of the grid in a factor of 2."""
