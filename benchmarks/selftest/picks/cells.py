@@ -39,7 +39,7 @@ class Cell:
     """Runs of the three best rates, a factor of the square root of 2 apart, at every batch size."""
     refined: int = 400
     """Runs of the best rates at the best batch sizes, and of every pick."""
-    together: int = 10
+    together: int = 50
     """Runs of a trial."""
     largest: float = math.inf
     """Batch size beyond which steps are taken from the curve."""
@@ -118,8 +118,8 @@ CELLS: dict[str, Cell] = {
             "mnist5k",
             lambda d, k: Network.mlp(d, 64, k),
             "normal",
-            coarse=6,
-            refined=60,
+            coarse=20,
+            refined=100,
             largest=512,
         ),
         Cell(

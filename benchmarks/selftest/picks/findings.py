@@ -30,7 +30,7 @@ def code_of_search() -> str:
 
 def code_of_runs() -> str:
     """Hash of the code that makes runs and tells where they cross a goal: those of older code are not comparable."""
-    return _hash_of(RUNS)
+    return f"{_hash_of(RUNS)} {hashlib.sha256(Path(__file__).with_name('runs.py').read_bytes()).hexdigest()[:12]}"
 
 
 def _hash_of(roots: tuple[str, ...], without: tuple[str, ...] = ()) -> str:

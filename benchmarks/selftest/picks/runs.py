@@ -19,9 +19,9 @@ from selftest.picks.scores import NORMAL_90, finite
 
 EVERYWHERE, PICKED = "runs", "runs of picks"
 """Parts of the journal: of the best rates, and of what was picked."""
-SLACK = 1.7
+SLACK = 2.0
 """Multiple of its crossing up to which a trial goes on, so that all runs together cross before it ends."""
-FIRST_LOOK, LOOK_RATIO = 0.15, 1.06
+FIRST_LOOK, LOOK_RATIO = 0.05, 1.06
 """First look, as a share of the most steps; ratio of neighbours. The ends of passes are looked at as well."""
 OCTAVE = 16
 """Rates of the grid in a factor of 2."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
-from gdbench.pick.steps.crossing import CAUTIOUS_RUNS, Hit, hit, runs_needed, slope
+from gdbench.pick.steps.crossing import CAUTIOUS_RUNS, FEW_STEPS, Hit, hit, runs_needed, slope
 from gdbench.pick.steps.parts import look_rows
 from gdbench.pick.steps.rates import FINE, RateSearch
 from gdbench.pick.steps.trials import PART, Curves, Plan, Trial, joined, look_grid
@@ -19,8 +19,6 @@ FIRST_LOOK, LAST_LOOK, RATIO = 0.65, 1.55, 1.08
 """Looks of the runs that are counted, in units of the steps expected: coarse, and about the crossing only."""
 NEAR = 0.72, 1.4
 """The same of further runs."""
-EVERY_STEP = 12
-"""Up to so many steps expected, every one is looked at."""
 MAX_MOVES, MOVE_UP, MOVE_DOWN = 6, 1.2, 1.5
 """Times that the looks are moved as the crossing lay beyond them, and how far: from the last look, or the first."""
 EDGE = 1.25
@@ -92,7 +90,10 @@ class SizeCell:
         if self.parts and self._hit is None:
             looks, losses = joined(self.parts)
             goal, floor, pass_steps = self.own_goal, self.floor, self.pass_steps
-            found = hit(looks, losses, goal=goal, floor=floor, pass_steps=pass_steps, cautious=True)
+            if len(looks):
+                found = hit(looks, losses, goal=goal, floor=floor, pass_steps=pass_steps, cautious=True)
+            else:  # some runs diverged before the looks of the others
+                found = Hit(math.inf, math.inf, self.runs, self.runs, math.inf, 0)
             if found.reached and self.shift_error > 0:
                 doubt = self.shift_error / max(-slope(looks, losses, found.steps), 1e-300)
                 found = replace(found, log_error=math.hypot(found.log_error, min(doubt, 1.0)))
@@ -112,7 +113,16 @@ class SizeCell:
     @property
     def bracketed(self) -> bool:
         """Whether runs got to the goal after the first look, so that the steps are no extrapolation."""
-        return self.measured and (self.looks[0] == 1 or self.expected > self.looks[0])
+        if not self.measured:
+            return False
+        first, _ = self._ends()
+        return first == 1 or self.expected > first
+
+    def _ends(self) -> tuple[int, int]:
+        """First and last look that all counted runs have."""
+        shared, _ = joined(self.parts)
+        looks = shared if len(shared) else self.looks
+        return int(looks[0]), int(looks[-1])
 
     @property
     def confirmed(self) -> bool:
@@ -180,19 +190,19 @@ class SizeCell:
 
     def _elsewhere(self) -> float | None:
         """Steps about which to look in place of where the looks are; None where they are right."""
-        found = self.hit
+        found, (first, last) = self.hit, self._ends()
         assert found is not None
         if not found.reached:
-            return self.looks[-1] * MOVE_UP if math.isfinite(found.final) else None
+            return last * MOVE_UP if math.isfinite(found.final) else None
         if not self.bracketed:
-            return self.looks[0] / MOVE_DOWN
-        early = found.steps < EDGE * self.looks[0] and self.looks[0] > 1
-        return found.steps if early or EDGE * found.steps > self.looks[-1] else None
+            return first / MOVE_DOWN
+        early = found.steps < EDGE * first and first > 1
+        return found.steps if early or EDGE * found.steps > last else None
 
     def _run(self, seeds: Iterable[int]) -> Plan:
         assert self.learning_rate is not None
         numbers, looks, first = tuple(seeds), self.looks, not self.parts
-        if not first and self.measured and self.expected > EVERY_STEP:  # the crossing is known: fewer looks will do
+        if not first and self.measured and self.expected > FEW_STEPS:  # the crossing is known: fewer looks will do
             looks = tuple(look for look in looks if NEAR[0] * self.expected < look < NEAR[1] * self.expected)
         check = min(looks, key=lambda look: abs(math.log(look / self.expected)))
         parts = [numbers[:CHECKED], *(numbers[at : at + PART] for at in range(CHECKED, len(numbers), PART))]
@@ -205,6 +215,6 @@ class SizeCell:
         self._hit = None
 
     def _look_about(self, steps: float) -> None:
-        ratio = 1.0 if steps <= EVERY_STEP else RATIO
-        first = 1 if steps <= EVERY_STEP else FIRST_LOOK * steps
+        ratio = 1.0 if steps <= FEW_STEPS else RATIO
+        first = 1 if steps <= FEW_STEPS else FIRST_LOOK * steps
         self.looks = look_grid(first, LAST_LOOK * steps + 1, ratio, pass_steps=self.pass_steps)

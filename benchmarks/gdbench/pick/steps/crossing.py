@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from gdbench.pick.steps.trials import mean_losses
+from gdbench.pick.steps.trials import ROUNDING, mean_losses
 
 Values = npt.NDArray[np.float64]
 WINDOW = 0.35
@@ -32,7 +32,8 @@ FEW_STEPS = 12
 MIN_PASS_STEPS, MIN_PASS_LOOKS = 3.0, 9
 """Steps of a pass, and looks in the window, from which on what passes repeat can be told apart from the parabola."""
 PASS_ERRORS, MIN_ERROR = 2.0, 0.02
-"""Multiple of the parabola's error, or of this one if it is less, up to which that of the curve with passes may be."""
+"""The curve with passes is told if its standard error is at most so many times that of the parabola, which counts as at
+least so large."""
 POINTS = 200
 """Steps at which the curve is held to the goal, where the window has more, besides the ends of as many passes."""
 RESAMPLES = 200
@@ -210,6 +211,8 @@ def _curve(
         means = np.column_stack([gaps.mean(axis=1), gaps @ shares])
         if near.sum() < MIN_LOOKS or not (means > 0).all() or not goal > floor:
             return first, _error_of_first(steps, losses, goal)
+        if math.isfinite(pass_steps) and near.sum() < MIN_PASS_LOOKS:
+            return first, math.inf
         degree = 2 if near.sum() > MIN_LOOKS else 1
         points = _points(first, pass_steps)
         fit = _basis(points, first, degree, pass_steps) @ np.linalg.pinv(_basis(steps[near], first, degree, pass_steps))
@@ -238,11 +241,14 @@ def _points(first: float, pass_steps: float) -> Values:
     if math.isinf(pass_steps):
         return points
     ends = np.arange(math.ceil(low / pass_steps), high / pass_steps)
-    return np.union1d(points, np.floor(ends[:: -(-len(ends) // POINTS)] * pass_steps))
+    return np.union1d(points, np.floor(ends[:: -(-len(ends) // POINTS)] * pass_steps + ROUNDING))
 
 
 def _first_below(x: Values, curves: Values) -> Values:
-    """Where each curve (P, m) over x (P,) is first below 0 after its top before 0: between two points, or an end."""
+    """Where each curve (P, m) over x (P,) falls below 0: first after its maximum over negative x, between two points.
+
+    The last x where it nowhere falls below 0, the first where it is nowhere above.
+    """
     top = curves[x <= 0].argmax(axis=0)
     below = (curves <= 0) & (np.arange(len(x))[:, None] >= top)
     place = np.where(below.any(axis=0), below.argmax(axis=0), len(x) - 1)
@@ -250,7 +256,7 @@ def _first_below(x: Values, curves: Values) -> Values:
     high, low = curves[before, column], curves[place, column]
     share = np.clip(high / np.where(high > low, high - low, 1.0), 0.0, 1.0)
     found = np.where(low <= 0, x[before] + share * (x[place] - x[before]), x[place])
-    return np.where(place > top, found, x[0])  # where it is nowhere above
+    return np.where(place > top, found, x[0])
 
 
 def _error_of_first(steps: Values, losses: Values, goal: float) -> float:

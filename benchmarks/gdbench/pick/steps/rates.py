@@ -32,7 +32,7 @@ CAP = 2.5
 MAX_ROUNDS, MAX_RAISES = 8, 4
 """Rounds in which the neighbourhood of the best rate is looked for; and how often more steps are given where no rate
 gets there, ``CAP`` times as many each time: two runs that are lucky tell a fortieth of the true steps."""
-RACE_POWERS, RACE_RUNS, RACE_SEED = (-3, -2, -1, 0, 1, 2), 16, 100
+RACE_POWERS, RACE_RUNS, RACE_SEED = (-3, -2, -1, 0, 1, 2), 64, 100
 """Rates of a race about the best one so far, as powers of ``FINER``; its first runs, and the number of the first."""
 RACE_LOOKS, RACE_RATIO = (0.5, 2.0), 1.08
 """First and last look of a race, in units of the steps expected; ratio of neighbours."""

@@ -91,7 +91,6 @@ class Search:
         self.stage = "looking over all batch sizes"
         yield from self._explore(self.reference, self.pilot.best, self.pilot.steps)
         yield from together([self._walk(spaced(self.sizes, self.reference, way)) for way in (-1, 1)])
-        self.stage = "comparing those that may win"
         yield from self._race()
         self.stage = "telling the others more exactly"
         for size in sorted(self.asked - self.cells.keys()) if self.standing.known else ():
@@ -167,6 +166,7 @@ class Search:
             if gaps:  # at first, and where a rate that is told more exactly lowers the bounds
                 yield from together([self._fill(size) for size in gaps])
                 continue
+            self.stage = "comparing those that may win"
             raw = [size for size in contenders if not self.cells[size].refined]
             if raw:
                 share = REFINING_SHARE * self.allowance.left / len(raw)
@@ -175,7 +175,7 @@ class Search:
             if self.standing.expected_regret() < self.effort.regret:
                 self.settled = True
                 return
-            plans = [self.cells[size].count(self._more(size), most=self._most(size)) for size in contenders]
+            plans = [self._count(size, self._more(size)) for size in contenders]
             before = self.costs.runs
             yield from together(plans)
             if self.costs.runs == before or self.clock.left <= 0:
@@ -194,7 +194,8 @@ class Search:
                 more = min(math.ceil(wanted) + FIRST_RUNS // 2, 3 * cell.runs)
                 if not self.allowance.permits(more * self._run_seconds(size), most - (self.costs.seconds - spent)):
                     break
-                yield from cell.count(more, most=self._most(size))
+                yield from self._count(size, more)
+                cell = self.cells[size]
             most -= self.costs.seconds - spent
 
     def _refine(self, size: int, seconds: float) -> Plan:
@@ -211,13 +212,21 @@ class Search:
             runs = 2 ** int(math.log2(min(affordable, self.effort.racing_runs)))
             yield from cell.rates.race(runs, self.effort.rate_error, exact=size == self.problem.n_rows)
         cell.settle()
-        counted = self._runs(size, cell.expected, 2 * FIRST_RUNS, share=2 * SHARE)
-        yield from cell.count(counted - cell.runs, most=self._most(size))
+        counted = self._runs(size, cell.expected, CAUTIOUS_RUNS, share=2 * SHARE)
+        yield from cell.count(counted - cell.runs, most=self._most(cell))
         self.cells[size] = cell
 
-    def _most(self, size: int) -> int:
-        """Runs up to which those that differ much are added to, before the rate is lowered."""
-        return max(self._runs(size, self.cells[size].expected, MAX_UNLIKE_RUNS, share=UNLIKE_SHARE), CAUTIOUS_RUNS)
+    def _count(self, size: int, more: int) -> Plan:
+        """Add runs; what was known stands until they have been made."""
+        cell = self.cells[size].copy()
+        yield from cell.count(more, most=self._most(cell))
+        self.cells[size] = cell
+
+    def _most(self, cell: SizeCell) -> int:
+        """Runs up to which those that differ much are added to, before the learning rate is lowered."""
+        if not cell.refined:
+            return CAUTIOUS_RUNS
+        return max(self._runs(cell.batch_size, cell.expected, MAX_UNLIKE_RUNS, share=UNLIKE_SHARE), CAUTIOUS_RUNS)
 
     def _more(self, size: int) -> int:
         """Double the runs of a contender, as far as time allows: a third of what is left for all contenders."""

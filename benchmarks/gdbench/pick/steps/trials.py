@@ -22,6 +22,8 @@ PART = 16
 """Runs of one trial, at most, where there are many: trials are what processes share."""
 MAX_ENDS = 24
 """Ends of passes, up to which each is looked at."""
+ROUNDING = 1e-9
+"""Steps by which the end of a pass, a product of floats, may be below a whole number that it is."""
 MAX_FAILURES = 0.1
 """Share of the runs of a learning rate that may diverge before the rate counts as diverged."""
 
@@ -141,7 +143,7 @@ def look_grid(first: float, last: float, ratio: float, *, pass_steps: float = ma
     while found[-1] < last:
         found.append(min(max(found[-1] + 1, int(found[-1] * ratio)), math.ceil(last)))
     passes = range(max(math.ceil(found[0] / pass_steps), 1), math.floor(found[-1] / pass_steps) + 1)
-    ends = [int(number * pass_steps) for number in passes] if len(passes) <= MAX_ENDS else []
+    ends = [int(number * pass_steps + ROUNDING) for number in passes] if len(passes) <= MAX_ENDS else []
     return tuple(sorted({*found, *ends}))
 
 
