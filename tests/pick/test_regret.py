@@ -2,7 +2,7 @@
 
 import math
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -31,7 +31,7 @@ from selftest.picks.curves import Truth
 from selftest.picks.empirical_study import TIMES, VARIANTS, Study
 from selftest.picks.exact import best_rate, exact_steps
 from selftest.picks.family import FAMILY
-from selftest.picks.findings import ORACLES, PICK_FOLDER, REGRETS, TABLES, code_of_search, latest, put
+from selftest.picks.findings import ORACLES, PICK_FOLDER, REGRETS, TABLES, code_of_runs, code_of_search, latest, put
 from selftest.picks.judging import RULES, against, judge
 from selftest.picks.known_study import Job, measure, study, truths_file
 from selftest.picks.report import write_report
@@ -402,17 +402,27 @@ def test_a_finding_is_written_once(tmp_path: Path) -> None:
     assert [entry["value"] for entry in latest(journal, "part")] == [1]
 
 
-@pytest.mark.parametrize(("name", "tells"), [("steps/rates", True), ("choose/estimates", True), ("views/page", False)])
-def test_findings_of_another_search_are_told_apart(
-    name: str, tells: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("code_of", "name", "tells"),
+    [
+        (code_of_search, "steps/rates", True),
+        (code_of_search, "choose/estimates", True),
+        (code_of_search, "views/page", False),
+        (code_of_runs, "steps/crossing", True),
+        (code_of_runs, "steps/orders", True),
+        (code_of_runs, "steps/rates", False),
+    ],
+)
+def test_findings_of_other_code_are_told_apart(
+    code_of: Callable[[], str], name: str, tells: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = code_of_search()
+    before = code_of()
     copy = shutil.copytree(gdbench.pick.__path__[0], tmp_path / "pick")
     monkeypatch.setattr(gdbench.pick, "__path__", [str(copy)])
-    assert code_of_search() == before
+    assert code_of() == before
     path = copy / f"{name}.py"
     path.write_text(path.read_text(encoding="utf-8") + "\n# another version\n", encoding="utf-8")
-    assert (code_of_search() != before) is tells
+    assert (code_of() != before) is tells
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from gdbench.pick.steps.cell import MAX_TOLD_ERROR, MIN_TOLD_RUNS, SizeCell
+from gdbench.pick.steps.cell import EDGE, MAX_TOLD_ERROR, MIN_TOLD_RUNS, SizeCell
 from gdbench.pick.steps.crossing import CAUTIOUS_RUNS, Hit, whole
 from gdbench.pick.steps.trials import Curves, run_trial
 from selftest.picks.exact import best_rate, exact_steps
@@ -99,6 +99,23 @@ def test_the_mean_of_few_skewed_runs_is_taken_with_care() -> None:
     few, many = falling(plain), falling(np.tile(plain, 1 + CAUTIOUS_RUNS // len(plain)))
     assert few.expected > 1.02 * many.expected
     assert many.expected == pytest.approx(100, rel=0.01)
+
+
+def test_looks_are_moved_about_a_crossing_near_their_end() -> None:
+    oracle = valley()
+    rate, steps = best_rate(oracle, 8, SHARE * start_loss(oracle))
+    cell = carried(cell_at(oracle, 8, rate / 1.3, 1.3 * steps / 1.45), oracle, 64)
+    assert cell.moves == 1
+    assert EDGE * cell.looks[0] < cell.expected < cell.looks[-1] / EDGE
+
+
+def test_runs_that_diverged_before_the_looks_of_others_leave_nothing_told() -> None:
+    cell = falling(np.ones(8))
+    early = Curves(np.array([7]), np.full((1, 4), np.inf), 0.0, 0.0, 0.0, np.empty(0))
+    cell.parts.append(early)
+    cell._hit = None
+    assert not cell.measured
+    assert not cell.confirmed
 
 
 def test_where_all_runs_are_the_same_one_is_enough() -> None:

@@ -50,3 +50,12 @@ def test_runs_that_are_confirmed_are_told_before_the_others() -> None:
     del cells[8]
     assert not standing.answered
     assert list(standing.told) == [16]
+
+
+def test_steps_that_few_runs_told_bound_no_other_batch_size_by_more_than_they_are_sure_of() -> None:
+    """At 16 rows no fewer than half the steps of 8 are needed; by few runs those may be fewer than they told."""
+    few, many = ({8: cell(8, 100, runs=runs)} for runs in (8, 1000))
+    seconds = {8: 1.0, 16: 3.1}
+    assert few[8].hit.log_error > 3 * many[8].hit.log_error
+    assert Standing(few, seconds, {}).may_win(16)
+    assert not Standing(many, seconds, {}).may_win(16)

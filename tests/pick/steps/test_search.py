@@ -6,14 +6,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
+import numpy as np
 import pytest
 
+from gdbench.experiments import datasets
 from gdbench.pick.runners.serial import serial
 from gdbench.pick.steps.answer import EXTRAPOLATED, REACHED, Steps, Target
 from gdbench.pick.steps.measure import Countdown, carry, measure_steps
+from gdbench.pick.steps.optimum import find_optimum
+from gdbench.pick.steps.problem import NetworkProblem
 from gdbench.pick.steps.search import Search
 from gdbench.pick.steps.tiers import QUICK
-from gdbench.pick.steps.trials import Curves, OnDone, Trial
+from gdbench.pick.steps.trials import Curves, OnDone, Trial, run_trial
+from kernels import Network
 from selftest.picks.exact import exact_steps
 
 from .exact_problems import as_problem, start_loss, valley
@@ -150,3 +155,31 @@ def test_what_runs_have_confirmed_stands_whenever_the_search_ends() -> None:
     assert told[-1]
     for before, after in pairwise(told):
         assert before <= after
+
+
+# passes
+
+
+def test_a_search_on_real_rows_tells_the_steps_of_many_independent_runs() -> None:
+    """Diabetes gets there in about five passes, within each of which the expected loss rises and falls."""
+    data = datasets.load("diabetes")
+    network, n = Network.linear(10), data.n_rows
+    least = find_optimum(network, data.X, data.Y).value
+    rows = (data.X, data.Y, data.X, data.Y)
+    step_seconds = {size: 2e-6 + 1e-7 * size for size in (4, 8, 16, 32, 64, 128, 256, n)}
+    problem = NetworkProblem(network, *rows, dict.fromkeys(step_seconds, "tiled"), 3, "zeros", least)
+    start = problem.start_loss()
+    target = Target(least + 0.01 * (start - least), start, least, "training loss", "a share of the loss at the start")
+    with serial() as runner:
+        found = measure_steps(
+            problem, step_seconds, target=target, tier=QUICK, seed=3, runner=runner, most_seconds=20.0
+        )
+    told = [row for row in found.rows if row.measured and row.runs >= 64 and row.batch_size < n]
+    assert len(told) >= 2
+    fresh = NetworkProblem(network, *rows, dict.fromkeys(step_seconds, "tiled"), 4, "zeros", least)
+    for row in told:
+        every = tuple(range(int(0.7 * row.steps), int(1.5 * row.steps)))
+        trial = Trial(row.batch_size, row.learning_rate, tuple(range(600)), every, -math.inf)
+        means = run_trial(fresh, trial).losses.mean(axis=1)
+        true = every[int(np.argmax(means <= target.value))]
+        assert abs(math.log(row.steps / true)) < 0.06 + 1 / true, row
