@@ -21,6 +21,9 @@ NEAR = 0.72, 1.4
 """The same of further runs."""
 MAX_MOVES, MOVE_UP, MOVE_DOWN = 6, 1.2, 1.5
 """Times that the looks are moved as the crossing lay beyond them, and how far: from the last look, or the first."""
+BEYOND = 3.0
+"""Multiple of the steps by which the learning rate was chosen, up to which the crossing is looked for. Runs at one that
+is too high stay above the goal, and their mean falls below it some time by chance."""
 EDGE = 1.25
 """Ratio by which the crossing has to be within them; else they are moved about it."""
 MAX_LOWERED = 8
@@ -193,7 +196,8 @@ class SizeCell:
         found, (first, last) = self.hit, self._ends()
         assert found is not None
         if not found.reached:
-            return last * MOVE_UP if math.isfinite(found.final) else None
+            about = last * MOVE_UP
+            return about if math.isfinite(found.final) and about <= BEYOND * self.guess else None
         if not self.bracketed:
             return first / MOVE_DOWN
         early = found.steps < EDGE * first and first > 1
