@@ -98,13 +98,16 @@ def belief() -> str:
     )
     cells = len(_rows(picks["By cell and variant"]))
     real = [_rows(part) for part in picks["Real data"].split(" picks; ")[1:]]
-    everywhere, untuned = (f"{rows[0][1]} and {rows[1][1]}" for rows in real)
+    counts = [re.findall(r"(\d+)$", part)[0] for part in picks["Real data"].split(" picks; ")[:-1]]
+    everywhere, untuned = (
+        f"{rows[0][1]} and {rows[1][1]} longer ({count} picks)" for rows, count in zip(real, counts, strict=True)
+    )
     return "\n".join(
         [
             f"- **False alarms where nothing changed**, upper bounds at 95 %: {alarms}.",
             f"- **Planted slowdowns found by `--quick`:** {found}. Called unchanged: {unchanged}.",
             "- **Picks on real data**, time to the target in the median and at the 90th percentile, against the best "
-            f"batch size and learning rate of an exhaustive search: {everywhere} longer; on data that nothing was "
+            f"batch size and learning rate of an exhaustive search: {everywhere}; on data that nothing was "
             f"tuned on, {untuned}.",
             f"- **Fixed rules in place of a pick**: time to the target, in the median over {cells} trainings on real "
             f"data, against the best batch size, which an exhaustive search found: {rules}.",
