@@ -30,8 +30,8 @@ ROUGH: dict[str, Any] = {"regret": 0.05, "error": 0.1, "rate_error": 0.1, "racin
 NEAR = 0.25
 """Relative distance from the target of the median loss of a few trainings."""
 TRAININGS = 12
-"""Steps are told of the mean over many. Single trainings end anywhere from 0.2 to 0.4, and one of 40 at 1.3, which alone
-would make the mean of a dozen."""
+"""Steps are told of the mean over many. Single trainings end anywhere from 0.2 to 0.4, and one of 40 at 1.3, which
+alone would make the mean of a dozen."""
 NOTEBOOK = ("ipykernel", "nbclient")
 PREPARE = """
 import gdbench, os
