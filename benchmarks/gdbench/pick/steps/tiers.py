@@ -26,7 +26,7 @@ class Tier:
     """Runs of one learning rate in that comparison, at most."""
 
 
-QUICK = Tier("quick", 10.0, 2.5, 0.02, 0.03, 0.025, 128)
+QUICK = Tier("quick", 10.0, 2.5, 0.01, 0.03, 0.025, 128)
 STANDARD = Tier("standard", 60.0, 6.0, 0.01, 0.018, 0.012, 1024)
 THOROUGH = Tier("thorough", 300.0, 20.0, 0.003, 0.01, 0.005, 4096)
 TIERS = {tier.name: tier for tier in (QUICK, STANDARD, THOROUGH)}
