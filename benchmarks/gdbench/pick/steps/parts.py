@@ -20,7 +20,7 @@ from kernels.contract import Array, Order
 
 Values = npt.NDArray[np.float64]
 LOOK_SHARE = 0.2
-"""Cost of all looks of a run over that of its steps."""
+"""Cost of all looks of a run over that of its steps, unless the fewest rows that a look is worth cost more."""
 PASSES = 3
 """A step costs about as much as so many looks at its rows: forward pass, deltas, gradient."""
 MIN_LOOK_ROWS = 1024
