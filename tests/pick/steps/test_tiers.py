@@ -20,11 +20,19 @@ def test_a_budget_is_ten_seconds_a_minute_or_five() -> None:
 
 def test_a_slower_tier_is_surer_in_everything() -> None:
     for faster, slower in pairwise(astuple(tier)[1:] for tier in (QUICK, STANDARD, THOROUGH)):
-        (budget, times, *errors, runs), (more_budget, more_times, *less_errors, more_runs) = faster, slower
+        (budget, times, regret, *errors, runs), (more_budget, more_times, less_regret, *less_errors, more_runs) = (
+            faster,
+            slower,
+        )
         assert more_budget > budget
         assert more_times > times
         assert more_runs > runs
+        assert less_regret <= regret
         assert all(less < error for less, error in zip(less_errors, errors, strict=True))
+
+
+def test_no_tier_ends_by_itself_while_more_than_a_hundredth_is_expected_to_be_lost() -> None:
+    assert all(tier.regret <= 0.01 for tier in TIERS.values())
 
 
 def test_the_seconds_per_step_take_less_than_the_search() -> None:
