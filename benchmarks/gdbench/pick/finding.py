@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import cache, partial
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 import kernels
 from gdbench.basics.units import counted, duration
@@ -207,7 +207,7 @@ def _metric(question: Question) -> str:
 def _log_error(row: TimesRow) -> float:
     """Standard error of the logarithm of a step's seconds, from its 90 % interval."""
     low = row.low if row.low > 0 else row.seconds**2 / row.high
-    return float(math.log(row.high / low) / 2 / stats.norm.ppf(0.95))
+    return float(math.log(row.high / low) / 2 / special.ndtri(0.95))
 
 
 def _rounded_down(value: float) -> float:

@@ -168,7 +168,7 @@ def activate_output(layer, capacity, codes, memory, m):
 def _softmax(layer, capacity, memory, m):
     """Replace the pre-activations of the last layer by their softmax; what the padding holds then means nothing."""
     for i in range(m):
-        _subtract_max(layer, capacity, memory, i)
+        subtract_max(layer, capacity, memory, i)
     for panel in range(layer.panels):
         start = layer.activations + panel * capacity * layer.width
         exponentials(memory[start : start + m * layer.width])
@@ -177,7 +177,7 @@ def _softmax(layer, capacity, memory, m):
 
 
 @inlined
-def _subtract_max(layer, capacity, memory, i):
+def subtract_max(layer, capacity, memory, i):
     """Subtract the largest pre-activation of a row from all of them."""
     width = layer.width
     top = memory[layer.activations + i * width]

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -212,12 +213,20 @@ def test_steps_and_times_may_go_up_and_down() -> None:
 def test_intervals_add_the_variances_of_both_halves() -> None:
     found = chosen(make_steps(noise=0.05), make_times(noise=0.12), n_rows=N_ROWS)
     assert found.seconds is not None
-    assert found.seconds_high == pytest.approx(found.seconds * math.exp(Z90 * 0.13))
-    assert found.seconds_low == pytest.approx(found.seconds * math.exp(-Z90 * 0.13))
+    assert found.seconds_high == pytest.approx(found.seconds * math.exp(Z90 * 0.13), rel=1e-3)  # steps are whole
+    assert found.seconds_low == pytest.approx(found.seconds * math.exp(-Z90 * 0.13), rel=1e-3)
     full = found.against[0]
     assert full.ratio is not None
     apart = math.sqrt(2) * 0.13
     assert full.high == pytest.approx(full.ratio * math.exp(Z90 * apart))
+
+
+def test_an_interval_goes_to_the_whole_steps_on_either_side() -> None:
+    """The mean of the runs is at the goal after 15.2 ± 0.4 steps: sixteen are told, and fifteen may be enough."""
+    steps = make_steps((32,), steps=(16,), noise=0.016)
+    row = replace(steps.rows[0], low=14.8, high=16.0)
+    found = chosen(replace(steps, rows=(row,)), make_times((32,), seconds=(0.5,)))
+    assert (found.seconds_low, found.seconds, found.seconds_high) == pytest.approx((7.5, 8.0, 8.0))
 
 
 def test_the_regret_is_that_of_draws_from_the_stated_noise() -> None:

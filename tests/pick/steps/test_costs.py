@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gdbench.pick.steps.costs import OTHERS_SHARE, Allowance, Costs
+from gdbench.pick.steps.costs import OTHERS_OF_SPENT, OTHERS_SHARE, Allowance, Costs
 from gdbench.pick.steps.trials import Curves, Trial
 from selftest.picks.virtual import VirtualClock
 
@@ -29,10 +29,11 @@ def test_looks_are_told_as_a_share_of_all_cpu_seconds() -> None:
     assert spent(5.0, looking=1.0).look_share == pytest.approx(0.2)
 
 
-def test_batch_sizes_that_cannot_win_have_a_share_of_the_whole_time() -> None:
+def test_batch_sizes_that_cannot_win_have_a_share_of_the_whole_time_or_of_what_the_choice_took() -> None:
     clock = VirtualClock(100.0)
     clock.spent = 50.0
     assert Allowance(clock, spent(5.0), 2).for_others == pytest.approx(OTHERS_SHARE * 200)
+    assert Allowance(clock, spent(100.0), 2).for_others == pytest.approx(OTHERS_OF_SPENT * 100)
 
 
 def test_runs_are_a_power_of_two_that_the_time_left_allows() -> None:

@@ -63,8 +63,7 @@ def test_the_crossing_of_a_known_curve_is_exact(curve, steps: float, floor: floa
     looks = about(steps)
     losses = floor + np.repeat(curve(looks, steps)[:, None], runs, axis=1)
     found = hit(looks, losses, goal=floor + GOAL, floor=floor)
-    by_step = runs == 1 and steps < 20  # looks are a step apart, and a single run gets there after one of them
-    assert found.steps == pytest.approx(math.ceil(steps) if by_step else steps, rel=5e-3)
+    assert found.steps == pytest.approx(steps, rel=5e-3)
     assert found.log_error == pytest.approx(0.0, abs=1e-9)
     assert (found.runs, found.failed, found.last) == (runs, 0, looks[-1])
     assert found.reached
@@ -103,10 +102,19 @@ def test_noise_leaves_the_crossing_where_it_is_in_the_mean() -> None:
 @pytest.mark.parametrize("steps", [1, 2, 3, 8])
 @pytest.mark.parametrize("runs", [1, 16])
 def test_few_steps_are_whole_ones(steps: int, runs: int) -> None:
-    """The goal lies just below the loss one step before, where a line would cross it at 1.16 steps of 2."""
+    """The goal lies just below the loss one step before, where a line crosses it at 1.16 steps: two are told."""
     looks = np.arange(1, 20)
     losses = exponential(looks, steps - 0.84)[:, None] * noise("normal", (len(looks), runs), 1) ** 0.01
-    assert hit(looks, losses, goal=GOAL, floor=0.0).steps == steps
+    assert whole(hit(looks, losses, goal=GOAL, floor=0.0).steps) == steps
+
+
+def test_of_few_steps_a_loss_that_is_further_below_the_goal_after_the_last_one_counts_as_fewer() -> None:
+    """Both take 8 steps; where the second one is there just so, a little noise would make it 9."""
+    looks = np.arange(1, 20)
+    safe, just = (hit(looks, exponential(looks, steps)[:, None], goal=GOAL, floor=0.0) for steps in (7.1, 7.9))
+    assert whole(safe.steps) == whole(just.steps) == 8
+    assert safe.steps == pytest.approx(7.1, abs=0.1)
+    assert just.steps == pytest.approx(7.9, abs=0.1)
 
 
 def test_a_goal_that_is_met_at_the_first_look_takes_the_steps_of_that_look() -> None:
@@ -239,7 +247,7 @@ def bridge(steps: np.ndarray, pass_steps: float) -> np.ndarray:
     return part * (1 - part)
 
 
-@pytest.mark.parametrize(("batch_size", "rate"), [(16, 0.0223), (64, 0.0884)])
+@pytest.mark.parametrize(("batch_size", "rate"), [(16, 0.0223), (64, 0.1)])
 def test_real_rows_are_told_where_the_mean_of_many_runs_is_first_at_the_goal(batch_size: int, rate: float) -> None:
     data = datasets.load("diabetes")
     network, n = Network.linear(10), data.n_rows

@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from gdbench.pick.choose.objectives import Objective
 from gdbench.pick.seconds.times import Times, TimesRow
-from gdbench.pick.steps.answer import Steps
+from gdbench.pick.steps.answer import Steps, StepsRow
+from gdbench.pick.steps.crossing import whole
 
 Values = npt.NDArray[np.float64]
 
@@ -35,6 +36,8 @@ class Estimates:
     """(R,) standard errors of ``log_steps``."""
     seconds_error: Values
     """(R,) and of ``log_seconds``."""
+    reach: Values
+    """(R, 2) by how much the logarithm of the steps may be less, and more, at 90 %: to whole numbers on either side."""
 
     @property
     def log_time(self) -> Values:
@@ -58,8 +61,9 @@ class Estimates:
         return objective.values(steps, seconds, np.array(self.batch_sizes, float))
 
     def interval_of_time(self, index: int) -> tuple[float, float]:
-        """90 % interval of the expected time to the target, seconds."""
-        return _interval(self.log_time[index], self.error_of_time[index])
+        """90 % interval of the time to the target, seconds; steps are whole numbers, so one more or less may be all."""
+        down, up = np.hypot(self.reach[index], Z90 * self.seconds_error[index])
+        return _ends(self.log_time[index], float(down), float(up))
 
     def ratio_interval(self, index: int, to: int) -> tuple[float, float]:
         """90 % interval of the time at one batch size relative to another."""
@@ -80,6 +84,7 @@ def join(steps: Steps | None, times: Times, batch_sizes: tuple[int, ...]) -> Est
         np.log([row.seconds for row in rows]),
         np.array([row.log_error or 0.0 if row else 0.0 for row in found]),
         np.array([_error(row) for row in rows]),
+        np.array([_reach(row) if row else (0.0, 0.0) for row in found]),
     )
 
 
@@ -94,9 +99,19 @@ def _error(row: TimesRow) -> float:
     return math.log(row.high / low) / 2 / Z90
 
 
+def _reach(row: StepsRow) -> tuple[float, float]:
+    """Distance of the logarithm of the steps from those of the ends of their interval."""
+    if not row.steps or row.low is None or row.high is None:
+        return 0.0, 0.0
+    return abs(math.log(whole(row.low) / row.steps)), abs(math.log(whole(row.high) / row.steps))
+
+
 def _interval(middle: float, error: float) -> tuple[float, float]:
-    reach = Z90 * error
-    return math.exp(max(middle - reach, -MAX_LOG)), math.exp(min(middle + reach, MAX_LOG))
+    return _ends(middle, Z90 * error, Z90 * error)
+
+
+def _ends(middle: float, down: float, up: float) -> tuple[float, float]:
+    return math.exp(max(middle - down, -MAX_LOG)), math.exp(min(middle + up, MAX_LOG))
 
 
 def _exp(logarithms: Values) -> Values:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from gdbench.pick.seconds.times import TimesRow
 
@@ -20,6 +20,8 @@ MIN_SAMPLES = 30
 CONFIDENCE = 0.9
 COMMON_FREEDOM = 4
 """Weight, in degrees of freedom, of the spread between processes that all batch sizes have in common."""
+NORMAL_DEVIATION = float(special.ndtri(0.75))
+"""Median absolute deviation of a normal distribution of standard deviation 1."""
 USUAL_SPREAD = 0.05
 """Spread of the medians of processes that run the same code, relative, where one process is all there is."""
 
@@ -31,9 +33,10 @@ def precision(values: Values) -> float:
     """
     errors = []
     for found in values.values():
-        sigma = stats.median_abs_deviation(found, scale="normal") / abs(np.median(found))
-        errors.append(math.sqrt(math.pi / 2 / len(found)) * float(sigma))
-    return float(stats.norm.ppf((1 + CONFIDENCE) / 2)) * math.hypot(*errors) / len(errors)
+        middle = float(np.median(found))
+        sigma = float(np.median(np.abs(np.asarray(found) - middle))) / NORMAL_DEVIATION / abs(middle)
+        errors.append(math.sqrt(math.pi / 2 / len(found)) * sigma)
+    return float(special.ndtri((1 + CONFIDENCE) / 2)) * math.hypot(*errors) / len(errors)
 
 
 def enough(values: Values) -> bool:
@@ -64,7 +67,7 @@ def _row(batch_size: int, variant: str, values: Values, common: float) -> TimesR
     logs = np.log(_medians(values))
     freedom = COMMON_FREEDOM + len(logs) - 1
     variance = (COMMON_FREEDOM * common + float(np.square(logs - logs.mean()).sum())) / freedom
-    width = float(stats.t.ppf((1 + CONFIDENCE) / 2, freedom)) * math.sqrt(variance / len(logs))
+    width = float(special.stdtrit(freedom, (1 + CONFIDENCE) / 2)) * math.sqrt(variance / len(logs))
     seconds = float(np.median(_medians(values)))
     low, high = math.exp(logs.mean() - width), math.exp(logs.mean() + width)
     return TimesRow(batch_size, variant, seconds, min(low, seconds), max(high, seconds), sum(map(len, values.values())))

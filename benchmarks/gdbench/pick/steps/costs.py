@@ -13,8 +13,9 @@ MIN_RATIO = 0.1
 """Cost of a step at a batch size that was not run, over that at the nearest one that was, at least."""
 SHARE = 0.02
 """Share of the time that is left for one round of trials about the rate of one batch size."""
-OTHERS_SHARE = 0.35
-"""Share of the whole time that the batch sizes which cannot win may take."""
+OTHERS_SHARE, OTHERS_OF_SPENT = 0.1, 0.5
+"""Share of the whole time that the batch sizes which cannot win may take, or of what was spent until the choice was
+made, whichever is more: nobody waits twice as long for the sake of what is not chosen."""
 
 
 class SearchClock(Protocol):
@@ -100,7 +101,7 @@ class Allowance:
     @property
     def for_others(self) -> float:
         """CPU seconds for batch sizes that cannot win."""
-        return OTHERS_SHARE * self.clock.most_seconds * self.workers
+        return max(OTHERS_SHARE * self.clock.most_seconds * self.workers, OTHERS_OF_SPENT * self.costs.seconds)
 
     def runs(self, batch_size: int, steps: float, most: int, *, share: float = SHARE) -> int:
         """Number of runs of so many steps, a power of two, that take no more than a share of the time that is left."""

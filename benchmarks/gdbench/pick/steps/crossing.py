@@ -18,7 +18,7 @@ from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+from scipy import special
 
 from gdbench.pick.steps.trials import ROUNDING, mean_losses
 
@@ -28,7 +28,7 @@ WINDOW = 0.35
 MIN_LOOKS = 4
 """In the window; with fewer the crossing is interpolated between two looks."""
 FEW_STEPS = 12
-"""Up to so many steps the crossing is the first look at which the mean is at the goal."""
+"""Up to so many steps the crossing is told from the first look at which the mean is at the goal and the one before."""
 MIN_PASS_STEPS, MIN_PASS_LOOKS = 3.0, 9
 """Steps of a pass, and looks in the window, from which on what passes repeat can be told apart from the parabola."""
 PASS_ERRORS, MIN_ERROR = 2.0, 0.02
@@ -172,8 +172,11 @@ def whole(steps: float) -> int:
 
 
 def _interpolated(steps: Values, means: Values, index: int, goal: float, floor: float) -> float:
-    """First crossing; between looks that are more than a step apart on the line through log(loss - floor)."""
-    if index == 0 or steps[index] - steps[index - 1] <= 1:
+    """First crossing; between looks on the line through log(loss - floor), also where they are a step apart.
+
+    A learning rate that is far below the goal after its last step is better than one that is there just so.
+    """
+    if index == 0:
         return float(steps[index])
     high, low = means[index - 1] - floor, means[index] - floor
     wanted = goal - floor
@@ -215,8 +218,12 @@ def _curve(
             return first, math.inf
         degree = 2 if near.sum() > MIN_LOOKS else 1
         points = _points(first, pass_steps)
-        fit = _basis(points, first, degree, pass_steps) @ np.linalg.pinv(_basis(steps[near], first, degree, pass_steps))
-        roots = _first_below(np.log(points / first), fit @ np.log(means / (goal - floor)))
+        found, logs = _basis(steps[near], first, degree, pass_steps), np.log(means / (goal - floor))
+        coefficients = np.linalg.pinv(found) @ logs
+        curves = _basis(points, first, degree, pass_steps) @ coefficients
+        if math.isfinite(pass_steps):
+            curves = curves + _between(np.log(points), np.log(steps[near]), logs - found @ coefficients)
+        roots = _first_below(np.log(points / first), curves)
         if not abs(roots[0]) <= WINDOW:  # no such curve: what is clipped tells no error, nor do looks as far apart
             apart = float(np.diff(np.log(steps[near])).max()) / math.sqrt(12)
             return first, math.hypot(max(float(roots.std()), _error_of_first(steps, losses, goal)), apart)
@@ -234,14 +241,25 @@ def _basis(steps: Values, first: float, degree: int, pass_steps: float) -> Value
     return np.hstack([parabola, bridge[:, None] * np.vander(1 - 2 * part, 3)])
 
 
+def _between(x: Values, known: Values, values: Values) -> Values:
+    """Values (T, m) at ascending places, on lines between those at known ones, and constant beyond them."""
+    right = np.clip(np.searchsorted(known, x), 1, len(known) - 1)
+    share = np.clip((x - known[right - 1]) / (known[right] - known[right - 1]), 0.0, 1.0)[:, None]
+    return (1 - share) * values[right - 1] + share * values[right]
+
+
 def _points(first: float, pass_steps: float) -> Values:
-    """Steps, ascending, at which the curve is held to the goal: in twice the window, with the ends of passes."""
+    """Steps, ascending, at which the curve is held to the goal: in twice the window, with the ends of passes.
+
+    With passes these are whole numbers: where a pass ends between two steps, no step has the loss of its end.
+    """
     low, high = first * math.exp(-2 * WINDOW), first * math.exp(2 * WINDOW)
     points = np.geomspace(low, high, POINTS)
     if math.isinf(pass_steps):
         return points
     ends = np.arange(math.ceil(low / pass_steps), high / pass_steps)
-    return np.union1d(points, np.floor(ends[:: -(-len(ends) // POINTS)] * pass_steps + ROUNDING))
+    lasts = np.floor(ends[:: -(-len(ends) // POINTS)] * pass_steps + ROUNDING)
+    return np.unique(np.concatenate([np.maximum(np.round(points), 1.0), lasts]))
 
 
 def _first_below(x: Values, curves: Values) -> Values:
@@ -274,4 +292,4 @@ def _widening(runs: int) -> float:
     """Widens a standard error from few runs: the resampled variance is too small, and so is a normal interval."""
     if runs < 2:
         return 1.0
-    return float(math.sqrt(runs / (runs - 1)) * stats.t.ppf(0.95, runs - 1) / stats.norm.ppf(0.95))
+    return float(math.sqrt(runs / (runs - 1)) * special.stdtrit(runs - 1, 0.95) / special.ndtri(0.95))

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gdbench.pick.steps.cell import SizeCell
+from gdbench.pick.steps.crossing import Hit
 
 CONTENDER = 2.5
 """Standard errors by which a batch size may be behind the best one and still be looked at more closely."""
@@ -112,6 +113,16 @@ class Standing:
         """Batch sizes whose time to the target may be the least."""
         logs = {size: math.log(self._hopeful(size) * self.step_seconds[size]) for size in self.known}
         return contenders(logs, {size: self._time_error(size) for size in self.known})
+
+    def may_be_best(self, size: int, found: Hit) -> bool:
+        """Whether the time of a batch size may be the least, by steps of it that have been found just now."""
+        others = [other for other in self.known if other != size]
+        if not others:
+            return True
+        best = min(others, key=lambda other: self.known[other] * self.step_seconds[other])
+        behind = math.log(found.steps * self.step_seconds[size] / (self.known[best] * self.step_seconds[best]))
+        error = math.hypot(found.log_error, self.step_errors.get(size, 0.0))
+        return behind <= CONTENDER * math.hypot(error, self._time_error(best))
 
     def expected_regret(self) -> float:
         """Expected regret of the batch size with the least time, from the errors of the steps alone."""

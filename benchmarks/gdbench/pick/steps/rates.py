@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from gdbench.pick.steps.crossing import Hit, hit
+from gdbench.pick.steps.crossing import FEW_STEPS, Hit, hit
 from gdbench.pick.steps.parts import look_rows
 from gdbench.pick.steps.trials import LAST, PART, Curves, Plan, Trial, joined, look_grid
 
@@ -36,6 +36,8 @@ RACE_POWERS, RACE_RUNS, RACE_SEED = (-3, -2, -1, 0, 1, 2), 64, 100
 """Rates of a race about the best one so far, as powers of ``FINER``; its first runs, and the number of the first."""
 RACE_LOOKS, RACE_RATIO = (0.5, 2.0), 1.08
 """First and last look of a race, in units of the steps expected; ratio of neighbours."""
+RACE_NEAR = 0.68, 1.45
+"""Looks of further runs of a race, in units of the rate's own steps: somewhat more than a crossing is told from."""
 RACE_WIDTH = 2.0
 """Standard errors by which a rate may be behind the best one and stay in the race."""
 QUIET_ERROR = 0.01
@@ -127,7 +129,7 @@ class RateSearch:
                 break
         yield from self._narrow(FINE, seeds, expected)
 
-    def race(self, most_runs: int, error: float, *, exact: bool) -> Plan:
+    def race(self, most_runs: int, error: float, *, exact: bool, worth: Callable[[Hit], bool] = bool) -> Plan:
         """Tell the best rate more exactly: more and more other runs at the rates that may still be the best.
 
         Parameters
@@ -138,6 +140,8 @@ class RateSearch:
             Standard error of log(steps) that is enough to compare rates by.
         exact : bool
             Whether all runs are the same.
+        worth : callable, optional
+            Whether it is worth to go on, by what is known of the best rate so far.
         """
         centre = self.vertex()
         if centre is None:
@@ -156,6 +160,8 @@ class RateSearch:
                 wanted = {self.best / FINER if self.best == min(self.hits) else self.best * FINER}
                 continue
             wanted = {rate for rate in self.hits if self._may_be_best(rate)}
+            if not worth(self.hits[self.best]):
+                return
             if runs >= most_runs or all(self.hits[rate].log_error < error for rate in wanted):
                 break
             runs = min(2 * runs, most_runs)
@@ -235,12 +241,11 @@ class _Race:
     def add(self, rates: Iterable[float], runs: int) -> Plan:
         """Bring these rates to so many runs."""
         trials, size = [], self.search.batch_size
-        few = look_rows(size, self.looks)
         for rate in sorted(rates):
-            known = sum(part.losses.shape[1] for part in self.parts.get(rate, ()))
+            known, looks = sum(part.losses.shape[1] for part in self.parts.get(rate, ())), self._looks(rate)
             for begin in range(known, runs, PART):
                 seeds = tuple(range(RACE_SEED + begin, RACE_SEED + min(begin + PART, runs)))
-                trials.append(Trial(size, rate, seeds, self.looks, self.search.goal, look_rows=few))
+                trials.append(Trial(size, rate, seeds, looks, self.search.goal, look_rows=look_rows(size, looks)))
         trials.sort(key=lambda trial: trial.seeds[0])  # rates side by side, since rows that were drawn last are kept
         if not trials:
             return
@@ -248,3 +253,11 @@ class _Race:
             self.parts.setdefault(trial.learning_rate, []).append(curves)
         for rate in {trial.learning_rate for trial in trials}:
             self.search.hits[rate] = self.search.told(self.parts[rate])
+
+    def _looks(self, rate: float) -> tuple[int, ...]:
+        """Looks of further runs: about the crossing only, where it is known, since only the curve about it tells."""
+        found = self.search.hits.get(rate)
+        if rate not in self.parts or found is None or not found.reached or found.steps <= FEW_STEPS:
+            return self.looks
+        first, last = (part * found.steps for part in RACE_NEAR)
+        return tuple(look for look in self.looks if first < look < last) or self.looks

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
@@ -35,6 +36,9 @@ EXPLORING_RUNS, FIRST_RUNS, MAX_RUNS = 8, 16, 4096
 REFINING_SHARE, RACED_RATES, MIN_RACING_RUNS = 0.35, 10, 4
 """Share of the time left for the rates of all that may win; what a race costs, in runs of one rate for each of its
 runs; and the fewest of these for which it is worth it."""
+STUCK, STUCK_RUNS = 1.25, 256
+"""Multiple of the error that more runs should have, beyond which no others are made, and the fewest of which that is
+asked: where the ends of two passes are near the goal, runs tell one or the other, however many they are."""
 ASKED_RUNS = 100
 """What it costs to look at a batch size coarsely, in runs."""
 
@@ -194,8 +198,11 @@ class Search:
                 more = min(math.ceil(wanted) + FIRST_RUNS // 2, 3 * cell.runs)
                 if not self.allowance.permits(more * self._run_seconds(size), most - (self.costs.seconds - spent)):
                     break
+                hoped = self.standing.log_error(size) * math.sqrt(cell.runs / (cell.runs + more))
                 yield from self._count(size, more)
                 cell = self.cells[size]
+                if cell.measured and cell.runs >= STUCK_RUNS and self.standing.log_error(size) > STUCK * hoped:
+                    break
             most -= self.costs.seconds - spent
 
     def _refine(self, size: int, seconds: float) -> Plan:
@@ -210,7 +217,9 @@ class Search:
             yield from cell.rates.race(1, self.effort.rate_error, exact=True)
         elif affordable >= MIN_RACING_RUNS:
             runs = 2 ** int(math.log2(min(affordable, self.effort.racing_runs)))
-            yield from cell.rates.race(runs, self.effort.rate_error, exact=size == self.problem.n_rows)
+            exact = size == self.problem.n_rows
+            worth = partial(self.standing.may_be_best, size)
+            yield from cell.rates.race(runs, self.effort.rate_error, exact=exact, worth=worth)
         cell.settle()
         counted = self._runs(size, cell.expected, CAUTIOUS_RUNS, share=2 * SHARE)
         yield from cell.count(counted - cell.runs, most=self._most(cell))
