@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from gdbench.views import progress
-from gdbench.views.progress import REFRESH_SECONDS, bar
+from gdbench.views.progress import REFRESH_SECONDS, bar, time_left
 
 PATIENCE = 20.0
 """Seconds until a line that must come is missed."""
@@ -52,6 +52,15 @@ def test_a_detail_is_told_as_it_is_when_it_is_shown(monkeypatch: pytest.MonkeyPa
         while text.getvalue().count("\n") < 3 and monotonic() < until:
             sleep(0.01)
     assert text.getvalue().splitlines()[:3] == [f"Picking: compiling, {number} s left" for number in (9, 8, 7)]
+
+
+def test_the_time_left_is_that_of_now_and_none_is_told_once_it_is_over() -> None:
+    words = time_left(2.4, ", 3 done")
+    assert words() == ", 3 done, about 2 s left"
+    sleep(1.2)
+    assert words() == ", 3 done, about 1 s left"
+    sleep(1.3)
+    assert words() == ", 3 done"
 
 
 def test_work_that_says_nothing_at_all_is_heard_of_by_its_title(monkeypatch: pytest.MonkeyPatch) -> None:

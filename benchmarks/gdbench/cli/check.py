@@ -15,7 +15,7 @@ from rich.text import Text
 
 import kernels
 from gdbench.basics.exit_codes import KERNEL_WRONG, OK
-from gdbench.basics.units import counted, duration
+from gdbench.basics.units import counted
 from gdbench.cli.console import human_output, json_option, say, stderr, write_json
 from gdbench.cli.filters import filter_options
 from gdbench.experiments import variants
@@ -23,7 +23,7 @@ from gdbench.experiments.grid import Filters, experiments, networks, select
 from gdbench.processes.launch import patience
 from gdbench.processes.live import ANSWER_SECONDS
 from gdbench.verify.certificates import CertificateRow, Job, able_on, all_certified, certify_all, contract_jobs
-from gdbench.views.progress import bar
+from gdbench.views.progress import bar, time_left
 from kernels.errors import choices, unknown
 from kernels.network import DTYPES
 
@@ -94,17 +94,11 @@ def certifying(jobs: list[Job], console: Console = stderr) -> Iterator[Callable[
         def report(row: CertificateRow) -> None:
             nonlocal done
             done += 1
-            ended = monotonic()
+            left = (total - done) * (monotonic() - begun) / done  # a variant that must be compiled takes longer
             words = f", {done} done, {row.variant} on {row.network}"
-            end = ended + (total - done) * (ended - begun) / done  # a variant that must be compiled takes longer
-            tell(done / total, counted(total, "certificate"), lambda: words + _time_left(end))
+            tell(done / total, counted(total, "certificate"), time_left(left, words))
 
         yield report
-
-
-def _time_left(end: float) -> str:
-    left = end - monotonic()
-    return f", about {duration(left)} left" if left > 0 else ""
 
 
 def certificate_table(rows: Sequence[CertificateRow]) -> Table:

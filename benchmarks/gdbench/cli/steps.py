@@ -7,10 +7,9 @@ from contextlib import contextmanager
 
 from rich.console import Console
 
-from gdbench.basics.units import duration
 from gdbench.cli.console import stderr
 from gdbench.compare.measure.session import StageProgress
-from gdbench.views.progress import bar
+from gdbench.views.progress import bar, time_left
 
 
 @contextmanager
@@ -19,7 +18,6 @@ def steps(title: str, console: Console = stderr) -> Iterator[Callable[[StageProg
     with bar(title, console) as tell:
 
         def report(step: StageProgress) -> None:
-            left = "" if step.seconds_left is None else f", about {duration(step.seconds_left)} left"
-            tell(step.share, step.words, left)
+            tell(step.share, step.words, "" if step.seconds_left is None else time_left(step.seconds_left))
 
         yield report

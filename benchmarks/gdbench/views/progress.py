@@ -13,6 +13,8 @@ from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.table import Column
 from rich.text import Text
 
+from gdbench.basics.units import duration
+
 REFRESH_SECONDS = 0.1
 """Least time between two drawings by hand, which is as often as the eye can follow."""
 QUIET_SECONDS = 25.0
@@ -23,6 +25,23 @@ Detail: TypeAlias = str | Callable[[], str]
 """What changes within a stage, in words, or what tells it whenever it is shown: how much time is left then."""
 ShowShare: TypeAlias = Callable[[float | None, str, Detail], None]
 """Hears the share that is done (None: unknown), the stage in words, and what changes within it."""
+
+
+def time_left(seconds: float, before: str = "") -> Callable[[], str]:
+    """Return a detail: words, and how much is left of so many seconds from now, whenever it is shown; no time if none.
+
+    Examples
+    --------
+    >>> time_left(90, ", 3 done")(), time_left(0, ", 3 done")()
+    (', 3 done, about 1 min 30 s left', ', 3 done')
+    """
+    end = monotonic() + seconds
+
+    def words() -> str:
+        left = end - monotonic()
+        return f"{before}, about {duration(left)} left" if left > 0 else before
+
+    return words
 
 
 class WordsColumn(ProgressColumn):
