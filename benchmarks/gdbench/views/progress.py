@@ -28,7 +28,7 @@ ShowShare: TypeAlias = Callable[[float | None, str, Detail], None]
 
 
 def time_left(seconds: float, before: str = "") -> Callable[[], str]:
-    """Return a detail: words, and how much is left of so many seconds from now, whenever it is shown; no time if none.
+    """Return a detail: these words, and how much is then left of so many seconds, as long as that is half a second.
 
     Examples
     --------
@@ -39,7 +39,7 @@ def time_left(seconds: float, before: str = "") -> Callable[[], str]:
 
     def words() -> str:
         left = end - monotonic()
-        return f"{before}, about {duration(left)} left" if left > 0 else before
+        return f"{before}, about {duration(left)} left" if left > 0.5 else before
 
     return words
 

@@ -110,6 +110,7 @@ def _search(job: Job, truth: Truth, clock: Clock, trials: Known) -> dict[str, An
             seed=job.seed,
             runner=VirtualRunner(runner, time, WORKERS, trials),
             workers=WORKERS,
+            asked={1, truth.n_rows} & set(truth.candidates),  # as gdbench pick does
             clock=time,
         )
     choice = choose(steps, clock.times(truth.candidates), n_rows=truth.n_rows)

@@ -43,7 +43,7 @@ def losses_of_several(plan, codes, memory, thetas, data, rows):
 
 @part
 def _cross_entropies(layer, capacity, memory, Y, rows):
-    """Sum of the losses of these rows whose outputs are a softmax, in place of whose pre-activations others are left.
+    """Sum of the losses of these rows, whose outputs are a softmax; their pre-activations are overwritten.
 
     As ``row_loss`` has it, but with the exponentials of all rows in one loop, which LLVM puts into vectors.
     """

@@ -102,7 +102,7 @@ def test_noise_leaves_the_crossing_where_it_is_in_the_mean() -> None:
 @pytest.mark.parametrize("steps", [1, 2, 3, 8])
 @pytest.mark.parametrize("runs", [1, 16])
 def test_few_steps_are_whole_ones(steps: int, runs: int) -> None:
-    """The goal lies just below the loss one step before, where a line crosses it at 1.16 steps: two are told."""
+    """The goal lies just below the loss one step before, where a line crosses it: two are told."""
     looks = np.arange(1, 20)
     losses = exponential(looks, steps - 0.84)[:, None] * noise("normal", (len(looks), runs), 1) ** 0.01
     assert whole(hit(looks, losses, goal=GOAL, floor=0.0).steps) == steps

@@ -1,9 +1,12 @@
 """The best learning rate of one batch size, on problems whose expected steps are known at every rate."""
 
+import math
+
+import numpy as np
 import pytest
 
-from gdbench.pick.steps.rates import RateSearch
-from gdbench.pick.steps.trials import run_trial
+from gdbench.pick.steps.rates import RACE_PASSES, RateSearch
+from gdbench.pick.steps.trials import Curves, Trial, run_trial
 from selftest.picks.exact import best_rate, exact_steps
 
 from .exact_problems import CLIFF, as_problem, heavy_tails, start_loss, valley
@@ -64,3 +67,62 @@ def test_where_every_rate_diverges_there_is_no_best_one() -> None:
     assert found.diverged
     assert found.best is None
     assert found.vertex() is None
+
+
+# races
+
+
+def raced(found: RateSearch, runs: int, carry, **options) -> list[Trial]:
+    """Carry a race about a rate of 1 that was told 100 steps, by a function from trials to what came of them."""
+    found.hits = {rate: found.told([falling(Trial(8, rate, (0, 1), (60, 100, 140), 1.0), 100.0)]) for rate in (1.0,)}
+    plan, made = found.race(runs, 1e-6, exact=False, **options), list[Trial]()
+    trials = next(plan, None)
+    while trials is not None:
+        made += trials
+        try:
+            trials = plan.send([carry(trial) for trial in trials])
+        except StopIteration:
+            trials = None
+    return made
+
+
+def falling(trial: Trial, steps: float) -> Curves:
+    """Runs whose mean is at a goal of 1 after so many steps, and that differ a little."""
+    looks = np.array(trial.looks)
+    noise = np.random.default_rng(trial.seeds[0]).normal(1.0, 0.1, len(trial.seeds))
+    return Curves(looks, (steps / looks)[:, None] * noise, 1.0, 1.0, 0.0, np.empty(0))
+
+
+def test_a_race_that_is_not_worth_it_ends_after_its_first_round() -> None:
+    most = {True: 0, False: 0}
+    for worth in most:
+        made = raced(RateSearch(8, 1.0, 0.0), 256, lambda trial: falling(trial, 100.0), worth=lambda _: worth)  # noqa: B023
+        most[worth] = max(max(trial.seeds) for trial in made)
+    assert most == {True: 355, False: 163}  # 256 and 64 runs, from number 100 on
+
+
+def test_further_runs_of_a_race_look_about_the_crossing_and_a_pass_to_either_side() -> None:
+    found = RateSearch(8, 1.0, 0.0, pass_steps=40.0)
+    made = raced(found, 128, lambda trial: falling(trial, 100.0))
+    first, further = ([trial for trial in made if (trial.seeds[0] < 164) == early] for early in (True, False))
+    assert further
+    for trial in further:
+        assert trial.looks[-1] < first[0].looks[-1]
+        assert trial.looks[0] <= 100 - RACE_PASSES * 40 + 5
+        assert trial.looks[-1] >= 100 + RACE_PASSES * 40 - 15
+    assert found.steps == pytest.approx(100.0, rel=0.03)
+
+
+def test_a_crossing_before_the_looks_of_further_runs_is_told_by_the_first_ones() -> None:
+    """The first 64 runs are at the goal after 100 steps, further ones after 2, where they are not looked at."""
+    found = RateSearch(8, 1.0, 0.0)
+    raced(found, 128, lambda trial: falling(trial, 100.0 if trial.seeds[0] < 164 else 2.0))
+    assert found.steps == pytest.approx(100.0, rel=0.03)
+
+
+def test_runs_that_have_no_look_in_common_are_at_no_goal() -> None:
+    """Some diverged before the looks of the others."""
+    early, late = (falling(Trial(8, 1.0, (0, 1), looks, 1.0), 50.0) for looks in ((20,), (40, 50, 60)))
+    found = RateSearch(8, 1.0, 0.0).told([early, late])
+    assert not found.reached
+    assert (found.runs, found.final) == (4, math.inf)

@@ -18,7 +18,7 @@ def test_a_budget_is_ten_seconds_a_minute_or_five() -> None:
     assert [tier.budget_seconds for tier in (QUICK, STANDARD, THOROUGH)] == [10, 60, 300]
 
 
-def test_a_slower_tier_is_surer_in_everything() -> None:
+def test_a_slower_tier_is_surer_and_its_regret_is_no_larger() -> None:
     for faster, slower in pairwise(astuple(tier)[1:] for tier in (QUICK, STANDARD, THOROUGH)):
         (budget, times, regret, *errors, runs), (more_budget, more_times, less_regret, *less_errors, more_runs) = (
             faster,

@@ -61,7 +61,7 @@ class Estimates:
         return objective.values(steps, seconds, np.array(self.batch_sizes, float))
 
     def interval_of_time(self, index: int) -> tuple[float, float]:
-        """90 % interval of the time to the target, seconds; steps are whole numbers, so one more or less may be all."""
+        """90 % interval of the time to the target, seconds: as many whole steps as the ends of the steps' interval."""
         down, up = np.hypot(self.reach[index], Z90 * self.seconds_error[index])
         return _ends(self.log_time[index], float(down), float(up))
 

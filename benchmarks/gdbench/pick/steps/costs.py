@@ -15,7 +15,7 @@ SHARE = 0.02
 """Share of the time that is left for one round of trials about the rate of one batch size."""
 OTHERS_SHARE, OTHERS_OF_SPENT = 0.1, 0.5
 """Share of the whole time that the batch sizes which cannot win may take, or of what was spent until the choice was
-made, whichever is more: nobody waits twice as long for the sake of what is not chosen."""
+made, whichever is more."""
 
 
 class SearchClock(Protocol):

@@ -6,8 +6,8 @@ never gets there.
 
 Where each pass goes over all rows once, gradient noise that a part of the pass has added is taken back by the rest of
 it (a Brownian bridge): the expected loss rises within a pass and is lowest at its end. So the curve through the looks
-is a parabola in log(steps) and what every pass repeats, and it crosses the goal where it is first below, as a rule at
-the end of a pass.
+is a parabola in log(steps) and what every pass repeats, brought through the means themselves, and it crosses the goal
+where it is first below, as a rule at the end of a pass.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ def _hit(looks: npt.ArrayLike, losses: Values, goal: float, floor: float, pass_s
         return Hit(math.inf, math.inf, runs, failed, final, last)
     first = _interpolated(steps, means, int(reached[0]), goal, floor)
     if runs == 1 or first <= FEW_STEPS:
-        found, error = first, _error_of_first(steps, losses[:, alive], goal) if runs > 1 else 0.0
+        found, error = first, _error_of_first(steps, losses[:, alive], goal, floor) if runs > 1 else 0.0
     else:
         found, error = _smoothed(steps, losses[:, alive], first, goal, floor, pass_steps)
     return Hit(max(found, 1.0), error * _widening(int(alive.sum())), runs, failed, final, last)
@@ -213,7 +213,7 @@ def _curve(
         gaps = losses[near] - floor
         means = np.column_stack([gaps.mean(axis=1), gaps @ shares])
         if near.sum() < MIN_LOOKS or not (means > 0).all() or not goal > floor:
-            return first, _error_of_first(steps, losses, goal)
+            return first, _error_of_first(steps, losses, goal, floor)
         if math.isfinite(pass_steps) and near.sum() < MIN_PASS_LOOKS:
             return first, math.inf
         degree = 2 if near.sum() > MIN_LOOKS else 1
@@ -226,7 +226,7 @@ def _curve(
         roots = _first_below(np.log(points / first), curves)
         if not abs(roots[0]) <= WINDOW:  # no such curve: what is clipped tells no error, nor do looks as far apart
             apart = float(np.diff(np.log(steps[near])).max()) / math.sqrt(12)
-            return first, math.hypot(max(float(roots.std()), _error_of_first(steps, losses, goal)), apart)
+            return first, math.hypot(max(float(roots.std()), _error_of_first(steps, losses, goal, floor)), apart)
         first *= math.exp(roots[0])
     return first, float(roots[1:].std())
 
@@ -277,14 +277,18 @@ def _first_below(x: Values, curves: Values) -> Values:
     return np.where(place > top, found, x[0])
 
 
-def _error_of_first(steps: Values, losses: Values, goal: float) -> float:
-    """Standard deviation of the log of the first look at the goal, over resampled runs that get there."""
+def _error_of_first(steps: Values, losses: Values, goal: float, floor: float) -> float:
+    """Standard deviation of the log of the first crossing, over resampled runs; the last look where they never do."""
     rng = np.random.default_rng(len(losses))
     runs = losses.shape[1]
     shares = rng.multinomial(runs, np.full(runs, 1 / runs), size=RESAMPLES).T / runs
-    reached = losses @ shares <= goal
-    first = np.where(reached.any(axis=0), steps[reached.argmax(axis=0)], steps[-1])
-    return float(np.log(first).std())
+    means = losses @ shares
+    reached = means <= goal
+    first = [
+        _interpolated(steps, mean, int(at), goal, floor) if there else steps[-1]
+        for mean, at, there in zip(means.T, reached.argmax(axis=0), reached.any(axis=0), strict=True)
+    ]
+    return float(np.log(np.maximum(first, 1.0)).std())
 
 
 @lru_cache(maxsize=1024)

@@ -36,8 +36,9 @@ RACE_POWERS, RACE_RUNS, RACE_SEED = (-3, -2, -1, 0, 1, 2), 64, 100
 """Rates of a race about the best one so far, as powers of ``FINER``; its first runs, and the number of the first."""
 RACE_LOOKS, RACE_RATIO = (0.5, 2.0), 1.08
 """First and last look of a race, in units of the steps expected; ratio of neighbours."""
-RACE_NEAR = 0.68, 1.45
-"""Looks of further runs of a race, in units of the rate's own steps: somewhat more than a crossing is told from."""
+RACE_NEAR, RACE_PASSES = (0.62, 1.6), 1.2
+"""Looks of further runs of a race, in units of the rate's own steps, and passes on either side that they hold at least:
+the crossing may turn out to be at the end of the pass before, or of the next one."""
 RACE_WIDTH = 2.0
 """Standard errors by which a rate may be behind the best one and stay in the race."""
 QUIET_ERROR = 0.01
@@ -129,7 +130,7 @@ class RateSearch:
                 break
         yield from self._narrow(FINE, seeds, expected)
 
-    def race(self, most_runs: int, error: float, *, exact: bool, worth: Callable[[Hit], bool] = bool) -> Plan:
+    def race(self, most_runs: int, error: float, *, exact: bool, worth: Callable[[Hit], bool] | None = None) -> Plan:
         """Tell the best rate more exactly: more and more other runs at the rates that may still be the best.
 
         Parameters
@@ -141,7 +142,7 @@ class RateSearch:
         exact : bool
             Whether all runs are the same.
         worth : callable, optional
-            Whether it is worth to go on, by what is known of the best rate so far.
+            Whether going on is worth it, by what is known of the best rate so far; always if not given.
         """
         centre = self.vertex()
         if centre is None:
@@ -160,7 +161,7 @@ class RateSearch:
                 wanted = {self.best / FINER if self.best == min(self.hits) else self.best * FINER}
                 continue
             wanted = {rate for rate in self.hits if self._may_be_best(rate)}
-            if not worth(self.hits[self.best]):
+            if worth is not None and not worth(self.hits[self.best]):
                 return
             if runs >= most_runs or all(self.hits[rate].log_error < error for rate in wanted):
                 break
@@ -222,8 +223,11 @@ class RateSearch:
 
     def told(self, parts: Sequence[Curves]) -> Hit:
         """Where the runs of a rate cross the goal, cautiously if they are few."""
-        goal, floor, pass_steps = self.goal, self.floor, self.pass_steps
-        return hit(*joined(parts), goal=goal, floor=floor, pass_steps=pass_steps, cautious=True)
+        looks, losses = joined(parts)
+        if not len(looks):  # some runs diverged before the looks of the others
+            runs = losses.shape[1]
+            return Hit(math.inf, math.inf, runs, runs, math.inf, 0)
+        return hit(looks, losses, goal=self.goal, floor=self.floor, pass_steps=self.pass_steps, cautious=True)
 
     def _score(self, rate: float) -> float:
         found = self.hits[rate]
@@ -241,18 +245,27 @@ class _Race:
     def add(self, rates: Iterable[float], runs: int) -> Plan:
         """Bring these rates to so many runs."""
         trials, size = [], self.search.batch_size
+        few = look_rows(size, self.looks)  # the same for all rates, so that the rows are
         for rate in sorted(rates):
             known, looks = sum(part.losses.shape[1] for part in self.parts.get(rate, ())), self._looks(rate)
             for begin in range(known, runs, PART):
                 seeds = tuple(range(RACE_SEED + begin, RACE_SEED + min(begin + PART, runs)))
-                trials.append(Trial(size, rate, seeds, looks, self.search.goal, look_rows=look_rows(size, looks)))
+                trials.append(Trial(size, rate, seeds, looks, self.search.goal, look_rows=few))
         trials.sort(key=lambda trial: trial.seeds[0])  # rates side by side, since rows that were drawn last are kept
         if not trials:
             return
         for trial, curves in zip(trials, (yield trials), strict=True):
             self.parts.setdefault(trial.learning_rate, []).append(curves)
         for rate in {trial.learning_rate for trial in trials}:
-            self.search.hits[rate] = self.search.told(self.parts[rate])
+            self.search.hits[rate] = self._told(rate)
+
+    def _told(self, rate: float) -> Hit:
+        """Where all runs of a rate cross the goal, or only those with all looks, if that is not among the others'."""
+        found = self.search.told(self.parts[rate])
+        first = joined(self.parts[rate])[0][:1]
+        if not found.reached or (len(first) and self.looks[0] < first[0] >= found.steps):
+            found = self.search.told([part for part in self.parts[rate] if part.looks[0] == self.looks[0]])
+        return found
 
     def _looks(self, rate: float) -> tuple[int, ...]:
         """Looks of further runs: about the crossing only, where it is known, since only the curve about it tells."""
@@ -260,4 +273,7 @@ class _Race:
         if rate not in self.parts or found is None or not found.reached or found.steps <= FEW_STEPS:
             return self.looks
         first, last = (part * found.steps for part in RACE_NEAR)
+        if math.isfinite(self.search.pass_steps):
+            reach = RACE_PASSES * self.search.pass_steps
+            first, last = min(first, found.steps - reach), max(last, found.steps + reach)
         return tuple(look for look in self.looks if first < look < last) or self.looks

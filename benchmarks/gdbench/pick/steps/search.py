@@ -38,7 +38,8 @@ REFINING_SHARE, RACED_RATES, MIN_RACING_RUNS = 0.35, 10, 4
 runs; and the fewest of these for which it is worth it."""
 STUCK, STUCK_RUNS = 1.25, 256
 """Multiple of the error that more runs should have, beyond which no others are made, and the fewest of which that is
-asked: where the ends of two passes are near the goal, runs tell one or the other, however many they are."""
+asked: where the ends of two passes are near the goal, runs tell one or the other, however many they are, and
+where a sample of the rows is monitored, the error of its goal falls more slowly."""
 ASKED_RUNS = 100
 """What it costs to look at a batch size coarsely, in runs."""
 
