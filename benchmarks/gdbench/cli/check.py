@@ -23,7 +23,7 @@ from gdbench.experiments.grid import Filters, experiments, networks, select
 from gdbench.processes.launch import patience
 from gdbench.processes.live import ANSWER_SECONDS
 from gdbench.verify.certificates import CertificateRow, Job, able_on, all_certified, certify_all, contract_jobs
-from gdbench.views.progress import bar, time_left
+from gdbench.views.progress import bar, countdown
 from kernels.errors import choices, unknown
 from kernels.network import DTYPES
 
@@ -96,7 +96,7 @@ def certifying(jobs: list[Job], console: Console = stderr) -> Iterator[Callable[
             done += 1
             left = (total - done) * (monotonic() - begun) / done  # a variant that must be compiled takes longer
             words = f", {done} done, {row.variant} on {row.network}"
-            tell(done / total, counted(total, "certificate"), time_left(left, words))
+            tell(done / total, counted(total, "certificate"), countdown(left, words))
 
         yield report
 

@@ -30,7 +30,7 @@ from gdbench.run.events import (
 from gdbench.run.execute import left
 from gdbench.run.plan import Plan, estimate_seconds
 from gdbench.verify.certificates import CertificateRow, all_certified, jobs_of
-from gdbench.views.progress import bar, time_left
+from gdbench.views.progress import bar, countdown
 
 Drawn = TypeVar("Drawn")
 MIN_SECONDS_OF_PACE = 2.0
@@ -127,6 +127,6 @@ def _blocks_left(plan: Plan, folder: Path, console: Console) -> Iterator[Callabl
             done = spent + costs[index] * min(cases / len(block.cases), 1.0)
             pace = (monotonic() - begun) / done if done >= MIN_SECONDS_OF_PACE else 1.0
             where = f"{case.network} on {case.dataset}, block {ended + 1} of {len(plan.blocks)}"
-            tell(done / total, where, time_left((total - done) * pace))
+            tell(done / total, where, countdown((total - done) * pace))
 
         yield report

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from gdbench.cli.console import stderr
 from gdbench.compare.measure.session import StageProgress
-from gdbench.views.progress import bar, time_left
+from gdbench.views.progress import bar, countdown
 
 
 @contextmanager
@@ -18,6 +18,6 @@ def steps(title: str, console: Console = stderr) -> Iterator[Callable[[StageProg
     with bar(title, console) as tell:
 
         def report(step: StageProgress) -> None:
-            tell(step.share, step.words, "" if step.seconds_left is None else time_left(step.seconds_left))
+            tell(step.share, step.words, "" if step.seconds_left is None else countdown(step.seconds_left))
 
         yield report

@@ -27,12 +27,12 @@ ShowShare: TypeAlias = Callable[[float | None, str, Detail], None]
 """Hears the share that is done (None: unknown), the stage in words, and what changes within it."""
 
 
-def time_left(seconds: float, before: str = "") -> Callable[[], str]:
+def countdown(seconds: float, before: str = "") -> Callable[[], str]:
     """Return a detail: these words, and how much is then left of so many seconds, as long as that is half a second.
 
     Examples
     --------
-    >>> time_left(90, ", 3 done")(), time_left(0, ", 3 done")()
+    >>> countdown(90, ", 3 done")(), countdown(0, ", 3 done")()
     (', 3 done, about 1 min 30 s left', ', 3 done')
     """
     end = monotonic() + seconds
