@@ -26,7 +26,7 @@ LARGEST = 5
 KNOWN = """
 Families `quadratic` (noisy), `gaussian` (least squares on endless rows) and `rows` (on real rows) have an expected loss
 in closed form, after any number of steps: what is found there has no sampling error. Families `logistic`, `softmax` and
-`network` (one hidden layer) are known from up to 2,000 runs at each batch size and learning rate, to about 1 %; their
+`network` (one hidden layer) are known from up to 16,000 runs at each batch size and learning rate, to about 1 %; their
 intervals are widened by that. Seconds per step come from eight synthetic clocks, each of which has a search of its own,
 with the tier's budget in CPU seconds of its trials on two workers. Errors of steps are those of whole numbers at the
 learning rate that was told; a single step too many or too few is close.

@@ -2,6 +2,7 @@
 
 The best rate is found with few runs, in steps of half, a quarter and an eighth of an octave, and then with all runs in
 steps of an eighth: finer ones where that is not fine enough, since steps rise steeply where descent becomes unstable.
+Where all runs are not enough to tell the steps to 1 %, there are more.
 Rates farther away have fewer runs, and their steps are those relative to the best rate in the same runs.
 """
 
@@ -30,6 +31,9 @@ NEAR = 1.01
 AWAY = (-128, -88, -56, -32, -16, 16, 32, 64)
 """Where else steps are stored, from the best rate: a quarter of it to twice as high, with fewer runs."""
 RUNS, MIN_RUNS, PILOT_RUNS, AWAY_SHARE = 2000, 400, 60, 0.2
+UNSURE, MORE = 0.01, 8
+"""Standard error of log(steps) of all runs beyond which they are made so many times as many: where the end of a pass is
+near the goal, 2,000 runs tell one pass or the next by chance, and the best of several rates the luckiest of them."""
 ROW_SECONDS, PARAMETER_SECONDS, LOOKS = 8e-8, 6e-10, 4
 """Nominal time of a row in an update, and more for each parameter; what looks cost, in passes over the rows.
 
@@ -110,6 +114,8 @@ class _Search:
         """Steps of all runs."""
         if place not in self.full:
             self.full |= self.several([place], self.runs)
+            if _error(self.full[place].drawn) > UNSURE and math.isfinite(self.full[place].steps):
+                self.full |= self.several([place], MORE * self.runs)
         return self.full[place].steps
 
     def several(self, places: Iterable[int], runs: int) -> dict[int, _Measured]:
@@ -227,6 +233,7 @@ def _cell(search: _Search, few: dict[int, _Measured], best: int, step: int) -> C
     rates = {place: Rate(rate_at(place), one.steps, _error(one.drawn), one.runs) for place, one in full.items()}
     for place, one in few.items():
         if place not in full:
+            # the same runs at both rates: their ratio is better known than either
             ratio, error = full[best].steps / few[best].steps, _error(one.drawn / few[best].drawn)
             rates[place] = Rate(rate_at(place), one.steps * ratio, math.hypot(error, rates[best].log_error), one.runs)
     return Cell(search.descent.batch_size, rate, steps, _error(drawn), runs, tuple(rates[p] for p in sorted(rates)))

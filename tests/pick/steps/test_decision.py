@@ -27,6 +27,19 @@ def test_only_batch_sizes_between_which_steps_may_decide_are_contenders() -> Non
     assert standing.contenders() == [8, 16, 32]
 
 
+def test_batch_sizes_are_compared_by_whole_steps() -> None:
+    """No training has 100.2 steps: it needs 101, more than the 0.5 % by which a step at 16 rows takes longer."""
+    cells = {8: cell(8, 100.2, runs=1), 16: cell(16, 100.0, runs=1)}
+    for one in cells.values():
+        one.certain = True
+    standing = Standing(cells, {8: 1.0, 16: 1.005}, {})
+    assert standing.known[8] < 1.005 * standing.known[16]
+    assert standing.contenders() == [16]
+    assert standing.expected_regret() == 0
+    assert not standing.may_be_best(8, cells[8].hit)
+    assert standing.may_be_best(16, cells[16].hit)
+
+
 def test_uncertain_seconds_keep_a_batch_size_in_the_race() -> None:
     cells, seconds = {8: cell(8, 100, runs=64), 16: cell(16, 95, runs=64)}, {8: 1.0, 16: 1.3}
     assert Standing(cells, seconds, {}).contenders() == [8]

@@ -23,7 +23,7 @@ def searched(
     found = RateSearch(size, goal, problem.floor)
     for plan in (
         found.explore([begin / 2, begin, 2 * begin], lambda steps: 8, expected, raises=4),
-        found.race(runs, 0.01, exact=False),
+        found.race(runs, 0.01, exact=runs == 1),
     ):
         trials = next(plan, None)
         while trials is not None:
@@ -72,10 +72,10 @@ def test_where_every_rate_diverges_there_is_no_best_one() -> None:
 # races
 
 
-def raced(found: RateSearch, runs: int, carry, **options) -> list[Trial]:
+def raced(found: RateSearch, runs: int, carry, *, error: float = 1e-6, **options) -> list[Trial]:
     """Carry a race about a rate of 1 that was told 100 steps, by a function from trials to what came of them."""
     found.hits = {rate: found.told([falling(Trial(8, rate, (0, 1), (60, 100, 140), 1.0), 100.0)]) for rate in (1.0,)}
-    plan, made = found.race(runs, 1e-6, exact=False, **options), list[Trial]()
+    plan, made = found.race(runs, error, exact=False, **options), list[Trial]()
     trials = next(plan, None)
     while trials is not None:
         made += trials
@@ -118,6 +118,30 @@ def test_a_crossing_before_the_looks_of_further_runs_is_told_by_the_first_ones()
     found = RateSearch(8, 1.0, 0.0)
     raced(found, 128, lambda trial: falling(trial, 100.0 if trial.seeds[0] < 164 else 2.0))
     assert found.steps == pytest.approx(100.0, rel=0.03)
+
+
+def test_a_rate_at_which_further_runs_never_get_there_has_lost() -> None:
+    found = RateSearch(8, 1.0, 0.0)
+    raced(found, 128, lambda trial: falling(trial, 100.0 if trial.seeds[0] < 164 or trial.learning_rate < 1.1 else 1e3))
+    lost = [rate for rate, hit in found.hits.items() if not hit.reached]
+    assert lost
+    assert min(lost) > 1.1
+    assert found.best is not None
+    assert found.best < 1.1
+
+
+@pytest.mark.parametrize(("least", "last"), [(1, 163), (256, 355)])
+def test_runs_that_cost_little_are_made_however_sure_the_steps_are(least: int, last: int) -> None:
+    made = raced(RateSearch(8, 1.0, 0.0), 512, lambda trial: falling(trial, 100.0), error=1.0, least_runs=least)
+    assert max(max(trial.seeds) for trial in made) == last
+
+
+@pytest.mark.parametrize("factor", [1.05, 1.13])
+def test_where_one_run_tells_all_the_best_rate_is_looked_for_closely(factor: float) -> None:
+    goal = SHARE * start_loss(CLIFF)
+    rate, least = best_rate(CLIFF, 1, goal)
+    found = searched(CLIFF, 1, factor * rate, runs=1)
+    assert exact_steps(CLIFF, 1, found.vertex(), goal) <= 1.002 * least
 
 
 def test_runs_that_have_no_look_in_common_are_at_no_goal() -> None:

@@ -34,6 +34,8 @@ MIN_PASS_STEPS, MIN_PASS_LOOKS = 3.0, 9
 PASS_ERRORS, MIN_ERROR = 2.0, 0.02
 """The curve with passes is told if its standard error is at most so many times that of the parabola, which counts as at
 least so large."""
+APART = 0.5
+"""Part of the distance between the two that is an error of the parabola, where that is told."""
 POINTS = 200
 """Steps at which the curve is held to the goal, where the window has more, besides the ends of as many passes."""
 RESAMPLES = 200
@@ -168,7 +170,12 @@ def slope(looks: npt.ArrayLike, losses: Values, steps: float) -> float:
 
 def whole(steps: float) -> int:
     """Smallest whole number of steps, at least 1, that is no less but for rounding."""
-    return max(math.ceil(steps - 1e-6 * max(steps, 1.0)), 1)
+    return int(whole_steps(np.array(steps)))
+
+
+def whole_steps(steps: Values) -> Values:
+    """Return the same of each of several numbers."""
+    return np.asarray(np.maximum(np.ceil(steps - 1e-6 * np.maximum(steps, 1.0)), 1.0))
 
 
 def _interpolated(steps: Values, means: Values, index: int, goal: float, floor: float) -> float:
@@ -198,7 +205,9 @@ def _smoothed(
     if losses.shape[1] < CAUTIOUS_RUNS or near.sum() < MIN_PASS_LOOKS or not MIN_PASS_STEPS <= pass_steps <= plain[0]:
         return plain
     passes = _curve(steps, losses, plain[0], goal, floor, pass_steps)
-    return passes if passes[1] <= PASS_ERRORS * max(plain[1], MIN_ERROR) else plain
+    if passes[1] <= PASS_ERRORS * max(plain[1], MIN_ERROR):
+        return passes
+    return plain[0], math.hypot(plain[1], APART * abs(math.log(passes[0] / plain[0])))
 
 
 def _curve(

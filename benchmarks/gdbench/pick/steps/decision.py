@@ -1,7 +1,7 @@
 """Whether a choice is made: which batch sizes may still take the least time, and what a wrong choice may cost.
 
-Steps at some batch sizes bound those at another: they do not rise with B, and rows do not fall. All times are
-logarithms, each with a standard error that is independent of the others'.
+Steps at some batch sizes bound those at another: they do not rise with B, and rows do not fall. Times are those of
+whole steps, as a training has; the standard errors of their logarithms are independent of each other.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gdbench.pick.steps.cell import SizeCell
-from gdbench.pick.steps.crossing import Hit
+from gdbench.pick.steps.crossing import Hit, whole, whole_steps
 
 CONTENDER = 2.5
 """Standard errors by which a batch size may be behind the best one and still be looked at more closely."""
@@ -26,33 +26,27 @@ SINGLE_ERROR = 0.3
 """Standard error of log K that is taken for a single run."""
 
 
-def contenders(logs: Mapping[int, float], errors: Mapping[int, float]) -> list[int]:
-    """Batch sizes whose time may be the least.
-
-    Examples
-    --------
-    >>> contenders({8: 0.0, 16: 0.1, 32: 0.5}, {8: 0.05, 16: 0.05, 32: 0.05})
-    [8, 16]
-    """
-    best = min(logs, key=lambda size: logs[size], default=None)
-    if best is None:
-        return []
-    reach = {size: CONTENDER * math.hypot(errors[size], errors[best]) for size in logs}
-    return [size for size in logs if size == best or logs[size] - logs[best] <= reach[size]]
-
-
-def expected_regret(logs: Mapping[int, float], errors: Mapping[int, float]) -> float:
+def expected_regret(steps: Mapping[int, float], seconds: Mapping[int, float], errors: Mapping[int, float]) -> float:
     """How much longer than the best the batch size with the least time is expected to take, as a share.
 
+    Parameters
+    ----------
+    steps, seconds : dict of float
+        To the target, and of each step, by batch size; times are of whole steps.
+    errors : dict of float
+        Standard errors of log(steps).
+
     Examples
     --------
-    >>> expected_regret({8: 0.0, 16: 1.0}, {8: 0.05, 16: 0.05}) < 1e-6
+    >>> expected_regret({8: 100.0, 16: 60.0}, {8: 1.0, 16: 4.0}, {8: 0.05, 16: 0.05}) < 1e-6
     True
     """
-    means = np.array([*logs.values()])
-    spreads = np.array([errors[size] for size in logs])
-    drawn = means + np.random.default_rng(0).standard_normal((DRAWS, len(means))) * spreads
-    return float(np.mean(np.exp(drawn[:, means.argmin()] - drawn.min(axis=1)) - 1))
+    sizes = list(steps)
+    step_seconds, spreads = (np.array([found[size] for size in sizes]) for found in (seconds, errors))
+    noise = np.random.default_rng(0).standard_normal((DRAWS, len(sizes)))
+    drawn = whole_steps(np.array([*steps.values()]) * np.exp(noise * spreads)) * step_seconds
+    best = int(np.argmin([whole(steps[size]) * seconds[size] for size in sizes]))
+    return float(np.mean(drawn[:, best] / drawn.min(axis=1) - 1))
 
 
 def least_steps(known: Mapping[int, float], batch_size: int) -> float:
@@ -111,23 +105,32 @@ class Standing:
 
     def contenders(self) -> list[int]:
         """Batch sizes whose time to the target may be the least."""
-        logs = {size: math.log(self._hopeful(size) * self.step_seconds[size]) for size in self.known}
-        return contenders(logs, {size: self._time_error(size) for size in self.known})
+        hopeful = {size: self._hopeful(size) for size in self.known}
+        best = min(hopeful, key=lambda size: self._seconds(size, hopeful[size]), default=None)
+        if best is None:
+            return []
+        least, error = self._seconds(best, hopeful[best]), self._time_error(best)
+        reach = {size: CONTENDER * math.hypot(self._time_error(size), error) for size in hopeful}
+        lowest = {size: self._seconds(size, steps * math.exp(-reach[size])) for size, steps in hopeful.items()}
+        return [size for size in hopeful if size == best or lowest[size] <= least]
 
     def may_be_best(self, size: int, found: Hit) -> bool:
         """Whether the time of a batch size may be the least, by steps of it that have been found just now."""
         others = [other for other in self.known if other != size]
         if not others:
             return True
-        best = min(others, key=lambda other: self.known[other] * self.step_seconds[other])
-        behind = math.log(found.steps * self.step_seconds[size] / (self.known[best] * self.step_seconds[best]))
-        error = math.hypot(found.log_error, self.step_errors.get(size, 0.0))
-        return behind <= CONTENDER * math.hypot(error, self._time_error(best))
+        best = min(others, key=lambda other: self._seconds(other, self.known[other]))
+        error = math.hypot(found.log_error, self.step_errors.get(size, 0.0), self._time_error(best))
+        lowest = self._seconds(size, found.steps * math.exp(-CONTENDER * error))
+        return lowest <= self._seconds(best, self.known[best])
 
     def expected_regret(self) -> float:
         """Expected regret of the batch size with the least time, from the errors of the steps alone."""
-        logs = {size: math.log(steps * self.step_seconds[size]) for size, steps in self.known.items()}
-        return expected_regret(logs, {size: self.log_error(size) for size in self.known})
+        return expected_regret(self.known, self.step_seconds, {size: self.log_error(size) for size in self.known})
+
+    def _seconds(self, size: int, steps: float) -> float:
+        """Time of a training: of whole steps."""
+        return whole(steps) * self.step_seconds[size]
 
     def log_error(self, size: int) -> float:
         """Standard error of log K at a batch size; 0 where all runs are the same."""

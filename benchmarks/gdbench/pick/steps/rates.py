@@ -17,9 +17,9 @@ from gdbench.pick.steps.crossing import FEW_STEPS, Hit, hit
 from gdbench.pick.steps.parts import look_rows
 from gdbench.pick.steps.trials import LAST, PART, Curves, Plan, Trial, joined, look_grid
 
-COARSE, FINE, FINER, FINEST = 2.0, 2.0**0.5, 2.0**0.25, 2.0**0.125
+COARSE, FINE, FINER, FINEST, SINGLE = 2.0, 2.0**0.5, 2.0**0.25, 2.0**0.125, 2.0**0.03125
 """Ratios of neighbouring rates: where the best one is looked for; where it is told more exactly; where no parabola
-holds, of runs that differ, and of runs that are all the same."""
+holds, of runs that differ, and of runs that hardly do; where one run tells all, which costs little."""
 CAUTION = 1.0
 """Standard errors that are added to the logarithm of a rate's steps before rates are compared: what few runs say of a
 rate near the largest stable one is too good as often as they vary much."""
@@ -130,7 +130,15 @@ class RateSearch:
                 break
         yield from self._narrow(FINE, seeds, expected)
 
-    def race(self, most_runs: int, error: float, *, exact: bool, worth: Callable[[Hit], bool] | None = None) -> Plan:
+    def race(
+        self,
+        most_runs: int,
+        error: float,
+        *,
+        exact: bool,
+        least_runs: int = 1,
+        worth: Callable[[Hit], bool] | None = None,
+    ) -> Plan:
         """Tell the best rate more exactly: more and more other runs at the rates that may still be the best.
 
         Parameters
@@ -141,6 +149,8 @@ class RateSearch:
             Standard error of log(steps) that is enough to compare rates by.
         exact : bool
             Whether all runs are the same.
+        least_runs : int
+            Of a rate that may be the best, since they cost little.
         worth : callable, optional
             Whether going on is worth it, by what is known of the best rate so far; always if not given.
         """
@@ -163,11 +173,13 @@ class RateSearch:
             wanted = {rate for rate in self.hits if self._may_be_best(rate)}
             if worth is not None and not worth(self.hits[self.best]):
                 return
-            if runs >= most_runs or all(self.hits[rate].log_error < error for rate in wanted):
+            sure = runs >= least_runs and all(self.hits[rate].log_error < error for rate in wanted)
+            if sure or runs >= most_runs:
                 break
             runs = min(2 * runs, most_runs)
         if exact or self.hits[self.best].log_error < QUIET_ERROR:
-            yield from self._narrow(FINEST, range(RACE_SEED, RACE_SEED + runs), expected)
+            ratio = FINEST if runs > 1 else SINGLE
+            yield from self._narrow(ratio, range(RACE_SEED, RACE_SEED + runs), expected)
 
     def _may_be_best(self, rate: float) -> bool:
         best, found = self.hits[self.best or rate], self.hits[rate]
@@ -263,7 +275,7 @@ class _Race:
         """Where all runs of a rate cross the goal, or only those with all looks, if that is not among the others'."""
         found = self.search.told(self.parts[rate])
         first = joined(self.parts[rate])[0][:1]
-        if not found.reached or (len(first) and self.looks[0] < first[0] >= found.steps):
+        if len(first) and self.looks[0] < first[0] >= found.steps:
             found = self.search.told([part for part in self.parts[rate] if part.looks[0] == self.looks[0]])
         return found
 

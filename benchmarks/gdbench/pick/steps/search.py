@@ -36,6 +36,9 @@ EXPLORING_RUNS, FIRST_RUNS, MAX_RUNS = 8, 16, 4096
 REFINING_SHARE, RACED_RATES, MIN_RACING_RUNS = 0.35, 10, 4
 """Share of the time left for the rates of all that may win; what a race costs, in runs of one rate for each of its
 runs; and the fewest of these for which it is worth it."""
+CHEAP_SHARE = 0.005
+"""Share of the time left that a race, and the runs counted after it, take at each batch size that may win, however sure
+they are sooner: an error of runs is itself known from few of them, and what nobody notices is well spent."""
 STUCK, STUCK_RUNS = 1.25, 256
 """Multiple of the error that more runs should have, beyond which no others are made, and the fewest of which that is
 asked: where the ends of two passes are near the goal, runs tell one or the other, however many they are, and
@@ -177,10 +180,13 @@ class Search:
                 share = REFINING_SHARE * self.allowance.left / len(raw)
                 yield from together([self._refine(size, share) for size in raw])
                 continue
+            wanted = contenders
             if self.standing.expected_regret() < self.effort.regret:
-                self.settled = True
-                return
-            plans = [self._count(size, self._more(size)) for size in contenders]
+                wanted = [size for size in contenders if self.cells[size].runs < self._cheap_runs(size)]
+                if not wanted:
+                    self.settled = True
+                    return
+            plans = [self._count(size, self._more(size)) for size in wanted]
             before = self.costs.runs
             yield from together(plans)
             if self.costs.runs == before or self.clock.left <= 0:
@@ -219,8 +225,13 @@ class Search:
         elif affordable >= MIN_RACING_RUNS:
             runs = 2 ** int(math.log2(min(affordable, self.effort.racing_runs)))
             exact = size == self.problem.n_rows
-            worth = partial(self.standing.may_be_best, size)
-            yield from cell.rates.race(runs, self.effort.rate_error, exact=exact, worth=worth)
+            yield from cell.rates.race(
+                runs,
+                self.effort.rate_error,
+                exact=exact,
+                least_runs=self._cheap_runs(size, RACED_RATES),
+                worth=partial(self.standing.may_be_best, size),
+            )
         cell.settle()
         counted = self._runs(size, cell.expected, CAUTIOUS_RUNS, share=2 * SHARE)
         yield from cell.count(counted - cell.runs, most=self._most(cell))
@@ -245,6 +256,10 @@ class Search:
             return 0
         budget = self.allowance.left / (3 * max(len(self.standing.contenders()), 1))
         return int(min(cell.runs, MAX_RUNS - cell.runs, budget / self._run_seconds(size)))
+
+    def _cheap_runs(self, size: int, rates: int = 1) -> int:
+        """Runs at some rates of a batch size that take hardly any of the time that is left."""
+        return self._runs(size, self.cells[size].expected, MAX_RUNS, share=CHEAP_SHARE / rates)
 
     def _runs(self, size: int, steps: float, most: int, *, share: float = SHARE) -> int:
         """Number of runs of a trial that takes no more than its share of the time that is left."""
