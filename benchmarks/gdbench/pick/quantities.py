@@ -29,9 +29,12 @@ def read_bytes(amount: str | float) -> float:
 
 
 def _read(amount: str | float, units: dict[str, float] | dict[str, int], rule: str) -> float:
-    found = NUMBER.fullmatch(str(amount))
-    factor = units.get(found[2].lower()) if found else None
-    value = float(found[1]) * factor if found and factor else math.nan
+    if isinstance(amount, str):
+        found = NUMBER.fullmatch(amount)
+        factor = units.get(found[2].lower()) if found else None
+        value = float(found[1]) * factor if found and factor else math.nan
+    else:  # its spelling may have an exponent
+        value = float(amount)
     if not (math.isfinite(value) and value > 0):
         raise InputError(f"{rule}, got {amount!r}: correct it")
     return value

@@ -38,6 +38,7 @@ class _Problem:
     floor = 0.0
     alike = True
     pass_rows = math.inf
+    row_seconds = 1e-7
     sampled_rows = None
 
     def begin(self: Oracle, batch_size: int, learning_rate: float, seeds: Sequence[int], *, look_rows: int = 0) -> Runs:

@@ -45,6 +45,7 @@ class ExactProblem:
     alike: bool = True
     sampled_rows: int | None = None
     pass_rows: float = math.inf
+    row_seconds: float = 1e-7
 
     @property
     def key(self) -> str:

@@ -241,6 +241,28 @@ def test_the_crossing_is_at_the_end_of_a_pass_where_the_loss_rises_within_each(
     assert found.steps == pytest.approx(true, rel=0.02, abs=1)
 
 
+def test_where_passes_are_not_told_their_distance_from_the_parabola_is_an_error_of_it() -> None:
+    """Ends of passes near the goal: which of them is first below it is not known from 96 runs."""
+    every = np.arange(1, 400)
+    course = GOAL * (every / 119) ** -0.5 * (1 + 0.2 * bridge(every, 20.0))
+    looks = np.array(look_grid(78, 187, 1.07, pass_steps=20.0))
+    of_runs, of_looks = (np.random.default_rng(seed).normal(size=(n, 96)) for seed, n in enumerate((1, len(looks))))
+    losses = course[looks - 1, None] * (1 + 0.1 * of_runs + 0.03 * of_looks)
+    found, plain = (hit(looks, losses, goal=GOAL, floor=0.0, pass_steps=steps) for steps in (20.0, math.inf))
+    assert found.steps == plain.steps
+    assert found.log_error > plain.log_error + 0.005
+
+
+def test_noise_between_the_looks_does_not_bring_the_crossing_forward() -> None:
+    """A flat curve through noisy means would be first below the goal where noise takes one of them there."""
+    looks = np.array(look_grid(78, 187, 1.02, pass_steps=30.0))
+    found, course = [], (GOAL * (looks / 120) ** -0.3)[:, None]
+    for seed in range(40):
+        factors = np.random.default_rng(seed).normal(1.0, 0.1, (len(looks), 64))
+        found.append(hit(looks, course * factors, goal=GOAL, floor=0.0, pass_steps=30.0).steps)
+    assert np.mean(np.log(np.array(found) / 120)) == pytest.approx(0.0, abs=0.01)
+
+
 def bridge(steps: np.ndarray, pass_steps: float) -> np.ndarray:
     """Variance of a sum of numbers that are drawn without replacement, by the part that is drawn."""
     part = steps / pass_steps % 1

@@ -1,6 +1,7 @@
 """Which batch sizes may still win, and when the choice is safe."""
 
 import numpy as np
+import pytest
 
 from gdbench.pick.steps.cell import SizeCell
 from gdbench.pick.steps.decision import Standing
@@ -9,13 +10,16 @@ from gdbench.pick.steps.trials import Curves
 LOOKS = tuple(range(60, 150, 10))
 
 
-def cell(batch_size: int, steps: float, *, runs: int, refined: bool = True) -> SizeCell:
+FEW = tuple(range(1, 21))
+
+
+def cell(batch_size: int, steps: float, *, runs: int, refined: bool = True, looks: tuple[int, ...] = LOOKS) -> SizeCell:
     """A batch size whose mean loss is inverse to the steps and crosses the goal after so many of them."""
     made = SizeCell(batch_size, 0.5, 0.0)
-    made.learning_rate, made.guess, made.looks, made.refined = 0.1, steps, LOOKS, refined
+    made.learning_rate, made.guess, made.looks, made.refined = 0.1, steps, looks, refined
     factors = np.exp(0.1 * np.random.default_rng(batch_size).normal(size=runs))
-    losses = 0.5 * (steps / np.array(LOOKS)[:, None]) * factors / factors.mean()
-    made.parts = [Curves(np.array(LOOKS), losses, 0.0, 0.0, 0.0, np.empty(0))]
+    losses = 0.5 * (steps / np.array(looks)[:, None]) * factors / factors.mean()
+    made.parts = [Curves(np.array(looks), losses, 0.0, 0.0, 0.0, np.empty(0))]
     return made
 
 
@@ -40,10 +44,27 @@ def test_batch_sizes_are_compared_by_whole_steps() -> None:
     assert standing.may_be_best(16, cells[16].hit)
 
 
-def test_uncertain_seconds_keep_a_batch_size_in_the_race() -> None:
-    cells, seconds = {8: cell(8, 100, runs=64), 16: cell(16, 95, runs=64)}, {8: 1.0, 16: 1.3}
-    assert Standing(cells, seconds, {}).contenders() == [8]
-    assert Standing(cells, seconds, {16: 0.2}).contenders() == [8, 16]
+@pytest.mark.parametrize(("steps", "looks"), [(1, FEW), (2.9, FEW), (98, LOOKS)])
+def test_uncertain_seconds_keep_a_batch_size_in_the_race(steps: float, looks: tuple[int, ...]) -> None:
+    """Whole steps do not swallow them, however few there are."""
+    cells = {size: cell(size, steps, runs=64, looks=looks) for size in (8, 16)}
+    for one in cells.values():
+        one.certain = True
+    seconds = {8: 1.0, 16: 1.3}
+    for errors, wanted in (({}, [8]), ({16: 0.2}, [8, 16])):
+        standing = Standing(cells, seconds, errors)
+        assert standing.contenders() == wanted
+        assert standing.may_be_best(16, cells[16].hit) is (16 in wanted)
+    cells[16].refined = False  # so that its rate may be far from the best one
+    assert Standing(cells, {8: 1.0, 16: 1.1}, {}).contenders() == [8, 16]
+
+
+def test_a_batch_size_stays_in_the_race_where_the_best_one_may_need_a_step_more() -> None:
+    cells = {8: cell(8, 9.95, runs=100, looks=FEW), 16: cell(16, 5.7, runs=100, looks=FEW)}
+    standing = Standing(cells, {8: 1.0, 16: 1.7}, {})
+    assert standing.expected_regret() > 0.01
+    assert standing.contenders() == [8, 16]
+    assert standing.may_be_best(16, cells[16].hit)
 
 
 def test_more_runs_make_the_choice_safer() -> None:

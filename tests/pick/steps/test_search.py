@@ -3,9 +3,10 @@
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
+import numpy as np
 import pytest
 
 from gdbench.experiments import datasets
@@ -104,11 +105,59 @@ def test_a_batch_size_that_is_asked_for_is_measured_though_it_cannot_win(found: 
     assert next(row for row in found.rows if row.batch_size == 1024).measured
 
 
+@dataclass
+class Recording(Slowed):
+    """Keeps the trials."""
+
+    trials: list[Trial] = field(default_factory=list)
+
+    def run(self, problem, trials: Sequence[Trial], *, on_done: OnDone | None = None) -> list[Curves]:
+        self.trials += trials
+        return super().run(problem, trials, on_done=on_done)
+
+
+def test_below_all_batch_sizes_that_were_looked_at_rates_are_tried_down_to_those_in_proportion() -> None:
+    runner = Recording()
+    rows = {row.batch_size: row for row in search(FLAT, runner=runner, asked={1}).rows if row.measured}
+    least = min(rows.keys() - {1})
+    first = next(trial for trial in runner.trials if trial.batch_size == 1)
+    assert least >= 8
+    assert first.learning_rate <= 1.5 * rows[least].learning_rate / least
+    assert rows[1].learning_rate < rows[least].learning_rate
+
+
 def test_the_same_seed_gives_the_same_answer(found: Steps) -> None:
     again = search(LINEAR, asked={1024})
     assert [(row.steps, row.learning_rate) for row in again.rows] == [
         (row.steps, row.learning_rate) for row in found.rows
     ]
+
+
+@dataclass
+class Busy(Slowed):
+    """Runs that take longer and shorter from time to time, as on a machine with other work."""
+
+    noise: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0))
+
+    def run(self, problem, trials: Sequence[Trial], *, on_done: OnDone | None = None) -> list[Curves]:
+        found = super().run(problem, trials, on_done=on_done)
+        return [replace(curves, seconds=curves.seconds * self.noise.uniform(0.6, 1.7)) for curves in found]
+
+
+def test_the_same_seed_gives_the_same_answer_however_busy_the_machine_is() -> None:
+    first, again = (
+        {row.batch_size: (row.steps, row.runs) for row in search(LINEAR, runner=runner, seconds=600.0).rows}
+        for runner in (Busy(), Busy(noise=np.random.default_rng(1)))
+    )
+    assert first == again
+
+
+def test_runs_of_a_small_problem_are_made_however_sure_the_choice_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    with_them = search(LINEAR)
+    monkeypatch.setattr("gdbench.pick.steps.search.CHEAP_SHARE", 0.0)
+    without = search(LINEAR)
+    most, fewer = (max(row.runs for row in found.rows) for found in (with_them, without))
+    assert most >= 2 * fewer
 
 
 def test_a_search_without_an_answer_goes_on_beyond_its_budget_once() -> None:

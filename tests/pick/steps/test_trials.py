@@ -36,6 +36,7 @@ class Bowl:
     floor: float = 0.0
     n_rows: int | None = None
     pass_rows: float = math.inf
+    row_seconds: float = 1e-7
     alike: bool = True
     key: str = "bowl"
 

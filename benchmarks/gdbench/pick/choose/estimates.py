@@ -13,12 +13,16 @@ import numpy.typing as npt
 from gdbench.pick.choose.objectives import Objective
 from gdbench.pick.seconds.times import Times, TimesRow
 from gdbench.pick.steps.answer import Steps, StepsRow
-from gdbench.pick.steps.crossing import whole
+from gdbench.pick.steps.crossing import whole, whole_steps
 
 Values = npt.NDArray[np.float64]
 
 Z90 = NormalDist().inv_cdf(0.95)
 """Standard deviations from the middle to either end of a 90 % interval."""
+DRAWS = 4000
+"""Samples of the noise for an interval of a ratio."""
+LEAST = 1e-3
+"""Part of a step by which a crossing is above the whole number below."""
 MAX_LOG = 200.0
 """Logarithms are cut here, so that absurdly wide intervals overflow nowhere."""
 
@@ -29,11 +33,13 @@ class Estimates:
 
     batch_sizes: tuple[int, ...]
     log_steps: Values
-    """(R,), zeros if the objective needs no steps."""
+    """(R,) of whole steps, zeros if the objective needs none."""
+    log_crossing: Values
+    """(R,) of the real number where the loss is at the target, which noise is about: whole steps are the next above."""
     log_seconds: Values
     """(R,) of a step."""
     steps_error: Values
-    """(R,) standard errors of ``log_steps``."""
+    """(R,) standard errors of ``log_crossing``."""
     seconds_error: Values
     """(R,) and of ``log_seconds``."""
     reach: Values
@@ -44,21 +50,19 @@ class Estimates:
         """(R,) logarithm of the time to the target."""
         return np.asarray(self.log_steps + self.log_seconds)
 
-    @property
-    def error_of_time(self) -> Values:
-        """(R,) standard errors of ``log_time``."""
-        return np.asarray(np.hypot(self.steps_error, self.seconds_error))
-
     def values(self, objective: Objective) -> Values:
         """(R,) of the objective."""
         return objective.values(np.exp(self.log_steps), np.exp(self.log_seconds), np.array(self.batch_sizes, float))
 
     def draw_values(self, objective: Objective, draws: int) -> Values:
-        """(draws, R) of the objective; the same draws every time."""
+        """(draws, R) of the objective, with whole steps; the same draws every time."""
+        return objective.values(*self._drawn(draws), np.array(self.batch_sizes, float))
+
+    def _drawn(self, draws: int) -> tuple[Values, Values]:
+        """(draws, R) steps and seconds per step."""
         noise = np.random.default_rng(0).standard_normal((2, draws, len(self.batch_sizes)))
-        steps = _exp(self.log_steps + noise[0] * self.steps_error)
-        seconds = _exp(self.log_seconds + noise[1] * self.seconds_error)
-        return objective.values(steps, seconds, np.array(self.batch_sizes, float))
+        steps = whole_steps(_exp(self.log_crossing + noise[0] * self.steps_error))
+        return steps, _exp(self.log_seconds + noise[1] * self.seconds_error)
 
     def interval_of_time(self, index: int) -> tuple[float, float]:
         """90 % interval of the time to the target, seconds: as many whole steps as the ends of the steps' interval."""
@@ -66,10 +70,11 @@ class Estimates:
         return _ends(self.log_time[index], float(down), float(up))
 
     def ratio_interval(self, index: int, to: int) -> tuple[float, float]:
-        """90 % interval of the time at one batch size relative to another."""
-        return _interval(
-            self.log_time[index] - self.log_time[to], math.hypot(self.error_of_time[index], self.error_of_time[to])
-        )
+        """90 % interval of the time at one batch size relative to another, both of whole steps."""
+        steps, seconds = self._drawn(DRAWS)
+        times, ratio = steps * seconds, math.exp(self.log_time[index] - self.log_time[to])
+        low, high = np.quantile(times[:, index] / times[:, to], (0.05, 0.95))
+        return min(float(low), ratio), max(float(high), ratio)
 
 
 def join(steps: Steps | None, times: Times, batch_sizes: tuple[int, ...]) -> Estimates:
@@ -81,6 +86,7 @@ def join(steps: Steps | None, times: Times, batch_sizes: tuple[int, ...]) -> Est
     return Estimates(
         batch_sizes,
         np.array([math.log(row.steps) if row and row.steps else 0.0 for row in found]),
+        np.array([math.log(_crossing(row)) if row else 0.0 for row in found]),
         np.log([row.seconds for row in rows]),
         np.array([row.log_error or 0.0 if row else 0.0 for row in found]),
         np.array([_error(row) for row in rows]),
@@ -99,15 +105,18 @@ def _error(row: TimesRow) -> float:
     return math.log(row.high / low) / 2 / Z90
 
 
+def _crossing(row: StepsRow) -> float:
+    """Real number of steps that the interval is about; the whole number is less than one above it."""
+    if not row.steps or row.low is None or row.high is None:
+        return float(row.steps or 1)
+    return min(max(math.sqrt(row.low * row.high), row.steps - 1 + LEAST), float(row.steps))
+
+
 def _reach(row: StepsRow) -> tuple[float, float]:
     """Distance of the logarithm of the steps from those of the ends of their interval."""
     if not row.steps or row.low is None or row.high is None:
         return 0.0, 0.0
     return abs(math.log(whole(row.low) / row.steps)), abs(math.log(whole(row.high) / row.steps))
-
-
-def _interval(middle: float, error: float) -> tuple[float, float]:
-    return _ends(middle, Z90 * error, Z90 * error)
 
 
 def _ends(middle: float, down: float, up: float) -> tuple[float, float]:

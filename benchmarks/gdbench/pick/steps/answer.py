@@ -49,9 +49,9 @@ class StepsRow:
     log_error: float | None
     """Standard error of log K, independent of that of other batch sizes."""
     measured: bool
-    """Whether runs reached the target here."""
+    """Whether runs reached the target here, enough of them to tell steps."""
     runs: int
-    """That gave the steps."""
+    """That gave the steps, or that were too few for that."""
     failed: int
     """Number of them that diverged or did not get there."""
 

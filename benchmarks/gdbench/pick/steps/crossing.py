@@ -34,8 +34,9 @@ MIN_PASS_STEPS, MIN_PASS_LOOKS = 3.0, 9
 PASS_ERRORS, MIN_ERROR = 2.0, 0.02
 """The curve with passes is told if its standard error is at most so many times that of the parabola, which counts as at
 least so large."""
-APART = 0.5
-"""Part of the distance between the two that is an error of the parabola, where that is told."""
+APART, MAX_APART = 0.5, 0.1
+"""Part of the distance between the two that is an error of the parabola, where that is told, and the most of it: a rate
+is not lowered for what no lower one would change."""
 POINTS = 200
 """Steps at which the curve is held to the goal, where the window has more, besides the ends of as many passes."""
 RESAMPLES = 200
@@ -44,6 +45,7 @@ CAUTIOUS_RUNS = 64
 """Fewer runs are told of cautiously: their mean is too low as often as the loss of runs is skewed."""
 MAKERS = 10
 """Least number of runs that make the mean there."""
+TINY = 1e-300
 MIN_LOGNORMAL, MAX_LOG = 4, 500.0
 """Runs from which on a variance of their logarithms is taken; and where it is cut, so that nothing overflows."""
 
@@ -207,7 +209,7 @@ def _smoothed(
     passes = _curve(steps, losses, plain[0], goal, floor, pass_steps)
     if passes[1] <= PASS_ERRORS * max(plain[1], MIN_ERROR):
         return passes
-    return plain[0], math.hypot(plain[1], APART * abs(math.log(passes[0] / plain[0])))
+    return plain[0], math.hypot(plain[1], min(APART * abs(math.log(passes[0] / plain[0])), MAX_APART))
 
 
 def _curve(
@@ -231,7 +233,9 @@ def _curve(
         coefficients = np.linalg.pinv(found) @ logs
         curves = _basis(points, first, degree, pass_steps) @ coefficients
         if math.isfinite(pass_steps):
-            curves = curves + _between(np.log(points), np.log(steps[near]), logs - found @ coefficients)
+            curves = curves + _between(
+                np.log(points), np.log(steps[near]), _more_than_noise(logs - found @ coefficients)
+            )
         roots = _first_below(np.log(points / first), curves)
         if not abs(roots[0]) <= WINDOW:  # no such curve: what is clipped tells no error, nor do looks as far apart
             apart = float(np.diff(np.log(steps[near])).max()) / math.sqrt(12)
@@ -248,6 +252,16 @@ def _basis(steps: Values, first: float, degree: int, pass_steps: float) -> Value
     part = (steps / pass_steps) % 1.0
     bridge = part * (1 - part)  # its variance, of numbers that are drawn without replacement
     return np.hstack([parabola, bridge[:, None] * np.vander(1 - 2 * part, 3)])
+
+
+def _more_than_noise(rest: Values) -> Values:
+    """Shrink what means are off a curve (looks, 1 + resamples), first those told, by what of it is noise of the runs.
+
+    The factor is the positive part of ``1 - variance / square`` (James and Stein 1961, for each look). Else a curve is
+    first below the goal where noise takes it there, the sooner the flatter it is.
+    """
+    noise = rest[:, 1:].var(axis=1, keepdims=True)
+    return np.asarray(rest * (1 - np.minimum(noise / np.maximum(np.square(rest), TINY), 1.0)))
 
 
 def _between(x: Values, known: Values, values: Values) -> Values:

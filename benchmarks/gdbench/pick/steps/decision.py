@@ -7,16 +7,19 @@ whole steps, as a training has; the standard errors of their logarithms are inde
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from gdbench.pick.steps.cell import SizeCell
 from gdbench.pick.steps.crossing import Hit, whole, whole_steps
 
-CONTENDER = 2.5
-"""Standard errors by which a batch size may be behind the best one and still be looked at more closely."""
+Values = npt.NDArray[np.float64]
+CONTENDER, MAY_WIN = 2.5, 0.006
+"""Standard errors by which steps of others may be too many where they bound those of a batch size; and, as likely as
+that, the probability to be faster than the best one with which a batch size is looked at more closely."""
 DRAWS = 4000
 HOPELESS = 1.5
 """Multiple of the least time to the target beyond which a batch size, by the bounds, is not looked at first."""
@@ -42,11 +45,17 @@ def expected_regret(steps: Mapping[int, float], seconds: Mapping[int, float], er
     True
     """
     sizes = list(steps)
-    step_seconds, spreads = (np.array([found[size] for size in sizes]) for found in (seconds, errors))
-    noise = np.random.default_rng(0).standard_normal((DRAWS, len(sizes)))
-    drawn = whole_steps(np.array([*steps.values()]) * np.exp(noise * spreads)) * step_seconds
-    best = int(np.argmin([whole(steps[size]) * seconds[size] for size in sizes]))
-    return float(np.mean(drawn[:, best] / drawn.min(axis=1) - 1))
+    best = min(sizes, key=lambda size: whole(steps[size]) * seconds[size])
+    rows = [(steps[size], seconds[size], errors[size], 0.0) for size in sizes]
+    drawn = _drawn_times(rows)
+    return float(np.mean(drawn[sizes.index(best)] / drawn.min(axis=0) - 1))
+
+
+def _drawn_times(rows: Sequence[tuple[float, float, float, float]]) -> Values:
+    """Times (R, draws), given steps, seconds per step, and the standard errors of both logarithms by batch size."""
+    steps, seconds, of_steps, of_seconds = np.array(rows).T[:, :, None]
+    noise = np.random.default_rng(0).standard_normal((2, len(rows), DRAWS))
+    return np.asarray(whole_steps(steps * np.exp(noise[0] * of_steps)) * seconds * np.exp(noise[1] * of_seconds))
 
 
 def least_steps(known: Mapping[int, float], batch_size: int) -> float:
@@ -109,10 +118,9 @@ class Standing:
         best = min(hopeful, key=lambda size: self._seconds(size, hopeful[size]), default=None)
         if best is None:
             return []
-        least, error = self._seconds(best, hopeful[best]), self._time_error(best)
-        reach = {size: CONTENDER * math.hypot(self._time_error(size), error) for size in hopeful}
-        lowest = {size: self._seconds(size, steps * math.exp(-reach[size])) for size, steps in hopeful.items()}
-        return [size for size in hopeful if size == best or lowest[size] <= least]
+        drawn = _drawn_times([self._with_errors(size, steps, self.log_error(size)) for size, steps in hopeful.items()])
+        wins = (drawn <= drawn[list(hopeful).index(best)]).mean(axis=1)
+        return [size for size, share in zip(hopeful, wins, strict=True) if size == best or share >= MAY_WIN]
 
     def may_be_best(self, size: int, found: Hit) -> bool:
         """Whether the time of a batch size may be the least, by steps of it that have been found just now."""
@@ -120,9 +128,10 @@ class Standing:
         if not others:
             return True
         best = min(others, key=lambda other: self._seconds(other, self.known[other]))
-        error = math.hypot(found.log_error, self.step_errors.get(size, 0.0), self._time_error(best))
-        lowest = self._seconds(size, found.steps * math.exp(-CONTENDER * error))
-        return lowest <= self._seconds(best, self.known[best])
+        rival = self._with_errors(best, self.known[best], self.log_error(best))
+        own = (found.steps, self.step_seconds[size], found.log_error, self.step_errors.get(size, 0.0))
+        drawn = _drawn_times([own, rival])
+        return bool((drawn[0] <= drawn[1]).mean() >= MAY_WIN)
 
     def expected_regret(self) -> float:
         """Expected regret of the batch size with the least time, from the errors of the steps alone."""
@@ -149,7 +158,7 @@ class Standing:
             return known[size]
         return min(known[size], steps_near(others, size))
 
-    def _time_error(self, size: int) -> float:
-        """Standard error of the logarithm of the time to the target at the best rate."""
+    def _with_errors(self, size: int, steps: float, error: float) -> tuple[float, float, float, float]:
+        """Steps and seconds of a batch size with their errors; what its rate may cost is one of the seconds."""
         rate = 0.0 if self.cells[size].refined else UNREFINED_ERROR
-        return math.hypot(self.log_error(size), rate, self.step_errors.get(size, 0.0))
+        return steps, self.step_seconds[size], error, math.hypot(rate, self.step_errors.get(size, 0.0))

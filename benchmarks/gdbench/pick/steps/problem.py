@@ -23,6 +23,8 @@ MAX_INDICES = 1 << 20
 """Rows that one call of a kernel is given at most."""
 KEPT_VALUES = 1 << 22
 """Numbers of starting parameters that are kept at most, besides those of the last one."""
+ROW_SECONDS, PARAMETER_SECONDS = 5e-8, 1e-10
+"""Nominal time of a row in an update, and more for each parameter, about that of compiled variants in float32."""
 STARTS = 10
 """Starting parameters whose mean loss is the loss before the first step."""
 
@@ -58,6 +60,10 @@ class DescentProblem(Protocol):
     @property
     def floor(self) -> float:
         """A value that the loss does not go below, between which and the loss one interpolates."""
+
+    @property
+    def row_seconds(self) -> float:
+        """Nominal time of a row in an update: for numbers of runs that shall not depend on the machine."""
 
     @property
     def alike(self) -> bool:
@@ -140,6 +146,11 @@ class NetworkProblem:
     def pass_rows(self) -> int:
         """Rows of a pass: all."""
         return len(self.X)
+
+    @property
+    def row_seconds(self) -> float:
+        """Nominal time of a row in an update."""
+        return ROW_SECONDS + PARAMETER_SECONDS * self.network.n_parameters
 
     @cached_property
     def alike(self) -> bool:

@@ -33,12 +33,14 @@ UNLIKE_SHARE, MAX_UNLIKE_RUNS = 0.05, 1024
 """The same, and the runs at most, where runs differ so much that fewer do not have those that make their mean."""
 EXPLORING_RUNS, FIRST_RUNS, MAX_RUNS = 8, 16, 4096
 """Runs of a trial that looks for a rate; at first counted; counted at most."""
-REFINING_SHARE, RACED_RATES, MIN_RACING_RUNS = 0.35, 10, 4
+REFINING_SHARE, RACED_RATES, MIN_RACING_RUNS, MIN_RACING_SINGLE = 0.35, 10, 4, 2.5
 """Share of the time left for the rates of all that may win; what a race costs, in runs of one rate for each of its
-runs; and the fewest of these for which it is worth it."""
-CHEAP_SHARE = 0.005
-"""Share of the time left that a race, and the runs counted after it, take at each batch size that may win, however sure
-they are sooner: an error of runs is itself known from few of them, and what nobody notices is well spent."""
+runs; the fewest of these for which it is worth it; and the same where one run tells all, at up to 25 rates."""
+CHEAP_SHARE, CHEAP_LOOKS, PART_ROWS = 0.01, 4, 2048
+"""Share of the tier's seconds that a race, and the runs counted after it, take in CPU time at each batch size that may
+win, however sure they are sooner: an error of runs is itself known from few of them, and what nobody notices is well
+spent. Its number of runs is by nominal costs, lest the answer depend on how busy the machine is: looks of a run cost as
+much as so many updates by all rows, or by so many of them if there are more."""
 STUCK, STUCK_RUNS = 1.25, 256
 """Multiple of the error that more runs should have, beyond which no others are made, and the fewest of which that is
 asked: where the ends of two passes are near the goal, runs tell one or the other, however many they are, and
@@ -68,8 +70,6 @@ class Search:
     standing: Standing = field(init=False)
     costs: Costs = field(init=False)
     allowance: Allowance = field(init=False)
-    settled: bool = False
-    """Whether it ended because the decision was made, not the time."""
 
     def __post_init__(self) -> None:
         self.standing = Standing(self.cells, self.step_seconds, self.step_errors)
@@ -155,15 +155,16 @@ class Search:
             before = size
 
     def _fill(self, size: int) -> Plan:
-        """Look at a batch size between two that are known."""
+        """Look at a batch size between two that are known, or below all of them."""
         known = [other for other in sorted(self.cells) if self.cells[other].measured]
         if not known:
             return
         rates = np.log([self.cells[other].learning_rate or math.nan for other in known])
         rate = math.exp(float(np.interp(math.log(size), np.log(known), rates)))
         expected = steps_near(self.standing.known, size)
-        root = math.sqrt(2)
-        yield from self._explore(size, rate, 1.2 * expected, (1 / root, 1.0, root))
+        below = min(size / known[0], 0.5)  # of rates that are in proportion to the batch, or all the same
+        ratios = (below, math.sqrt(below), 1.0) if size < known[0] else (math.sqrt(0.5), 1.0, math.sqrt(2))
+        yield from self._explore(size, rate, 1.2 * expected, ratios)
 
     # ---- where the decision is open
 
@@ -184,7 +185,6 @@ class Search:
             if self.standing.expected_regret() < self.effort.regret:
                 wanted = [size for size in contenders if self.cells[size].runs < self._cheap_runs(size)]
                 if not wanted:
-                    self.settled = True
                     return
             plans = [self._count(size, self._more(size)) for size in wanted]
             before = self.costs.runs
@@ -220,15 +220,12 @@ class Search:
         cell = self.cells[size].copy()
         cell.refined = True
         affordable = seconds / (RACED_RATES * self._run_seconds(size))
-        if cell.certain:
-            yield from cell.rates.race(1, self.effort.rate_error, exact=True)
-        elif affordable >= MIN_RACING_RUNS:
-            runs = 2 ** int(math.log2(min(affordable, self.effort.racing_runs)))
-            exact = size == self.problem.n_rows
+        if affordable >= (MIN_RACING_SINGLE if cell.certain else MIN_RACING_RUNS):
+            most = 1 if cell.certain else min(affordable, self.effort.racing_runs)
             yield from cell.rates.race(
-                runs,
+                2 ** int(math.log2(most)),
                 self.effort.rate_error,
-                exact=exact,
+                exact=size == self.problem.n_rows,
                 least_runs=self._cheap_runs(size, RACED_RATES),
                 worth=partial(self.standing.may_be_best, size),
             )
@@ -258,11 +255,15 @@ class Search:
         return int(min(cell.runs, MAX_RUNS - cell.runs, budget / self._run_seconds(size)))
 
     def _cheap_runs(self, size: int, rates: int = 1) -> int:
-        """Runs at some rates of a batch size that take hardly any of the time that is left."""
-        return self._runs(size, self.cells[size].expected, MAX_RUNS, share=CHEAP_SHARE / rates)
+        """Runs at some rates of a batch size that take hardly any time; a power of two."""
+        steps, monitored = self.cells[size].expected, self.problem.sampled_rows or self.problem.n_rows or 0
+        rows = rates * (steps * size + CHEAP_LOOKS * min(monitored, PART_ROWS))
+        nominal = CHEAP_SHARE * self.effort.budget_seconds / (rows * self.problem.row_seconds)
+        most = 2 ** int(math.log2(min(max(nominal, 1.0), MAX_RUNS)))
+        return self._runs(size, rates * steps, most)
 
     def _runs(self, size: int, steps: float, most: int, *, share: float = SHARE) -> int:
-        """Number of runs of a trial that takes no more than its share of the time that is left."""
+        """Number of runs of a trial that takes no more than its share of the time that is left; a power of two."""
         return 1 if self._is_certain(size) else self.allowance.runs(size, steps, most, share=share)
 
     def _run_seconds(self, size: int) -> float:

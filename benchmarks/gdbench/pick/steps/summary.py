@@ -74,7 +74,8 @@ def _row(search: Search, size: int, measured: Mapping[int, SizeCell], curve: Cur
     if cell is None and curve is not None:
         steps = whole(steps_by(curve, size, search.problem.n_rows))
         return StepsRow(size, EXTRAPOLATED, reason, None, steps, None, None, None, measured=False, runs=0, failed=0)
-    return StepsRow(size, status, reason, None, None, None, None, None, measured=False, runs=0, failed=0)
+    runs = cell.runs if cell is not None and cell.measured else 0
+    return StepsRow(size, status, reason, None, None, None, None, None, measured=False, runs=runs, failed=0)
 
 
 def _why(cell: SizeCell | None) -> tuple[str, str]:
