@@ -51,19 +51,33 @@ def read(path: Path) -> KeptComparison:
 
 
 def judge_anew(kept: KeptComparison) -> Verdicts:
-    """Return the verdicts that follow from the blocks alone, by today's rule."""
-    record, timed = kept.record, kept.record.of_metric("time")
-    cases = [Case(**{name: getattr(row, name) for name in CASE_COLUMNS}) for row in timed]
-    state = State(
-        broken={row.case: row.reason for row in timed if row.verdict == BROKEN},
-        missing={row.case: row.reason for row in timed if row.verdict == MISSING},
+    """Return the verdicts that follow from the blocks alone, by today's rule and the settings of the comparison.
+
+    What the rule asks beyond these is the tier's. Cases and controls that were lost while they were measured are out,
+    though some of their blocks were kept.
+    """
+    record, settings = kept.record, kept.record.settings
+    timed = record.of_metric("time")
+    lost = {
+        verdict: {row.case: row.reason for row in (*timed, *record.controls.cases) if row.verdict == verdict}
+        for verdict in (BROKEN, MISSING)
+    }
+    tier = replace(
+        TIERS[record.tier].asked_about(settings.effect),
+        margin=settings.margin,
+        suite_margin=settings.suite_margin,
+        layouts=settings.layouts,
     )
-    settings = replace(
-        TIERS[record.tier].settings,
-        effect=record.settings.effect,
-        layouts=record.settings.layouts,
-        bias_sd=record.settings.bias_expected,
-        complete=record.complete,
+    return judge_measured(
+        [Case(**{name: getattr(row, name) for name in CASE_COLUMNS}) for row in timed],
+        Measurements([*kept.screen], [*kept.confirm]),
+        State(broken=lost[BROKEN], missing=lost[MISSING]),
+        replace(
+            tier.settings,
+            equivalence=settings.equivalence,
+            fdr=settings.fdr,
+            bias_sd=settings.bias_expected,
+            complete=record.complete,
+        ),
+        controls=[row.case for row in record.controls.cases],
     )
-    measured = Measurements([*kept.screen], [*kept.confirm])
-    return judge_measured(cases, measured, state, settings, controls=[row.case for row in record.controls.cases])
