@@ -1,7 +1,9 @@
 """A folder or file that several commands want at once is one command's at a time; what is written is whole."""
 
+import errno
 import fcntl
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -157,6 +159,21 @@ def test_a_full_disk_is_a_sentence_with_its_remedy() -> None:
     sentence = r"^cannot write into there \(No space left on device\): free space there, or name another folder"
     with pytest.raises(InputError, match=sentence), writing(Path("there")):
         full.write_text("something", encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("number", "remedy"),
+    [
+        (errno.EDQUOT, "free space there"),
+        (errno.EFBIG, r"allow larger files \(ulimit -f\)"),
+        (errno.EROFS, "mount it for writing"),
+        (errno.EACCES, "make it yours to write"),
+    ],
+)
+def test_what_the_system_refuses_is_told_with_what_mends_it(number: int, remedy: str) -> None:
+    sentence = rf"^cannot write into there \({os.strerror(number)}\): {remedy}, or name another folder with --output$"
+    with pytest.raises(InputError, match=sentence), writing(Path("there")):
+        raise OSError(number, os.strerror(number))
 
 
 def test_a_folder_that_refuses_a_file_does_not_ask_for_space(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """A run that is killed or stopped loses the block in flight at most, and goes on to the same set of cases."""
 
+import errno
 import json
 import os
 import shlex
@@ -394,7 +395,7 @@ def test_ctrl_c_in_the_midst_of_a_start_leaves_no_process() -> None:
         signal.signal(signal.SIGINT, usual)
 
 
-def test_a_disk_without_space_ends_a_run_in_a_sentence_and_the_run_goes_on_when_there_is_some(tmp_path: Path) -> None:
+def test_a_block_that_cannot_be_written_ends_a_run_in_a_sentence_and_the_run_goes_on_afterwards(tmp_path: Path) -> None:
     command = ["run", "--profile", "smoke", "--network", "logistic", "--variant", "vectorized"]
     limited = (
         "import resource, sys\n"
@@ -402,14 +403,63 @@ def test_a_disk_without_space_ends_a_run_in_a_sentence_and_the_run_goes_on_when_
         "sys.argv[0] = 'gdbench'\n"
         "from gdbench.__main__ import main\n"
         "main()\n"
-    )  # writing more fails as on a full disk
+    )
     full = subprocess.run(
         [sys.executable, "-c", limited, *command], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert full.returncode == 2, full.stderr
     sentence = full.stderr.rstrip().splitlines()[-1]
     assert sentence.startswith("gdbench: a block could not be written into reports/")
-    assert ": free space there, and go on with gdbench run --resume --output " in sentence
+    told = "(File too large): allow larger files (ulimit -f), and go on with gdbench run --resume --output reports/"
+    assert told in sentence
     (folder,) = (tmp_path / "reports").iterdir()
     again = invoke("run", "--resume", "--output", str(folder), cwd=tmp_path)
     assert again.returncode == 0, again.stderr
+
+
+@pytest.mark.parametrize(
+    ("number", "remedy"),
+    [
+        (errno.ENOSPC, "free space there"),
+        (errno.EROFS, "mount it for writing"),
+        (errno.EACCES, "make it yours to write"),
+        (errno.EIO, "see that files can be made there"),
+    ],
+)
+def test_a_block_that_cannot_be_written_asks_for_space_only_where_there_is_none(
+    number: int, remedy: str, tmp_path: Path
+) -> None:
+    """The system refuses the file of pytest-benchmark in the process of the block."""
+    refusing = (
+        "import builtins, os, sys\n"
+        "from gdbench.processes.answers import serve\n"
+        "from gdbench.run.block import Worker\n"
+        "usual = builtins.open\n"
+        "def refuse(file, *arguments, **options):\n"
+        "    if str(file).endswith('.partial'):\n"
+        f"        raise OSError({number}, os.strerror({number}), str(file))\n"
+        "    return usual(file, *arguments, **options)\n"
+        "builtins.open = refuse\n"
+        "serve(int(sys.argv[1]), Worker())\n"
+    )
+    (tmp_path / "refusing_block.py").write_text(refusing, encoding="utf-8")
+    running = (
+        "import sys\n"
+        "from gdbench.run import execute\n"
+        "usual = execute.LiveProcess\n"
+        "execute.LiveProcess = lambda module, **options: usual('refusing_block', **options)\n"
+        "sys.argv[0] = 'gdbench'\n"
+        "from gdbench.__main__ import main\n"
+        "main()\n"
+    )
+    command = ["run", "--profile", "smoke", "--network", "logistic", "--variant", "vectorized", "--output", "out"]
+    path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    done = subprocess.run(
+        [sys.executable, "-c", running, *command],
+        cwd=tmp_path, env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.rstrip().splitlines()[-1] == (
+        f"gdbench: a block could not be written into out ({os.strerror(number)}): {remedy}, and go on with "
+        "gdbench run --resume --output out"
+    )

@@ -19,8 +19,15 @@ LOCK = ".lock"
 """File that whoever writes into a folder holds; the system lets go of it when its process ends, however that ends."""
 LOCKED_SECONDS = 60.0
 """Patience with whoever changes a file, which takes milliseconds."""
-FULL = (errno.ENOSPC, errno.EDQUOT)
-"""Errors that space, of the disk or of the user's share, would mend."""
+MENDING = {
+    errno.ENOSPC: "free space there",
+    errno.EDQUOT: "free space there",
+    errno.EFBIG: "allow larger files (ulimit -f)",
+    errno.EROFS: "mount it for writing",
+    errno.EACCES: "make it yours to write",
+    errno.EPERM: "make it yours to write",
+}
+"""What lets a folder be written that the system refuses."""
 
 
 @contextmanager
@@ -114,11 +121,11 @@ def check_empty(folder: Path, remedy: str) -> None:
 
 @contextmanager
 def writing(folder: Path, remedy: str = "name another folder with --output") -> Iterator[None]:
-    """Say in a sentence that a file could not be written, such as for want of space, and the remedy."""
+    """Say in a sentence why a file could not be written, such as for want of space, and the remedy."""
     try:
         yield
     except OSError as error:
-        first = "free space there, or " if error.errno in FULL else ""
+        first = f"{mending}, or " if (mending := MENDING.get(error.errno or 0)) else ""
         raise InputError(f"cannot write into {folder} ({error.strerror}): {first}{remedy}") from error
 
 

@@ -21,7 +21,7 @@ from gdbench.processes.launch import allowed_cores
 from gdbench.run import measure
 from gdbench.run.events import CaseBegun, CaseEnded
 from gdbench.run.plan import Plan, read_plan
-from gdbench.run.raw import BlockFacts, read_failures
+from gdbench.run.raw import BlockFacts, read_failures, writing_block
 
 FINISHED = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)
 """Ends of a block in which every case was measured, failed with its reason, or was left out."""
@@ -101,6 +101,8 @@ class Worker:
 
         Raises
         ------
+        InputError
+            If the file, or what is kept of compiled code, cannot be written.
         RuntimeError
             If pytest did not come to the end of the block.
         """
@@ -112,7 +114,8 @@ class Worker:
             *("--benchmark-json", str(output), "--benchmark-disable-gc", "--benchmark-columns=median"),
             *("--benchmark-storage", f"file://{output.parent}"),  # it makes this folder, where the user is by default
         ]
-        code = pytest.main(arguments, plugins=[BlockPlugin(read_plan(folder), index, read_failures(folder), tell)])
+        with writing_block(folder):  # Numba keeps compiled code before the first case, and pytest-benchmark writes last
+            code = pytest.main(arguments, plugins=[BlockPlugin(read_plan(folder), index, read_failures(folder), tell)])
         if code not in FINISHED:
             raise RuntimeError(f"pytest ended with code {int(code)}")
 

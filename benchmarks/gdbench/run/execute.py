@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from gdbench.processes.launch import cores_for
 from gdbench.processes.live import AnswerError, LiveProcess, ProcessLost
 from gdbench.run.events import BlockBegun, BlockEnded, CaseBegun, CaseEnded, ReportEvent
 from gdbench.run.plan import Plan, PlannedBlock
-from gdbench.run.raw import BlockFacts, BlockFile, block_file, published, remember_failure
+from gdbench.run.raw import BlockFacts, BlockFile, block_file, published, remember_failure, writing_block
 from kernels import InputError
 
 SILENCE_SECONDS = 900
@@ -70,7 +71,8 @@ def execute(folder: Path, plan: Plan, report: ReportEvent) -> None:
 def _measure(folder: Path, block: PlannedBlock, report: ReportEvent) -> Death | None:
     """Run the process of one block; return the case that ended it, or None when the block's file is in place."""
     target = block_file(folder, block.index)
-    target.parent.mkdir(exist_ok=True)
+    with writing_block(folder):
+        target.parent.mkdir(exist_ok=True)
     # a leading dot: never taken for a block; our own number: an orphan of a killed run cannot write into it
     partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
     running: CaseBegun | None = None
@@ -87,27 +89,26 @@ def _measure(folder: Path, block: PlannedBlock, report: ReportEvent) -> Death | 
             try:
                 process.ask("measure", folder, block.index, partial, hear=hear)
             except AnswerError as error:
-                raise _failure(folder, error, process.printed()) from error
+                raise _failure(error, process.printed()) from error
     except ProcessLost as loss:
         if running is None:
             raise BlockFailed(f"its process {loss.ending}:\n{loss.printed[-PRINTED_CHARACTERS:]}") from loss
         return Death(running.case_id, f"its process {loss.ending}")
     else:
-        if not partial.exists():  # pytest-benchmark writes nothing when every case failed
-            records.write(partial, BlockFile(BlockFacts(block.index), ()))
-        partial.replace(target)
+        with writing_block(folder):
+            if not partial.exists():  # pytest-benchmark writes nothing when every case failed
+                records.write(partial, BlockFile(BlockFacts(block.index), ()))
+            partial.replace(target)
         return None
     finally:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):  # what refuses the file may refuse this, and is told above
+            partial.unlink(missing_ok=True)
 
 
-def _failure(folder: Path, error: AnswerError, printed: str) -> InputError | BlockFailed:
-    """What to raise where a block raised outside its cases."""
-    if error.kind == OSError.__name__:  # no space, or a device that fails
-        return InputError(
-            f"a block could not be written into {folder} ({error.text}): free space there, and go on with "
-            f"gdbench run --resume --output {folder}"
-        )
+def _failure(error: AnswerError, printed: str) -> InputError | BlockFailed:
+    """What to raise where a block raised outside its cases: its file cannot be written, or something else failed."""
+    if error.kind == InputError.__name__:
+        return InputError(error.text)
     return BlockFailed(f"{error}:\n{printed[-PRINTED_CHARACTERS:]}")
 
 

@@ -6,13 +6,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from gdbench.basics import records
-from gdbench.basics.folders import writing
+from gdbench.basics.folders import MENDING, writing
 from gdbench.experiments.cases import Case
 from gdbench.machine.work import Limits
+from kernels import InputError
 
 REMEDY = "delete it and resume the run"
 SAMPLES = "samples.csv"
@@ -89,6 +92,19 @@ def published(folder: Path) -> bool:
 def read_block(path: Path) -> BlockFile:
     """Read the file of a block, or raise InputError."""
     return records.read(path, BlockFile, remedy=REMEDY)
+
+
+@contextmanager
+def writing_block(folder: Path) -> Iterator[None]:
+    """Say in a sentence why a block could not be written into the folder of its run, and how to go on after that."""
+    try:
+        yield
+    except OSError as error:
+        first = MENDING.get(error.errno or 0, "see that files can be made there")
+        raise InputError(
+            f"a block could not be written into {folder} ({error.strerror}): {first}, and go on with "
+            f"gdbench run --resume --output {folder}"
+        ) from error
 
 
 def read_failures(folder: Path) -> dict[str, str]:
