@@ -10,7 +10,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from gdbench.basics.units import duration
+from gdbench.basics.units import counted, duration
 from gdbench.cli.console import say
 from gdbench.compare.conclusion import MEMORY_BYTES, MEMORY_SHARE
 from gdbench.compare.judge.terms import BROKEN, IMPROVED, INSUFFICIENT, MISSING, REGRESSED, UNCHANGED
@@ -18,7 +18,7 @@ from gdbench.compare.record.record import Comparison
 from gdbench.compare.views.headline import headline
 from gdbench.compare.views.markdown import side_name
 from gdbench.compare.views.sentences import details
-from gdbench.compare.views.tables import NOT_CLAIMABLE, ORDER, Line, Section, count, line, sections, share
+from gdbench.compare.views.tables import NOT_CLAIMABLE, ORDER, Line, Section, line, sections, share
 from gdbench.compare.views.together import GroupLine, group_lines
 
 TABLE_WIDTH, WIDE = 96, 126
@@ -105,7 +105,7 @@ def _rest(record: Comparison, section: Section, *, every_case: bool) -> Iterator
     for verdict in ORDER:
         more = tally[verdict] - MAX_LISTED
         if verdict not in (*ALWAYS_LISTED, UNCHANGED) and more > 0:
-            yield f"{verdict}: {count(more, 'case')} more, listed with --all"
+            yield f"{verdict}: {counted(more, 'case')} more, listed with --all"
     for sentence in section.unchanged:
         yield f"{UNCHANGED} {_band(record, section)}: {sentence}"
 

@@ -12,7 +12,7 @@ from gdbench.history.detection.certainty import threshold
 from gdbench.history.detection.noise import Series, from_differences
 from gdbench.history.detection.scale import by_difference, scaled, there
 from gdbench.history.detection.vote import SETTLED
-from gdbench.history.labels import CANARY, ENVIRONMENT, MIN_CASES, NEAR, REFERENCE, Proposal, label
+from gdbench.history.labels import ENVIRONMENT, MIN_CASES, NEAR, REFERENCE, Proposal, is_canary, label
 from gdbench.history.notes import about
 from gdbench.history.series import History, LevelStep
 from gdbench.history.steps import noise_of, size, steps_of
@@ -75,7 +75,7 @@ def _is_slower(history: History, case: str, at: int) -> bool:
     """Whether a case that runs the measured code became slower about a commit."""
     values = scaled(history.values[case])
     before, after = about(values, at)
-    if CANARY in case.lower() or min(len(before), len(after)) < SETTLED:
+    if is_canary(case) or min(len(before), len(after)) < SETTLED:
         return False
     return size(before, after, noise=from_differences(there(values))).low > 0
 
@@ -95,4 +95,4 @@ def _effect(history: History, at: int) -> float | None:
 
 
 def _is_control(history: History, case: str) -> bool:
-    return CANARY in case.lower() or (case in history.cases and history.cases[case].variant == REFERENCE)
+    return is_canary(case) or (case in history.cases and history.cases[case].variant == REFERENCE)

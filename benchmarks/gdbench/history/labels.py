@@ -64,6 +64,11 @@ def label(history: History, steps: list[LevelStep]) -> list[Proposal]:
     return sorted((one for one in proposals if one.step.certain or one.label != IMPROVEMENT), key=rank)
 
 
+def is_canary(case: str) -> bool:
+    """Whether a case runs none of the measured code, as its name says."""
+    return CANARY in case.lower()
+
+
 def rank(proposal: Proposal) -> tuple[int, bool, float, int]:
     """Order proposals by what matters: label, finality, size."""
     order = (REGRESSION, SHARED, IMPROVEMENT, ENVIRONMENT).index(proposal.label)
@@ -96,7 +101,7 @@ def _environment_reasons(history: History, step: LevelStep, points: Mapping[str,
     changed = _changed(history, step)
     if changed:
         yield f"environment changed: {changed}"
-    canaries = [case for case in history.values if CANARY in case.lower()]
+    canaries = [case for case in history.values if is_canary(case)]
     moved = [case for case in canaries if _moved(history.values[case], step.at, points[case], CANARY_CONFIDENCE)]
     if moved:
         yield f"canary moved too: {moved[0]}"
@@ -104,7 +109,7 @@ def _environment_reasons(history: History, step: LevelStep, points: Mapping[str,
 
 def _shared(history: History, step: LevelStep, points: Mapping[str, list[int]]) -> tuple[str, bool]:
     """Say how many cases have a step, nothing where it is not most of them, and whether the reference has it too."""
-    asked = [case for case in history.values if CANARY not in case.lower()]
+    asked = [case for case in history.values if not is_canary(case)]
     answers = {case: _moved(history.values[case], step.at, points[case]) for case in asked}
     known = {case: answer for case, answer in answers.items() if answer is not None}
     if not _says_something(history, asked, list(answers.values())) or sum(known.values()) < MOST * len(known):

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from gdbench.basics.units import counted
 from gdbench.history.confirm.bisect import Confirmation
 from gdbench.history.coverage.names import listed
 from gdbench.history.labels import ENVIRONMENT, IMPROVEMENT, NEXT, REGRESSION, SHARED
@@ -28,15 +29,15 @@ def headline(record: Record) -> str:
     """Say in a sentence what was found."""
     counts = {name: sum(step.label == name for step in record.steps) for name in (REGRESSION, IMPROVEMENT)}
     environment = len({step.commit for step in record.steps if step.label == ENVIRONMENT})
-    cases, commits = _count(record.judged, "case"), _count(record.commits, "commit")
+    cases, commits = counted(record.judged, "case"), counted(record.commits, "commit")
     read = f"{cases} over {commits} on {record.machine}{_where(record)}"
     if not record.judged:
         return f"{read}: too few results for any case to be judged"
-    found = f"{_count(counts[REGRESSION], 'regression')} and {_count(counts[IMPROVEMENT], 'improvement')} proposed"
+    found = f"{counted(counts[REGRESSION], 'regression')} and {counted(counts[IMPROVEMENT], 'improvement')} proposed"
     common = len({step.commit for step in record.steps if step.label == SHARED})
-    shared = f", {_count(common, 'step')} that most cases share" if common else ""
-    shared += f", {_count(environment, 'change')} of the environment" if environment else ""
-    shared += f", {_count(len(record.drifts), 'drift')}" if record.drifts else ""
+    shared = f", {counted(common, 'step')} that most cases share" if common else ""
+    shared += f", {counted(environment, 'change')} of the environment" if environment else ""
+    shared += f", {counted(len(record.drifts), 'drift')}" if record.drifts else ""
     missing = "; results are missing" if record.incomplete else ""
     return f"{read}: {found}{shared}{_confirmed(record)}{missing}"
 
@@ -70,7 +71,7 @@ def remarks(record: Record) -> Iterator[str]:
     short = record.cases - record.judged
     if record.judged and short:
         have = "has" if short == 1 else "have"
-        yield f"{_count(short, 'case')} of {record.cases} {have} too few results to be judged"
+        yield f"{counted(short, 'case')} of {record.cases} {have} too few results to be judged"
     yield from record.skipped
 
 
@@ -177,10 +178,6 @@ def _where(record: Record) -> str:
     if len(record.environments) > 1:
         return f", each in its environment: {', '.join(record.environments)}"
     return f" in {record.environments[0]}" if record.environments[0] else ""
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _confirmed(record: Record) -> str:

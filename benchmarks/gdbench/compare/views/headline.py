@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from gdbench.basics.exit_codes import NOT_ENOUGH_EVIDENCE
+from gdbench.basics.units import counted
 from gdbench.compare.judge.control import is_spike
 from gdbench.compare.judge.terms import (
     BROKEN,
@@ -18,7 +19,7 @@ from gdbench.compare.judge.terms import (
 from gdbench.compare.record.record import CaseResult, Comparison
 from gdbench.compare.record.tiers import DEEP, STANDARD
 from gdbench.compare.views import together
-from gdbench.compare.views.tables import METRICS, amount, case_name, claim, count, ratio_text, share, sort
+from gdbench.compare.views.tables import METRICS, amount, case_name, claim, ratio_text, share, sort
 
 WORDS = {
     (BROKEN, "time"): ("is broken", "are broken"),
@@ -60,8 +61,8 @@ def reasons(rows: Sequence[CaseResult]) -> list[str]:
     """Write how many cases have each reason, the commonest first."""
     alike = Counter(map(_reason, rows)).most_common()
     more = sum(number for _, number in alike[MAX_REASONS:])
-    told = [f"{count(number, 'case')} ({reason.rstrip('.')})" for reason, number in alike[:MAX_REASONS]]
-    return [*told, f"{count(more, 'case')} for other reasons"] if more else told
+    told = [f"{counted(number, 'case')} ({reason.rstrip('.')})" for reason, number in alike[:MAX_REASONS]]
+    return [*told, f"{counted(more, 'case')} for other reasons"] if more else told
 
 
 def main_rows(record: Comparison) -> list[CaseResult]:
@@ -71,7 +72,7 @@ def main_rows(record: Comparison) -> list[CaseResult]:
 
 def part(some: int, whole: int) -> str:
     """Write how many of all cases: ``1 of 180 cases``."""
-    return f"{some:,} of {count(whole, 'case')}"
+    return f"{some:,} of {counted(whole, 'case')}"
 
 
 def band(record: Comparison) -> str:
@@ -163,7 +164,7 @@ def _no_regression(record: Comparison) -> str:
     """Say how many cases are resolved; without enough of them, that is the headline."""
     rows = main_rows(record)
     tally = Counter(claim(row) for row in rows)
-    told = [f"{tally[UNCHANGED]:,} of {count(len(rows), 'case')} unchanged within {band(record)}"]
+    told = [f"{tally[UNCHANGED]:,} of {counted(len(rows), 'case')} unchanged within {band(record)}"]
     told += [f"{tally[IMPROVED]:,} faster"] if tally[IMPROVED] else []
     told += [f"{tally[INSUFFICIENT]:,} without enough evidence"] if tally[INSUFFICIENT] else []
     told += [f"{tally[MISSING]:,} missing"] if tally[MISSING] else []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from gdbench.basics.units import counted
 from gdbench.compare.environments.record import in_words
 from gdbench.compare.judge.terms import BROKEN, IMPROVED, INSUFFICIENT, MISSING, REGRESSED, UNCHANGED, JudgeSettings
 from gdbench.compare.measure.instructions import NOTE, SAME_WORK
@@ -13,7 +14,6 @@ from gdbench.compare.views.tables import (
     NOT_CLAIMABLE,
     case_name,
     claim,
-    count,
     median,
     percent,
     ratio_text,
@@ -154,4 +154,4 @@ def _is(some: int, whole: int) -> str:
 
 
 def _minutes(value: float) -> str:
-    return "less than a minute" if value < 1 else count(round(value), "minute")
+    return "less than a minute" if value < 1 else counted(round(value), "minute")

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from gdbench.basics.units import digits, seconds, times
+from gdbench.basics.units import counted, digits, seconds, times
 from gdbench.compare.judge.terms import BROKEN, IMPROVED, INSUFFICIENT, MISSING, REGRESSED, UNCHANGED
 from gdbench.compare.record.record import CaseResult, Comparison
 
@@ -186,7 +186,7 @@ def _unchanged(lines: Sequence[Line]) -> Iterator[str]:
         rows = [entry.row for entry in found if _subject(entry.row) == network]
         ratios = [row.ratio for row in rows if row.ratio is not None]
         seen = [row.smallest_effect for row in rows if row.smallest_effect and row.unit == TIMED]
-        parts = [f"{network}: {count(len(rows), 'case')}"]
+        parts = [f"{network}: {counted(len(rows), 'case')}"]
         parts += [f"{min(ratios):.3f}x to {max(ratios):.3f}x"] if ratios else []
         parts += [f"smallest visible effect {percent(median(seen))} in the median case"] if seen else []
         yield ", ".join(parts)
@@ -195,11 +195,6 @@ def _unchanged(lines: Sequence[Line]) -> Iterator[str]:
 def _subject(row: CaseResult) -> str:
     """What unchanged cases are grouped by: the network, or the variant of what was compiled for all of them."""
     return row.network or row.variant or row.case
-
-
-def count(number: int, noun: str) -> str:
-    """Write a number of things: ``1 case``, ``3 cases``."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _bytes(value: float) -> str:
