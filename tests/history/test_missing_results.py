@@ -1,4 +1,4 @@
-"""A benchmark without results is never passed over: it failed, was skipped or is gone, or its version changed."""
+"""A benchmark without results is never passed over: it failed, was skipped, is gone, renamed or of another version."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -128,6 +128,48 @@ def test_of_several_environments_the_one_in_which_it_fails_is_named(tmp_path: Pa
     assert [told.partition(":")[0] for told in record["incomplete"]] == [
         "suite.time_b in new has failed since 0000000a"
     ]
+
+
+def _from(at: int, *, factor: float = 1.0) -> list[float | str | None]:
+    return [*[GONE] * at, *[factor * value for value in LEVEL[at:]]]
+
+
+def test_a_benchmark_that_begins_where_another_ends_may_hide_a_step_and_every_view_says_so(tmp_path: Path) -> None:
+    """Both names together step by half, and neither series does."""
+    renamed: dict[str, Values] = {"suite.time_a": _until(GONE), "suite.time_b": _from(AT, factor=1.5)}
+    _write(tmp_path, {**renamed, "suite.time_c": LEVEL})
+    code, record, views = _everywhere(tmp_path)
+    assert (code, record["steps"]) == (3, [])
+    told, ended = record["incomplete"]
+    assert told == (
+        "suite.time_a ends before 0000000a, where suite.time_b begins; if it was renamed, a change of speed there is "
+        "not seen: measure earlier commits with suite.time_b"
+    )
+    assert ended.startswith("suite.time_a has no results after 00000009: ")
+    assert [view for view in views if told not in " ".join(view.split())] == []
+
+
+def test_several_that_may_be_renamed_share_a_sentence(tmp_path: Path) -> None:
+    old: dict[str, Values] = {f"suite.time_{i}": _until(GONE) for i in range(5)}
+    new: dict[str, Values] = {"suite.time_b": _from(AT), "suite.time_c": _from(AT)}
+    _write(tmp_path, {**old, **new})
+    told, _ = _everywhere(tmp_path)[1]["incomplete"]
+    assert told == (
+        "suite.time_0, suite.time_1, suite.time_2 and 2 more end before 0000000a, where suite.time_b and suite.time_c "
+        "begin; if they were renamed, a change of speed there is not seen: measure earlier commits with the later ones"
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [(_until(GONE), _from(AT - 1)), (_until(GONE), _from(AT + 1)), ([None] * AT + [GONE] * AT, _from(AT))],
+    ids=["both at one commit", "neither at one commit", "the old one never worked"],
+)
+def test_a_benchmark_that_no_other_takes_the_place_of_is_not_said_to_be_renamed(
+    old: Values, new: Values, tmp_path: Path
+) -> None:
+    _write(tmp_path, {"suite.time_a": old, "suite.time_b": new, "suite.time_c": LEVEL})
+    assert not any("renamed" in told for told in _everywhere(tmp_path)[1]["incomplete"])
 
 
 def test_a_changed_version_is_told_with_its_commit(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from gdbench.history.changes import MACHINE
 from gdbench.history.coverage.names import MAX_NAMED
 from gdbench.history.coverage.outcomes import ended, never
 from gdbench.history.coverage.parameters import dropped, dropped_parameters
+from gdbench.history.coverage.renames import renames
 from gdbench.history.coverage.values import collect
 from gdbench.history.coverage.versions import changed_versions, version_changes
 from gdbench.history.detection.noise import Series
@@ -173,6 +174,7 @@ def _history(
         ),
         incomplete=(
             *found.incomplete,
+            *renames(series.outcomes, hashes, where=where),
             *ended(lasting, hashes, where=where),
             *version_changes(versions, too_few=True, where=where),
             *(without if nothing else []),

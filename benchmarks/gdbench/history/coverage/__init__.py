@@ -1,1 +1,1 @@
-"""What results cover of a history: cases whose results end, or never were, and benchmarks whose version changed."""
+"""What results cover of a history: cases whose results end, or never were, and benchmarks that changed."""
