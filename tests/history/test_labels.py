@@ -10,7 +10,7 @@ from gdbench.history.changes import versions
 from gdbench.history.labels import ENVIRONMENT, FINAL, IMPROVEMENT, NEXT, PROVISIONAL, REGRESSION, SHARED, Proposal
 from gdbench.history.record import StepRow, judge, make_record
 from gdbench.history.series import History, Measured
-from gdbench.history.tables import remarks
+from gdbench.history.tables import HEAD, remarks, rows
 
 from .simulated_histories import history
 
@@ -196,6 +196,16 @@ def test_shared_steps_are_of_the_environment_if_it_changed_and_else_shared(told:
     assert blamed <= 0.02 * shared_steps
     assert as_it_is >= 0.95 * shared_steps
     assert found_own >= 0.9 * suites * 2
+
+
+@pytest.mark.parametrize(("shift", "asked"), [(0.3, True), (-0.3, False)], ids=["slower", "faster"])
+def test_only_a_shared_slowdown_is_to_be_confirmed(shift: float, asked: bool) -> None:
+    """``--confirm`` measures what became slower, and nothing else is told to be measured by it."""
+    made = _history(_suite(np.random.default_rng(2), shared={50: shift}, own={}), cases=_cases(9))
+    found = judge(made)
+    told = [row[HEAD.index("status")] for row in rows(make_record([found])) if row[HEAD.index("label")] == SHARED]
+    assert any(one.is_regression for one in found.proposals) is asked
+    assert {"--confirm" in status for status in told} == {asked}
 
 
 def test_a_record_is_the_same_whatever_the_order_of_the_cases() -> None:

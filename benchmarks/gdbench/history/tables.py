@@ -144,7 +144,8 @@ def _drifting(record: Record, drift: DriftRow) -> str:
 def _status(group: list[StepRow], label: str) -> str:
     """Say why many cases moved, and what measuring one of them again said."""
     told = [step.confirmation.status for step in group if step.confirmation]
-    suspect = ["suspect this commit first: --confirm"] if label == SHARED and not told else []
+    slower = label == SHARED and any(step.after > step.before for step in group)  # of others nothing is measured
+    suspect = ["suspect this commit first: --confirm"] if slower and not told else []
     return ", ".join([group[0].notes[0], *told, *suspect])
 
 
