@@ -52,6 +52,8 @@ def test_series_of_other_environments_count() -> None:
     assert [one.label for one in found.proposals] == [REGRESSION]
     found, _ = judge_all([alone, replace(alone, values=quiet)])
     assert found.proposals == []
+    (found,) = judge_all([replace(alone, n_series=61)])
+    assert found.proposals == []
 
 
 def test_a_weak_drift_is_told_of_one_series_and_not_among_many() -> None:

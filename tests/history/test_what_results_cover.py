@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from gdbench.history.asv_cases import case_of
@@ -29,6 +30,7 @@ from .asv_results import (
     write_result,
 )
 
+WEAK = 1.0204
 CASE = case_of(BENCHMARK["name"], [repr(value) for value in CASES[SLOW]])
 
 
@@ -57,6 +59,26 @@ def test_environments_of_one_commit_are_never_mixed_and_each_is_judged(tmp_path:
         2,
         "gdbench: there are no results of the environment another: choose new, old\n",
     )
+
+
+def test_the_error_rate_of_an_environment_is_the_same_where_only_that_one_is_asked_for(tmp_path: Path) -> None:
+    """In noise of 1 %, twelve series would show this step, and it is not certain among twenty-four."""
+    commits = make_repository(tmp_path, [str(i) for i in range(COMMITS)])
+    rng = np.random.default_rng(5)
+    for i, commit in enumerate(commits):
+        for name in ("new", "old"):
+            seconds = np.exp(0.01 * rng.normal(size=len(CASES)))
+            seconds[SLOW] *= WEAK if (name, i >= STEP) == ("new", True) else 1.0
+            write_result(tmp_path / RESULTS, commit, seconds.tolist(), environment=name)
+    done = regressions(tmp_path, "--json", "-", "--environment", "new")
+    only, both = json.loads(done.stdout), json.loads(regressions(tmp_path, "--json", "-").stdout)
+    assert (only["judged"], only["n_series"], both["judged"], both["n_series"]) == (12, 24, 24, 24)
+    assert only["steps"] == [step for step in both["steps"] if step["environment"] == "new"] == []
+    assert "one error rate holds for all 24 cases of this machine, those of environments that were not" in done.stderr
+    for path in (tmp_path / RESULTS / "here").glob("*-old.json"):
+        path.unlink()
+    (step,) = json.loads(regressions(tmp_path, "--json", "-").stdout)["steps"]
+    assert step["case"] == CASE.id
 
 
 def test_environments_that_follow_each_other_are_one_history(tmp_path: Path) -> None:

@@ -56,7 +56,10 @@ COLOURS = {REGRESSION: "red", SHARED: "red", IMPROVEMENT: "green", ENVIRONMENT: 
 @click.option(
     "--machine", help="Whose results are read; this machine's if not given. Those of several are never mixed."
 )
-@click.option("--environment", help="The only one of asv's environments that is read; each is judged if not given.")
+@click.option(
+    "--environment",
+    help="The only one of asv's environments that is judged, at the error rate of all; each is if not given.",
+)
 @click.option("--confirm", is_flag=True, help="Measure each proposed commit against its parent, and search beside it.")
 @click.option(
     "--tier", type=click.Choice(["quick", "standard", "deep"]), default="standard", show_default=True,

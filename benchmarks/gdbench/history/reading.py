@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 
@@ -63,7 +63,7 @@ def read_histories(
     repository : Path
         Where git is asked for the order of commits; where it knows none of them, their dates decide.
     environment : str
-        The only one that is read, if given.
+        The only one of which there is a history, if given; it names the number of series of all.
 
     Raises
     ------
@@ -72,13 +72,19 @@ def read_histories(
     """
     git = look(repository)
     found = _in_order(results / machine, git)
-    parts = _by_environment(found.ordered, environment)
     places = {commit: (i, "") for i, commit in enumerate(dict.fromkeys(one.commit for one in found.ordered))}
     places |= {commit.commit: (i, commit.subject) for i, commit in enumerate(git.commits) if commit.commit in places}
-    return tuple(
-        _history(part, places, machine=machine, environment=name, found=found, several=len(parts) > 1)
-        for name, part in parts.items()
-    )
+
+    def histories(wanted: str | None) -> list[History]:
+        parts = _by_environment(found.ordered, wanted)
+        return [
+            _history(part, places, machine=machine, environment=name, found=found, several=len(parts) > 1)
+            for name, part in parts.items()
+        ]
+
+    chosen = histories(environment)
+    n_series = sum(one.n_judgeable for one in (chosen if environment is None else histories(None)))
+    return tuple(replace(one, n_series=n_series) for one in chosen)
 
 
 def _in_order(folder: Path, git: Repository) -> Results:

@@ -6,8 +6,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from gdbench.basics.exit_codes import KERNEL_WRONG, NOT_ENOUGH_EVIDENCE, OK, REGRESSED
 from gdbench.basics.units import counted
 from gdbench.experiments.cases import Case
@@ -110,6 +108,9 @@ class Record:
         Those that were judged, each by itself, or all where none has enough results.
     cases, judged : int
         Series, and how many of them have enough results; one in each environment counts each time.
+    n_series : int
+        Series that share the error rate of a step: those with enough results in all environments of the machine, also
+        where only one of these was asked for.
     confirmed : bool
         Whether proposals were measured again.
     skipped, incomplete : tuple of str
@@ -126,6 +127,7 @@ class Record:
     last: str
     cases: int
     judged: int
+    n_series: int
     confirmed: bool
     steps: tuple[StepRow, ...]
     drifts: tuple[DriftRow, ...]
@@ -136,8 +138,12 @@ class Record:
 
 
 def judge_all(histories: Sequence[History]) -> list[Judged]:
-    """Judge the history of each environment; one error rate holds for the series of all of them."""
-    together = sum(map(_judgeable, histories))
+    """Judge the history of each environment; one error rate holds for the series of all of them.
+
+    Those of environments that are not asked for count, too: whoever asks for one after the other, or for the one that
+    shows most, would have an error rate for each.
+    """
+    together = _together(histories)
     return [judge(history, n_series=together) for history in histories]
 
 
@@ -149,9 +155,9 @@ def judge(history: History, *, n_series: int = 0) -> Judged:
     history : History
         Of one environment.
     n_series : int
-        Series that are judged together with those of other environments; without it, those of this history.
+        Series that are judged together with those of other environments; without it, those that the history names.
     """
-    together = n_series or _judgeable(history)
+    together = n_series or _together([history])
     level = without_drift(history, n_series=together)
     found = label(level.history, find_steps(level.history, n_series=together))
     found += slowdowns_beside(level.history, found, n_series=together)
@@ -171,8 +177,8 @@ def make_record(found: Sequence[Judged], *, confirmed: bool = False) -> Record:
     histories = [one.history for one in found]
     commits = sorted((commit for history in histories for commit in history.commits), key=lambda commit: commit.order)
     rows = [_row(one, i) for one in found for i in range(len(one.proposals))]
-    together = sum(map(_judgeable, histories))
-    enough = [history for history in histories if _judgeable(history)]
+    together = _together(histories)
+    enough = [history for history in histories if history.n_judgeable]
     return Record(
         format=FORMAT,
         machine=histories[0].machine,
@@ -181,7 +187,8 @@ def make_record(found: Sequence[Judged], *, confirmed: bool = False) -> Record:
         first=commits[0].commit,
         last=commits[-1].commit,
         cases=sum(len(history.values) for history in histories),
-        judged=together,
+        judged=sum(history.n_judgeable for history in histories),
+        n_series=together,
         confirmed=confirmed,
         steps=tuple(rows),
         drifts=tuple(_drift_row(one.history, drift) for one in found for drift in one.drifts),
@@ -197,7 +204,7 @@ def exit_code(found: Sequence[Judged]) -> int:
 
     It is 3 also where results are missing from the history that the user can bring in: they may hold a step.
     """
-    if not any(_judgeable(one.history) for one in found):
+    if not any(one.history.n_judgeable for one in found):
         return KERNEL_WRONG
     statuses = {told.status for one in found for told in one.confirmations.values()}
     if CONFIRMED in statuses:
@@ -209,7 +216,7 @@ def exit_code(found: Sequence[Judged]) -> int:
 def _incomplete(histories: Sequence[History]) -> tuple[str, ...]:
     """Return what each history lacks, and which environments have too few results beside one that has enough."""
     told = [text for history in histories for text in history.incomplete]
-    few = [history for history in histories if not _judgeable(history)]
+    few = [history for history in histories if not history.n_judgeable]
     told += [
         f"{history.environment or 'an environment without a name'} has {counted(len(history.commits), 'commit')} "
         f"with results, too few to judge: measure {MIN_VALUES} or more, or name another one by --environment"
@@ -218,9 +225,9 @@ def _incomplete(histories: Sequence[History]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(told))
 
 
-def _judgeable(history: History) -> int:
-    """Count the cases that have enough results for a step to be seen."""
-    return sum(int(np.isfinite(values).sum()) >= MIN_VALUES for values in history.values.values())
+def _together(histories: Sequence[History]) -> int:
+    """Count the series that share one error rate."""
+    return max([sum(history.n_judgeable for history in histories), *(history.n_series for history in histories)])
 
 
 def _row(found: Judged, index: int) -> StepRow:

@@ -6,9 +6,12 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
 from gdbench.experiments.cases import Case
 from gdbench.history.detection.noise import Series
 from gdbench.history.detection.shifts import Shift
+from gdbench.history.detection.vote import MIN_VALUES
 
 MAX_LOG = 700.0
 """Log of the greatest ratio that is told; a little above, numbers end."""
@@ -43,6 +46,10 @@ class History:
         Those of our own grid by their name; a benchmark of another suite has none.
     environment : str
         asv's name for where all of it was measured; several where one came after the other.
+    n_series : int
+        Series with enough results in all environments of the machine, those too that are not asked for: one error rate
+        is theirs together, so that what is told of one does not depend on the others being shown. Where it is 0, only
+        those of the histories that are judged together count.
     skipped : tuple of str
         Sentences on what was left out, and why.
     incomplete : tuple of str
@@ -56,6 +63,12 @@ class History:
     environment: str = ""
     skipped: tuple[str, ...] = ()
     incomplete: tuple[str, ...] = ()
+    n_series: int = 0
+
+    @property
+    def n_judgeable(self) -> int:
+        """Cases that have enough results for a step to be seen."""
+        return sum(int(np.isfinite(values).sum()) >= MIN_VALUES for values in self.values.values())
 
 
 @dataclass(frozen=True)

@@ -72,6 +72,11 @@ def remarks(record: Record) -> Iterator[str]:
     if record.judged and short:
         have = "has" if short == 1 else "have"
         yield f"{counted(short, 'case')} of {record.cases} {have} too few results to be judged"
+    if record.n_series > record.judged > 0:
+        yield (
+            f"one error rate holds for all {counted(record.n_series, 'case')} of this machine, those of environments "
+            "that were not asked for too"
+        )
     yield from record.skipped
 
 
