@@ -2,14 +2,17 @@
 
 import re
 from dataclasses import replace
+from pathlib import Path
 
 from gdbench.compare.judge.cases import LAYOUT
 from gdbench.compare.judge.terms import BROKEN, INSUFFICIENT, REGRESSED
+from gdbench.compare.measure.controls import spike_in
+from gdbench.compare.record.tiers import QUICK
 from gdbench.compare.views.headline import headline
 from gdbench.compare.views.sentences import details
 from gdbench.compare.views.tables import case_name, percent, ratio_text
 
-from ..comparison_records import BASE_BYTES, MUCH_SLOWER, WRONG, cases, make, with_compile, with_memory
+from ..comparison_records import BASE_BYTES, MUCH_SLOWER, SPIKE, WRONG, cases, make, with_compile, with_memory
 
 
 def test_a_quiet_comparison_says_so_with_its_numbers(quiet):
@@ -44,6 +47,17 @@ def test_an_underpowered_comparison_names_the_extra_work_that_it_did_not_find():
     lost = "UNDERPOWERED: extra work was not found (spike-in: 5 % more work). No case can be called unchanged: "
     assert headline(record).endswith(f"{lost}compare again on a quieter machine.")
     assert f"{lost}compare with --standard, which claims 5 %, or on" in headline(replace(record, tier="deep"))
+
+
+def test_the_underpowered_example_of_the_documents_is_in_the_words_that_a_quick_run_has_today():
+    record = replace(make(spike=0.0), tier=QUICK.name)
+    names = {SPIKE.name: spike_in(QUICK.effect).name}
+    controls = tuple(replace(row, case=names.get(row.case, row.case)) for row in record.controls.cases)
+    record = replace(record, controls=replace(record.controls, cases=controls))
+    told = headline(record).partition("UNDERPOWERED: ")[2]
+    assert told.startswith("extra work was not found (spike-in: 10 % more work).")
+    page = (Path(__file__).parents[3] / "docs" / "commands" / "compare.md").read_text(encoding="utf-8")
+    assert f"UNDERPOWERED: {told}" in " ".join(page.split())
 
 
 def test_too_little_evidence_is_the_headline_and_says_how_long_it_would_take():
