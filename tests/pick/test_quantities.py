@@ -8,7 +8,7 @@ from kernels import InputError
 
 @pytest.mark.parametrize(
     ("amount", "seconds"),
-    [("30s", 30), ("2m", 120), (".5 h", 1800), ("90", 90), (90, 90), (1e-5, 1e-5), (2.5e7, 2.5e7)],
+    [("30s", 30), ("2m", 120), (".5 h", 1800), (90, 90), (1e-5, 1e-5), (2.5e7, 2.5e7)],
 )
 def test_times_are_in_seconds(amount: str | float, seconds: float) -> None:
     assert read_seconds(amount) == pytest.approx(seconds)
