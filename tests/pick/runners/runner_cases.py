@@ -1,10 +1,15 @@
-"""What the tests of runners share: trials of a real network, what they give in this process, and an ear for them."""
+"""What the tests of runners share: trials of a real network, what they give here, an ear for them, and a cluster."""
 
+import json
 import os
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
+import distributed
 import numpy as np
 import psutil
 
@@ -14,6 +19,8 @@ from gdbench.pick.steps.problem import NetworkProblem
 from gdbench.pick.steps.trials import Curves, Trial
 from gdbench.processes.launch import thread_environment
 from kernels import Network
+
+from ...helpers import LIMIT_SECONDS
 
 TRIALS = [Trial(size, 0.1, (0, 1), (50, 100, 200), 1e-6) for size in (4, 8, 16, 32, 64, 128)]
 """None of them reaches its goal."""
@@ -45,6 +52,11 @@ def same(one: Sequence[Curves], other: Sequence[Curves]) -> bool:
 def alike(one: Sequence[Curves], other: Sequence[Curves]) -> bool:
     """Whether all but times is equal but for rounding: what two processes computed."""
     return _equal(one, other, tuple(field.name for field in fields(Curves) if field.name not in CLOCKED), SAME)
+
+
+def identical(one: Sequence[Curves], other: Sequence[Curves]) -> bool:
+    """Whether all but times is equal, bit for bit: what processes of one machine computed."""
+    return _equal(one, other, tuple(field.name for field in fields(Curves) if field.name not in CLOCKED), 0.0)
 
 
 def _equal(one: Sequence[Curves], other: Sequence[Curves], names: Sequence[str], tolerance: float) -> bool:
@@ -96,3 +108,59 @@ def environment() -> dict[str, str]:
 
 def environment_of(sources: Path) -> dict[str, str]:
     return environment() | {"PYTHONPATH": os.pathsep.join([str(sources), str(sources / "benchmarks")])}
+
+
+@dataclass
+class Cluster:
+    """A scheduler and workers, each a process of its own."""
+
+    folder: Path
+    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    address: str = ""
+
+    def start_scheduler(self) -> None:
+        file = self.folder / "scheduler.json"
+        self._start("dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--scheduler-file", str(file))
+        end = time.monotonic() + LIMIT_SECONDS
+        while not self.address:
+            assert time.monotonic() < end
+            time.sleep(0.05)
+            try:
+                self.address = json.loads(file.read_text(encoding="utf-8"))["address"]
+            except (OSError, ValueError):  # not there yet, or not whole
+                continue
+
+    def start_worker(
+        self, environment: dict[str, str] | None = None, cwd: Path | None = None
+    ) -> subprocess.Popen[bytes]:
+        options = ("--no-nanny", "--nthreads", "1", "--local-directory", str(self.folder))
+        return self._start("dask_worker", self.address, *options, environment=environment, cwd=cwd)
+
+    def _start(
+        self, program: str, *options: str, environment: dict[str, str] | None = None, cwd: Path | None = None
+    ) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", f"distributed.cli.{program}", *options, "--no-dashboard"]
+        streams = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        self.processes.append(subprocess.Popen(command, env=environment or thread_environment(2), cwd=cwd, **streams))
+        return self.processes[-1]
+
+    def worker(self, number: int) -> subprocess.Popen[bytes]:
+        """Return a worker by its number, which is started unless a test before has."""
+        return self.processes[number] if number < len(self.processes) else self.start_worker()
+
+    def stop_workers(self) -> None:
+        for process in self.processes[1:]:
+            self.stop(process)
+        del self.processes[1:]
+        self.wait_for(0)
+
+    def wait_for(self, workers: int) -> None:
+        with distributed.Client(self.address, set_as_default=False) as client:
+            end = time.monotonic() + LIMIT_SECONDS
+            while len(client.nthreads()) != workers:
+                assert time.monotonic() < end
+                time.sleep(0.05)
+
+    def stop(self, process: subprocess.Popen[bytes]) -> None:
+        process.kill()
+        process.wait()

@@ -1,14 +1,9 @@
 """A Dask cluster gives the curves of this process, also when workers are killed; what is amiss is one sentence."""
 
-import json
 import signal
 import socket
-import subprocess
 import sys
 import threading
-import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import distributed
@@ -19,89 +14,10 @@ from gdbench.pick.record.record import read_record
 from gdbench.pick.runners import cluster
 from gdbench.pick.steps.problem import NetworkProblem
 from gdbench.pick.steps.trials import Curves
-from gdbench.processes.launch import thread_environment
 from kernels import InputError
 
-from ...helpers import LIMIT_SECONDS
 from ..test_command import DIABETES, NEAR, QUICK, close_to, hurry, pick_here, steps_here, without_times
-from .runner_cases import ENDLESS, TRIALS, Ear, alike, environment_of
-
-
-@dataclass
-class Cluster:
-    """A scheduler and workers, each a process of its own."""
-
-    folder: Path
-    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
-    address: str = ""
-
-    def start_scheduler(self) -> None:
-        file = self.folder / "scheduler.json"
-        self._start("dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--scheduler-file", str(file))
-        end = time.monotonic() + LIMIT_SECONDS
-        while not self.address:
-            assert time.monotonic() < end
-            time.sleep(0.05)
-            try:
-                self.address = json.loads(file.read_text(encoding="utf-8"))["address"]
-            except (OSError, ValueError):  # not there yet, or not whole
-                continue
-
-    def start_worker(self, environment: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
-        options = ("--no-nanny", "--nthreads", "1", "--local-directory", str(self.folder))
-        return self._start("dask_worker", self.address, *options, environment=environment)
-
-    def _start(self, program: str, *options: str, environment: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", f"distributed.cli.{program}", *options, "--no-dashboard"]
-        streams = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        self.processes.append(subprocess.Popen(command, env=environment or thread_environment(2), **streams))
-        return self.processes[-1]
-
-    def worker(self, number: int) -> subprocess.Popen[bytes]:
-        """Return a worker by its number, which is started unless a test before has."""
-        return self.processes[number] if number < len(self.processes) else self.start_worker()
-
-    def stop_workers(self) -> None:
-        for process in self.processes[1:]:
-            self.stop(process)
-        del self.processes[1:]
-        self.wait_for(0)
-
-    def wait_for(self, workers: int) -> None:
-        with distributed.Client(self.address, set_as_default=False) as client:
-            end = time.monotonic() + LIMIT_SECONDS
-            while len(client.nthreads()) != workers:
-                assert time.monotonic() < end
-                time.sleep(0.05)
-
-    def stop(self, process: subprocess.Popen[bytes]) -> None:
-        process.kill()
-        process.wait()
-
-
-@pytest.fixture(scope="module")
-def scheduler(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    found = Cluster(tmp_path_factory.mktemp("dask"))
-    try:
-        found.start_scheduler()
-        yield found
-    finally:
-        for process in found.processes:
-            found.stop(process)
-
-
-@pytest.fixture
-def dask(scheduler: Cluster, monkeypatch: pytest.MonkeyPatch) -> Cluster:
-    """The scheduler, which may take long to answer on a busy machine, with workers that all tests may ask."""
-    monkeypatch.setattr(cluster, "CONNECT_SECONDS", LIMIT_SECONDS)
-    return scheduler
-
-
-@pytest.fixture
-def own_dask(dask: Cluster) -> Iterator[Cluster]:
-    """The same for a test that kills workers, or starts such as no other may ask: none of them is left."""
-    yield dask
-    dask.stop_workers()
+from .runner_cases import ENDLESS, TRIALS, Cluster, Ear, alike, environment_of
 
 
 def test_a_dask_cluster_gives_the_command_the_steps_of_this_process(
