@@ -439,6 +439,14 @@ def test_the_clock_tells_time_left_and_never_less_than_none() -> None:
     assert (told[0].words, told[0].share, told[0].seconds_left) == ("racing", 1.0, 0.0)
 
 
+def test_what_passes_while_the_clock_is_stopped_is_not_spent() -> None:
+    clock = Clock(LIMIT_SECONDS, lambda doing: None)
+    begun = clock.begun
+    with clock.stopped():
+        time.sleep(0.05)
+    assert 0.05 <= clock.begun - begun <= time.monotonic() - begun
+
+
 def test_the_line_on_a_machine_leaves_out_libraries_without_a_version() -> None:
     pools = environment.Pool("openblas", "0.3.30"), environment.Pool("openmp", None)
     found = replace(environment.describe(), blas=pools)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import monotonic
 
@@ -57,6 +58,15 @@ class Clock:
         seconds = EXTENSION * self.most_seconds
         self.extra = max(self.spent - self.most_seconds, 0.0) + seconds
         return seconds
+
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """Let what passes in the block neither be spent of the budget nor count as time of the search."""
+        since = monotonic()
+        try:
+            yield
+        finally:
+            self.begun += monotonic() - since
 
     def tell(self, words: str, detail: str = "") -> None:
         """Say what is being done."""

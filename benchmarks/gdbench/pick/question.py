@@ -12,6 +12,7 @@ import kernels
 from gdbench.experiments.datasets import Dataset
 from gdbench.experiments.variants import supports
 from gdbench.pick.choose.objectives import training_bytes
+from gdbench.pick.data.file_rows import FileRows, file_rows
 from gdbench.pick.data.held_out import hold_out
 from gdbench.pick.data.source import RowSource
 from gdbench.pick.record.settings import Settings, check
@@ -73,6 +74,14 @@ class Question:
     def timed_held_out(self) -> tuple[Array, Array] | None:
         """The rows that are set apart, if any are, in that dtype."""
         return None if self.held_out is None else self._in_dtype(*self.held_out)
+
+    @property
+    def file_rows(self) -> FileRows | None:
+        """How others read the rows in that dtype from the file; None where they are of no file."""
+        settings = self.settings
+        return file_rows(
+            self.source, self.dataset, validation=settings.validation, seed=settings.seed, dtype=settings.dtype
+        )
 
     def _in_dtype(self, X: Array, Y: Array) -> tuple[Array, Array]:
         with np.errstate(over="ignore"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from time import monotonic
 
@@ -31,6 +31,7 @@ from gdbench.pick.progress import Clock, Watched
 from gdbench.pick.question import Question
 from gdbench.pick.record.record import PickRecord, SearchSeconds
 from gdbench.pick.runners.journal import Journal
+from gdbench.pick.runners.opening import OpenRunner
 from gdbench.pick.seconds.fleet import NotTimed
 from gdbench.pick.seconds.measure import measure_step_time
 from gdbench.pick.seconds.times import Times
@@ -39,7 +40,6 @@ from gdbench.pick.steps.optimum import Optimum
 from gdbench.pick.steps.tiers import get_tier
 from gdbench.pick.steps.trials import Runner
 
-OpenRunner = Callable[[], AbstractContextManager[Runner]]
 OpenJournal = Callable[[str], Journal | None]
 """Opens the journal of the problem with a key."""
 TIMES_SHARE = 0.25
@@ -78,7 +78,7 @@ class Session:
         Ctrl-C ends it early; what is known until then is kept.
         """
         try:
-            with open_runner() as runner:
+            with open_runner(self.question.file_rows, tell=self.clock.tell, warn=self.warnings.append) as runner:
                 self._observe()
                 self._prepare()
                 if self._target is not None and is_idle(self._target):
@@ -139,6 +139,8 @@ class Session:
         problem = make_problem(self.question, self.times, self._start, self._optimum)
         journal = open_journal(problem.key)
         watched = self.watched = Watched(runner, self.clock, journal)
+        with self.clock.stopped():  # workers that read a large file take as long as this process did before the search
+            runner.run(problem, [])
         with self._timed("steps"), threadpool_limits(limits=1):
             found = find_steps(
                 self.question,

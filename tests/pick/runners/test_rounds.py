@@ -28,7 +28,10 @@ class Finished:
 
     def __init__(self, results: list[Curves], failure: BaseException, failures: int = 1) -> None:
         self.results, self.failure, self.failures = results, failure, failures
-        self.abandoned = self.submitted = 0
+        self.abandoned = self.submitted = self.prepared = 0
+
+    def prepare(self, _problem: NetworkProblem) -> None:
+        self.prepared += 1
 
     def submit(self, _problem: NetworkProblem, trial: Trial) -> Future[Curves]:
         future: Future[Curves] = Future()
@@ -70,6 +73,12 @@ def test_workers_that_are_lost_again_and_again_end_in_the_remedy(
     with pytest.raises(InputError, match="start again"):
         EngineRunner(engine).run(problem, TRIALS)
     assert engine.submitted == len(TRIALS) + MAX_RERUNS
+
+
+def test_a_round_without_trials_prepares_the_workers(problem: NetworkProblem) -> None:
+    engine = Finished([], Lost())
+    assert EngineRunner(engine).run(problem, []) == []
+    assert (engine.prepared, engine.submitted) == (1, 0)
 
 
 def test_a_runner_has_the_workers_of_its_engine(expected: list[Curves]) -> None:

@@ -103,6 +103,11 @@ class DataDescription:
     """Rows of the file, if some of them were drawn."""
 
 
+def same_again(source: RowSource, dataset: Dataset) -> RowSource:
+    """Return a source that gives the rows that were read of it, whatever memory there is."""
+    return source if source.file is None else replace(source, rows=dataset.n_drawn)
+
+
 def describe(source: RowSource, dataset: Dataset, *, n_rows: int) -> DataDescription:
     """Describe data for the record; ``n_rows`` of them are trained on."""
     return DataDescription(
@@ -115,7 +120,7 @@ def describe(source: RowSource, dataset: Dataset, *, n_rows: int) -> DataDescrip
         scaling=dataset.scaling,
         origin=dataset.origin,
         sha256=dataset.sha256,
-        source=source if source.file is None else replace(source, rows=dataset.n_drawn),
+        source=same_again(source, dataset),
         n_in_file=dataset.n_in_file,
     )
 

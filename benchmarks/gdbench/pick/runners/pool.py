@@ -60,6 +60,9 @@ class _Pool:
         self._team = self._team or _Team(self.workers)
         self._team.warm()
 
+    def prepare(self, problem: DescentProblem) -> None:
+        """Do nothing: the first trial sends the problem, and each process reads it in little time."""
+
     def submit(self, problem: DescentProblem, trial: Trial) -> Future[Curves]:
         path = self._send(problem)
         self._team = self._team or _Team(self.workers)

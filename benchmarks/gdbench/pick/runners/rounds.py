@@ -35,6 +35,9 @@ class Engine(Protocol):
     def remedy(self) -> str:
         """One sentence for when they are lost again and again."""
 
+    def prepare(self, problem: DescentProblem) -> None:
+        """Let the workers have a problem now, if that takes long."""
+
     def submit(self, problem: DescentProblem, trial: Trial) -> Future[Curves]:
         """Have a trial run."""
 
@@ -54,7 +57,7 @@ class EngineRunner:
         return self.engine.workers
 
     def run(self, problem: DescentProblem, trials: Sequence[Trial], *, on_done: OnDone | None = None) -> list[Curves]:
-        """Run a round; see ``gdbench.pick.steps.trials.Runner``.
+        """Run a round; see ``gdbench.pick.steps.trials.Runner``. One without trials prepares the workers.
 
         Raises
         ------
@@ -70,6 +73,7 @@ class EngineRunner:
 
         for _ in range(1 + MAX_RERUNS):
             try:
+                self.engine.prepare(problem)
                 _collect(self.engine, problem, {i: b for i, b in enumerate(trials) if i not in done}, keep)
             except self.engine.lost:
                 continue
