@@ -35,7 +35,8 @@ little late is better than none."""
 REFERENCE = 32
 """Batch size of the descent that sets a target where no optimum is known."""
 SAMPLE_ROWS, SMALL_SAMPLE_ROWS, MANY_PARAMETERS = 2048, 1024, 10_000
-"""Rows whose loss is looked at in place of that of more than four times as many; fewer for many parameters."""
+"""Rows whose loss is looked at in place of that of more than four times as many; of fewer rows, where there are many
+parameters, the smaller number."""
 OPTIMUM_PRODUCTS, MIN_OPTIMUM_ROWS = 4e6, 4096
 """Rows times parameters on which the least loss is looked for, of more rows an even choice; and the fewest of these."""
 SAMPLE_SLACK = 5e-4
@@ -65,7 +66,7 @@ def make_problem(question: Question, times: Times, start: float, optimum: Optimu
     """Return what descent is run on: the rows in the dtype of the clock, and the variants that it timed."""
     X, Y = question.timed_rows
     V, T = question.timed_held_out or (X, Y)
-    small = question.network.n_parameters >= MANY_PARAMETERS
+    small = question.network.n_parameters >= MANY_PARAMETERS and len(V) <= 4 * SAMPLE_ROWS
     most = SMALL_SAMPLE_ROWS if small else SAMPLE_ROWS
     sample = None
     if len(V) > 4 * most:

@@ -1,6 +1,7 @@
 """Steps of a batch size are told only where enough runs confirm them, however lucky those were that chose the rate."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -23,8 +24,8 @@ def cell_at(oracle, size: int, rate: float, steps: float, *, certain: bool = Fal
     return cell
 
 
-def carried(cell: SizeCell, oracle, more: int) -> SizeCell:
-    plan, problem = cell.count(more), as_problem(oracle)
+def carried(cell: SizeCell, oracle, more: int, *, most: int = CAUTIOUS_RUNS) -> SizeCell:
+    plan, problem = cell.count(more, most=most), as_problem(oracle)
     trials = next(plan, None)
     while trials is not None:
         try:
@@ -123,3 +124,58 @@ def test_where_all_runs_are_the_same_one_is_enough() -> None:
     rate, steps = best_rate(CLIFF, 1, goal)
     assert carried(cell_at(CLIFF, 1, rate, steps, certain=True), CLIFF, 1).confirmed
     assert not carried(cell_at(CLIFF, 1, rate, steps), CLIFF, 1).confirmed
+
+
+# runs that take seconds each
+
+
+def test_eight_runs_that_hardly_differ_are_enough() -> None:
+    alike, unlike = (falling(np.exp(sd * np.random.default_rng(1).normal(size=8))) for sd in (0.05, 0.7))
+    assert alike.confirmed
+    assert unlike.differing
+
+
+def test_where_time_allows_no_more_runs_the_rate_is_not_lowered() -> None:
+    oracle = heavy_tails(0)
+    cell = carried(cell_at(oracle, 1, 0.4, 20.0), oracle, 8, most=8)
+    assert cell.differing
+    assert (cell.learning_rate, cell.lowered, cell.runs) == (0.4, 0, 8)
+
+
+def test_a_doubtful_sample_makes_the_interval_wide_and_no_rate_bad() -> None:
+    cell = falling(np.ones(16))
+    cell.parts = [replace(cell.parts[0], shifts=np.array([0.2, -0.2, 0.1, -0.1]))]
+    assert cell.hit.log_error > MAX_TOLD_ERROR
+    assert cell.confirmed
+    assert not cell.differing
+
+
+def test_what_runs_told_of_the_sample_still_holds_when_they_are_counted_anew() -> None:
+    cell = falling(np.ones(16))
+    cell.parts = [replace(cell.parts[0], shifts=np.array([0.03, 0.01]))]
+    goal = cell.own_goal
+    cell.lower()
+    assert cell.runs == 0
+    assert cell.own_goal == goal
+
+
+def test_looks_that_are_moved_to_and_fro_hold_all_places_in_the_end() -> None:
+    """The loss of all rows is above that of the sample, then below it, whenever runs are counted anew."""
+    cell = SizeCell(4, 0.5, 0.0)
+    cell.rates.hits = {0.1: Hit(100.0, 0.01, 8, 0, 0.0, 100)}
+    cell.settle()
+    plan, places = cell.count(16), list[tuple[int, int]]()
+    trials = next(plan, None)
+    while trials is not None:
+        looks = np.array(trials[0].looks)
+        places.append((int(looks[0]), int(looks[-1])))
+        shifts = np.full(4, 0.25 * (-1) ** len(places))
+        losses = 0.5 * (100 / looks)[:, None] * np.ones((1, 4))
+        made = [Curves(looks, np.repeat(losses[:, :1], len(t.seeds), 1), 0.0, 0.0, 0.0, shifts) for t in trials]
+        try:
+            trials = plan.send(made)
+        except StopIteration:
+            trials = None
+    firsts, lasts = zip(*places, strict=True)
+    assert len(places) >= 3
+    assert (firsts[-1], lasts[-1]) == (min(firsts[1:]), max(lasts[1:]))

@@ -33,6 +33,9 @@ CHECKED = 4
 MIN_TOLD_RUNS, MAX_TOLD_ERROR = 8, 0.15
 """Runs, and the standard error of log K, by which steps are told. At a rate at which runs differ by more, near the
 largest stable one, few runs do not have those that make the mean: a lower rate is taken instead."""
+FEW_TOLD_RUNS = 1.5
+"""By how much fewer they may be than the runs that make a mean, where they are fewer than twice the least number: these
+are made only where one takes seconds, and those that hardly differ need no more."""
 FRESH = 1000
 """Number of the first run that is counted: none of those that chose the rate is."""
 
@@ -61,7 +64,11 @@ class SizeCell:
     parts: list[Curves] = field(default_factory=list)
     moves: int = 0
     lowered: int = 0
+    earlier: Values = field(default_factory=lambda: np.empty(0))
+    """Shifts of runs that are no longer counted, at about as many steps."""
     _hit: Hit | None = None
+    _spread: float = 0.0
+    """Standard error of log(steps) by how runs differ alone, without that of the shift."""
 
     def __post_init__(self) -> None:
         self.rates = RateSearch(self.batch_size, self.own_goal, self.floor, self.pass_steps)
@@ -79,7 +86,7 @@ class SizeCell:
     @property
     def shifts(self) -> Values:
         """Loss of all rows less that of those that are monitored, of the runs of which it was told."""
-        return np.concatenate([part.shifts for part in self.parts] or [np.empty(0)])
+        return np.concatenate([self.earlier, *(part.shifts for part in self.parts)])
 
     @property
     def shift_error(self) -> float:
@@ -97,6 +104,7 @@ class SizeCell:
                 found = hit(looks, losses, goal=goal, floor=floor, pass_steps=pass_steps, cautious=True)
             else:  # some runs diverged before the looks of the others
                 found = Hit(math.inf, math.inf, self.runs, self.runs, math.inf, 0)
+            self._spread = found.log_error
             if found.reached and self.shift_error > 0:
                 doubt = self.shift_error / max(-slope(looks, losses, found.steps), 1e-300)
                 found = replace(found, log_error=math.hypot(found.log_error, min(doubt, 1.0)))
@@ -138,7 +146,8 @@ class SizeCell:
         if not self.measured or self.runs < MIN_TOLD_RUNS or self.certain or self.hit is None:
             return False
         needed = runs_needed(*joined(self.parts), self.expected, self.floor)
-        return self.hit.log_error > MAX_TOLD_ERROR or self.runs < needed
+        few = FEW_TOLD_RUNS if self.runs < 2 * MIN_TOLD_RUNS else 1.0
+        return self._spread > MAX_TOLD_ERROR or few * self.runs < needed
 
     def copy(self) -> SizeCell:
         """Return a cell with the same knowledge, which goes on apart from this one."""
@@ -150,14 +159,15 @@ class SizeCell:
         """Take the best rate so far; runs at another one are no longer counted."""
         rate = self.rates.vertex()
         if rate is not None and rate != self.learning_rate:
-            self.learning_rate, self.parts, self._hit, self.moves, self.lowered = rate, [], None, 0, 0
-            self.guess = self.rates.steps
+            self._drop_runs()
+            self.learning_rate, self.moves, self.lowered, self.guess = rate, 0, 0, self.rates.steps
             self._look_about(self.guess)
 
     def lower(self) -> None:
         """Take a lower rate, since runs at this one do not get to the goal, or differ too much."""
         assert self.learning_rate is not None
-        self.learning_rate, self.parts, self._hit, self.moves = self.learning_rate / FINE, [], None, 0
+        self._drop_runs()
+        self.learning_rate, self.moves = self.learning_rate / FINE, 0
         self.lowered += 1
         self.guess *= FINE
         self._look_about(self.guess)
@@ -175,6 +185,8 @@ class SizeCell:
         while not self.measured or self.differing:
             if self.measured and self.runs < most:
                 wanted = 2 * self.runs
+            elif self.measured and most < CAUTIOUS_RUNS:  # time allows no more: others come first
+                return
             elif self.lowered < MAX_LOWERED:
                 self.lower()
             else:
@@ -188,8 +200,9 @@ class SizeCell:
             if about is None or self.moves == MAX_MOVES:
                 return
             self.moves += 1
-            self.parts, self._hit = [], None
-            self._look_about(about)
+            self._drop_runs()
+            # where the goal is moved by each new shift, so is the crossing: looks that only moved might follow for ever
+            self._look_about(about, beside=self.looks if self.moves > 1 and len(self.earlier) else ())
 
     def _elsewhere(self) -> float | None:
         """Steps about which to look in place of where the looks are; None where they are right."""
@@ -218,7 +231,15 @@ class SizeCell:
         self.parts = [*self.parts, *(yield trials)]
         self._hit = None
 
-    def _look_about(self, steps: float) -> None:
+    def _drop_runs(self) -> None:
+        """Count runs anew; what they told of the shift still holds."""
+        self.earlier, self.parts, self._hit = self.shifts, [], None
+
+    def _look_about(self, steps: float, *, beside: tuple[int, ...] = ()) -> None:
+        """Look about so many steps, and from the first to the last of other looks."""
         ratio = 1.0 if steps <= FEW_STEPS else RATIO
         first = 1 if steps <= FEW_STEPS else FIRST_LOOK * steps
-        self.looks = look_grid(first, LAST_LOOK * steps + 1, ratio, pass_steps=self.pass_steps)
+        last = LAST_LOOK * steps + 1
+        if beside:
+            first, last = min(first, beside[0]), max(last, beside[-1])
+        self.looks = look_grid(first, last, ratio, pass_steps=self.pass_steps)

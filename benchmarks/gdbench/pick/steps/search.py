@@ -124,7 +124,7 @@ class Search:
             runs = self._runs(size, cell.expected, FIRST_RUNS)
             if not self.standing.answered:
                 runs = max(runs, self._runs(size, cell.expected, MIN_TOLD_RUNS, share=CONFIRMING_SHARE))
-            yield from cell.count(runs)
+            yield from cell.count(runs, most=self._most(cell))
             cell.rates.goal = cell.own_goal
 
     def _is_certain(self, size: int) -> bool:
@@ -243,7 +243,7 @@ class Search:
     def _most(self, cell: SizeCell) -> int:
         """Runs up to which those that differ much are added to, before the learning rate is lowered."""
         if not cell.refined:
-            return CAUTIOUS_RUNS
+            return self._runs(cell.batch_size, cell.expected, CAUTIOUS_RUNS, share=CONFIRMING_SHARE / 2)
         return max(self._runs(cell.batch_size, cell.expected, MAX_UNLIKE_RUNS, share=UNLIKE_SHARE), CAUTIOUS_RUNS)
 
     def _more(self, size: int) -> int:
