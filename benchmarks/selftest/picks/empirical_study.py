@@ -25,6 +25,7 @@ from gdbench.pick.runners.pool import processes
 from gdbench.pick.seconds.measure import measure_step_time
 from gdbench.pick.seconds.times import Times
 from gdbench.pick.steps.answer import Steps, Target
+from gdbench.pick.steps.crossing import whole
 from gdbench.pick.steps.measure import carry, measure_steps
 from gdbench.pick.steps.tiers import get_tier
 from gdbench.pick.steps.trials import Runner
@@ -33,6 +34,7 @@ from selftest.context import Context
 from selftest.picks.cells import CELLS, Cell
 from selftest.picks.curves import Truth, step_seconds
 from selftest.picks.findings import REGRETS, TABLES, code_of_search, latest, put
+from selftest.picks.judging import SAME
 from selftest.picks.runs import COARSE, FINE, FINEST, PICKED, Found, Runs, on_grid, vertex
 from selftest.picks.scores import finite
 from selftest.picks.virtual import VirtualClock, VirtualRunner
@@ -134,7 +136,7 @@ class Study:
             "true": finite(true),
             "regret": finite(true / seconds - 1),
             "half_width": finite(run.half_width),
-            "covered": _within(choice, true),
+            "covered": _within(choice, whole(run.steps) * step_seconds(times, choice.batch_size)),
         }
         put(self.context.journal, REGRETS, entry["key"], **found, **values)
         regret = true / seconds - 1
@@ -226,8 +228,9 @@ def measure(context: Context, stages: Sequence[str], names: Sequence[str], worke
 
 
 def _within(choice: BatchSizeChoice, true: float) -> bool:
+    """Whether the interval holds a time of whole steps; those may be its end."""
     low, high = choice.seconds_low, choice.seconds_high
-    return low is not None and high is not None and low <= true <= high
+    return low is not None and high is not None and (1 - SAME) * low <= true <= (1 + SAME) * high
 
 
 def _words(found: Found) -> str:
