@@ -19,7 +19,7 @@ def test_memory_is_in_bytes(amount: str | float, size: float) -> None:
     assert read_bytes(amount) == size
 
 
-@pytest.mark.parametrize("amount", ["soon", "5x", "-1s", "0", "", "1e5", 0, -2.0, float("nan"), float("inf")])
+@pytest.mark.parametrize("amount", ["soon", "5x", "-1s", "0", "", "1e5", 0, -2.0, float("nan"), [60], 10**400])
 def test_what_is_no_positive_amount_is_refused(amount: str | float) -> None:
     for read in (read_seconds, read_bytes):
         with pytest.raises(InputError, match="positive number"):

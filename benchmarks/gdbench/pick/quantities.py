@@ -34,7 +34,10 @@ def _read(amount: str | float, units: dict[str, float] | dict[str, int], rule: s
         factor = units.get(found[2].lower()) if found else None
         value = float(found[1]) * factor if found and factor else math.nan
     else:  # its spelling may have an exponent
-        value = float(amount)
+        try:
+            value = float(amount)
+        except (TypeError, ValueError, OverflowError):
+            value = math.nan
     if not (math.isfinite(value) and value > 0):
         raise InputError(f"{rule}, got {amount!r}: correct it")
     return value

@@ -136,7 +136,8 @@ class Study:
             "true": finite(true),
             "regret": finite(true / seconds - 1),
             "half_width": finite(run.half_width),
-            "covered": _within(choice, whole(run.steps) * step_seconds(times, choice.batch_size)),
+            "covered": math.isfinite(true)
+            and _within(choice, whole(run.steps) * step_seconds(times, choice.batch_size)),
         }
         put(self.context.journal, REGRETS, entry["key"], **found, **values)
         regret = true / seconds - 1

@@ -22,6 +22,7 @@ from gdbench.pick.choose.choice import (
     Row,
 )
 from gdbench.pick.choose.choose import choose
+from gdbench.pick.choose.estimates import join
 from gdbench.pick.choose.objectives import NAMES, training_bytes
 from gdbench.pick.seconds.times import Times
 from gdbench.pick.steps.answer import BUDGET, CAPPED, DIVERGED, MET, UNRELIABLE, Steps
@@ -227,6 +228,15 @@ def test_an_interval_goes_to_the_whole_steps_on_either_side() -> None:
     row = replace(steps.rows[0], low=14.8, high=16.0)
     found = chosen(replace(steps, rows=(row,)), make_times((32,), seconds=(0.5,)))
     assert (found.seconds_low, found.seconds, found.seconds_high) == pytest.approx((7.5, 8.0, 8.0))
+
+
+@pytest.mark.parametrize(("crossing", "error"), [(3.005, 0.002), (3.98, 0.01)])
+def test_an_interval_that_is_cut_at_the_whole_number_tells_where_the_crossing_is(crossing: float, error: float) -> None:
+    """As a search tells it: with no end beyond the steps themselves."""
+    steps = make_steps((32,), steps=(crossing,), noise=error)
+    row = replace(steps.rows[0], low=crossing / math.exp(Z90 * error), high=max(crossing * math.exp(Z90 * error), 4.0))
+    found = join(replace(steps, rows=(row,)), make_times((32,)), (32,))
+    assert np.exp(found.log_crossing[0]) == pytest.approx(crossing)
 
 
 def test_noise_about_a_whole_number_of_steps_is_told_as_what_a_step_more_costs() -> None:

@@ -159,6 +159,22 @@ def test_what_runs_told_of_the_sample_still_holds_when_they_are_counted_anew() -
     assert cell.own_goal == goal
 
 
+def test_what_the_same_runs_told_twice_counts_once() -> None:
+    cell, told = falling(np.ones(16)), np.array([0.03, 0.01, 0.02, -0.02])
+    cell.parts = [replace(cell.parts[0], shifts=told)]
+    once = cell.shift_error
+    cell.earlier = told
+    assert cell.shift_error == pytest.approx(once, rel=0.1)
+
+
+def test_shifts_far_from_the_goal_are_forgotten() -> None:
+    cell = falling(np.full(16, 3.0))
+    cell.parts = [replace(cell.parts[0], shifts=np.array([0.03, 0.01]))]
+    assert not cell.measured
+    cell.lower()
+    assert cell.own_goal == cell.goal
+
+
 def test_looks_that_are_moved_to_and_fro_hold_all_places_in_the_end() -> None:
     """The loss of all rows is above that of the sample, then below it, whenever runs are counted anew."""
     cell = SizeCell(4, 0.5, 0.0)

@@ -109,7 +109,9 @@ def _crossing(row: StepsRow) -> float:
     """Real number of steps that the interval is about; the whole number is less than one above it."""
     if not row.steps or row.low is None or row.high is None:
         return float(row.steps or 1)
-    return min(max(math.sqrt(row.low * row.high), row.steps - 1 + LEAST), float(row.steps))
+    reach = math.exp(Z90 * (row.log_error or 0.0))  # to either end, unless that is cut: at 1, or at the whole number
+    found = row.low * reach if row.low > 1 else row.high / reach
+    return min(max(found, row.steps - 1 + LEAST), float(row.steps))
 
 
 def _reach(row: StepsRow) -> tuple[float, float]:

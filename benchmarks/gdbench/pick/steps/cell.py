@@ -90,9 +90,13 @@ class SizeCell:
 
     @property
     def shift_error(self) -> float:
-        """Standard error of their mean; 0 where all rows are monitored."""
+        """Standard error of their mean; 0 where all rows are monitored.
+
+        Runs that are counted anew have the same starts and rows as before, so that what both told counts once.
+        """
         found = self.shifts
-        return float(found.std(ddof=1) / math.sqrt(len(found))) if len(found) > 1 else 0.0
+        different = max(len(found) - len(self.earlier), min(len(self.earlier), CHECKED))
+        return float(found.std(ddof=1) / math.sqrt(different)) if len(found) > 1 else 0.0
 
     @property
     def hit(self) -> Hit | None:
@@ -232,14 +236,13 @@ class SizeCell:
         self._hit = None
 
     def _drop_runs(self) -> None:
-        """Count runs anew; what they told of the shift still holds."""
-        self.earlier, self.parts, self._hit = self.shifts, [], None
+        """Count runs anew; what they told of the shift still holds, if they got to the goal."""
+        self.earlier = self.shifts if self.measured else self.earlier
+        self.parts, self._hit = [], None
 
     def _look_about(self, steps: float, *, beside: tuple[int, ...] = ()) -> None:
-        """Look about so many steps, and from the first to the last of other looks."""
+        """Look about so many steps, and at some looks besides."""
         ratio = 1.0 if steps <= FEW_STEPS else RATIO
         first = 1 if steps <= FEW_STEPS else FIRST_LOOK * steps
-        last = LAST_LOOK * steps + 1
-        if beside:
-            first, last = min(first, beside[0]), max(last, beside[-1])
-        self.looks = look_grid(first, last, ratio, pass_steps=self.pass_steps)
+        looks = look_grid(first, LAST_LOOK * steps + 1, ratio, pass_steps=self.pass_steps)
+        self.looks = tuple(sorted({*looks, *beside}))

@@ -183,7 +183,7 @@ class Search:
                 continue
             wanted = contenders
             if self.standing.expected_regret() < self.effort.regret:
-                wanted = [size for size in contenders if self.cells[size].runs < self._cheap_runs(size)]
+                wanted = [size for size in contenders if self._wants_more(size)]
                 if not wanted:
                     return
             plans = [self._count(size, self._more(size)) for size in wanted]
@@ -253,6 +253,11 @@ class Search:
             return 0
         budget = self.allowance.left / (3 * max(len(self.standing.contenders()), 1))
         return int(min(cell.runs, MAX_RUNS - cell.runs, budget / self._run_seconds(size)))
+
+    def _wants_more(self, size: int) -> bool:
+        """Whether a batch size that may win has too few runs to be told, or fewer than cost next to nothing."""
+        cell = self.cells[size]
+        return not cell.confirmed or cell.runs < self._cheap_runs(size)
 
     def _cheap_runs(self, size: int, rates: int = 1) -> int:
         """Runs at some rates of a batch size that take hardly any time; a power of two."""
