@@ -33,6 +33,8 @@ CHECKED = 4
 MIN_TOLD_RUNS, MAX_TOLD_ERROR = 8, 0.15
 """Runs, and the standard error of log K, by which steps are told. At a rate at which runs differ by more, near the
 largest stable one, few runs do not have those that make the mean: a lower rate is taken instead."""
+NEAR_GOAL = 0.25
+"""Loss above the goal, relative to that of the goal, up to which the shift of a sample is about that at the goal."""
 FEW_TOLD_RUNS = 1.5
 """By how much fewer they may be than the runs that make a mean, where they are fewer than twice the least number: these
 are made only where one takes seconds, and those that hardly differ need no more."""
@@ -236,8 +238,9 @@ class SizeCell:
         self._hit = None
 
     def _drop_runs(self) -> None:
-        """Count runs anew; what they told of the shift still holds, if they got to the goal."""
-        self.earlier = self.shifts if self.measured else self.earlier
+        """Count runs anew; what they told of the shift still holds, if they got near the goal."""
+        near = self.hit is not None and self.hit.final - self.goal <= NEAR_GOAL * (self.goal - self.floor)
+        self.earlier = self.shifts if near else self.earlier
         self.parts, self._hit = [], None
 
     def _look_about(self, steps: float, *, beside: tuple[int, ...] = ()) -> None:
