@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
+import math
 from dataclasses import dataclass
 
+import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
@@ -58,5 +59,15 @@ def summary_json(json_path: str | None, run: Run) -> None:
     """Write the summary for machines: one object per case, what is not known as null."""
     if json_path is None:
         return
-    cases = tuple(json.loads(run.summary.to_json(orient="records")))
-    write_json(json_path, RunAnswer(str(run.folder), run.complete, cases))
+    write_json(json_path, RunAnswer(str(run.folder), run.complete, records(run.summary)))
+
+
+def records(table: pd.DataFrame) -> tuple[dict[str, str | float | bool | None], ...]:
+    """Return the rows of a table as plain values, what is not known or not finite as None.
+
+    All digits stay: ``DataFrame.to_json`` has fifteen decimal places at most, too few for errors, and ten unless told
+    otherwise, too few for the seconds of a small network.
+    """
+    known = table.replace([math.inf, -math.inf], math.nan)
+    plain = known.astype(object).where(known.notna(), None)
+    return tuple({str(name): value for name, value in row.items()} for row in plain.to_dict("records"))
