@@ -18,6 +18,7 @@ from gdbench.pick.seconds.kept_proofs import KeptProofs
 from gdbench.pick.seconds.process import certified_rows
 from gdbench.pick.seconds.times import Times, TimesRow
 from gdbench.pick.steps.answer import Steps, Target
+from gdbench.pick.steps.candidates import REFERENCE, reference_size
 from gdbench.pick.steps.measure import Countdown, OutOfTime, carry, measure_steps
 from gdbench.pick.steps.optimum import Optimum, find_optimum
 from gdbench.pick.steps.problem import NetworkProblem
@@ -32,8 +33,6 @@ from kernels.auto import AUTO
 MIN_SHARE = 0.5
 """Share of the budget that the search has in any case, even if a busy machine has spent the rest before: an answer a
 little late is better than none."""
-REFERENCE = 32
-"""Batch size of the descent that sets a target where no optimum is known."""
 SAMPLE_ROWS, SMALL_SAMPLE_ROWS, MANY_PARAMETERS = 2048, 1024, 10_000
 """Rows whose loss is looked at in place of that of more than four times as many; of fewer rows, where there are many
 parameters, the smaller number."""
@@ -120,7 +119,7 @@ def known_target(question: Question, start: float, optimum: Optimum | None) -> T
 
 
 def start_loss(question: Question) -> float:
-    """Loss before the first step, mean over ten starts."""
+    """Loss before the first step, mean over several starts."""
     X, Y = question.timed_rows
     V, T = question.timed_held_out or (X, Y)
     return NetworkProblem(
@@ -162,16 +161,16 @@ def find_steps(
     reserve : float
         Seconds of the clock's that are left for what follows.
     """
-    least = MIN_SHARE * clock.most_seconds
+    least, begin = MIN_SHARE * clock.most_seconds, None
     if target is None:
         clock.tell("finding a target")
-        size = max(
-            (row.batch_size for row in times.rows if row.batch_size <= REFERENCE), default=times.rows[0].batch_size
-        )
+        size = reference_size([row.batch_size for row in times.rows], problem.n_rows)
         steps = reference_steps(problem.n_rows, question.network.n_parameters, size)
         plan = reference_target(problem, size, steps, start, metric=_metric(question))
         try:
-            target = carry(plan, problem, runner, countdown=Countdown(max(clock.left - reserve, least), clock.extend))
+            target, begin = carry(
+                plan, problem, runner, countdown=Countdown(max(clock.left - reserve, least), clock.extend)
+            )
         except OutOfTime:
             return f"the budget of {duration(clock.most_seconds)} was spent before there was a target"
     found = measure_steps(
@@ -184,6 +183,7 @@ def find_steps(
         runner=runner,
         workers=runner.workers,
         asked=problem.variants.keys() & {1, question.settings.current, problem.n_rows},
+        begin=begin,
         most_seconds=max(clock.left - reserve, least),
         more=clock.extend,
         report=lambda words, rows: clock.tell(words, f"{rows:,.0f} rows so far" if rows else ""),

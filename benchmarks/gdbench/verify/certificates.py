@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 
 from gdbench.experiments.cases import Case, NetworkSpec
 from gdbench.experiments.variants import supports
@@ -19,6 +19,8 @@ from kernels.network import DTYPES, HIDDEN, OUTPUT_LOSSES
 
 ANSWER_SECONDS = 300
 """A process that takes longer for one certificate has hung, unless GDBENCH_PATIENCE_SECONDS says otherwise."""
+WAKE_SECONDS = 1.0
+"""A signal that the system has given to another thread is heard when this one wakes."""
 RANDOM_ROWS = "random rows"
 
 SHAPES = ((4, 3), (5, 4, 3), (5, 4, 3, 2), (6, 5, 4, 3, 2))
@@ -146,7 +148,10 @@ def _listen(
 ) -> None:
     """Pass rows on until so many jobs have ended; raise what one of them raised."""
     while jobs:
-        found = heard.get()
+        try:
+            found = heard.get(timeout=WAKE_SECONDS)
+        except Empty:
+            continue
         if isinstance(found, CertificateRow):
             report(found)
         else:

@@ -12,12 +12,12 @@ import numpy as np
 from gdbench.experiments import datasets
 from gdbench.experiments.scaling import standardised
 from gdbench.pick.data.source import RowSource
-from gdbench.pick.finding import REFERENCE, known_target, least_loss, make_problem, start_loss
+from gdbench.pick.finding import known_target, least_loss, make_problem, start_loss
 from gdbench.pick.question import Question, ask
 from gdbench.pick.record.settings import Settings
 from gdbench.pick.seconds.times import Times
 from gdbench.pick.steps.answer import Target
-from gdbench.pick.steps.candidates import candidates
+from gdbench.pick.steps.candidates import candidates, reference_size
 from gdbench.pick.steps.problem import NetworkProblem
 from gdbench.pick.steps.targets import reference_steps, reference_target
 from gdbench.pick.steps.trials import Curves, Trial
@@ -86,8 +86,10 @@ class Cell:
         known = known_target(question, start, least_loss(question))
         if known is not None:
             return known
-        steps = reference_steps(self.data.n_rows, self.network.n_parameters, REFERENCE)
-        return (yield from reference_target(problem, REFERENCE, steps, start, metric="training loss"))
+        size = reference_size(self.candidates, self.data.n_rows)
+        steps = reference_steps(self.data.n_rows, self.network.n_parameters, size)
+        target, _ = yield from reference_target(problem, size, steps, start, metric="training loss")
+        return target
 
 
 def boston_housing() -> datasets.Dataset:

@@ -132,3 +132,19 @@ def test_numbers_are_no_classes_and_text_is_no_regression() -> None:
         read_arrays(X, LABELS, kind="regression")
     with pytest.raises(InputError, match="there is no kind of target 'clusters'"):
         read_arrays(X, LABELS, kind="clusters")
+
+
+@pytest.mark.parametrize(
+    ("y", "kind", "told"),
+    [
+        (np.arange(12) % 4, None, True),
+        (np.arange(12) % 4, "regression", False),
+        (np.arange(12) % 4, "classification", False),
+        (np.arange(12) % 4 + 0.5, None, False),
+        (np.arange(12), None, False),
+    ],
+)
+def test_few_whole_numbers_are_quantities_and_that_is_told(y: Any, kind: str | None, told: bool) -> None:
+    found = read_arrays(X, y, kind=kind)
+    assert ("4 different whole numbers taken as quantities" in found.origin) == told
+    assert found.kind == (kind or "regression")

@@ -13,6 +13,8 @@ from gdbench.pick.data.text_formats import shown
 from kernels import InputError
 
 MAX_CLASSES = 1000
+MAX_LIKE_CLASSES = 20
+"""Different whole numbers up to which a target is said to be taken as quantities, since it may be meant as classes."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ def encode_outputs(frame: pd.DataFrame, kind: str | None, file: str) -> Outputs:
     if kind == "regression" or (kind is None and not are_classes):
         values = frame.to_numpy(np.float64)
         _check_varies(frame, values, file)
-        return Outputs(values, "regression", some(frame.columns))
+        return Outputs(values, "regression", some(frame.columns) + (_like_classes(values) if kind is None else ""))
     return _classes(frame.iloc[:, 0], file) if frame.shape[1] == 1 else _encoded_classes(frame, file)
 
 
@@ -93,6 +95,14 @@ def _encoded_classes(frame: pd.DataFrame, file: str) -> Outputs:
         )
     _check_varies(frame, values, file)
     return Outputs(values, "classification", f"{some(frame.columns)} (0 and 1)")
+
+
+def _like_classes(values: Values) -> str:
+    """Say that whole numbers, of which there are few, are taken as quantities, and how they are taken as classes."""
+    found = np.unique(values)
+    if values.shape[1] > 1 or len(found) > min(MAX_LIKE_CLASSES, len(values) // 2) or (found % 1 != 0).any():
+        return ""
+    return f" ({len(found)} different whole numbers taken as quantities: if they are classes, ask for a classification)"
 
 
 def _check_varies(frame: pd.DataFrame, values: Values, file: str) -> None:

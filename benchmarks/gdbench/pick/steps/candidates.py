@@ -9,6 +9,8 @@ from kernels import InputError
 
 SPACING = 4
 """Ratio of batch sizes that are looked at first."""
+REFERENCE = 32
+"""Batch size where a search begins, and of the descent that sets a target where no optimum is known."""
 
 
 def candidates(n_rows: int, *, most: int | None = None, current: int | None = None) -> tuple[int, ...]:
@@ -67,3 +69,14 @@ def spaced(sizes: Sequence[int], begin: int, direction: int) -> list[int]:
             chosen.append(size)
             before = size
     return chosen
+
+
+def reference_size(sizes: Sequence[int], n_rows: int) -> int:
+    """Batch size where a search begins: ``REFERENCE``, or the largest one below it and below a quarter of the rows.
+
+    Examples
+    --------
+    >>> reference_size([1, 2, 4, 8, 16, 32, 64], 1000), reference_size([1, 2, 4, 8, 16, 32, 64], 100)
+    (32, 16)
+    """
+    return max((size for size in sizes if size <= min(REFERENCE, max(n_rows // 4, 1))), default=min(sizes))

@@ -16,6 +16,7 @@ from gdbench.pick.steps.costs import SearchClock
 from gdbench.pick.steps.problem import DescentProblem
 from gdbench.pick.steps.search import Search
 from gdbench.pick.steps.summary import describe
+from gdbench.pick.steps.targets import Beginning
 from gdbench.pick.steps.tiers import Tier
 from gdbench.pick.steps.trials import Curves, Runner, Trial
 
@@ -73,6 +74,7 @@ def measure_steps(
     step_errors: Mapping[int, float] | None = None,
     workers: int = 1,
     asked: Collection[int] = (),
+    begin: Beginning | None = None,
     most_seconds: float = math.inf,
     more: Callable[[], float] | None = None,
     clock: SearchClock | None = None,
@@ -98,6 +100,8 @@ def measure_steps(
         How many of them at once.
     asked : collection of int
         Candidates that users compare with: looked at even if they cannot win, where that costs little.
+    begin : Beginning, optional
+        What is known of the batch size where the search begins, such as by the runs that set the target.
     most_seconds : float
         After which the answer is what is known so far, and says so.
     more : callable, optional
@@ -118,6 +122,7 @@ def measure_steps(
         tier,
         workers,
         frozenset(asked),
+        begin,
     )
     stopped, interrupted = "", False
 

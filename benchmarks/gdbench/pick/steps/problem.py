@@ -25,8 +25,9 @@ KEPT_VALUES = 1 << 22
 """Numbers of starting parameters that are kept at most, besides those of the last one."""
 ROW_SECONDS, PARAMETER_SECONDS = 5e-8, 1e-10
 """Nominal time of a row in an update, and more for each parameter, about that of compiled variants in float32."""
-STARTS = 10
-"""Starting parameters whose mean loss is the loss before the first step."""
+STARTS, MIN_STARTS, START_PRODUCTS = 10, 3, 2e10
+"""Starting parameters whose mean loss is the loss before the first step; and the fewest, where rows times parameters
+times starts would be more than so many."""
 
 
 class Runs(Protocol):
@@ -204,13 +205,14 @@ class NetworkProblem:
         return _NetworkRuns(self, batch_size, learning_rate, thetas, streams, parts and parts.of(seeds))
 
     def start_loss(self) -> float:
-        """Mean over ten starts of the loss of the rows that count."""
+        """Mean of the loss of the rows that count over ten starts, or fewer where that takes long."""
         return self._start_loss
 
     @cached_property
     def _start_loss(self) -> float:
         loss = kernels.get("vectorized").loss
-        seeds = range(1 if self.alike else STARTS)
+        most = round(START_PRODUCTS / (len(self.V) * self.network.n_parameters))
+        seeds = range(1 if self.alike else min(max(most, MIN_STARTS), STARTS))
         return float(np.mean([loss(self.network, self.start(seed), self.V, self.T) for seed in seeds]))
 
     def stable_rate(self, batch_size: int) -> float:

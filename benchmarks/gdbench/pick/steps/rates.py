@@ -93,18 +93,26 @@ class RateSearch:
         return best * math.exp(float(np.clip(-slope / (2 * bend), x[0], x[2]))) if bend > 0 else best
 
     def explore(
-        self, rates: Iterable[float], runs: Callable[[float], int], expected: float, *, raises: int = 0
+        self,
+        rates: Iterable[float],
+        runs: Callable[[float], int],
+        expected: float,
+        *,
+        ratio: float = FINE,
+        raises: int = 0,
     ) -> Plan:
-        """Find the best rate to a factor of ``COARSE``.
+        """Find the best rate to a factor.
 
         Parameters
         ----------
         rates : iterable of float
-            Where to begin.
+            Where to begin; none to go on with what is known.
         runs : callable
             Number of runs of a trial, given its steps.
         expected : float
             Steps that the best rate is expected to need, at most.
+        ratio : float
+            That factor; it begins with ``COARSE``.
         raises : int
             How often more steps are given where no rate gets there.
         """
@@ -128,7 +136,7 @@ class RateSearch:
                 wanted = [high * COARSE]
             else:
                 break
-        yield from self._narrow(FINE, seeds, expected)
+        yield from self._narrow(ratio, seeds, expected)
 
     def race(
         self,
@@ -202,6 +210,8 @@ class RateSearch:
 
     def _try(self, rates: Iterable[float], seeds: Iterable[int], expected: float) -> Plan:
         rates, seeds = tuple(rates), tuple(seeds)
+        if not rates:
+            return
         known = min(self.steps, expected)
         first, last = FIRST_LOOK * known, math.ceil(CAP * known) + 2
         looks = look_grid(first, last, LOOK_RATIO, pass_steps=self.pass_steps)

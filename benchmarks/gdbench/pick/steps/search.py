@@ -14,25 +14,26 @@ from functools import partial
 
 import numpy as np
 
-from gdbench.pick.steps.candidates import spaced
+from gdbench.pick.steps.candidates import reference_size, spaced
 from gdbench.pick.steps.cell import MIN_TOLD_RUNS, SizeCell
 from gdbench.pick.steps.costs import SHARE, Allowance, Costs, SearchClock
-from gdbench.pick.steps.crossing import CAUTIOUS_RUNS
+from gdbench.pick.steps.crossing import CAUTIOUS_RUNS, Hit
 from gdbench.pick.steps.decision import Standing, steps_near
 from gdbench.pick.steps.pilot import ENDLESS_ROWS, run_pilot
 from gdbench.pick.steps.problem import DescentProblem
-from gdbench.pick.steps.rates import MAX_RAISES, RateSearch
+from gdbench.pick.steps.rates import COARSE, FINE, MAX_RAISES, RateSearch
+from gdbench.pick.steps.targets import Beginning
 from gdbench.pick.steps.tiers import Tier
 from gdbench.pick.steps.trials import Plan, together
 
-REFERENCE = 32
-"""Batch size where it begins, or the largest candidate below and below a quarter of the rows."""
 CONFIRMING_SHARE = 0.2
 """Share of the time that is left for the first runs that tell steps at all: there is no answer without them."""
 UNLIKE_SHARE, MAX_UNLIKE_RUNS = 0.05, 1024
 """The same, and the runs at most, where runs differ so much that fewer do not have those that make their mean."""
 EXPLORING_RUNS, FIRST_RUNS, MAX_RUNS = 8, 16, 4096
 """Runs of a trial that looks for a rate; at first counted; counted at most."""
+EXPLORING_SHARE = 0.005
+"""Share of the time that is left for such a trial: up to six at each of up to ten batch sizes."""
 REFINING_SHARE, RACED_RATES, MIN_RACING_RUNS, MIN_RACING_SINGLE = 0.35, 10, 4, 2.5
 """Share of the time left for the rates of all that may win; what a race costs, in runs of one rate for each of its
 runs; the fewest of these for which it is worth it; and the same where one run tells all, at up to 25 rates."""
@@ -64,6 +65,8 @@ class Search:
     workers: int = 1
     asked: frozenset[int] = frozenset()
     """Batch sizes that users compare with, which are looked at even if they cannot win, where that costs little."""
+    begin: Beginning | None = None
+    """What is known of the batch size where it begins, if that is anything."""
     stage: str = "finding a learning rate"
     pilot: RateSearch = field(init=False)
     cells: dict[int, SizeCell] = field(default_factory=dict)
@@ -85,19 +88,21 @@ class Search:
     @property
     def reference(self) -> int:
         """Batch size where the search begins."""
-        most = min(REFERENCE, max((self.problem.n_rows or ENDLESS_ROWS) // 4, 1))
-        return max((size for size in self.sizes if size <= most), default=self.sizes[0])
+        return reference_size(self.sizes, self.problem.n_rows or ENDLESS_ROWS)
 
     def run(self) -> Plan:
         """Find a rate, look over the whole range, then race."""
         yield from self.costs.account(self._run())
 
     def _run(self) -> Plan:
-        yield from run_pilot(self.pilot, self.problem, self.goal)
-        if self.pilot.best is None:
-            return
+        begin = self.begin
+        if begin is None or begin.batch_size != self.reference:
+            yield from run_pilot(self.pilot, self.problem, self.goal)
+            if self.pilot.best is None:
+                return
+            begin = self.begin = Beginning(self.reference, self.pilot.hits, self.goal - self.pilot.goal)
         self.stage = "looking over all batch sizes"
-        yield from self._explore(self.reference, self.pilot.best, self.pilot.steps)
+        yield from self._begin(begin)
         yield from together([self._walk(spaced(self.sizes, self.reference, way)) for way in (-1, 1)])
         yield from self._race()
         self.stage = "telling the others more exactly"
@@ -109,22 +114,40 @@ class Search:
 
     # ---- the whole range
 
-    def _explore(self, size: int, rate: float, expected: float, ratios: Sequence[float] = (0.5, 1.0, 2.0)) -> Plan:
+    def _begin(self, begin: Beginning) -> Plan:
+        """Look at the first batch size: with more runs than what is known of it comes from, if time allows."""
+        known = RateSearch(begin.batch_size, self.goal, self.problem.floor, hits=dict(begin.hits))
+        assert known.best is not None
+        if self._runs(begin.batch_size, known.steps, EXPLORING_RUNS, share=EXPLORING_SHARE) > begin.runs:
+            yield from self._explore(begin.batch_size, known.best, known.steps)
+        else:
+            yield from self._explore(begin.batch_size, known.best, known.steps, (), hits=known.hits)
+
+    def _explore(
+        self,
+        size: int,
+        rate: float,
+        expected: float,
+        ratios: Sequence[float] = (0.5, 1.0, 2.0),
+        hits: Mapping[float, Hit] | None = None,
+    ) -> Plan:
         """Find the rate of a batch size and count a few runs at it."""
         cell = self.cells[size] = SizeCell(
             size, self.goal, self.problem.floor, self._shift(size), self._is_certain(size), self._pass_steps(size)
         )
+        cell.rates.hits.update(hits or {})
         rates = [rate * ratio for ratio in ratios]
         raises = MAX_RAISES if size == self.reference else 0  # others begin at what more than two runs told
-        yield from cell.rates.explore(
-            rates, lambda steps: self._runs(size, steps, EXPLORING_RUNS), expected, raises=raises
-        )
+        runs = partial(self._runs, size, most=EXPLORING_RUNS, share=EXPLORING_SHARE)
+        # where one run is all that time allows, a parabola through rates a factor of 2 apart tells as much
+        ratio = FINE if self._is_certain(size) or runs(expected) > 1 else COARSE
+        yield from cell.rates.explore(rates, runs, expected, ratio=ratio, raises=raises)
         cell.settle()
         if cell.learning_rate is not None:
-            runs = self._runs(size, cell.expected, FIRST_RUNS)
+            counted = self._runs(size, cell.expected, FIRST_RUNS)
             if not self.standing.answered:
-                runs = max(runs, self._runs(size, cell.expected, MIN_TOLD_RUNS, share=CONFIRMING_SHARE))
-            yield from cell.count(runs, most=self._most(cell))
+                counted = max(counted, self._runs(size, cell.expected, MIN_TOLD_RUNS, share=CONFIRMING_SHARE))
+            yield from cell.count(counted, most=self._most(cell))
             cell.rates.goal = cell.own_goal
 
     def _is_certain(self, size: int) -> bool:
@@ -138,7 +161,9 @@ class Search:
         """Shift at the nearest batch size of which it is known."""
         known = [other for other, cell in self.cells.items() if len(cell.shifts)]
         near = min(known, key=lambda other: abs(math.log(other / size)), default=None)
-        return self.goal - self.pilot.goal if near is None else float(np.mean(self.cells[near].shifts))
+        if near is not None:
+            return float(np.mean(self.cells[near].shifts))
+        return self.begin.shift if self.begin is not None else 0.0
 
     def _walk(self, sizes: Sequence[int]) -> Plan:
         """Go from batch size to batch size, each beginning at what the one before had, while one may win."""
@@ -171,6 +196,10 @@ class Search:
     def _race(self) -> Plan:
         """Fill the gaps, tell the rates of those that may win exactly, then add runs until the choice is safe."""
         while contenders := self.standing.contenders():
+            few = [size for size in contenders if self._lacks_runs(size)]
+            if few:  # what one or two runs tell bounds nothing, and would be no answer
+                yield from together([self._count(size, MIN_TOLD_RUNS - self.cells[size].runs) for size in few])
+                continue
             gaps = [size for size in self.sizes if size not in self.cells and self.standing.may_win(size)]
             if gaps:  # at first, and where a rate that is told more exactly lowers the bounds
                 yield from together([self._fill(size) for size in gaps])
@@ -253,6 +282,13 @@ class Search:
             return 0
         budget = self.allowance.left / (3 * max(len(self.standing.contenders()), 1))
         return int(min(cell.runs, MAX_RUNS - cell.runs, budget / self._run_seconds(size)))
+
+    def _lacks_runs(self, size: int) -> bool:
+        """Whether a batch size has fewer runs than steps are told by, though time allows them."""
+        cell = self.cells[size]
+        if cell.certain or cell.runs >= MIN_TOLD_RUNS:
+            return False
+        return self._runs(size, cell.expected, MIN_TOLD_RUNS, share=CONFIRMING_SHARE) == MIN_TOLD_RUNS
 
     def _wants_more(self, size: int) -> bool:
         """Whether a batch size that may win has too few runs to be told, or fewer than cost next to nothing."""
