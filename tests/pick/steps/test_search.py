@@ -12,6 +12,7 @@ import pytest
 from gdbench.experiments import datasets
 from gdbench.pick.runners.serial import serial
 from gdbench.pick.steps.answer import EXTRAPOLATED, REACHED, Steps, Target
+from gdbench.pick.steps.cell import SizeCell
 from gdbench.pick.steps.measure import Countdown, carry, measure_steps
 from gdbench.pick.steps.optimum import find_optimum
 from gdbench.pick.steps.problem import NetworkProblem
@@ -158,6 +159,16 @@ def test_runs_of_a_small_problem_are_made_however_sure_the_choice_is(monkeypatch
     without = search(LINEAR)
     most, fewer = (max(row.runs for row in found.rows) for found in (with_them, without))
     assert most >= 2 * fewer
+
+
+def test_a_best_batch_size_that_is_not_confirmed_has_more_runs_however_sure_the_choice_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("gdbench.pick.steps.search.CHEAP_SHARE", 0.0)
+    usual = max(row.runs for row in search(LINEAR).rows)
+    enough = 4 * usual
+    monkeypatch.setattr(SizeCell, "confirmed", property(lambda cell: cell.runs >= enough))
+    assert max(row.runs for row in search(LINEAR).rows) >= enough
 
 
 def test_a_search_without_an_answer_goes_on_beyond_its_budget_once() -> None:

@@ -1,0 +1,136 @@
+"""Targets: where they lie, what the runs that set them tell, and that the search begins there."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pytest
+
+from gdbench.experiments import datasets
+from gdbench.pick.runners.serial import serial
+from gdbench.pick.steps.answer import Steps, Target
+from gdbench.pick.steps.cell import FRESH
+from gdbench.pick.steps.measure import OutOfTime, carry, measure_steps
+from gdbench.pick.steps.problem import DescentProblem, NetworkProblem
+from gdbench.pick.steps.targets import JUDGES, Beginning, reference_target
+from gdbench.pick.steps.tiers import QUICK
+from gdbench.pick.steps.trials import Curves, OnDone, Trial, mean_losses, run_trial
+from kernels import Network
+
+STEPS = 300
+STEP_SECONDS = {size: 2e-6 + 2e-7 * size for size in (1, 2, 4, 8, 16, 32, 64, 128)}
+
+
+def network_problem(sample: np.ndarray | None = None) -> NetworkProblem:
+    data = datasets.load("wine")
+    rows = (data.X, data.Y, data.X, data.Y)
+    network = Network.mlp(13, 8, 3, hidden="tanh", output="softmax")
+    return NetworkProblem(network, *rows, dict.fromkeys(STEP_SECONDS, "tiled"), 3, sample=sample)
+
+
+def found(problem: NetworkProblem, start: float) -> tuple[Target, Beginning]:
+    with serial() as runner:
+        return carry(reference_target(problem, 32, STEPS, start, metric="training loss"), problem, runner)
+
+
+@pytest.fixture(scope="module")
+def reference() -> tuple[Target, Beginning]:
+    problem = network_problem()
+    return found(problem, problem.start_loss())
+
+
+def test_a_target_leaves_two_per_cent_of_what_the_mean_of_fresh_runs_gains(
+    reference: tuple[Target, Beginning],
+) -> None:
+    target, begin = reference
+    problem, rates = network_problem(), sorted(begin.hits)
+    ends = {}
+    for rate in rates:
+        every = run_trial(problem, Trial(32, rate, JUDGES, tuple(range(1, STEPS + 1)), -math.inf))
+        ends[rate] = mean_losses(every.losses).min()
+    best = min(ends, key=ends.__getitem__)
+    gained = target.start - ends[best]
+    assert target.value == pytest.approx(ends[best] + 0.02 * gained, abs=0.01 * gained)
+    assert rates[0] < best < rates[-1]
+    assert "leaves 2 % of what runs with batches of 32 gain" in target.words
+
+
+def test_the_runs_that_set_it_tell_where_the_mean_of_many_is_at_the_target(
+    reference: tuple[Target, Beginning],
+) -> None:
+    target, begin = reference
+    rate = min(begin.hits, key=lambda rate: begin.hits[rate].steps)
+    looks = tuple(range(1, STEPS + 1))
+    curves = run_trial(network_problem(), Trial(32, rate, tuple(range(200)), looks, -math.inf))
+    true = looks[int(np.argmax(mean_losses(curves.losses) <= target.value))]
+    assert begin.hits[rate].steps == pytest.approx(true, rel=0.3)
+
+
+def test_a_sample_sets_the_same_target_as_all_rows_do(reference: tuple[Target, Beginning]) -> None:
+    """The loss of half of the rows is another one; the target is that of all."""
+    sample = np.arange(0, 178, 2)
+    problem = network_problem(sample)
+    target, begin = found(problem, reference[0].start)
+    assert begin.shift != 0
+    assert target.value == pytest.approx(reference[0].value, rel=0.15)
+
+
+@dataclass
+class Dear:
+    """A runner of trials that take so long by its own clock, and the clock."""
+
+    step_seconds: dict[int, float]
+    left: float
+    trials: list[Trial] = field(default_factory=list)
+    workers = 1
+
+    @property
+    def most_seconds(self) -> float:
+        return 60.0
+
+    def run(self, problem: DescentProblem, trials: Sequence[Trial], *, on_done: OnDone | None = None) -> list[Curves]:
+        self.trials += trials
+        with serial() as runner:
+            made = runner.run(problem, trials, on_done=on_done)
+        curves = [
+            replace(each, seconds=self.step_seconds[trial.batch_size] * each.rows / trial.batch_size)
+            for trial, each in zip(trials, made, strict=True)
+        ]
+        self.left -= sum(each.seconds for each in curves)
+        if self.left < 0:
+            raise OutOfTime
+        return curves
+
+
+def search(reference: tuple[Target, Beginning], begin: Beginning | None, seconds: float) -> tuple[Steps, list[Trial]]:
+    """Search where a training takes a second."""
+    step = 1.0 / min(hit.steps for hit in reference[1].hits.values())
+    step_seconds = {size: step * (0.2 + size / 40) for size in STEP_SECONDS}
+    runner = Dear(step_seconds, seconds)
+    steps = measure_steps(
+        network_problem(),
+        step_seconds,
+        target=reference[0],
+        tier=QUICK,
+        seed=3,
+        runner=runner,
+        begin=begin,
+        clock=runner,
+    )
+    return steps, runner.trials
+
+
+def test_a_search_begins_with_what_set_the_target(reference: tuple[Target, Beginning]) -> None:
+    _, trials = search(reference, reference[1], 120.0)
+    _, more = search(reference, None, 120.0)
+    assert trials[0].seeds[0] >= FRESH  # neither a pilot nor its rates again: runs that are counted
+    assert trials[0].learning_rate < max(reference[1].hits)
+    assert more[0].seeds[0] < FRESH
+
+
+def test_what_may_win_is_told_by_eight_runs_before_gaps_are_filled(reference: tuple[Target, Beginning]) -> None:
+    _, trials = search(reference, reference[1], 150.0)
+    gap = next(at for at, trial in enumerate(trials) if trial.batch_size in (4, 16, 64))
+    counted = {seed for trial in trials[:gap] if trial.batch_size == 8 for seed in trial.seeds if seed >= FRESH}
+    assert len(counted) == 8
