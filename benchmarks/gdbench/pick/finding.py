@@ -173,6 +173,8 @@ def find_steps(
             )
         except OutOfTime:
             return f"the budget of {duration(clock.most_seconds)} was spent before there was a target"
+        if is_idle(target):
+            return idle_steps(question, target)
     found = measure_steps(
         problem,
         {row.batch_size: row.seconds for row in times.rows},

@@ -146,5 +146,5 @@ def test_numbers_are_no_classes_and_text_is_no_regression() -> None:
 )
 def test_few_whole_numbers_are_quantities_and_that_is_told(y: Any, kind: str | None, told: bool) -> None:
     found = read_arrays(X, y, kind=kind)
-    assert ("4 different whole numbers taken as quantities" in found.origin) == told
+    assert ("4 whole numbers, taken as quantities" in found.origin) == told
     assert found.kind == (kind or "regression")

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -108,6 +109,7 @@ def search(reference: tuple[Target, Beginning], begin: Beginning | None, seconds
     step = 1.0 / min(hit.steps for hit in reference[1].hits.values())
     step_seconds = {size: step * (0.2 + size / 40) for size in STEP_SECONDS}
     runner = Dear(step_seconds, seconds)
+    begin = replace(begin, seconds=step_seconds[32]) if begin is not None else None
     steps = measure_steps(
         network_problem(),
         step_seconds,
@@ -134,3 +136,95 @@ def test_what_may_win_is_told_by_eight_runs_before_gaps_are_filled(reference: tu
     gap = next(at for at, trial in enumerate(trials) if trial.batch_size in (4, 16, 64))
     counted = {seed for trial in trials[:gap] if trial.batch_size == 8 for seed in trial.seeds if seed >= FRESH}
     assert len(counted) == 8
+
+
+def test_what_the_first_runs_cost_is_known_before_the_search(reference: tuple[Target, Beginning]) -> None:
+    """Steps of a peer are timed, and counted with kernels that may take a fiftieth."""
+    assert 0 < reference[1].seconds < 1e-3
+    _, trials = search(reference, replace(reference[1], runs=1), 120.0)
+    assert trials[0].seeds[0] >= FRESH
+    assert trials[0].learning_rate != min(reference[1].hits)
+
+
+# rates that fail
+
+
+@dataclass(frozen=True)
+class Walks:
+    """Losses that fall by one in a hundred steps at any rate, but for runs that diverge."""
+
+    diverging: tuple[int, ...]
+    last: int = 200
+    """Steps at which they do."""
+    highest: float = math.inf
+    """Rate above which all runs do."""
+    sampled_rows = None
+    n_rows, floor = 1000, 0.0
+
+    def stable_rate(self, batch_size: int) -> float:
+        return 1.0
+
+    def start_loss(self) -> float:
+        return 4.0
+
+    def begin(self, batch_size: int, learning_rate: float, seeds: Sequence[int], *, look_rows: int = 0) -> "WalkRuns":
+        return WalkRuns(self, learning_rate, seeds)
+
+
+@dataclass
+class WalkRuns:
+    problem: Walks
+    rate: float
+    seeds: Sequence[int]
+    made: int = 0
+
+    def advance(self, steps: int) -> None:
+        self.made += steps
+
+    def losses(self) -> np.ndarray:
+        lost = [seed in self.problem.diverging or self.rate > self.problem.highest for seed in self.seeds]
+        usual = 4.0 - min(self.rate, 1.0) * self.made / 100
+        return np.where(np.array(lost) & (self.made >= self.problem.last), np.inf, usual)
+
+
+def target_of(problem: Walks) -> tuple[Target, Beginning | None]:
+    with serial() as runner:
+        return carry(reference_target(problem, 32, STEPS, 4.0, metric="training loss"), problem, runner)
+
+
+def test_one_run_of_ten_that_diverges_changes_nothing() -> None:
+    assert target_of(Walks((JUDGES[2],)))[0].value == pytest.approx(1.0 + 0.02 * 3.0)
+
+
+def test_where_more_diverge_the_next_lower_rate_is_taken() -> None:
+    target, begin = target_of(Walks(JUDGES[:2], highest=0.5))
+    assert target == Target(4.0, 4.0, None, "training loss", target.words)  # at lower rates they diverge as well
+    assert begin is None
+    target, begin = target_of(Walks((), highest=0.5))
+    assert target.value == pytest.approx(2.5 + 0.02 * 1.5)
+    assert begin is not None
+    assert begin.hits[0.5].reached
+    assert not begin.hits[1.0].reached
+
+
+def test_where_all_rates_diverge_the_target_is_the_loss_at_the_start() -> None:
+    target, begin = target_of(Walks((), highest=0.0))
+    assert (target.value, begin) == (4.0, None)
+    assert "which no learning rate lowers" in target.words
+
+
+def test_where_runs_differ_the_target_is_where_their_mean_may_be() -> None:
+    class Two(Walks):
+        """Half of the runs stay where they are."""
+
+        def begin(self, batch_size: int, learning_rate: float, seeds: Sequence[int], *, look_rows: int = 0) -> Any:
+            class Runs(WalkRuns):
+                def losses(self) -> np.ndarray:
+                    return np.where(np.array(self.seeds) % 2 == 1, 4.0, super().losses())
+
+            return Runs(self, learning_rate, seeds)
+
+    target, _ = target_of(Two(()))
+    error = 1.5 * math.sqrt(10 / 9) / math.sqrt(10)
+    assert target.value == pytest.approx(2.5 + 2 * error)
+    assert "leaves 67 %" in target.words

@@ -102,7 +102,7 @@ def _like_classes(values: Values) -> str:
     found = np.unique(values)
     if values.shape[1] > 1 or len(found) > min(MAX_LIKE_CLASSES, len(values) // 2) or (found % 1 != 0).any():
         return ""
-    return f" ({len(found)} different whole numbers taken as quantities: if they are classes, ask for a classification)"
+    return f" ({len(found)} whole numbers, taken as quantities: the kind classification takes them as classes)"
 
 
 def _check_varies(frame: pd.DataFrame, values: Values, file: str) -> None:

@@ -72,11 +72,12 @@ def spaced(sizes: Sequence[int], begin: int, direction: int) -> list[int]:
 
 
 def reference_size(sizes: Sequence[int], n_rows: int) -> int:
-    """Batch size where a search begins: ``REFERENCE``, or the largest one below it and below a quarter of the rows.
+    """Batch size where a search begins: ``REFERENCE``, or the largest power of two below it and below n / 4.
 
     Examples
     --------
-    >>> reference_size([1, 2, 4, 8, 16, 32, 64], 1000), reference_size([1, 2, 4, 8, 16, 32, 64], 100)
+    >>> reference_size([1, 2, 4, 8, 16, 20, 32, 64], 1000), reference_size([1, 2, 4, 8, 16, 20, 32, 64], 100)
     (32, 16)
     """
-    return max((size for size in sizes if size <= min(REFERENCE, max(n_rows // 4, 1))), default=min(sizes))
+    most = min(REFERENCE, max(n_rows // 4, 1))
+    return max((size for size in sizes if size <= most and size.bit_count() == 1), default=min(sizes))

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from gdbench.pick.steps.crossing import CAUTIOUS_RUNS, FEW_STEPS, Hit, hit, runs_needed, slope
 from gdbench.pick.steps.parts import look_rows
 from gdbench.pick.steps.rates import FINE, RateSearch
-from gdbench.pick.steps.trials import PART, Curves, Plan, Trial, joined, look_grid
+from gdbench.pick.steps.trials import CHECKED, PART, Curves, Plan, Trial, joined, look_grid
 
 Values = npt.NDArray[np.float64]
 FIRST_LOOK, LAST_LOOK, RATIO = 0.65, 1.55, 1.08
@@ -28,8 +28,6 @@ EDGE = 1.25
 """Ratio by which the crossing has to be within them; else they are moved about it."""
 MAX_LOWERED = 8
 """Times that a rate is lowered at which the runs that are counted do not get to the goal."""
-CHECKED = 4
-"""Runs of each addition of which the loss of all rows is told, where only a sample of them is monitored."""
 MIN_TOLD_RUNS, MAX_TOLD_ERROR = 8, 0.15
 """Runs, and the standard error of log K, by which steps are told. At a rate at which runs differ by more, near the
 largest stable one, few runs do not have those that make the mean: a lower rate is taken instead."""

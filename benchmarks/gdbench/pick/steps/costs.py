@@ -56,6 +56,10 @@ class Costs:
         if steps:
             self._steps[trial.batch_size] = curves.seconds / steps
 
+    def begin_with(self, batch_size: int, seconds: float) -> None:
+        """Enter what a step of a run takes, CPU seconds with looks, as it is known before the first trial."""
+        self._steps[batch_size] = seconds
+
     @property
     def look_share(self) -> float:
         """Share of the seconds that looking at the loss took."""

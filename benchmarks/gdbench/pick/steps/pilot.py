@@ -10,6 +10,8 @@ from gdbench.pick.steps.trials import Plan
 
 PILOT_RATES = tuple(2.0**power for power in (1, 0, -1, -2, -3, -4, -5))
 """Learning rates of the pilot in units of the problem's own scale; it goes on below them if all diverge."""
+PILOT_RUNS = 2
+"""Runs of each of them."""
 PILOT_CAPS = (30, 100, 300, 1000, 3000, 10_000, 30_000, 100_000)
 """Steps after which the pilot's runs end, one after the other until a rate reaches the goal."""
 MIN_CAP_STEPS, CAP_EPOCHS = 20_000, 1000
@@ -34,7 +36,7 @@ def run_pilot(found: RateSearch, problem: DescentProblem, goal: float) -> Plan:
     for cap in [*(cap for cap in PILOT_CAPS if cap < last), last]:
         found.hits.clear()
         found.checked = cap > PILOT_CAPS[0]
-        yield from found.explore(rates, lambda steps: 2, cap / CAP)
+        yield from found.explore(rates, lambda steps: PILOT_RUNS, cap / CAP)
         if found.best is not None or found.diverged:
             return
         alive = sorted(found.hits, key=lambda rate: found.hits[rate].final)

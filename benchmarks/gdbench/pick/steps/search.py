@@ -17,9 +17,9 @@ import numpy as np
 from gdbench.pick.steps.candidates import reference_size, spaced
 from gdbench.pick.steps.cell import MIN_TOLD_RUNS, SizeCell
 from gdbench.pick.steps.costs import SHARE, Allowance, Costs, SearchClock
-from gdbench.pick.steps.crossing import CAUTIOUS_RUNS, Hit
+from gdbench.pick.steps.crossing import CAUTIOUS_RUNS
 from gdbench.pick.steps.decision import Standing, steps_near
-from gdbench.pick.steps.pilot import ENDLESS_ROWS, run_pilot
+from gdbench.pick.steps.pilot import ENDLESS_ROWS, PILOT_RUNS, run_pilot
 from gdbench.pick.steps.problem import DescentProblem
 from gdbench.pick.steps.rates import COARSE, FINE, MAX_RAISES, RateSearch
 from gdbench.pick.steps.targets import Beginning
@@ -66,7 +66,7 @@ class Search:
     asked: frozenset[int] = frozenset()
     """Batch sizes that users compare with, which are looked at even if they cannot win, where that costs little."""
     begin: Beginning | None = None
-    """What is known of the batch size where it begins, if that is anything."""
+    """What is known of the batch size where it begins; what a pilot tells, if nothing was."""
     stage: str = "finding a learning rate"
     pilot: RateSearch = field(init=False)
     cells: dict[int, SizeCell] = field(default_factory=dict)
@@ -78,6 +78,8 @@ class Search:
         self.standing = Standing(self.cells, self.step_seconds, self.step_errors)
         self.costs = Costs(self.step_seconds)
         self.allowance = Allowance(self.clock, self.costs, self.workers)
+        if self.begin is not None and self.begin.seconds:
+            self.costs.begin_with(self.begin.batch_size, self.begin.seconds)
         self.pilot = RateSearch(self.reference, self.goal, self.problem.floor, self._pass_steps(self.reference))
 
     @property
@@ -88,6 +90,8 @@ class Search:
     @property
     def reference(self) -> int:
         """Batch size where the search begins."""
+        if self.begin is not None:
+            return self.begin.batch_size
         return reference_size(self.sizes, self.problem.n_rows or ENDLESS_ROWS)
 
     def run(self) -> Plan:
@@ -95,14 +99,13 @@ class Search:
         yield from self.costs.account(self._run())
 
     def _run(self) -> Plan:
-        begin = self.begin
-        if begin is None or begin.batch_size != self.reference:
+        if self.begin is None:
             yield from run_pilot(self.pilot, self.problem, self.goal)
             if self.pilot.best is None:
                 return
-            begin = self.begin = Beginning(self.reference, self.pilot.hits, self.goal - self.pilot.goal)
+            self.begin = Beginning(self.reference, self.pilot.hits, self.goal - self.pilot.goal, PILOT_RUNS)
         self.stage = "looking over all batch sizes"
-        yield from self._begin(begin)
+        yield from self._begin(self.begin)
         yield from together([self._walk(spaced(self.sizes, self.reference, way)) for way in (-1, 1)])
         yield from self._race()
         self.stage = "telling the others more exactly"
@@ -118,10 +121,10 @@ class Search:
         """Look at the first batch size: with more runs than what is known of it comes from, if time allows."""
         known = RateSearch(begin.batch_size, self.goal, self.problem.floor, hits=dict(begin.hits))
         assert known.best is not None
-        if self._runs(begin.batch_size, known.steps, EXPLORING_RUNS, share=EXPLORING_SHARE) > begin.runs:
+        if self._exploring_runs(begin.batch_size, known.steps) > begin.runs:
             yield from self._explore(begin.batch_size, known.best, known.steps)
         else:
-            yield from self._explore(begin.batch_size, known.best, known.steps, (), hits=known.hits)
+            yield from self._explore(begin.batch_size, known.best, known.steps, (), known=begin)
 
     def _explore(
         self,
@@ -129,18 +132,20 @@ class Search:
         rate: float,
         expected: float,
         ratios: Sequence[float] = (0.5, 1.0, 2.0),
-        hits: Mapping[float, Hit] | None = None,
+        known: Beginning | None = None,
     ) -> Plan:
         """Find the rate of a batch size and count a few runs at it."""
         cell = self.cells[size] = SizeCell(
             size, self.goal, self.problem.floor, self._shift(size), self._is_certain(size), self._pass_steps(size)
         )
-        cell.rates.hits.update(hits or {})
+        if known is not None:
+            cell.rates.hits.update(known.hits)
         rates = [rate * ratio for ratio in ratios]
         raises = MAX_RAISES if size == self.reference else 0  # others begin at what more than two runs told
-        runs = partial(self._runs, size, most=EXPLORING_RUNS, share=EXPLORING_SHARE)
         # where one run is all that time allows, a parabola through rates a factor of 2 apart tells as much
-        ratio = FINE if self._is_certain(size) or runs(expected) > 1 else COARSE
+        ratio = FINE if self._is_certain(size) or self._exploring_runs(size, expected) > 1 else COARSE
+        # fewer runs than those that are known would be compared with them
+        runs = partial(self._exploring_runs, size, least=known.runs if known is not None else 1)
         yield from cell.rates.explore(rates, runs, expected, ratio=ratio, raises=raises)
         cell.settle()
         if cell.learning_rate is not None:
@@ -149,6 +154,10 @@ class Search:
                 counted = max(counted, self._runs(size, cell.expected, MIN_TOLD_RUNS, share=CONFIRMING_SHARE))
             yield from cell.count(counted, most=self._most(cell))
             cell.rates.goal = cell.own_goal
+
+    def _exploring_runs(self, size: int, steps: float, least: int = 1) -> int:
+        """Runs of a trial that looks for a rate."""
+        return max(self._runs(size, steps, EXPLORING_RUNS, share=EXPLORING_SHARE), least)
 
     def _is_certain(self, size: int) -> bool:
         """Whether all runs of a batch size are the same."""
@@ -196,9 +205,9 @@ class Search:
     def _race(self) -> Plan:
         """Fill the gaps, tell the rates of those that may win exactly, then add runs until the choice is safe."""
         while contenders := self.standing.contenders():
-            few = [size for size in contenders if self._lacks_runs(size)]
-            if few:  # what one or two runs tell bounds nothing, and would be no answer
-                yield from together([self._count(size, MIN_TOLD_RUNS - self.cells[size].runs) for size in few])
+            lacking = self._lacking(contenders)
+            if lacking:  # what one or two runs tell bounds nothing, and would be no answer
+                yield from together([self._count(size, more) for size, more in lacking.items()])
                 continue
             gaps = [size for size in self.sizes if size not in self.cells and self.standing.may_win(size)]
             if gaps:  # at first, and where a rate that is told more exactly lowers the bounds
@@ -260,6 +269,7 @@ class Search:
             )
         cell.settle()
         counted = self._runs(size, cell.expected, CAUTIOUS_RUNS, share=2 * SHARE)
+        counted = max(counted, min(self.cells[size].runs, MIN_TOLD_RUNS))  # what was told before is told again
         yield from cell.count(counted - cell.runs, most=self._most(cell))
         self.cells[size] = cell
 
@@ -283,12 +293,17 @@ class Search:
         budget = self.allowance.left / (3 * max(len(self.standing.contenders()), 1))
         return int(min(cell.runs, MAX_RUNS - cell.runs, budget / self._run_seconds(size)))
 
-    def _lacks_runs(self, size: int) -> bool:
-        """Whether a batch size has fewer runs than steps are told by, though time allows them."""
-        cell = self.cells[size]
-        if cell.certain or cell.runs >= MIN_TOLD_RUNS:
-            return False
-        return self._runs(size, cell.expected, MIN_TOLD_RUNS, share=CONFIRMING_SHARE) == MIN_TOLD_RUNS
+    def _lacking(self, contenders: Sequence[int]) -> dict[int, int]:
+        """Runs that batch sizes lack for their steps to be told; the cheapest, as far as half of the time left goes."""
+        lacking = {size: MIN_TOLD_RUNS - self.cells[size].runs for size in contenders if not self.cells[size].certain}
+        seconds = {size: more * self._run_seconds(size) for size, more in lacking.items() if more > 0}
+        found, left = {}, self.allowance.left / 2
+        for size in sorted(seconds, key=seconds.__getitem__):
+            left -= seconds[size]
+            if left < 0:
+                break
+            found[size] = lacking[size]
+        return found
 
     def _wants_more(self, size: int) -> bool:
         """Whether a batch size that may win has too few runs to be told, or fewer than cost next to nothing."""

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+
+import numpy as np
+import numpy.typing as npt
 
 from gdbench.basics.units import digits
 from gdbench.pick.steps.answer import Target
 from gdbench.pick.steps.crossing import Hit, hit
 from gdbench.pick.steps.optimum import Optimum
 from gdbench.pick.steps.problem import DescentProblem
-from gdbench.pick.steps.trials import Curves, Trial, joined, look_grid, mean_losses
+from gdbench.pick.steps.trials import CHECKED, Curves, Trial, look_grid, mean_losses
 
+Values = npt.NDArray[np.float64]
 SHARE = 0.01
 """Share of the loss to gain that may be left at the target of a convex problem."""
 MAX_PASSES, MIN_PASSES, MIN_STEPS = 10, 3, 300
@@ -24,17 +28,17 @@ OPERATIONS_PER_ROW = 6.0
 """And parameter: forward pass, backpropagation and weight gradient, two each."""
 RATES = tuple(2.0**power for power in (1, 0, -1, -2, -3, -4))
 """Learning rates of the reference descent, in units of the problem's own scale."""
+MAX_ROUNDS = 4
+"""Times that further rates are tried where the best one is at an end."""
 SCOUTS, JUDGES = (9000, 9001), tuple(range(9100, 9110))
 """Numbers of the runs that choose the reference rate, and of the fresh ones whose mean sets the target."""
-REFERENCE_SHARE = 0.02
-"""Share of the loss that these gain which may be left at the target: near the end of a descent at one rate its loss
-falls so slowly that neither steps nor rates can be told by it."""
+REFERENCE_SHARE, DOUBT = 0.02, 2.0
+"""Share of the loss that these gain, or so many standard errors of their mean if that is more, which is left at the
+target: near the end of a descent at one rate its loss falls so slowly that neither steps nor rates can be told."""
 NEVER = -math.inf
 """A goal that no run reaches: it goes on to the end."""
 FIRST_LOOK, LOOK_RATIO = 0.02, 1.2
 """Share of the steps after which a reference descent is looked at first, and the ratio of neighbouring looks."""
-CHECKED = 4
-"""Runs of which the loss of all rows is told, where only a sample of them is monitored."""
 
 
 @dataclass(frozen=True)
@@ -43,11 +47,13 @@ class Beginning:
 
     batch_size: int
     hits: Mapping[float, Hit]
-    """Where they reach the target, by rate; at one of them they do."""
+    """Where the mean over the runs is at the target, by rate; at one of them it is."""
     shift: float
     """Loss of all rows less that of those that are monitored."""
-    runs: int = 2
-    """How many runs of each rate tell that."""
+    runs: int
+    """How many runs of each rate tell that, at least."""
+    seconds: float = 0.0
+    """CPU seconds of a step of a run, looks included; 0 if they are not known."""
 
 
 def given_target(value: float, start: float, *, metric: str, optimum: Optimum | None = None) -> Target:
@@ -79,29 +85,45 @@ def reference_steps(n_rows: int, n_parameters: int, batch_size: int) -> int:
 
 def reference_target(
     problem: DescentProblem, batch_size: int, steps: int, start: float, *, metric: str
-) -> Generator[list[Trial], list[Curves], tuple[Target, Beginning]]:
-    """Find the loss by which nearly all is gained that a reference descent gains on average: a plan, see ``rates``."""
+) -> Generator[list[Trial], list[Curves], tuple[Target, Beginning | None]]:
+    """Find the loss by which nearly all is gained that a reference descent gains on average: a plan, see ``rates``.
+
+    Where no rate gains anything, the target is the loss at the start, and nothing is known for a search to begin with.
+    """
     looks = look_grid(FIRST_LOOK * steps, steps, LOOK_RATIO)
     scouts = yield from _scout(problem, batch_size, looks)
-    best = _best(scouts)
-    parts = JUDGES[:CHECKED], JUDGES[CHECKED:]
-    checks = looks[-1], 0
-    curves = yield [
-        Trial(batch_size, best, seeds, looks, NEVER, check=check) for seeds, check in zip(parts, checks, strict=True)
-    ]
-    shift = float(curves[0].shifts.mean()) if len(curves[0].shifts) else 0.0
-    common, losses = joined(curves)
-    least = float(mean_losses(losses).min()) + shift
-    value = least + REFERENCE_SHARE * max(start - least, 0.0)
+    rate = min(scouts, key=lambda rate: _lowest(scouts[rate].losses))
+    judges = yield from _judge(problem, batch_size, rate, looks)
+    while math.isinf(_lowest(losses := _joined(judges, looks))) and rate > min(scouts):
+        rate = max(lower for lower in scouts if lower < rate)
+        judges = yield from _judge(problem, batch_size, rate, looks)
+    shifts = np.concatenate([each.shifts for each in judges])
+    shift = float(shifts.mean()) if len(shifts) else 0.0
+    value, words = _level(losses, shift, start)
     passes = digits(steps * batch_size / (problem.n_rows or 1))
     within = f"{passes} passes over the rows" if float(passes) != 1 else "a pass over the rows"
-    reason = f"which leaves {100 * REFERENCE_SHARE:.0f} % of what runs with batches of {batch_size} gain in {within}"
-    if value < SHARE * start:  # separable classes: the loss falls for as long as one likes
-        value, reason = SHARE * start, f"which is {100 * SHARE:.0f} % of that before the first step"
-    target = Target(value, start, None, metric, f"{metric} of {value:.3g}, {reason}")
+    words = words.format(runs=f"runs with batches of {batch_size} gain in {within}")
+    target = Target(value, start, None, metric, f"{metric} of {value:.3g}, {words}")
     told = partial(hit, goal=value - shift, floor=problem.floor)
-    hits = {rate: told(curves.looks, curves.losses) for rate, curves in scouts.items()} | {best: told(common, losses)}
-    return target, Beginning(batch_size, hits, shift, len(SCOUTS))
+    hits = {each: told(curves.looks, curves.losses) for each, curves in scouts.items()} | {rate: told(looks, losses)}
+    made = [*scouts.values(), *judges]
+    seconds = sum(each.seconds for each in made) / sum(each.rows / batch_size for each in made)
+    begin = Beginning(batch_size, hits, shift, len(SCOUTS), seconds)
+    return target, begin if value < start and hits[rate].reached else None
+
+
+def _level(losses: Values, shift: float, start: float) -> tuple[float, str]:
+    """Value of the target, given the losses (T, S) of the runs that set it, and words with a place for ``runs``."""
+    means = mean_losses(losses)
+    if math.isinf(means[-1]) or (least := float(means.min()) + shift) >= start:
+        return start, "that before the first step, which no learning rate lowers"
+    ends = losses[means.argmin()]
+    ends = ends[np.isfinite(ends)]
+    doubt = DOUBT * float(ends.std(ddof=1)) / math.sqrt(len(ends))
+    value = min(least + max(REFERENCE_SHARE * (start - least), doubt), start)
+    if value < SHARE * start:  # separable classes: the loss falls for as long as one likes
+        return SHARE * start, f"which is {100 * SHARE:.0f} % of that before the first step"
+    return value, f"which leaves {100 * (value - least) / (start - least):.2g} % of what {{runs}}"
 
 
 def _scout(
@@ -111,16 +133,39 @@ def _scout(
     found: dict[float, Curves] = {}
     scale = problem.stable_rate(batch_size)
     wanted = [scale * part for part in RATES]
-    for _ in range(4):
+    for _ in range(MAX_ROUNDS):
         trials = [Trial(batch_size, rate, SCOUTS, looks, NEVER) for rate in wanted]
         found.update(zip(wanted, (yield trials), strict=True))
-        best = _best(found)
-        if best not in (min(found), max(found)):
+        low, high = min(found), max(found)
+        best = min(sorted(found), key=lambda rate: _lowest(found[rate].losses))  # the lowest, if all diverge
+        if best not in (low, high):
             break
-        wanted = [best / 2, best / 4] if best == min(found) else [best * 2, best * 4]
+        wanted = [low / 2, low / 4, low / 8] if best == low else [high * 2, high * 4]
     return found
 
 
-def _best(found: Mapping[float, Curves]) -> float:
-    """Rate with the lowest mean loss on the way."""
-    return min(found, key=lambda rate: mean_losses(found[rate].losses).min())
+def _judge(
+    problem: DescentProblem, batch_size: int, rate: float, looks: tuple[int, ...]
+) -> Generator[list[Trial], list[Curves], list[Curves]]:
+    """Make the fresh runs, each a trial: they share processes, and one that diverges does not end the others."""
+    checks = [looks[-1] if place < CHECKED else 0 for place in range(len(JUDGES))]
+    return (
+        yield [
+            Trial(batch_size, rate, (judge,), looks, NEVER, check=check)
+            for judge, check in zip(JUDGES, checks, strict=True)
+        ]
+    )
+
+
+def _joined(judges: Sequence[Curves], looks: Sequence[int]) -> Values:
+    """Losses (T, S) at all looks, infinite once a run has diverged."""
+    losses = np.full((len(looks), len(judges)), np.inf)
+    for place, each in enumerate(judges):
+        losses[: len(each.looks), place] = each.losses[:, 0]
+    return losses
+
+
+def _lowest(losses: Values) -> float:
+    """Lowest mean on the way; infinite where more runs diverge than may."""
+    means = mean_losses(losses)
+    return float(means.min()) if math.isfinite(means[-1]) else math.inf

@@ -76,6 +76,8 @@ def _remedy(record: PickRecord) -> str:
     target = record.steps.target if record.steps else None
     if status == CAPPED and target and target.optimum is not None and target.optimum >= target.value:
         return "Ask for a higher --loss-target, or for auto"  # no search is long enough
+    if status == CAPPED and settings.loss_target == AUTO:
+        return "Name a higher --loss-target, or let it search longer with --tier thorough"
     return REMEDY.get(status, "")
 
 
