@@ -60,6 +60,21 @@ def test_compiled_code_uses_the_vectors_of_the_level_and_no_wider_ones(level: st
     assert _look(level)["wide"] is wide
 
 
+PRODUCT = """
+import jax, jax.numpy as jnp
+a = jnp.ones((512, 512), jnp.float32)
+print(jax.jit(lambda a, b: a @ b).lower(a, a).compile().as_text())
+"""
+
+
+def test_matrix_products_of_xla_are_left_to_no_library_that_takes_what_the_processor_has() -> None:
+    pytest.importorskip("jax")
+    done = _run("avx2", sys.executable, "-c", PRODUCT)
+    assert done.returncode == 0, done.stderr
+    assert "ROOT %dot" in done.stdout
+    assert "ynn" not in done.stdout
+
+
 def test_every_variable_that_it_sets_is_recorded_and_makes_results_unlike_others() -> None:
     found = _look("sse4")
     held = {name for name in found["environment"] if name.startswith(SET_BY_THE_SCRIPT)}
