@@ -57,7 +57,7 @@ def variables(level: str) -> dict[str, str]:
 
 
 def _jaxlib() -> tuple[int, ...]:
-    """Version of jaxlib; nothing where there is none."""
+    """Version of jaxlib beside this Python, which is taken to be that of the command; nothing where there is none."""
     try:
         return tuple(int(part) for part in re.findall(r"\d+", version("jaxlib"))[:3])
     except PackageNotFoundError:

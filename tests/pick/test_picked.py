@@ -76,7 +76,7 @@ def test_a_pick_without_an_answer_says_why_and_has_no_number(unanswered: Pick) -
     assert "None" not in repr(unanswered)
     assert unanswered.table["status"].tolist() == [CAPPED] * len(SIZES)
     assert not unanswered.table["chosen"].any()
-    assert "Ask for a higher loss_target" in unanswered._repr_html_()
+    assert "Name a higher loss_target" in unanswered._repr_html_()
     assert unanswered.plot().figure.axes
 
 

@@ -23,7 +23,7 @@ from gdbench.pick.steps.measure import Countdown, OutOfTime, carry, measure_step
 from gdbench.pick.steps.optimum import Optimum, find_optimum
 from gdbench.pick.steps.problem import NetworkProblem
 from gdbench.pick.steps.summary import idle
-from gdbench.pick.steps.targets import given_target, near_optimum, reference_steps, reference_target
+from gdbench.pick.steps.targets import Beginning, given_target, near_optimum, reference_steps, reference_target
 from gdbench.pick.steps.tiers import get_tier
 from gdbench.pick.steps.trials import Runner
 from gdbench.verify.gate import call_runs_first
@@ -132,9 +132,9 @@ def is_idle(target: Target) -> bool:
     return target.start <= target.value or (target.optimum is not None and target.optimum >= target.value)
 
 
-def idle_steps(question: Question, target: Target) -> Steps:
-    """Return the steps where there is nothing to train for."""
-    return idle(target, question.batch_sizes, seed=question.settings.seed)
+def idle_steps(question: Question, target: Target, begin: Beginning | None = None) -> Steps:
+    """Return the steps where there is nothing to train for, or no learning rate to begin with."""
+    return idle(target, question.batch_sizes, begin, seed=question.settings.seed)
 
 
 def find_steps(
@@ -174,7 +174,7 @@ def find_steps(
         except OutOfTime:
             return f"the budget of {duration(clock.most_seconds)} was spent before there was a target"
         if is_idle(target):
-            return idle_steps(question, target)
+            return idle_steps(question, target, begin)
     found = measure_steps(
         problem,
         {row.batch_size: row.seconds for row in times.rows},
@@ -185,7 +185,7 @@ def find_steps(
         runner=runner,
         workers=runner.workers,
         asked=problem.variants.keys() & {1, question.settings.current, problem.n_rows},
-        begin=begin,
+        begin=begin if begin is not None and begin.reached else None,
         most_seconds=max(clock.left - reserve, least),
         more=clock.extend,
         report=lambda words, rows: clock.tell(words, f"{rows:,.0f} rows so far" if rows else ""),

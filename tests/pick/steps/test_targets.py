@@ -14,6 +14,7 @@ from gdbench.pick.steps.answer import Steps, Target
 from gdbench.pick.steps.cell import FRESH
 from gdbench.pick.steps.measure import OutOfTime, carry, measure_steps
 from gdbench.pick.steps.problem import DescentProblem, NetworkProblem
+from gdbench.pick.steps.rates import RateSearch
 from gdbench.pick.steps.targets import JUDGES, Beginning, reference_target
 from gdbench.pick.steps.tiers import QUICK
 from gdbench.pick.steps.trials import Curves, OnDone, Trial, mean_losses, run_trial
@@ -104,12 +105,14 @@ class Dear:
         return curves
 
 
-def search(reference: tuple[Target, Beginning], begin: Beginning | None, seconds: float) -> tuple[Steps, list[Trial]]:
-    """Search where a training takes a second."""
+def search(
+    reference: tuple[Target, Beginning], begin: Beginning | None, seconds: float, *, share: float = 1.0
+) -> tuple[Steps, list[Trial]]:
+    """Search where a training takes a second, or the runs before it said that it takes a share of that."""
     step = 1.0 / min(hit.steps for hit in reference[1].hits.values())
     step_seconds = {size: step * (0.2 + size / 40) for size in STEP_SECONDS}
     runner = Dear(step_seconds, seconds)
-    begin = replace(begin, seconds=step_seconds[32]) if begin is not None else None
+    begin = replace(begin, seconds=share * step_seconds[32]) if begin is not None else None
     steps = measure_steps(
         network_problem(),
         step_seconds,
@@ -140,10 +143,16 @@ def test_what_may_win_is_told_by_eight_runs_before_gaps_are_filled(reference: tu
 
 def test_what_the_first_runs_cost_is_known_before_the_search(reference: tuple[Target, Beginning]) -> None:
     """Steps of a peer are timed, and counted with kernels that may take a fiftieth."""
-    assert 0 < reference[1].seconds < 1e-3
-    _, trials = search(reference, replace(reference[1], runs=1), 120.0)
-    assert trials[0].seeds[0] >= FRESH
-    assert trials[0].learning_rate != min(reference[1].hits)
+    _, dear = search(reference, reference[1], 120.0)
+    _, cheap = search(reference, reference[1], 120.0, share=0.02)
+    assert len(dear[0].seeds) <= 4
+    assert len(cheap[0].seeds) == 8
+
+
+def test_runs_that_take_long_are_trials_of_their_own(reference: tuple[Target, Beginning]) -> None:
+    _, trials = search(reference, reference[1], 120.0)
+    assert {len(trial.seeds) for trial in trials if trial.seeds[0] >= FRESH and trial.batch_size == 32} == {1}
+    assert sum(trial.seeds[0] >= FRESH and trial.check > 0 and trial.batch_size == 32 for trial in trials) >= 4
 
 
 # rates that fail
@@ -156,6 +165,8 @@ class Walks:
     diverging: tuple[int, ...]
     last: int = 200
     """Steps at which they do."""
+    safe: float = 0.0
+    """Rate up to which they do not."""
     highest: float = math.inf
     """Rate above which all runs do."""
     sampled_rows = None
@@ -182,49 +193,58 @@ class WalkRuns:
         self.made += steps
 
     def losses(self) -> np.ndarray:
-        lost = [seed in self.problem.diverging or self.rate > self.problem.highest for seed in self.seeds]
+        problem, rate = self.problem, self.rate
+        lost = [(seed in problem.diverging and rate > problem.safe) or rate > problem.highest for seed in self.seeds]
         usual = 4.0 - min(self.rate, 1.0) * self.made / 100
         return np.where(np.array(lost) & (self.made >= self.problem.last), np.inf, usual)
 
 
-def target_of(problem: Walks) -> tuple[Target, Beginning | None]:
-    with serial() as runner:
-        return carry(reference_target(problem, 32, STEPS, 4.0, metric="training loss"), problem, runner)
+def target_of(problem: Walks, trials: list[Trial] | None = None) -> tuple[Target, Beginning]:
+    class Noted:
+        workers = 1
+
+        def run(self, problem: Any, asked: Sequence[Trial], *, on_done: OnDone | None = None) -> list[Curves]:
+            if trials is not None:
+                trials.extend(asked)
+            with serial() as runner:
+                return runner.run(problem, asked, on_done=on_done)
+
+    return carry(reference_target(problem, 32, STEPS, 4.0, metric="training loss"), problem, Noted())
 
 
 def test_one_run_of_ten_that_diverges_changes_nothing() -> None:
     assert target_of(Walks((JUDGES[2],)))[0].value == pytest.approx(1.0 + 0.02 * 3.0)
 
 
-def test_where_more_diverge_the_next_lower_rate_is_taken() -> None:
-    target, begin = target_of(Walks(JUDGES[:2], highest=0.5))
-    assert target == Target(4.0, 4.0, None, "training loss", target.words)  # at lower rates they diverge as well
-    assert begin is None
+def test_where_more_diverge_the_next_lower_rate_sets_the_target_and_is_where_the_search_begins() -> None:
+    target, begin = target_of(Walks(JUDGES[:2], safe=0.3))
+    assert target.value == pytest.approx(3.25 + 0.02 * 0.75)  # 4 - 0.25 * 3
+    assert RateSearch(32, target.value, 0.0, hits=dict(begin.hits)).best == 0.25
     target, begin = target_of(Walks((), highest=0.5))
     assert target.value == pytest.approx(2.5 + 0.02 * 1.5)
-    assert begin is not None
-    assert begin.hits[0.5].reached
-    assert not begin.hits[1.0].reached
+    assert RateSearch(32, target.value, 0.0, hits=dict(begin.hits)).best == 0.5
 
 
 def test_where_all_rates_diverge_the_target_is_the_loss_at_the_start() -> None:
-    target, begin = target_of(Walks((), highest=0.0))
-    assert (target.value, begin) == (4.0, None)
+    trials = list[Trial]()
+    target, begin = target_of(Walks((), highest=0.0), trials)
+    assert (target.value, begin.reached, begin.diverged) == (4.0, False, True)
     assert "which no learning rate lowers" in target.words
+    assert not any(trial.seeds[0] in JUDGES for trial in trials)
 
 
 def test_where_runs_differ_the_target_is_where_their_mean_may_be() -> None:
     class Two(Walks):
-        """Half of the runs stay where they are."""
+        """Two of ten runs stay where they are."""
 
         def begin(self, batch_size: int, learning_rate: float, seeds: Sequence[int], *, look_rows: int = 0) -> Any:
             class Runs(WalkRuns):
                 def losses(self) -> np.ndarray:
-                    return np.where(np.array(self.seeds) % 2 == 1, 4.0, super().losses())
+                    return np.where(np.array(self.seeds) % 5 == 4, 4.0, super().losses())
 
             return Runs(self, learning_rate, seeds)
 
     target, _ = target_of(Two(()))
-    error = 1.5 * math.sqrt(10 / 9) / math.sqrt(10)
-    assert target.value == pytest.approx(2.5 + 2 * error)
-    assert "leaves 67 %" in target.words
+    error = 3.0 * math.sqrt(0.2 * 0.8 * 10 / 9) / math.sqrt(10)
+    assert target.value == pytest.approx(1.6 + 2 * error)
+    assert "leaves 33 %" in target.words

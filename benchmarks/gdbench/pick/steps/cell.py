@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -53,6 +54,8 @@ class SizeCell:
     """Whether all runs are the same, so that one tells everything."""
     pass_steps: float = math.inf
     """Steps of a pass over the rows; infinite where there are no passes."""
+    part: int = PART
+    """Runs of a trial, at most."""
     rates: RateSearch = field(init=False)
     learning_rate: float | None = None
     """At which the runs are counted, once it is settled."""
@@ -226,11 +229,11 @@ class SizeCell:
         if not first and self.measured and self.expected > FEW_STEPS:  # the crossing is known: fewer looks will do
             looks = tuple(look for look in looks if NEAR[0] * self.expected < look < NEAR[1] * self.expected)
         check = min(looks, key=lambda look: abs(math.log(look / self.expected)))
-        parts = [numbers[:CHECKED], *(numbers[at : at + PART] for at in range(CHECKED, len(numbers), PART))]
+        ends = sorted({*range(0, CHECKED, self.part), *range(CHECKED, len(numbers), self.part), len(numbers)})
         size, few = self.batch_size, look_rows(self.batch_size, looks)
         trials = [
-            Trial(size, self.learning_rate, part, looks, self.goal, check=0 if index else check, look_rows=few)
-            for index, part in enumerate(parts)
+            Trial(size, self.learning_rate, numbers[a:b], looks, self.goal, check=check * (a < CHECKED), look_rows=few)
+            for a, b in pairwise(end for end in ends if end <= len(numbers))
         ]
         self.parts = [*self.parts, *(yield trials)]
         self._hit = None

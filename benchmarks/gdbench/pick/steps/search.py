@@ -24,7 +24,7 @@ from gdbench.pick.steps.problem import DescentProblem
 from gdbench.pick.steps.rates import COARSE, FINE, MAX_RAISES, RateSearch
 from gdbench.pick.steps.targets import Beginning
 from gdbench.pick.steps.tiers import Tier
-from gdbench.pick.steps.trials import Plan, together
+from gdbench.pick.steps.trials import PART, Plan, together
 
 CONFIRMING_SHARE = 0.2
 """Share of the time that is left for the first runs that tell steps at all: there is no answer without them."""
@@ -32,6 +32,8 @@ UNLIKE_SHARE, MAX_UNLIKE_RUNS = 0.05, 1024
 """The same, and the runs at most, where runs differ so much that fewer do not have those that make their mean."""
 EXPLORING_RUNS, FIRST_RUNS, MAX_RUNS = 8, 16, 4096
 """Runs of a trial that looks for a rate; at first counted; counted at most."""
+PART_SECONDS = 0.5
+"""CPU seconds of a trial that has several runs, about."""
 EXPLORING_SHARE = 0.005
 """Share of the time that is left for such a trial: up to six at each of up to ten batch sizes."""
 REFINING_SHARE, RACED_RATES, MIN_RACING_RUNS, MIN_RACING_SINGLE = 0.35, 10, 4, 2.5
@@ -136,7 +138,13 @@ class Search:
     ) -> Plan:
         """Find the rate of a batch size and count a few runs at it."""
         cell = self.cells[size] = SizeCell(
-            size, self.goal, self.problem.floor, self._shift(size), self._is_certain(size), self._pass_steps(size)
+            size,
+            self.goal,
+            self.problem.floor,
+            self._shift(size),
+            self._is_certain(size),
+            self._pass_steps(size),
+            self._part(size, expected),
         )
         if known is not None:
             cell.rates.hits.update(known.hits)
@@ -158,6 +166,10 @@ class Search:
     def _exploring_runs(self, size: int, steps: float, least: int = 1) -> int:
         """Runs of a trial that looks for a rate."""
         return max(self._runs(size, steps, EXPLORING_RUNS, share=EXPLORING_SHARE), least)
+
+    def _part(self, size: int, steps: float) -> int:
+        """Runs of a trial, at most: fewer where they take long, so that all processes have some."""
+        return max(min(PART, int(PART_SECONDS / self.costs.run(size, steps))), 1)
 
     def _is_certain(self, size: int) -> bool:
         """Whether all runs of a batch size are the same."""
@@ -267,7 +279,7 @@ class Search:
                 least_runs=self._cheap_runs(size, RACED_RATES),
                 worth=partial(self.standing.may_be_best, size),
             )
-        cell.settle()
+            cell.settle()
         counted = self._runs(size, cell.expected, CAUTIOUS_RUNS, share=2 * SHARE)
         counted = max(counted, min(self.cells[size].runs, MIN_TOLD_RUNS))  # what was told before is told again
         yield from cell.count(counted - cell.runs, most=self._most(cell))

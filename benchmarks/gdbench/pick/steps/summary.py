@@ -19,9 +19,10 @@ from gdbench.pick.steps.answer import (
     Target,
 )
 from gdbench.pick.steps.cell import SizeCell
-from gdbench.pick.steps.crossing import whole
+from gdbench.pick.steps.crossing import Hit, whole
 from gdbench.pick.steps.curve import fit_curve, steps_by
 from gdbench.pick.steps.search import Search
+from gdbench.pick.steps.targets import Beginning
 
 NORMAL_90 = 1.645
 """Standard deviations to either side that hold 90 % of a normal distribution."""
@@ -91,10 +92,15 @@ def _why(cell: SizeCell | None) -> tuple[str, str]:
     return CAPPED, "the mean of the runs did not reach the target within the steps that were allowed"
 
 
-def idle(target: Target, sizes: Sequence[int], *, seed: int) -> Steps:
-    """Return the steps where there is nothing to train for: the target is met at the start, or below the least loss."""
+def idle(target: Target, sizes: Sequence[int], begin: Beginning | None = None, *, seed: int) -> Steps:
+    """Return the steps where there is nothing to train for.
+
+    The target is met at the start, or below the least loss; or all runs that were to set it diverged.
+    """
     status, reason = MET, f"the loss before the first step is {target.start:.3g} already"
-    if target.start > target.value:
+    if begin is not None and begin.diverged:
+        status, reason = DIVERGED, _all_diverged(begin.hits)
+    elif target.start > target.value:
         status, reason = CAPPED, f"the least {target.metric} there is is {target.optimum:.3g}, above the target"
     rows = [
         StepsRow(size, status, reason, None, None, None, None, None, measured=False, runs=0, failed=0) for size in sizes
@@ -111,10 +117,14 @@ def _status(search: Search, measured: bool, target: Target, stopped: str) -> tup
         return CAPPED, "the target was reached only by the runs that chose the learning rates, not by fresh ones"
     hits = search.pilot.hits
     if search.pilot.diverged:
-        return DIVERGED, f"every learning rate from {min(hits):.3g} to {max(hits):.3g} diverged"
+        return DIVERGED, _all_diverged(hits)
     least = min(found.final for found in hits.values())
     steps = max(found.last for found in hits.values())
     return CAPPED, f"no learning rate ended below a {target.metric} of {least:.3g} in {steps:,} steps"
+
+
+def _all_diverged(hits: Mapping[float, Hit]) -> str:
+    return f"every learning rate from {min(hits):.3g} to {max(hits):.3g} diverged"
 
 
 def _curve(search: Search, measured: dict[int, SizeCell]) -> Curve | None:

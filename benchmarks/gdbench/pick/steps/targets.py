@@ -6,6 +6,7 @@ import math
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -32,9 +33,10 @@ MAX_ROUNDS = 4
 """Times that further rates are tried where the best one is at an end."""
 SCOUTS, JUDGES = (9000, 9001), tuple(range(9100, 9110))
 """Numbers of the runs that choose the reference rate, and of the fresh ones whose mean sets the target."""
-REFERENCE_SHARE, DOUBT = 0.02, 2.0
-"""Share of the loss that these gain, or so many standard errors of their mean if that is more, which is left at the
-target: near the end of a descent at one rate its loss falls so slowly that neither steps nor rates can be told."""
+REFERENCE_SHARE, DOUBT, MAX_DOUBT = 0.02, 2.0, 0.5
+"""Share of the loss that these gain, or so many standard errors of their mean if that is more (up to another share of
+what they gain), which is left at the target: near the end of a descent at one rate its loss falls so slowly that
+neither steps nor rates can be told."""
 NEVER = -math.inf
 """A goal that no run reaches: it goes on to the end."""
 FIRST_LOOK, LOOK_RATIO = 0.02, 1.2
@@ -47,13 +49,23 @@ class Beginning:
 
     batch_size: int
     hits: Mapping[float, Hit]
-    """Where the mean over the runs is at the target, by rate; at one of them it is."""
+    """Where the mean over the runs is at the target, by rate."""
     shift: float
     """Loss of all rows less that of those that are monitored."""
     runs: int
     """How many runs of each rate tell that, at least."""
     seconds: float = 0.0
     """CPU seconds of a step of a run, looks included; 0 if they are not known."""
+
+    @property
+    def reached(self) -> bool:
+        """Whether it is at any rate."""
+        return any(found.reached for found in self.hits.values())
+
+    @property
+    def diverged(self) -> bool:
+        """Whether the runs of all rates diverged."""
+        return all(math.isinf(found.final) for found in self.hits.values())
 
 
 def given_target(value: float, start: float, *, metric: str, optimum: Optimum | None = None) -> Target:
@@ -85,45 +97,55 @@ def reference_steps(n_rows: int, n_parameters: int, batch_size: int) -> int:
 
 def reference_target(
     problem: DescentProblem, batch_size: int, steps: int, start: float, *, metric: str
-) -> Generator[list[Trial], list[Curves], tuple[Target, Beginning | None]]:
+) -> Generator[list[Trial], list[Curves], tuple[Target, Beginning]]:
     """Find the loss by which nearly all is gained that a reference descent gains on average: a plan, see ``rates``.
 
-    Where no rate gains anything, the target is the loss at the start, and nothing is known for a search to begin with.
+    Where no rate gains anything, the target is the loss at the start.
     """
     looks = look_grid(FIRST_LOOK * steps, steps, LOOK_RATIO)
     scouts = yield from _scout(problem, batch_size, looks)
-    rate = min(scouts, key=lambda rate: _lowest(scouts[rate].losses))
-    judges = yield from _judge(problem, batch_size, rate, looks)
-    while math.isinf(_lowest(losses := _joined(judges, looks))) and rate > min(scouts):
-        rate = max(lower for lower in scouts if lower < rate)
-        judges = yield from _judge(problem, batch_size, rate, looks)
-    shifts = np.concatenate([each.shifts for each in judges])
-    shift = float(shifts.mean()) if len(shifts) else 0.0
-    value, words = _level(losses, shift, start)
+    losses = {rate: curves.losses for rate, curves in scouts.items()}
+    level, shift, seconds = Level(start, "that before the first step, which no learning rate lowers"), 0.0, 0.0
+    rate = min(losses, key=lambda rate: _lowest(losses[rate]))
+    for lower in sorted((each for each in losses if each <= rate and not _diverges(losses[each])), reverse=True):
+        judges = yield from _judge(problem, batch_size, lower, looks)
+        losses[lower] = _joined(judges, looks)
+        if not _diverges(losses[lower]):
+            shifts = np.concatenate([each.shifts for each in judges])
+            shift = float(shifts.mean()) if len(shifts) else 0.0
+            seconds = sum(each.seconds for each in judges) / sum(each.rows / batch_size for each in judges)
+            level = _level(losses[lower], shift, start) or level
+            break
     passes = digits(steps * batch_size / (problem.n_rows or 1))
     within = f"{passes} passes over the rows" if float(passes) != 1 else "a pass over the rows"
-    words = words.format(runs=f"runs with batches of {batch_size} gain in {within}")
-    target = Target(value, start, None, metric, f"{metric} of {value:.3g}, {words}")
-    told = partial(hit, goal=value - shift, floor=problem.floor)
-    hits = {each: told(curves.looks, curves.losses) for each, curves in scouts.items()} | {rate: told(looks, losses)}
-    made = [*scouts.values(), *judges]
-    seconds = sum(each.seconds for each in made) / sum(each.rows / batch_size for each in made)
-    begin = Beginning(batch_size, hits, shift, len(SCOUTS), seconds)
-    return target, begin if value < start and hits[rate].reached else None
+    words = level.words.format(runs=f"runs with batches of {batch_size} gain in {within}")
+    target = Target(level.value, start, None, metric, f"{metric} of {level.value:.3g}, {words}")
+    told = partial(hit, goal=level.value - shift, floor=problem.floor)
+    hits = {rate: told(looks[: len(found)], found) for rate, found in losses.items()}
+    return target, Beginning(batch_size, hits, shift, len(SCOUTS), seconds)
 
 
-def _level(losses: Values, shift: float, start: float) -> tuple[float, str]:
-    """Value of the target, given the losses (T, S) of the runs that set it, and words with a place for ``runs``."""
+class Level(NamedTuple):
+    """Where a target lies, and why, in words with a place for the ``runs``."""
+
+    value: float
+    words: str
+
+
+def _level(losses: Values, shift: float, start: float) -> Level | None:
+    """Target by the losses (T, S) of the runs that set it; None where they gain nothing."""
     means = mean_losses(losses)
-    if math.isinf(means[-1]) or (least := float(means.min()) + shift) >= start:
-        return start, "that before the first step, which no learning rate lowers"
+    least = float(means.min()) + shift
+    gain = start - least
+    if gain <= 0:
+        return None
     ends = losses[means.argmin()]
     ends = ends[np.isfinite(ends)]
-    doubt = DOUBT * float(ends.std(ddof=1)) / math.sqrt(len(ends))
-    value = min(least + max(REFERENCE_SHARE * (start - least), doubt), start)
+    doubt = min(DOUBT * float(ends.std(ddof=1)) / math.sqrt(len(ends)), MAX_DOUBT * gain)
+    value = least + max(REFERENCE_SHARE * gain, doubt)
     if value < SHARE * start:  # separable classes: the loss falls for as long as one likes
-        return SHARE * start, f"which is {100 * SHARE:.0f} % of that before the first step"
-    return value, f"which leaves {100 * (value - least) / (start - least):.2g} % of what {{runs}}"
+        return Level(SHARE * start, f"which is {100 * SHARE:.0f} % of that before the first step")
+    return Level(value, f"which leaves {100 * (value - least) / gain:.2g} % of what {{runs}}")
 
 
 def _scout(
@@ -165,7 +187,11 @@ def _joined(judges: Sequence[Curves], looks: Sequence[int]) -> Values:
     return losses
 
 
+def _diverges(losses: Values) -> bool:
+    """Whether more of the runs (T, S) diverge than may."""
+    return not math.isfinite(mean_losses(losses[-1]))
+
+
 def _lowest(losses: Values) -> float:
     """Lowest mean on the way; infinite where more runs diverge than may."""
-    means = mean_losses(losses)
-    return float(means.min()) if math.isfinite(means[-1]) else math.inf
+    return math.inf if _diverges(losses) else float(mean_losses(losses).min())
