@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,11 @@ from gdbench.pick.steps.tiers import QUICK
 from gdbench.pick.steps.trials import Curves, OnDone, Trial, mean_losses, run_trial
 from kernels import Network
 
+from .exact_problems import as_problem, start_loss, valley
+
 STEPS = 300
+SEARCHED = set(range(FRESH))
+"""Numbers of runs that choose learning rates."""
 STEP_SECONDS = {size: 2e-6 + 2e-7 * size for size in (1, 2, 4, 8, 16, 32, 64, 128)}
 
 
@@ -129,16 +134,26 @@ def search(
 def test_a_search_begins_with_what_set_the_target(reference: tuple[Target, Beginning]) -> None:
     _, trials = search(reference, reference[1], 120.0)
     _, more = search(reference, None, 120.0)
-    assert trials[0].seeds[0] >= FRESH  # neither a pilot nor its rates again: runs that are counted
-    assert trials[0].learning_rate < max(reference[1].hits)
-    assert more[0].seeds[0] < FRESH
+    before = list(takewhile(lambda trial: trial.seeds[0] < FRESH, trials))
+    known = set(reference[1].hits)
+    assert len(before) <= 2  # neither a pilot nor its rates again: those between the best and its neighbours
+    assert not known & {trial.learning_rate for trial in before}
+    assert len(list(takewhile(lambda trial: trial.seeds[0] < FRESH, more))) > 6
 
 
-def test_what_may_win_is_told_by_eight_runs_before_gaps_are_filled(reference: tuple[Target, Beginning]) -> None:
-    _, trials = search(reference, reference[1], 150.0)
-    gap = next(at for at, trial in enumerate(trials) if trial.batch_size in (4, 16, 64))
-    counted = {seed for trial in trials[:gap] if trial.batch_size == 8 for seed in trial.seeds if seed >= FRESH}
-    assert len(counted) == 8
+def test_what_may_win_is_told_by_eight_runs_before_gaps_are_filled() -> None:
+    step_seconds = {size: (1 + size / 32) / 60 for size in (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)}
+    runner, start = Dear(step_seconds, 100.0), start_loss(valley())
+    target = Target(0.02 * start, start, 0.0, "training loss", "a share of the loss at the start")
+    measure_steps(as_problem(valley()), step_seconds, target=target, tier=QUICK, seed=3, runner=runner, clock=runner)
+    gap = next(at for at, trial in enumerate(runner.trials) if trial.batch_size in (4, 16, 64, 256))
+    counted = {
+        size: len(
+            {seed for trial in runner.trials[:gap] if trial.batch_size == size for seed in trial.seeds} - SEARCHED
+        )
+        for size in (8, 128)
+    }
+    assert min(counted.values()) >= 8
 
 
 def test_what_the_first_runs_cost_is_known_before_the_search(reference: tuple[Target, Beginning]) -> None:

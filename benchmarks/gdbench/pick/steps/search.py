@@ -149,9 +149,10 @@ class Search:
         if known is not None:
             cell.rates.hits.update(known.hits)
         rates = [rate * ratio for ratio in ratios]
-        raises = MAX_RAISES if size == self.reference else 0  # others begin at what more than two runs told
+        first = size == self.reference  # others begin at what is told here
+        raises = MAX_RAISES if first else 0
         # where one run is all that time allows, a parabola through rates a factor of 2 apart tells as much
-        ratio = FINE if self._is_certain(size) or self._exploring_runs(size, expected) > 1 else COARSE
+        ratio = FINE if first or self._is_certain(size) or self._exploring_runs(size, expected) > 1 else COARSE
         # fewer runs than those that are known would be compared with them
         runs = partial(self._exploring_runs, size, least=known.runs if known is not None else 1)
         yield from cell.rates.explore(rates, runs, expected, ratio=ratio, raises=raises)
