@@ -1,8 +1,11 @@
 """Certificates are stored whatever their numbers, and one measure says how close they came to their tolerance."""
 
 import math
+import signal
 from dataclasses import replace
 from pathlib import Path
+from threading import Event, get_ident
+from time import sleep
 
 import pandas as pd
 import pytest
@@ -13,8 +16,12 @@ from gdbench.experiments.cases import Case
 from gdbench.experiments.grid import networks
 from gdbench.run.folder import SAMPLE_COLUMNS, certificates_file, read_certificates
 from gdbench.run.summary import summarise
+from gdbench.verify import certificates
 from gdbench.verify.certificates import CertificateRow, Job, row_of
 from gdbench.verify.stages import Certificate
+
+WAIT_SECONDS = 30.0
+"""Longest that a signal may take to be heard."""
 
 JOB = Job(networks()["logistic"], "breast_cancer", "float64", ("jit",))
 
@@ -56,3 +63,28 @@ def test_the_summary_says_of_a_refused_variant_what_its_certificate_says() -> No
 
 def test_certificates_without_a_tolerance_have_a_verdict_too() -> None:
     assert "worst error is 0.00 %" in str(_verdict((row(0.0, 0.0, certified=True),)))
+
+
+def test_a_signal_that_the_system_gives_to_another_thread_is_heard_while_certificates_are_made(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    heard, in_time = Event(), list[bool]()
+
+    def hear(number: int, frame: object) -> None:
+        heard.set()
+        raise KeyboardInterrupt
+
+    def certify(*_: object) -> list[CertificateRow]:
+        sleep(0.5)  # until the main thread waits
+        signal.pthread_kill(get_ident(), signal.SIGUSR1)
+        in_time.append(heard.wait(WAIT_SECONDS))
+        return []
+
+    monkeypatch.setattr(certificates, "_certify", certify)
+    before = signal.signal(signal.SIGUSR1, hear)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            certificates.certify_all([JOB])
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert in_time == [True]
