@@ -164,10 +164,15 @@ def _one_blas_thread() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _hear_ctrl_c() -> None:
-    """Processes that tests start hear Ctrl-C, also where the tests themselves run in the background and do not."""
+def _hear_signals() -> None:
+    """Processes that tests start hear Ctrl-C and a closed terminal, also where the tests themselves do not.
+
+    A shell's ``&`` has them ignore the first, and ``nohup`` the second; what they start would inherit that.
+    """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, lambda _number, _frame: None)
 
 
 @pytest.fixture(scope="session")
