@@ -72,7 +72,7 @@ def spaced(sizes: Sequence[int], begin: int, direction: int) -> list[int]:
 
 
 def reference_size(sizes: Sequence[int], n_rows: int) -> int:
-    """Batch size where a search begins: ``REFERENCE``, or the largest power of two below it and below n / 4.
+    """Batch size where a search begins: ``REFERENCE``, or the largest power of two up to it and up to n / 4.
 
     Examples
     --------

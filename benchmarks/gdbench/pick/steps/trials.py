@@ -21,7 +21,7 @@ LAST = -1
 PART = 16
 """Runs of one trial, at most, where there are many: trials are what processes share."""
 CHECKED = 4
-"""Runs of each number of them of which the loss of all rows is told, where only a sample of them is monitored."""
+"""So many of the runs that are made at one time tell the loss of all rows too, where only a sample is monitored."""
 MAX_ENDS = 24
 """Ends of passes, up to which each is looked at."""
 ROUNDING = 1e-9
