@@ -52,14 +52,14 @@ class Buffers(NamedTuple):
 
 def forward(network: Network, theta: Array, X: Array) -> Array:
     """Outputs of the network, (n, k), for inputs X (n, d)."""
-    return _run_forward(_sizes(network), codes(network), *arrays(network, theta, X), True)
+    return _forward_outputs(network, *arrays(network, theta, X), True)
 
 
 def loss(network: Network, theta: Array, X: Array, Y: Array) -> float:
     """Mean loss over the rows of X (n, d) and Y (n, k), computed from the last layer's pre-activations."""
     theta, X, Y = arrays(network, theta, X, Y)
     code = Codes(*codes(network)).loss
-    Z = _run_forward(_sizes(network), codes(network), theta, X, TAKES_ACTIVATIONS[code])
+    Z = _forward_outputs(network, theta, X, TAKES_ACTIVATIONS[code])
     return float(_mean_loss(code, Z, Y))
 
 
@@ -68,8 +68,9 @@ def gradient(network: Network, theta: Array, X: Array, Y: Array) -> Array:
     theta, X, Y = arrays(network, theta, X, Y)
     if not theta.flags.writeable:  # nothing is written to it here, but the same function writes to that of an epoch
         theta = theta.copy()
-    rows, one = (X, Y, NO_ORDER), theta.dtype.type(1)
-    return _run_epoch(_sizes(network), codes(network), theta, rows, len(X), one, True)
+    rows, one, found = (X, Y, NO_ORDER), theta.dtype.type(1), np.empty_like(theta)
+    _run_epoch(_sizes(network), codes(network), theta, rows, (len(X), one, True), found)
+    return found
 
 
 def epoch(
@@ -79,7 +80,16 @@ def epoch(
     check_batch_size(batch_size, len(order))
     theta, X, Y = arrays(network, theta, X, Y)
     rows, step = (X, Y, np.ascontiguousarray(order)), theta.dtype.type(learning_rate)
-    return _run_epoch(_sizes(network), codes(network), theta.copy(), rows, int(batch_size), step, False)
+    found = theta.copy()
+    _run_epoch(_sizes(network), codes(network), found, rows, (int(batch_size), step, False), np.empty_like(theta))
+    return found
+
+
+def _forward_outputs(network: Network, theta: Array, X: Array, activates: bool) -> Array:
+    """Activations (n, k) of the last layer, or its pre-activations."""
+    found = np.empty((len(X), network.n_outputs), X.dtype)
+    _run_forward(_sizes(network), codes(network), theta, X, activates, found)
+    return found
 
 
 def _sizes(network: Network) -> npt.NDArray[np.int64]:
@@ -87,14 +97,14 @@ def _sizes(network: Network) -> npt.NDArray[np.int64]:
 
 
 @njit(cache=True)
-def _run_forward(sizes, codes, theta, X, activates):
+def _run_forward(sizes, codes, theta, X, activates, found):
     codes = Codes(*codes)
     work = np.empty(len(X) * sizes[1:].sum(), X.dtype)
     _forward(sizes, codes, theta, X, work)
     A = _layer_of(work, sizes, len(sizes) - 1, len(X))
     if activates:
         _activate(codes.output, A)
-    return A.copy()
+    found[:] = A
 
 
 @njit(cache=True)
@@ -163,14 +173,16 @@ def _argmax(z):
 
 
 @njit(cache=True)
-def _run_epoch(sizes, codes, theta, rows, batch_size, learning_rate, only_gradient):
-    """Move theta by one pass over rows (X, Y, order) and return it, or return the gradient of all rows as they lie.
+def _run_epoch(sizes, codes, theta, rows, descent, gradient):
+    """Move theta by one pass over rows (X, Y, order), or leave it, with the gradient of all rows as they lie.
+
+    descent is (B, learning rate, whether the gradient alone is asked for).
 
     One function for both: each would be compiled with all that a batch passes through.
     """
-    codes, (X, Y, order) = Codes(*codes), rows
+    codes, (X, Y, order), (batch_size, learning_rate, only_gradient) = Codes(*codes), rows, descent
     work = np.empty(batch_size * sizes[1:].sum(), X.dtype)
-    buffers = Buffers(work, np.empty_like(work), np.empty_like(theta))
+    buffers = Buffers(work, np.empty_like(work), gradient)
     gathered = 0 if only_gradient else batch_size
     X_batch = np.empty((gathered, X.shape[1]), X.dtype)
     Y_batch = np.empty((gathered, Y.shape[1]), X.dtype)
@@ -188,10 +200,9 @@ def _run_epoch(sizes, codes, theta, rows, batch_size, learning_rate, only_gradie
             X_rows, Y_rows = X_batch[:m], Y_batch[:m]
         _gradient(sizes, codes, theta, (X_rows, Y_rows), buffers)
         if only_gradient:
-            return buffers.gradient
+            return
         for i in range(len(theta)):
             theta[i] -= learning_rate * buffers.gradient[i]
-    return theta
 
 
 @_inlined

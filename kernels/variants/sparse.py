@@ -53,7 +53,9 @@ def epoch(
     lists = planned.elements, np.empty((2, listed), np.int32)
     work = memory(planned.elements + listed, theta.dtype)
     rows, descent = (X, Y, np.ascontiguousarray(order)), (int(batch_size), theta.dtype.type(learning_rate))
-    return _run_epoch((tuple(planned), codes(network), lists), work, theta, rows, descent)
+    found = np.empty_like(theta)
+    _run_epoch((tuple(planned), codes(network), lists), work, theta, rows, descent, found)
+    return found
 
 
 class Lists(NamedTuple):
@@ -76,14 +78,13 @@ class Lists(NamedTuple):
 
 
 @compiled
-def _run_epoch(network, memory, theta, rows, descent):
-    """Parameters after an epoch; network (plan, codes, lists), rows (X, Y, order), descent (B, learning rate)."""
+def _run_epoch(network, memory, theta, rows, descent, found):
+    """Find what an epoch leaves; network (plan, codes, lists), rows (X, Y, order), descent (B, learning rate)."""
     (planned, codes, (values, numbers)), rows = network, Rows(*rows)
     plan, codes = Plan(*planned), Codes(*codes)
     in_row, in_column = np.zeros(plan.capacity, np.int64), np.zeros(rows.X.shape[1], np.int64)
     lists = Lists(values, numbers[0], numbers[1], in_row, in_column)
     check_order(rows.order, rows.X)
-    found = np.empty_like(theta)
     before = flush_subnormals()
     load_parameters(plan, theta, memory)
     if descent[0] == 1:
@@ -92,7 +93,6 @@ def _run_epoch(network, memory, theta, rows, descent):
         _batch_by_batch(plan, codes, memory, lists, rows, descent)
     store_parameters(plan, memory, 0, found)
     restore(before)
-    return found
 
 
 @inlined

@@ -47,14 +47,14 @@ _threads_are_free = threading.Lock()
 def forward(network: Network, theta: Array, X: Array) -> Array:
     """Outputs of the network, (n, k), for inputs X (n, d)."""
     theta, X = arrays(network, theta, X)
-    return _run_forward(*_prepared(network, theta, len(X)), theta, X, True)
+    return _forward_outputs(network, theta, X, True)
 
 
 def loss(network: Network, theta: Array, X: Array, Y: Array) -> float:
     """Mean loss over the rows of X (n, d) and Y (n, k), computed from the last layer's pre-activations."""
     theta, X, Y = arrays(network, theta, X, Y)
     code = Codes(*codes(network)).loss
-    Z = _run_forward(*_prepared(network, theta, len(X)), theta, X, TAKES_ACTIVATIONS[code])
+    Z = _forward_outputs(network, theta, X, TAKES_ACTIVATIONS[code])
     return float(mean_loss(code, Z, Y))
 
 
@@ -62,7 +62,9 @@ def gradient(network: Network, theta: Array, X: Array, Y: Array) -> Array:
     """Gradient of ``loss`` by theta, (p,)."""
     theta, X, Y = arrays(network, theta, X, Y)
     rows, descent = (X, Y, np.arange(len(X))), (len(X), theta.dtype.type(-1), True)
-    return _run_epoch(*_prepared(network, theta, len(X)), theta, rows, descent)
+    found = np.empty_like(theta)
+    _run_epoch(*_prepared(network, theta, len(X)), theta, rows, descent, found)
+    return found
 
 
 def epoch(
@@ -71,19 +73,19 @@ def epoch(
     """Parameters (p,) after one pass over the rows in the given order."""
     check_batch_size(batch_size, len(order))
     theta, X, Y = arrays(network, theta, X, Y)
-    rows, batch_size, learning_rate = (
-        (X, Y, np.ascontiguousarray(order)),
-        int(batch_size),
-        theta.dtype.type(learning_rate),
-    )
+    rows, found = (X, Y, np.ascontiguousarray(order)), np.empty_like(theta)
+    descent = int(batch_size), theta.dtype.type(learning_rate)
     if _is_single(network):
-        return epoch_of_single(codes(network), theta, rows, batch_size, learning_rate)
+        epoch_of_single(codes(network), theta, rows, descent, found)
+        return found
     threads = threads_for(batch_size)
     if threads > 1:
         with _threads_are_free:
             arguments = _prepared_for(threads, network, theta, batch_size)
-            return epoch_in_parallel(*arguments, theta, rows, (batch_size, learning_rate))
-    return _run_epoch(*_prepared(network, theta, batch_size), theta, rows, (batch_size, learning_rate, False))
+            epoch_in_parallel(*arguments, theta, rows, descent, found)
+    else:
+        _run_epoch(*_prepared(network, theta, batch_size), theta, rows, (*descent, False), found)
+    return found
 
 
 def epochs(
@@ -95,10 +97,12 @@ def epochs(
         return _one_by_one(network, thetas, X, Y, orders, batch_size, learning_rate)
     _, X, Y = arrays(network, thetas[0], X, Y)
     thetas, orders = np.ascontiguousarray(thetas), np.ascontiguousarray(orders)
-    descent = int(batch_size), thetas.dtype.type(learning_rate)
+    descent, found = (int(batch_size), thetas.dtype.type(learning_rate)), np.empty_like(thetas)
     if _is_single(network):
-        return epochs_of_single(codes(network), thetas, (X, Y), orders, descent)
-    return _run_epochs(*_prepared(network, thetas, batch_size), thetas, (X, Y), orders, (*descent, False))
+        epochs_of_single(codes(network), thetas, (X, Y), orders, descent, found)
+    else:
+        _run_epochs(*_prepared(network, thetas, batch_size), thetas, (X, Y), orders, (*descent, False), found)
+    return found
 
 
 _one_by_one = build_epochs(epoch)
@@ -108,9 +112,19 @@ def losses(network: Network, thetas: Array, X: Array, Y: Array, rows: Order | No
     """Mean losses (S,) of several runs, each over its own rows (S, m), or over all rows."""
     _, X, Y = arrays(network, thetas[0], X, Y)
     thetas, rows = np.ascontiguousarray(thetas), np.ascontiguousarray(np.arange(len(X))[None] if rows is None else rows)
+    found = np.empty(len(thetas), X.dtype)
     if _is_single(network):
-        return losses_of_single(codes(network), thetas, (X, Y), rows)
-    return losses_of_several(*_prepared(network, thetas, rows.shape[1]), thetas, (X, Y), rows)
+        losses_of_single(codes(network), thetas, (X, Y), rows, found)
+    else:
+        losses_of_several(*_prepared(network, thetas, rows.shape[1]), thetas, (X, Y), rows, found)
+    return found
+
+
+def _forward_outputs(network: Network, theta: Array, X: Array, activates: bool) -> Array:
+    """Activations (n, k) of the last layer, or its pre-activations."""
+    found = np.empty((len(X), network.n_outputs), X.dtype)
+    _run_forward(*_prepared(network, theta, len(X)), theta, X, activates, found)
+    return found
 
 
 def _is_single(network: Network) -> bool:
@@ -131,9 +145,9 @@ def _prepared_for(threads: int, network: Network, theta: Array, rows: int) -> tu
 
 
 @compiled
-def _run_forward(plan, codes, memory, theta, X, activates):
+def _run_forward(plan, codes, memory, theta, X, activates, found):
     plan, codes = Plan(*plan), Codes(*codes)
-    found, row_starts = np.empty((len(X), plan.layers[-1].fan_out), X.dtype), np.empty(plan.capacity, np.int64)
+    row_starts = np.empty(plan.capacity, np.int64)
     load_parameters(plan, theta, memory)
     for start in range(0, len(X), plan.capacity):
         m = min(plan.capacity, len(X) - start)
@@ -145,15 +159,13 @@ def _run_forward(plan, codes, memory, theta, X, activates):
             activate_output(plan.layers[-1], plan.capacity, codes, memory, m)
         for i in range(m):
             output_row(plan.layers[-1], plan.capacity, memory, i, found[start + i])
-    return found
 
 
 @compiled
-def _run_epoch(plan, codes, memory, theta, rows, descent):
-    """Parameters after an epoch, or the sum of its steps; rows (X, Y, order), descent (B, learning rate, sum alone)."""
+def _run_epoch(plan, codes, memory, theta, rows, descent, found):
+    """Find what an epoch leaves, or the sum of its steps; rows (X, Y, order), descent (B, learning rate, sum alone)."""
     plan, codes, rows, (batch_size, learning_rate, steps) = Plan(*plan), Codes(*codes), Rows(*rows), descent
     check_order(rows.order, rows.X)
-    found = np.empty_like(theta)
     before = flush_subnormals()
     load_parameters(plan, theta, memory)
     if batch_size == 1 and not steps:
@@ -162,16 +174,14 @@ def _run_epoch(plan, codes, memory, theta, rows, descent):
         _batch_by_batch(plan, codes, memory, rows, descent)
     store_parameters(plan, memory, plan.size if steps else 0, found)
     restore(before)
-    return found
 
 
 @compiled
-def _run_epochs(plan, codes, memory, thetas, data, orders, descent):
-    """Parameters (S, p) after an epoch each, in the orders (S, m) of data (X, Y)."""
-    found, (X, Y) = np.empty_like(thetas), data
+def _run_epochs(plan, codes, memory, thetas, data, orders, descent, found):
+    """Find the parameters (S, p) after an epoch each, in the orders (S, m) of data (X, Y)."""
+    X, Y = data
     for s in range(len(thetas)):
-        found[s] = _run_epoch(plan, codes, memory, thetas[s], (X, Y, orders[s]), descent)
-    return found
+        _run_epoch(plan, codes, memory, thetas[s], (X, Y, orders[s]), descent, found[s])
 
 
 @inlined

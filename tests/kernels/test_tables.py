@@ -44,7 +44,7 @@ LOOPS: dict[str, Callable[[], object]] = {
     "tiled, loss": lambda: elementwise.mean_loss(UNKNOWN, ROW, ROW),
     "tiled, output delta": lambda: _multiplies(UNKNOWN),
     "tiled, one output": lambda: epoch_of_single(
-        (0, UNKNOWN, 0, 0), np.ones(3), (ROW, np.ones((1, 1)), np.arange(1)), 1, np.float64(0.1)
+        (0, UNKNOWN, 0, 0), np.ones(3), (ROW, np.ones((1, 1)), np.arange(1)), (1, 0.1), np.ones(3)
     ),
     "jit, activation": lambda: jit._activate(UNKNOWN, ROW),
     "jit, derivative": lambda: jit._multiply_derivative(UNKNOWN, ROW, ROW),

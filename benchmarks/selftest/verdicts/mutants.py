@@ -147,7 +147,7 @@ NATURAL = (
         "update_through_a_temporary",
         "jit",
         ("epoch",),
-        (UPDATE, "        step = learning_rate * buffers.gradient\n        theta = theta - step\n"),
+        (UPDATE, "        step = learning_rate * buffers.gradient\n        theta[:] = theta - step\n"),
     ),
 )
 """What people write by mistake; correct, and slower at some batch size and dtype."""

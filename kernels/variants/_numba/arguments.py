@@ -1,7 +1,9 @@
 """A network and its arrays as arguments of compiled functions: numbers and arrays that surely fit each other.
 
 Compiled functions that Python calls take plain tuples, and name their fields inside by ``Codes(*codes)``: Numba takes
-2 us to look at a NamedTuple that comes from Python, and would write its class into the cache on disk.
+2 us to look at a NamedTuple that comes from Python, and would write its class into the cache on disk. They return at
+most a number, and write arrays into one that is given: for an array that they return Numba calls a Python function, in
+which a signal's handler may raise, and Numba makes a SystemError of that.
 """
 
 from typing import Any, NamedTuple

@@ -32,8 +32,8 @@ def threads_for(batch_size: int) -> int:
 
 
 @parallel
-def epoch_in_parallel(plan, codes, memory, theta, rows, descent):
-    """Parameters (p,) after one pass over rows (X, Y, order); ``memory`` has a row for each thread.
+def epoch_in_parallel(plan, codes, memory, theta, rows, descent, found):
+    """Find the parameters (p,) after one pass over rows (X, Y, order); ``memory`` has a row for each thread.
 
     What the threads share are plain tuples and arrays: Numba's loops over threads take no named ones.
     """
@@ -55,9 +55,7 @@ def epoch_in_parallel(plan, codes, memory, theta, rows, descent):
                 steps = memory[other, start + size : start + 2 * size]
                 for i in range(size):
                     parameters[i] += steps[i]
-    found = np.empty_like(theta)
     store_parameters(Plan(*plan), memory[0], 0, found)
-    return found
 
 
 @part

@@ -11,12 +11,11 @@ from kernels.variants._tiled.passes import activate_output, first_forward, forwa
 
 
 @compiled
-def losses_of_several(plan, codes, memory, thetas, data, rows):
-    """Mean losses (S,) at thetas (S, p) over data (X, Y) in rows (S, m), or all in the same rows (1, m)."""
+def losses_of_several(plan, codes, memory, thetas, data, rows, found):
+    """Find the mean losses (S,) at thetas (S, p) over data (X, Y) in rows (S, m), or all in the same rows (1, m)."""
     plan, codes, (X, Y) = Plan(*plan), Codes(*codes), data
     layer, (n_rows, m) = plan.layers[-1], rows.shape
-    found, z = np.empty(len(thetas), X.dtype), np.empty(layer.fan_out, X.dtype)
-    row_starts = np.empty(plan.capacity, np.int64)
+    z, row_starts = np.empty(layer.fan_out, X.dtype), np.empty(plan.capacity, np.int64)
     for i in range(n_rows):
         check_order(rows[i], X)
     for s in range(len(thetas)):
@@ -38,7 +37,6 @@ def losses_of_several(plan, codes, memory, thetas, data, rows):
                 output_row(layer, plan.capacity, memory, i, z)
                 total += row_loss(codes.loss, z, Y[own[start + i]])
         found[s] = total / X.dtype.type(m)
-    return found
 
 
 @part
@@ -69,11 +67,11 @@ def _cross_entropies(layer, capacity, memory, Y, rows):
 
 
 @reordered
-def losses_of_single(codes, thetas, data, rows):
+def losses_of_single(codes, thetas, data, rows, found):
     """The same for networks of one weight for each input."""
     codes, (X, Y), (n_rows, m) = Codes(*codes), data, rows.shape
     activates = codes.loss == SQUARED_ERROR and codes.output == SIGMOID
-    found, d, output = np.empty(len(thetas), X.dtype), X.shape[1], np.empty(1, X.dtype)
+    d, output = X.shape[1], np.empty(1, X.dtype)
     for i in range(n_rows):
         check_order(rows[i], X)
     for s in range(len(thetas)):
@@ -85,4 +83,3 @@ def losses_of_single(codes, thetas, data, rows):
             output[0] = sigmoid(z) if activates else z
             total += row_loss(codes.loss, output, Y[row])
         found[s] = total / X.dtype.type(m)
-    return found

@@ -16,39 +16,37 @@ OUTPUTS = ("identity", "sigmoid")
 
 
 @reordered
-def epoch_of_single(codes, theta, rows, batch_size, learning_rate):
-    """Parameters (d + 1,) after one pass over rows (X, Y, order)."""
-    codes, (X, Y, order) = Codes(*codes), rows
+def epoch_of_single(codes, theta, rows, descent, found):
+    """Find the parameters (d + 1,) after one pass over rows (X, Y, order); descent (B, learning rate)."""
+    codes, (X, Y, order), (batch_size, learning_rate) = Codes(*codes), rows, descent
     check_order(order, X)
     if codes.output != SIGMOID and codes.output != IDENTITY:
         raise ValueError("epoch_of_single has no line for this activation: add it")
     multiplies = multiplies_derivative(codes.delta)
     before = flush_subnormals()
-    theta = theta.copy()
-    step = np.zeros_like(theta)
+    found[:] = theta
+    step = np.zeros_like(found)
     for first in range(0, len(order), batch_size):
         m = min(batch_size, len(order) - first)
         scale = -learning_rate / theta.dtype.type(m)
         if batch_size == 1:
             row = order[first]
-            _add_row((codes.output == SIGMOID, multiplies), theta, X[row], Y[row, 0], scale, theta)
+            _add_row((codes.output == SIGMOID, multiplies), found, X[row], Y[row, 0], scale, found)
             continue
         for i in range(first, first + m):
-            _add_row((codes.output == SIGMOID, multiplies), theta, X[order[i]], Y[order[i], 0], scale, step)
-        for j in range(len(theta)):
-            theta[j] += step[j]
+            _add_row((codes.output == SIGMOID, multiplies), found, X[order[i]], Y[order[i], 0], scale, step)
+        for j in range(len(found)):
+            found[j] += step[j]
             step[j] = 0
     restore(before)
-    return theta
 
 
 @reordered
-def epochs_of_single(codes, thetas, data, orders, descent):
-    """Parameters (S, d + 1), each after its own rows: orders (S, m) of data (X, Y); descent (B, learning rate)."""
-    found, (X, Y), (batch_size, learning_rate) = np.empty_like(thetas), data, descent
+def epochs_of_single(codes, thetas, data, orders, descent, found):
+    """Find the parameters (S, d + 1), each after its own rows: orders (S, m) of data (X, Y); descent as above."""
+    X, Y = data
     for s in range(len(thetas)):
-        found[s] = epoch_of_single(codes, thetas[s], (X, Y, orders[s]), batch_size, learning_rate)
-    return found
+        epoch_of_single(codes, thetas[s], (X, Y, orders[s]), descent, found[s])
 
 
 @inlined
