@@ -4,6 +4,9 @@ Panels are padded to whole vectors and tiles have rests, so faults hide at width
 The truth is computed in float64; ``gdbench.verify.bounds`` says how far from it a result may be.
 """
 
+import subprocess
+import sys
+
 import numba
 import numpy as np
 import pytest
@@ -15,7 +18,10 @@ from gdbench.verify.stages import certify
 from kernels import Network, get
 from kernels.network import HIDDEN
 from kernels.variants import sparse
+from kernels.variants._tiled.emitter import WIDE
 from kernels.variants._tiled.layout import chunk_rows
+
+from ..helpers import LIMIT_SECONDS, ROOT
 
 WIDTHS = (1, 7, 9, 15, 16, 17, 63, 64, 65, 130, 200)
 """On both sides of a vector and of a panel, whether vectors have 4, 8 or 16 elements and panels 2 or 4 vectors."""
@@ -185,9 +191,9 @@ def test_an_order_beyond_the_rows_is_refused_and_changes_nothing(
 @pytest.mark.parametrize(
     ("network", "itemsize", "rows"),
     [
-        (Network.mlp(784, 512, 10), 8, 64),
+        (Network.mlp(784, 512, 10), 8, 384),
         (Network.mlp(784, 256, 10), 8, 33),
-        (Network.mlp(3072, 256, 100), 8, 64),
+        (Network.mlp(3072, 256, 100), 8, 384),
         (Network.softmax(40_000, 20), 8, 24),
     ],
 )
@@ -196,10 +202,30 @@ def test_a_chunk_has_more_rows_where_parameters_are_large(network: Network, item
     assert chunk_rows(network, itemsize, 64 * 24) == rows
 
 
+@pytest.mark.parametrize("sizes", [(130, 530, 270, 2), (1024, 600, 5)])
+def test_large_layers_are_updated_rightly_part_by_part(dtype: type, sizes: tuple[int, ...]) -> None:
+    """Left operands in parts, results that are asked for early, and rows a multiple of 4096 bytes apart."""
+    network = Network(sizes, "tanh", "softmax", "cross_entropy")
+    _check_one_update(network, *_problem(network, dtype, 515, density=1), kernels=(get("tiled"),))
+
+
+@pytest.mark.skipif(not WIDE, reason="the tests above are of AVX2 here")
+def test_large_layers_are_updated_rightly_held_to_avx2() -> None:
+    tests = [sys.executable, "-m", "pytest", "-q", "-n0", __file__, "-k", "large_layers and part_by_part"]
+    done = subprocess.run(
+        [sys.executable, ROOT / "benchmarks" / "as_processor.py", "avx2", *tests],
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_SECONDS,
+        cwd=ROOT,
+    )
+    assert "4 passed" in done.stdout, done.stdout + done.stderr
+
+
 def test_chunks_of_large_parameters_and_a_short_last_one_give_the_gradient() -> None:
     network, rng = Network.mlp(3072, 256, 4, hidden="tanh", output="softmax"), np.random.default_rng(0)
-    X, theta = rng.standard_normal((131, 3072)) / 50, network.init(rng, scheme="glorot")
-    Y = np.eye(4)[rng.integers(4, size=131)]
-    assert chunk_rows(network, X.itemsize, 131) < 131
+    X, theta = rng.standard_normal((515, 3072)) / 50, network.init(rng, scheme="glorot")
+    Y = np.eye(4)[rng.integers(4, size=515)]
+    assert chunk_rows(network, X.itemsize, 515) < 515
     ours, other = (get(name).gradient(network, theta, X, Y) for name in ("tiled", "vectorized"))
     np.testing.assert_allclose(ours, other, rtol=1e-9, atol=1e-12)

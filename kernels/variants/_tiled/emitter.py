@@ -28,6 +28,7 @@ VECTOR_BYTES = 64 if WIDE else 32
 """Width of a vector; narrower registers (SSE, NEON) hold it as a pair."""
 LATENCY_SUMS = 8
 """Independent sums that keep two units busy whose multiply-add takes four cycles."""
+LINE_BYTES = 64
 WORD = ir.IntType(64)
 NAMED: Any = types.BaseNamedTuple
 KEPT = (types.Array, NAMED)
@@ -87,6 +88,17 @@ class Emitter:
     def store(self, value: Any, data: Any, index: Any, vector: int = 0) -> None:
         """Store a vector so many vectors behind an index."""
         self.builder.store(value, self._vector_pointer(data, index, vector), align=self.kind.bitwidth // 8)
+
+    def prefetch(self, data: Any, index: Any, vectors: int) -> None:
+        """Ask for the cache lines of vectors that begin at an index, to be read and written soon."""
+        narrow, kind = ir.IntType(32), ir.IntType(8).as_pointer()
+        function = cgutils.get_or_insert_function(
+            self.builder.module, ir.FunctionType(ir.VoidType(), [kind, narrow, narrow, narrow]), "llvm.prefetch.p0"
+        )
+        for byte in range(0, vectors * VECTOR_BYTES, LINE_BYTES):
+            element = self.builder.add(index, ir.Constant(WORD, byte * 8 // self.kind.bitwidth))
+            pointer = self.builder.bitcast(self.at(data, element), kind)
+            self.builder.call(function, [pointer, narrow(0), narrow(3), narrow(1)])
 
     def splat(self, data: Any, index: Any) -> Any:
         """Vector whose lanes are all the element at an index."""

@@ -15,16 +15,20 @@ import numpy as np
 import numpy.typing as npt
 
 from kernels.network import Network
-from kernels.variants._tiled.emitter import VECTOR_BYTES
+from kernels.variants._tiled.emitter import VECTOR_BYTES, WIDE
 from kernels.variants._tiled.tiles import MAX_VECTORS
 
 CHUNK_BYTES = 208 * 1024
 """Size of the data rows that are worked through at once: what a tenth of a second cache holds is still there for the
 update."""
 MAX_ROWS, MIN_ROWS = 126, 24
-LARGE_BYTES, MIN_ROWS_OF_LARGE = 3 << 20, 64
-"""With larger parameters a chunk has at least so many rows: each chunk reads all parameters from beyond the second
-cache, so that fewer chunks are faster, though their rows stay in it less well."""
+LARGE_BYTES, MAX_ROWS_OF_LARGE = 3 << 20, 504
+"""With larger parameters a chunk has up to so many rows, however long they are: each chunk goes over all parameters,
+and transposes those above the first layer, beyond the second cache."""
+WAY_BYTES = 4096
+"""Rows a multiple of this apart lie in one set of the first cache, which holds 8 or 12 of them: a product that goes
+down their columns took 1.5 times as long with AVX2. They are copied to another distance, but for AVX-512, whose tiles
+use each element twice as often: there copying took longer than it saved."""
 ONE = 0
 """Index in memory of a 1, the left operand of the sums over rows."""
 
@@ -52,9 +56,13 @@ class Layer(NamedTuple):
     transposed: int
     """Transposed weights, in panels as wide as those of the layer below: (panels * width, width of the layer below)."""
     input: int
-    """Activations of the layer below, or the data rows (capacity, fan_in)."""
+    """Activations of the layer below, or room for the data rows (capacity, input_width)."""
     input_width: int
-    """Columns of a panel of the input."""
+    """Columns of a panel of the input; more than fan_in where data rows are copied to be farther apart."""
+    input_ways: int
+    """Index in the plan's ways at which those to the columns of the input begin."""
+    ways: int
+    """Index in the plan's ways at which those to the columns of its activations and deltas begin."""
 
 
 RECORD = np.dtype([(field, np.int64) for field in Layer._fields], align=True)
@@ -72,15 +80,17 @@ class Plan(NamedTuple):
     size: int
     data: int
     """Index of the data rows that are copied into memory, (capacity, n_inputs)."""
+    ways: npt.NDArray[np.int64]
+    """Distance of each column of data rows, activations or deltas from the first in the same row."""
     elements: int
     """Elements of memory in all."""
 
 
 def chunk_rows(network: Network, itemsize: int, rows: int) -> int:
     """Rows that are worked through at once: all, or equal parts of them, which stay in the cache where that pays."""
-    large = network.n_layers > 1 and network.n_parameters * itemsize >= LARGE_BYTES
-    least = MIN_ROWS_OF_LARGE if large else MIN_ROWS
-    return equal_parts(max(rows, 1), min(max(CHUNK_BYTES // (network.n_inputs * itemsize), least), MAX_ROWS))
+    if network.n_layers > 1 and network.n_parameters * itemsize >= LARGE_BYTES:
+        return equal_parts(max(rows, 1), MAX_ROWS_OF_LARGE)
+    return equal_parts(max(rows, 1), min(max(CHUNK_BYTES // (network.n_inputs * itemsize), MIN_ROWS), MAX_ROWS))
 
 
 def equal_parts(rows: int, most: int) -> int:
@@ -102,18 +112,24 @@ def plan(network: Network, itemsize: int, capacity: int) -> Plan:
     size = used - lanes
     data = used = used + size
     source, source_width = data, network.n_inputs
-    used += -(-rows * network.n_inputs // lanes) * lanes
+    if not WIDE and capacity > 1 and network.n_inputs * itemsize % WAY_BYTES == 0:
+        source_width += lanes
+    used += -(-rows * source_width // lanes) * lanes
     for layer in layers:
         layer["input"], layer["input_width"], layer["activations"] = source, source_width, used
         source, source_width = used, int(layer["width"])
         used += rows * _columns(layer)
         layer["deltas"] = used
         used += rows * _columns(layer)
+    inputs = _ways(network.n_inputs, int(layers["input_width"][0]), capacity)
+    ways = np.concatenate([inputs, *(_ways(layer["fan_out"], layer["width"], capacity) for layer in layers)])
+    layers["ways"] = np.cumsum(layers["fan_in"])
+    layers["input_ways"][1:] = layers["ways"][:-1]
     for below, layer in pairwise(layers):
         layer["transposed"] = used
         used += _columns(layer) * _columns(below)
     layers.setflags(write=False)
-    return Plan(layers, capacity, lanes, size, data, used)
+    return Plan(layers, capacity, lanes, size, data, ways, used)
 
 
 def _place_parameters(layer: np.void, shape: tuple[int, int], lanes: int, index: int) -> int:
@@ -127,6 +143,12 @@ def _place_parameters(layer: np.void, shape: tuple[int, int], lanes: int, index:
     layer["weights"] = index
     layer["bias"] = index + fan_in * _columns(layer)
     return index + (fan_in + 1) * _columns(layer)
+
+
+def _ways(columns: int, width: int, capacity: int) -> npt.NDArray[np.int64]:
+    """Ways to so many columns, in panels of a width that have room for so many rows."""
+    panel, column = np.divmod(np.arange(columns), width)
+    return panel * capacity * width + column
 
 
 def _columns(layer: np.void) -> int:

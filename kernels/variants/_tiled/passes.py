@@ -62,21 +62,43 @@ def find_rows(rows, chunk, starts):
 def first_forward(plan, memory, X, starts):
     """Pre-activations of the first layer for the data rows that begin at those indices of X."""
     layer, m = plan.layers[0], len(starts)
+    if layer.input_width > layer.fan_in:
+        values = X.ravel()
+        for i in range(m):
+            to = layer.input + i * layer.input_width
+            copied, row = memory[to : to + layer.fan_in], values[starts[i] : starts[i] + layer.fan_in]
+            for j in range(len(copied)):
+                copied[j] = row[j]
+        forward_layer(layer, plan, memory, m)
+        return
     start_from_bias(layer, plan.capacity, memory, m)
-    for panel in range(layer.panels):
-        result = layer.activations + panel * plan.capacity * layer.width
-        weights = layer.weights + panel * layer.fan_in * layer.width
-        product(memory, Left(X, 0, starts, None), Panels(layer.vectors, weights, layer.fan_in, result, m))
+    product(memory, Left(X, 0, starts, None), _forward_panels(layer, plan.capacity, m))
+
+
+@inlined
+def _forward_panels(layer, capacity, m):
+    """Weights and pre-activations of a layer."""
+    weights, step = layer.weights, layer.fan_in * layer.width
+    result, rows = layer.activations, capacity * layer.width
+    return Panels(layer.vectors, layer.panels, weights, step, layer.fan_in, result, rows, m)
+
+
+@inlined
+def _update_panels(layer, capacity, m, first, count):
+    """Deltas of a layer, and so many rows of its weights, or of what lies behind them, that begin at ``first``."""
+    deltas, step, rows = layer.deltas, capacity * layer.width, layer.fan_in * layer.width
+    return Panels(layer.vectors, layer.panels, deltas, step, m, first, rows, count)
 
 
 @part
 def first_update(plan, memory, X, starts, shift):
     """Update the first layer by the data rows that begin at those indices of X."""
     layer, m = plan.layers[0], len(starts)
-    for panel in range(layer.panels):
-        deltas = layer.deltas + panel * plan.capacity * layer.width
-        weights = layer.weights + panel * layer.fan_in * layer.width + shift
-        product(memory, Left(X, 0, None, starts), Panels(layer.vectors, deltas, m, weights, layer.fan_in))
+    if layer.input_width > layer.fan_in:
+        update(layer, plan, memory, m, shift)
+        return
+    panels = _update_panels(layer, plan.capacity, m, layer.weights + shift, layer.fan_in)
+    product(memory, Left(X, 0, None, starts), panels)
     update_bias(layer, plan.capacity, memory, m, shift)
 
 
@@ -88,17 +110,11 @@ def gather_row(X, row, memory, to):
 
 
 @inlined
-def forward_layer(layer, capacity, memory, m):
-    """Pre-activations of a layer above the first."""
-    width = layer.width
-    start_from_bias(layer, capacity, memory, m)
-    for panel in range(layer.panels):
-        result = layer.activations + panel * capacity * width
-        weights = layer.weights + panel * layer.fan_in * width
-        for first in range(0, layer.fan_in, layer.input_width):
-            count = min(layer.input_width, layer.fan_in - first)
-            left = Left(memory, layer.input + capacity * first, layer.input_width, None)
-            product(memory, left, Panels(layer.vectors, weights + first * width, count, result, m))
+def forward_layer(layer, plan, memory, m):
+    """Pre-activations of a layer whose input lies in panels."""
+    start_from_bias(layer, plan.capacity, memory, m)
+    ways = plan.ways[layer.input_ways : layer.input_ways + layer.fan_in]
+    product(memory, Left(memory, layer.input, layer.input_width, ways), _forward_panels(layer, plan.capacity, m))
 
 
 @inlined
@@ -126,7 +142,7 @@ def forward_pass(plan, codes, memory, m):
     layers, capacity = plan.layers, plan.capacity
     for number in range(1, len(layers)):
         activate_layer(layers[number - 1], capacity, codes.hidden, memory, m)
-        forward_layer(layers[number], capacity, memory, m)
+        forward_layer(layers[number], plan, memory, m)
 
 
 @part
@@ -213,9 +229,9 @@ def backward(plan, codes, memory, m, shift):
     for number in range(len(layers) - 1, 0, -1):
         layer, below = layers[number], layers[number - 1]
         transpose(layer, below, memory)
-        lower_delta(layer, below, capacity, memory, m)
+        lower_delta(layer, below, plan, memory, m)
         derive_layer(below, capacity, codes.hidden, memory, m)
-        update(layer, capacity, memory, m, shift)
+        update(layer, plan, memory, m, shift)
 
 
 @inlined
@@ -237,17 +253,14 @@ def transpose(layer, below, memory):
 
 
 @inlined
-def lower_delta(layer, below, capacity, memory, m):
+def lower_delta(layer, below, plan, memory, m):
     """Products of a layer's deltas and its transposed weights, written as the deltas of the layer below."""
-    width, lower = layer.width, below.width
+    lower, rows = below.width, plan.capacity * below.width
     for panel in range(below.panels):
-        result = below.deltas + panel * capacity * lower
-        memory[result : result + m * lower] = 0
-        for first in range(0, layer.fan_out, width):
-            transposed = layer.transposed + (panel * layer.panels * width + first) * lower
-            count = min(width, layer.fan_out - first)
-            left = Left(memory, layer.deltas + capacity * first, width, None)
-            product(memory, left, Panels(below.vectors, transposed, count, result, m))
+        memory[below.deltas + panel * rows : below.deltas + panel * rows + m * lower] = 0
+    ways, step = plan.ways[layer.ways : layer.ways + layer.fan_out], layer.panels * layer.width * lower
+    left, transposed, result = Left(memory, layer.deltas, layer.width, ways), layer.transposed, below.deltas
+    product(memory, left, Panels(below.vectors, below.panels, transposed, step, layer.fan_out, result, rows, m))
 
 
 @inlined
@@ -260,26 +273,20 @@ def derive_layer(layer, capacity, code, memory, m):
 
 
 @inlined
-def update(layer, capacity, memory, m, shift):
-    """Add the products of inputs and deltas to a layer's weights, and the deltas to its bias."""
-    width, inputs = layer.width, layer.input_width
-    for panel in range(layer.panels):
-        deltas = layer.deltas + panel * capacity * width
-        weights = layer.weights + panel * layer.fan_in * width + shift
-        for first in range(0, layer.fan_in, inputs):
-            rows = min(inputs, layer.fan_in - first)
-            left = Left(memory, layer.input + capacity * first, None, inputs)
-            product(memory, left, Panels(layer.vectors, deltas, m, weights + first * width, rows))
-    update_bias(layer, capacity, memory, m, shift)
+def update(layer, plan, memory, m, shift):
+    """Add the products of inputs, in panels, and deltas to a layer's weights, and the deltas to its bias."""
+    for first in range(0, layer.fan_in, layer.input_width):  # columns lie side by side in a panel of the input
+        rows, weights = min(layer.input_width, layer.fan_in - first), layer.weights + first * layer.width + shift
+        left = Left(memory, layer.input + plan.capacity * first, None, layer.input_width)
+        product(memory, left, _update_panels(layer, plan.capacity, m, weights, rows))
+    update_bias(layer, plan.capacity, memory, m, shift)
 
 
 @inlined
 def update_bias(layer, capacity, memory, m, shift):
     """Add the deltas of m rows to a layer's bias: the product of a row of ones, all of them the same 1, and them."""
-    for panel in range(layer.panels):
-        deltas = layer.deltas + panel * capacity * layer.width
-        bias = layer.bias + panel * layer.width + shift
-        product(memory, Left(memory, ONE, None, 0), Panels(layer.vectors, deltas, m, bias, 1))
+    deltas, rows, bias, width = layer.deltas, capacity * layer.width, layer.bias + shift, layer.width
+    product(memory, Left(memory, ONE, None, 0), Panels(layer.vectors, layer.panels, deltas, rows, m, bias, width, 1))
 
 
 @inlined

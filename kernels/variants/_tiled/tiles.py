@@ -20,8 +20,13 @@ TILE_ROWS = {1: (12, 4, 1), 2: (12, 4, 1), 4: (6, 2, 1)} if WIDE else {1: (12, 4
 """Rows of the tiles of so many vectors: with the operands the largest fill 32 registers (AVX-512) or 16 (AVX2)."""
 WIDTHS = tuple(TILE_ROWS)
 MAX_VECTORS = max(WIDTHS)
-BLOCK_BYTES = 24 * 1024
-"""Size of the right operand's rows that are used at once: half a first cache of 32 or 48 KiB, the rest for the left."""
+FAR_BYTES = 2 << 20
+"""Size of a result from which its rows are asked for while their sums are made: they come from beyond the second cache,
+where a product of 126 rows and 2048 x 2048 weights took 1.6 times as long without."""
+RIGHT_VECTORS = 24 * 1024 // VECTOR_BYTES
+"""Vectors of the right operand that are used at once, which stay in half a first cache of 32 or 48 KiB."""
+LARGE_LEFT, LEFT_ROWS = 1 << 16, 252
+"""Elements of a left operand that outgrows the second cache with all else: so many of its rows are used at once."""
 
 
 class Left(NamedTuple):
@@ -38,15 +43,32 @@ class Left(NamedTuple):
 
 
 class Panels(NamedTuple):
-    """The two other matrices of a product: right operand B (inner, width) and result C (rows, width)."""
+    """The two other matrices of a product: right operand B (inner, width) and result C (rows, width) of each panel."""
 
     vectors: int
+    n: int
+    """Panels side by side."""
     right: int
-    """Index of B in memory."""
+    """Index of the first B in memory."""
+    right_step: int
+    """Elements from one B to the next."""
     inner: int
     result: int
-    """Index of C in memory."""
+    """Index of the first C in memory."""
+    result_step: int
     rows: int
+
+
+class Piece(NamedTuple):
+    """The piece of a product that is added at once, in one panel."""
+
+    panel: int
+    first: int
+    rows: int
+    """So many rows of the result, from that one on."""
+    start: int
+    inner: int
+    """So many k, from that one on."""
 
 
 class Nonzeros(NamedTuple):
@@ -80,37 +102,62 @@ class Sweep(NamedTuple):
 @compiled
 def plain_product(memory, rows, inner, right, result):
     """Add the product of A (rows, inner), row by row from the front of memory, and one of the widest panels."""
-    product(memory, Left(memory, 0, inner, None), Panels(MAX_VECTORS, right, inner, result, rows))
+    product(memory, Left(memory, 0, inner, None), Panels(MAX_VECTORS, 1, right, 0, inner, result, 0, rows))
 
 
 @part
 def product(memory, left, panels):
-    """Add the product of A and B to C: ``C[r, v] += sum over k of A[r, k] B[k, v]``.
+    """Add the product of A and B to C, for each panel: ``C[r, v] += sum over k of A[r, k] B[k, v]``.
 
-    The rows of B that are used at once stay in the first cache.
+    All panels pass by a part of A that stays in the second cache (Goto and van de Geijn 2008): large weights are read
+    from beyond it once for a chunk of rows, and large inputs as well.
     """
-    block = max(1, BLOCK_BYTES // (panels.vectors * VECTOR_BYTES))
-    for k in range(0, panels.inner, block):
-        multiply(memory, left, panels, k, min(block, panels.inner - k))
+    depth = RIGHT_VECTORS >> (panels.vectors >> 1)  # of 1, 2 or 4
+    large = panels.rows * panels.inner >= LARGE_LEFT
+    height = LEFT_ROWS if large else panels.rows
+    panel = first = k = 0
+    while panel < panels.n:  # one loop: four of them would take as long as a small product
+        rows, inner = min(height, panels.rows - first), min(depth, panels.inner - k)
+        multiply(memory, left, panels, Piece(panel, first, rows, k, inner))
+        if not large:
+            k += depth
+            if k >= panels.inner:
+                panel, k = panel + 1, 0
+            continue
+        panel += 1
+        if panel == panels.n:
+            first += height
+            if first >= panels.rows:
+                first, k = 0, k + depth
+            if k < panels.inner:
+                panel = 0
 
 
 @intrinsic
-def multiply(typing, memory, left, panels, start, count):
-    """Add a product as ``product`` does, for ``count`` k from ``start`` on.
+def multiply(typing, memory, left, panels, piece):
+    """Add a piece of a product as ``product`` does.
 
     The sum over k is added to C as a whole: added one by one, small products would be rounded to the size of C each.
     """
     kinds = dict(zip(Left._fields, left, strict=True))
 
-    def write(emit, memory, left, panels, start, count):
+    def write(emit, memory, left, panels, piece):
         builder = emit.builder
+        start, count = piece.start, piece.inner
+        first_right = builder.add(panels.right, builder.mul(piece.panel, panels.right_step))
+        first_result = builder.add(panels.result, builder.mul(piece.panel, panels.result_step))
+        results = builder.mul(panels.n, panels.result_step)
+        far = builder.icmp_signed(">=", results, ir.Constant(WORD, FAR_BYTES * 8 // emit.kind.bitwidth))
 
-        def tile(first: Any, R: int, V: int) -> None:
-            width = ir.Constant(WORD, V * emit.lanes)
+        def tile(strip: Any, R: int, V: int) -> None:
+            width, first = ir.Constant(WORD, V * emit.lanes), builder.add(piece.first, strip)
             numbers = [builder.add(first, ir.Constant(WORD, r)) for r in range(R)]
-            rows_of_c = [builder.add(panels.result, builder.mul(number, width)) for number in numbers]
+            rows_of_c = [builder.add(first_result, builder.mul(number, width)) for number in numbers]
             rows_of_a = [builder.add(left.start, _way(emit, kinds["rows"], left.rows, r)) for r in numbers]
-            right = builder.add(panels.right, builder.mul(start, width))
+            right = builder.add(first_right, builder.mul(start, width))
+            with builder.if_then(far):
+                for row in rows_of_c:
+                    emit.prefetch(memory, row, V)
 
             def body(k: Any, sums: list[Any]) -> list[Any]:
                 row = builder.add(right, builder.mul(k, width))
@@ -127,11 +174,11 @@ def multiply(typing, memory, left, panels, start, count):
                 emit.add_to(sums[r * V : (r + 1) * V], memory, rows_of_c[r])
 
         def strips(V: int) -> None:
-            emit.strips(panels.rows, TILE_ROWS[V], lambda r, R: tile(r, R, V))
+            emit.strips(piece.rows, TILE_ROWS[V], lambda r, R: tile(r, R, V))
 
         emit.for_vectors(panels.vectors, WIDTHS, strips)
 
-    return emitted((memory, left, panels, start, count), write)
+    return emitted((memory, left, panels, piece), write)
 
 
 def _way(emit: Emitter, kind: Any, way: Any, number: Any) -> Any:
