@@ -9,6 +9,8 @@ may be fused, which rounds once instead of twice; nothing else of the order of o
 part = njit(error_model="numpy", fastmath={"contract"})
 """For the passes that compiled functions share: each is typed once, and optimised again where it is used. It is not
 cached, since the functions that use it hold its code."""
+reordered_part = njit(error_model="numpy", fastmath={"contract", "reassoc"})
+"""As ``part``, and sums may be taken in any order."""
 inlined = njit(inline="always", error_model="numpy", fastmath={"contract"})
 """For the pieces of a part: they become lines of it, which takes less time to compile than parts of parts."""
 reordered = njit(cache=True, error_model="numpy", fastmath={"contract", "reassoc"})

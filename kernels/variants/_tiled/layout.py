@@ -22,7 +22,7 @@ CHUNK_BYTES = 208 * 1024
 """Size of the data rows that are worked through at once: what a tenth of a second cache holds is still there for the
 update."""
 MAX_ROWS, MIN_ROWS = 126, 24
-LARGE_BYTES, MAX_ROWS_OF_LARGE = 3 << 20, 504
+LARGE_BYTES, MAX_ROWS_OF_LARGE = 6 << 20, 504
 """With larger parameters a chunk has up to so many rows, however long they are: each chunk goes over all parameters,
 and transposes those above the first layer, beyond the second cache."""
 WAY_BYTES = 4096
@@ -46,7 +46,9 @@ class Layer(NamedTuple):
     theta: int
     """W (fan_in, fan_out), row by row, and b (fan_out,) behind it: index in the parameters, all others in memory."""
     weights: int
-    """Panels (fan_in, width)."""
+    """Panels (fan_in, width); of a single output above hidden units one row, as their activations lie: (columns,)."""
+    weights_step: int
+    """Elements from one row of a panel of weights to the next: width, or 1 of a single output."""
     bias: int
     """Panels (1, width)."""
     activations: int
@@ -106,8 +108,10 @@ def plan(network: Network, itemsize: int, capacity: int) -> Plan:
     """
     layers, lanes, rows = np.zeros(network.n_layers, RECORD), VECTOR_BYTES // itemsize, capacity + 1
     used = lanes  # behind the 1
-    for layer, shape in zip(layers, network.shapes, strict=True):
-        used = _place_parameters(layer, shape, lanes, used)
+    columns = 0
+    for record, shape in zip(layers, network.shapes, strict=True):
+        used = _place_parameters(record, shape, lanes, used, columns if capacity > 1 else 0)
+        columns = _columns(record)
     layers["theta"][1:] = np.cumsum((layers["fan_in"] + 1) * layers["fan_out"])[:-1]
     size = used - lanes
     data = used = used + size
@@ -132,17 +136,21 @@ def plan(network: Network, itemsize: int, capacity: int) -> Plan:
     return Plan(layers, capacity, lanes, size, data, ways, used)
 
 
-def _place_parameters(layer: np.void, shape: tuple[int, int], lanes: int, index: int) -> int:
-    """Write a layer's sizes, and where its weights and bias lie, from an index on; return the index behind them."""
+def _place_parameters(layer: np.void, shape: tuple[int, int], lanes: int, index: int, below: int) -> int:
+    """Write a layer's sizes, and where its weights and bias lie, from an index on; return the index behind them.
+
+    ``below`` are the columns of the hidden layer below whose way a single output's weights may lie, 0 if they may not.
+    """
     fan_in, fan_out = shape
     vectors = -(-fan_out // lanes)
     panels = -(-vectors // MAX_VECTORS)
     vectors = 1 << (-(-vectors // panels) - 1).bit_length()  # 1, 2 or 4
     layer["fan_in"], layer["fan_out"] = shape
     layer["vectors"], layer["panels"], layer["width"] = vectors, panels, vectors * lanes
-    layer["weights"] = index
-    layer["bias"] = index + fan_in * _columns(layer)
-    return index + (fan_in + 1) * _columns(layer)
+    single = fan_out == 1 and below > 0
+    layer["weights"], layer["weights_step"] = index, 1 if single else layer["width"]
+    layer["bias"] = index + (below if single else fan_in * _columns(layer))
+    return int(layer["bias"]) + _columns(layer)
 
 
 def _ways(columns: int, width: int, capacity: int) -> npt.NDArray[np.int64]:

@@ -37,7 +37,7 @@ def epoch_in_parallel(plan, codes, memory, theta, rows, descent, found):
 
     What the threads share are plain tuples and arrays: Numba's loops over threads take no named ones.
     """
-    (X, Y, order), (batch_size, learning_rate), (_, capacity, start, size, *_) = rows, descent, plan
+    (X, Y, order), (batch_size, learning_rate), (_, capacity, start, size, _, _, _) = rows, descent, plan
     check_order(order, X)
     threads = len(memory)
     row_starts = np.empty((threads, capacity), np.int64)

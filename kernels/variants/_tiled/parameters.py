@@ -39,7 +39,7 @@ def _row(layer, panel, i):
     """Index of a row of a panel of weights; row ``fan_in`` is the bias."""
     if i == layer.fan_in:
         return layer.bias + panel * layer.width
-    return layer.weights + (panel * layer.fan_in + i) * layer.width
+    return layer.weights + (panel * layer.fan_in + i) * layer.weights_step
 
 
 @inlined

@@ -11,6 +11,7 @@ from kernels.variants._numba.arguments import SOFTMAX, multiplies_derivative
 from kernels.variants._numba.compiled import inlined, part
 from kernels.variants._tiled.elementwise import activate, exponentials, multiply_derivative
 from kernels.variants._tiled.layout import ONE
+from kernels.variants._tiled.single_above_hidden import single_delta, single_forward, single_update
 from kernels.variants._tiled.tiles import Left, Panels, product, transpose_block
 
 
@@ -96,9 +97,9 @@ def first_update(plan, memory, X, starts, shift):
     layer, m = plan.layers[0], len(starts)
     if layer.input_width > layer.fan_in:
         update(layer, plan, memory, m, shift)
-        return
-    panels = _update_panels(layer, plan.capacity, m, layer.weights + shift, layer.fan_in)
-    product(memory, Left(X, 0, None, starts), panels)
+    else:
+        panels = _update_panels(layer, plan.capacity, m, layer.weights + shift, layer.fan_in)
+        product(memory, Left(X, 0, None, starts), panels)
     update_bias(layer, plan.capacity, memory, m, shift)
 
 
@@ -142,7 +143,10 @@ def forward_pass(plan, codes, memory, m):
     layers, capacity = plan.layers, plan.capacity
     for number in range(1, len(layers)):
         activate_layer(layers[number - 1], capacity, codes.hidden, memory, m)
-        forward_layer(layers[number], plan, memory, m)
+        if layers[number].weights_step == 1:
+            single_forward(layers[number], layers[number - 1], capacity, memory, m)
+        else:
+            forward_layer(layers[number], plan, memory, m)
 
 
 @part
@@ -228,10 +232,17 @@ def backward(plan, codes, memory, m, shift):
     layers, capacity = plan.layers, plan.capacity
     for number in range(len(layers) - 1, 0, -1):
         layer, below = layers[number], layers[number - 1]
-        transpose(layer, below, memory)
-        lower_delta(layer, below, plan, memory, m)
+        if layer.weights_step == 1:
+            single_delta(layer, below, capacity, memory, m)
+        else:
+            transpose(layer, below, memory)
+            lower_delta(layer, below, plan, memory, m)
         derive_layer(below, capacity, codes.hidden, memory, m)
-        update(layer, plan, memory, m, shift)
+        if layer.weights_step == 1:
+            single_update(layer, below, capacity, memory, m, shift)
+        else:
+            update(layer, plan, memory, m, shift)
+        update_bias(layer, capacity, memory, m, shift)
 
 
 @inlined
@@ -274,12 +285,11 @@ def derive_layer(layer, capacity, code, memory, m):
 
 @inlined
 def update(layer, plan, memory, m, shift):
-    """Add the products of inputs, in panels, and deltas to a layer's weights, and the deltas to its bias."""
+    """Add the products of inputs, in panels, and deltas to a layer's weights."""
     for first in range(0, layer.fan_in, layer.input_width):  # columns lie side by side in a panel of the input
         rows, weights = min(layer.input_width, layer.fan_in - first), layer.weights + first * layer.width + shift
         left = Left(memory, layer.input + plan.capacity * first, None, layer.input_width)
         product(memory, left, _update_panels(layer, plan.capacity, m, weights, rows))
-    update_bias(layer, plan.capacity, memory, m, shift)
 
 
 @inlined
