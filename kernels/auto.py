@@ -1,4 +1,4 @@
-"""Which variant ``variant="auto"`` takes: a rule over network, batch size, and density and dtype of the data.
+"""Which variant ``variant="auto"`` takes: what skipping zeros costs and saves, and where a BLAS pays.
 
 The rule is written down in ``kernels/README.md``; ``gdbench.report.auto_check`` checks it against measured times.
 """
@@ -8,9 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from kernels.contract import Array
+from kernels.costs import LayerCosts, typical
 from kernels.density import MAX_DENSITY, share_of_nonzeros
 from kernels.network import Network
-from kernels.registry import variants
+from kernels.registry import get, variants
 from kernels.validation import check_batch_size, check_inputs
 
 AUTO = "auto"
@@ -27,10 +28,6 @@ LARGE_BYTES, LARGE_BATCH = 6 << 20, 128
 For 3072-256-100, 784-1024-1024-10 and 2048-2048-10 ``buffered`` takes 0.70 to 1.2 times as long as ``tiled`` there with
 AVX-512, and 0.69 to 0.88 times held to AVX2.
 """
-MIN_OUTPUTS = 128
-"""Outputs of the first layer from which listing the nonzeros of a batch pays: each is listed twice, and many products
-pay that back."""
-LISTING = "listing the nonzeros of a batch may cost more than it saves"
 
 
 @dataclass(frozen=True)
@@ -41,7 +38,7 @@ class Choice:
     reason: str
 
 
-def choose(network: Network, X: Array, batch_size: int) -> Choice:
+def choose(network: Network, X: Array, batch_size: int, costs: LayerCosts | None = None) -> Choice:
     """Say which variants suit a network, its data and a batch size; the first is what ``variant="auto"`` takes.
 
     Parameters
@@ -52,6 +49,8 @@ def choose(network: Network, X: Array, batch_size: int) -> Choice:
         At most 64 of its rows are read, for the share of values that are not zero.
     batch_size : int
         Rows per update, 1 to n.
+    costs : LayerCosts, optional
+        What skipping zeros costs here; by default what it was measured to cost with the same width of vectors.
 
     Raises
     ------
@@ -66,30 +65,40 @@ def choose(network: Network, X: Array, batch_size: int) -> Choice:
     """
     check_inputs(network, X)
     check_batch_size(batch_size, len(X))
-    wanted, reason = _rule(network, X, batch_size)
     there = variants()
+    if costs is None:
+        costs = typical((get("sparse").vector_bytes if "sparse" in there else None) or 32, X.itemsize)
+    wanted, reason = _rule(network, X, batch_size, costs)
     names = tuple(name for name in wanted if name in there)
     return Choice(names, reason if names[0] == wanted[0] else f"{reason}; {wanted[0]} is unavailable here")
 
 
-def _rule(network: Network, X: Array, batch_size: int) -> tuple[tuple[str, ...], str]:
+def _rule(network: Network, X: Array, batch_size: int, costs: LayerCosts) -> tuple[tuple[str, ...], str]:
     """Return the preferences, whether or not they are available, and the reason."""
     if network.n_layers == 1 and network.n_outputs == 1:
         return DENSE, "one layer with one output: tiled has a loop for it that reads each row once"
     share, outputs = share_of_nonzeros(X), network.sizes[1]
     seen = f"{share:.0%} of X is not zero"
     if share > MAX_DENSITY:
-        seen += f", more than {MAX_DENSITY:.0%}: dense products are faster than skipping zeros"
-        size = network.n_parameters * X.dtype.itemsize
-        if network.n_layers == 1 or size < LARGE_BYTES or batch_size < LARGE_BATCH:
-            return DENSE, seen
-        large = f"{size / 2**20:.3g} MiB of parameters (at least {LARGE_BYTES >> 20})"
-        rows = f"a batch size of {batch_size} (at least {LARGE_BATCH})"
-        return LARGE, f"{seen}. With {large} and {rows}, a BLAS reads the parameters less often"
-    seen += f", at most {MAX_DENSITY:.0%}"
-    if batch_size == 1:
-        return SKIPPING, f"{seen}, and the batch size is 1: zeros are skipped row by row"
-    if outputs < MIN_OUTPUTS:
-        return DENSE, f"{seen}, but the first layer has {outputs} outputs, fewer than {MIN_OUTPUTS}: {LISTING}"
-    wide = f"the first layer has {outputs} outputs, at least {MIN_OUTPUTS}"
-    return SKIPPING, f"{seen}, and {wide}: skipping zeros pays"
+        return _dense(network, X, batch_size, f"{seen}, more than {MAX_DENSITY:.0%}: dense products are faster")
+    skipping, dense = costs.skipping(outputs, batch_size, share), costs.dense(outputs, batch_size)
+    seen += (
+        f": the first layer is estimated to take {_row(skipping, network)} a row where zeros are skipped, and "
+        f"{_row(dense, network)} with dense products"
+    )
+    return (SKIPPING, seen) if skipping < dense else _dense(network, X, batch_size, seen)
+
+
+def _dense(network: Network, X: Array, batch_size: int, seen: str) -> tuple[tuple[str, ...], str]:
+    """Return the preferences where no zeros are skipped."""
+    size = network.n_parameters * X.dtype.itemsize
+    if network.n_layers == 1 or size < LARGE_BYTES or batch_size < LARGE_BATCH:
+        return DENSE, seen
+    large = f"{size / 2**20:.3g} MiB of parameters (at least {LARGE_BYTES >> 20})"
+    rows = f"a batch size of {batch_size} (at least {LARGE_BATCH})"
+    return LARGE, f"{seen}. With {large} and {rows}, a BLAS reads the parameters less often"
+
+
+def _row(nanoseconds: float, network: Network) -> str:
+    """Time of a row, from that of each of its values."""
+    return f"{nanoseconds * network.n_inputs / 1000:.3g} µs"

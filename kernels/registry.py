@@ -69,6 +69,8 @@ class Variant:
     """Whether targets of cross-entropy must be one-hot, or 0 and 1 for one output (``LABELS_ONLY`` in the module)."""
     falls_back: str | None = None
     """Where it computes on another path than its own, and on which, in one line (``FALLS_BACK`` in the module)."""
+    vector_bytes: int | None = None
+    """Width of the vectors that it is compiled for, if it knows (``VECTOR_BYTES`` in the module)."""
     own_epochs: Epochs | None = None
     own_losses: Losses | None = None
 
@@ -243,6 +245,7 @@ def as_variant(name: str, module: ModuleType, *, required: tuple[str, ...] = REQ
         compiles_shapes=getattr(module, "COMPILES_SHAPES", False),
         labels_only=getattr(module, "LABELS_ONLY", False),
         falls_back=_falls_back(name, module),
+        vector_bytes=getattr(module, "VECTOR_BYTES", None),
         own_epochs=getattr(module, "epochs", None),
         own_losses=getattr(module, "losses", None),
     )

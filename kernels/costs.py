@@ -1,0 +1,64 @@
+"""What skipping zeros costs and what it saves: the time of the first layer, with dense products and without zeros.
+
+All else of an epoch is the same for both. LayerCosts are nanoseconds of one core, for each value of X.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class LayerCosts:
+    """Constants of the model for a dtype on a kind of processor, in nanoseconds.
+
+    Outputs count as they are laid out, in whole vectors.
+    """
+
+    lanes: int
+    """Values in a vector."""
+    product: float
+    """Dense, for an output of a value: forward and update."""
+    listing: float
+    """To look whether a value is zero."""
+    nonzero: float
+    """To list a value that is not."""
+    gathered: float
+    """For an output of a value that is not zero."""
+    nonzero_of_update: float
+    """For a value that is not zero, times the updates for each row: each begins the lists of its columns anew."""
+    row_product: float
+    """For batches of one row, in which an update waits for the next row: as ``product``,"""
+    row_listing: float
+    """as ``listing``, and"""
+    row_gathered: float
+    """as ``gathered``."""
+
+    def dense(self, outputs: int, batch_size: int) -> float:
+        """Nanoseconds for each value of X with dense products."""
+        return (self.row_product if batch_size == 1 else self.product) * self._laid_out(outputs)
+
+    def skipping(self, outputs: int, batch_size: int, share: float) -> float:
+        """Nanoseconds for each value of X where that share of them is not zero, and zeros are skipped."""
+        width = self._laid_out(outputs)
+        if batch_size == 1:
+            return self.row_listing + share * self.row_gathered * width
+        return self.listing + share * (self.nonzero + self.gathered * width + self.nonzero_of_update / batch_size)
+
+    def _laid_out(self, outputs: int) -> int:
+        return -(-outputs // self.lanes) * self.lanes
+
+
+def typical(vector_bytes: int, itemsize: int) -> LayerCosts:
+    """Return the costs that were measured with vectors of that width, 32 or 64 bytes, for values of 4 or 8 bytes."""
+    return _TYPICAL[vector_bytes, itemsize]
+
+
+_TYPICAL = {
+    (32, 4): LayerCosts(8, 0.0306, 1.35, 1.80, 0.0752, 11.1, 0.0398, 0.425, 0.114),
+    (32, 8): LayerCosts(4, 0.0611, 1.45, 2.53, 0.144, 8.19, 0.0859, 0.196, 0.240),
+    (64, 4): LayerCosts(16, 0.0167, 0.382, 2.21, 0.0386, 10.6, 0.0312, 0.148, 0.0583),
+    (64, 8): LayerCosts(8, 0.0310, 0.557, 2.05, 0.0831, 6.65, 0.0694, 0.241, 0.137),
+}
+"""By bytes of a vector and of a value: the difference between the times of ``sparse`` and ``tiled``, by non-negative
+least squares relative to the time of ``tiled``. Decision 35 says of what, and how they hold elsewhere."""
