@@ -11,7 +11,7 @@ from kernels.contract import Array
 from kernels.costs import LayerCosts, typical
 from kernels.density import MAX_DENSITY, share_of_nonzeros
 from kernels.network import Network
-from kernels.registry import get, variants
+from kernels.registry import variants
 from kernels.validation import check_batch_size, check_inputs
 
 AUTO = "auto"
@@ -66,9 +66,7 @@ def choose(network: Network, X: Array, batch_size: int, costs: LayerCosts | None
     check_inputs(network, X)
     check_batch_size(batch_size, len(X))
     there = variants()
-    if costs is None:
-        costs = typical((get("sparse").vector_bytes if "sparse" in there else None) or 32, X.itemsize)
-    wanted, reason = _rule(network, X, batch_size, costs)
+    wanted, reason = _rule(network, X, batch_size, typical(X.itemsize) if costs is None else costs)
     names = tuple(name for name in wanted if name in there)
     return Choice(names, reason if names[0] == wanted[0] else f"{reason}; {wanted[0]} is unavailable here")
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from kernels.registry import get, variants
+
 
 @dataclass(frozen=True)
 class LayerCosts:
@@ -49,9 +51,10 @@ class LayerCosts:
         return -(-outputs // self.lanes) * self.lanes
 
 
-def typical(vector_bytes: int, itemsize: int) -> LayerCosts:
-    """Return the costs that were measured with vectors of that width, 32 or 64 bytes, for values of 4 or 8 bytes."""
-    return _TYPICAL[vector_bytes, itemsize]
+def typical(itemsize: int) -> LayerCosts:
+    """Return what was measured for values of 4 or 8 bytes with vectors as wide as those that are used here."""
+    found = get("sparse").vector_bytes if "sparse" in variants() else None
+    return _TYPICAL[found or 32, itemsize]
 
 
 _TYPICAL = {

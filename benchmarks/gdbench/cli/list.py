@@ -15,7 +15,9 @@ from gdbench.experiments import synthetic, variants
 from gdbench.experiments.datasets import REAL
 from gdbench.experiments.grid import expand, networks, profiles
 from gdbench.experiments.tasks import TASKS
+from gdbench.machine.layer_costs import kept_costs, typical_costs
 from gdbench.machine.settings import settings
+from kernels.network import DTYPES
 
 RECORDED = ", recorded with results, which are unlike those of other values"
 PREFIXES = {"falls_back": "falls back: "}
@@ -91,6 +93,16 @@ class ListedSetting(Listed):
 
 
 @dataclass(frozen=True)
+class ListedCosts(Listed):
+    """What a value of X costs in the first layer, by dtype: the constants that auto decides by."""
+
+    dense: str
+    skipping: str
+    single_rows: str
+    origin: str
+
+
+@dataclass(frozen=True)
 class ListedProfile(Listed):
     """A profile of the grid."""
 
@@ -109,6 +121,7 @@ class Inventory:
     datasets: tuple[ListedDataset, ...]
     tasks: tuple[Explained, ...]
     settings: tuple[ListedSetting, ...]
+    costs: tuple[ListedCosts, ...]
     profiles: tuple[ListedProfile, ...]
 
 
@@ -153,10 +166,25 @@ def inventory() -> Inventory:
         ),
         tasks=tuple(Explained(name, (build.__doc__ or "").strip()) for name, build in TASKS.items()),
         settings=tuple(ListedSetting(name, f"{value}{RECORDED}") for name, value in settings().items()),
+        costs=tuple(map(_costs, DTYPES)),
         profiles=tuple(
             ListedProfile(name, profile.about.rstrip("."), f"{len(expand(profile))} cases in {profile.blocks} rounds")
             for name, profile in profiles().items()
         ),
+    )
+
+
+def _costs(dtype: str) -> ListedCosts:
+    kept = kept_costs(dtype)
+    found = kept or typical_costs(dtype)
+    return ListedCosts(
+        dtype,
+        f"a value of X takes {found.product:.3g} ns an output with dense products",
+        f"where zeros are skipped {found.listing:.3g} ns, and if it is not zero {found.nonzero:.3g} ns, "
+        f"{found.gathered:.3g} ns an output and {found.nonzero_of_update:.3g} ns an update",
+        f"at batch size 1 {found.row_product:.3g} ns an output, against {found.row_listing:.3g} ns and "
+        f"{found.row_gathered:.3g} ns an output",
+        "measured here" if kept else "typical: gdbench train --variant auto measures them where data have zeros",
     )
 
 

@@ -20,9 +20,11 @@ import numpy as np
 import kernels
 from gdbench.experiments import variants
 from gdbench.experiments.datasets import Dataset
+from gdbench.machine.layer_costs import layer_costs
 from kernels import Choice, Diverged, InputError, Network, Variant, descent_name
 from kernels.auto import AUTO
 from kernels.contract import Array
+from kernels.density import MAX_DENSITY, share_of_nonzeros
 from kernels.validation import check_problem, check_seed, check_training
 
 SCORES = {"classification": "accuracy", "regression": "R²"}
@@ -104,7 +106,9 @@ def choice(training: Training, batch_size: int) -> Choice:
     """Return the variants to try in turn: those of ``kernels.choose`` for auto, else the one that was named."""
     if training.variant != AUTO:
         return Choice((training.variant,), "")
-    return kernels.choose(training.network, training.dataset.X, batch_size)
+    X = training.dataset.X
+    costs = layer_costs(str(X.dtype)) if share_of_nonzeros(X) <= MAX_DENSITY else None  # they take a second to measure
+    return kernels.choose(training.network, X, batch_size, costs)
 
 
 def _check_variant(kernel: Variant, network: Network) -> None:
