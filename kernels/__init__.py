@@ -9,6 +9,7 @@ array([2., 1.])
 """
 
 from kernels.auto import Choice, choose
+from kernels.costs import LayerCosts
 from kernels.epochs import descent_name
 from kernels.errors import InputError
 from kernels.fit import Diverged, Fit, fit
@@ -20,6 +21,7 @@ __all__ = [
     "Diverged",
     "Fit",
     "InputError",
+    "LayerCosts",
     "Network",
     "Variant",
     "VariantError",

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from kernels.contract import Array
 from kernels.costs import LayerCosts, typical
 from kernels.density import MAX_DENSITY, share_of_nonzeros
+from kernels.errors import InputError
 from kernels.network import Network
 from kernels.registry import variants
 from kernels.validation import check_batch_size, check_inputs
@@ -65,10 +66,17 @@ def choose(network: Network, X: Array, batch_size: int, costs: LayerCosts | None
     """
     check_inputs(network, X)
     check_batch_size(batch_size, len(X))
+    if costs is not None and not isinstance(costs, LayerCosts):
+        raise InputError(f"costs must be kernels.LayerCosts, got {type(costs).__name__}")
     there = variants()
     wanted, reason = _rule(network, X, batch_size, typical(X.itemsize) if costs is None else costs)
     names = tuple(name for name in wanted if name in there)
     return Choice(names, reason if names[0] == wanted[0] else f"{reason}; {wanted[0]} is unavailable here")
+
+
+def weighs_zeros(network: Network, X: Array) -> bool:
+    """Whether costs decide: several weights share an input, and X has zeros that may be worth skipping."""
+    return (network.n_layers > 1 or network.n_outputs > 1) and share_of_nonzeros(X) <= MAX_DENSITY
 
 
 def _rule(network: Network, X: Array, batch_size: int, costs: LayerCosts) -> tuple[tuple[str, ...], str]:

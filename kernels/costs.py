@@ -5,8 +5,10 @@ All else of an epoch is the same for both. LayerCosts are nanoseconds of one cor
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import astuple, dataclass
 
+from kernels.errors import InputError
 from kernels.registry import get, variants
 
 
@@ -35,6 +37,13 @@ class LayerCosts:
     """as ``listing``, and"""
     row_gathered: float
     """as ``gathered``."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot have been measured: InputError."""
+        lanes, *costs = astuple(self)
+        positive = lanes > 0 and self.product > 0 and self.row_product > 0
+        if not (positive and min(costs) >= 0 and all(map(math.isfinite, costs))):
+            raise InputError(f"costs must be finite and not negative, those of products and lanes positive, got {self}")
 
     def dense(self, outputs: int, batch_size: int) -> float:
         """Nanoseconds for each value of X with dense products."""

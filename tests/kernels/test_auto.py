@@ -15,7 +15,7 @@ from gdbench.experiments.cases import NetworkSpec
 from gdbench.report import auto_check
 from gdbench.run.plan import read_plan
 from kernels import InputError, Network
-from kernels.costs import LayerCosts
+from kernels.costs import LayerCosts, typical
 from kernels.density import MAX_DENSITY, SAMPLED_ROWS, share_of_nonzeros
 
 from ..helpers import add_variant, copy_sources, gdbench, invoke
@@ -172,6 +172,11 @@ def test_a_fit_refuses_what_it_refused_before(change, message):
         kernels.fit(Network.linear(10), **good | change)
 
 
+def test_choose_refuses_what_are_no_costs() -> None:
+    with pytest.raises(InputError, match=r"costs must be kernels\.LayerCosts, got dict"):
+        kernels.choose(MLP, load(MNIST).X, 32, {"product": 1})
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -187,7 +192,8 @@ def test_choose_refuses_bad_input_in_one_sentence(arguments, message):
         kernels.choose(*arguments)
 
 
-def test_the_command_takes_says_and_stores_a_choice_for_each_regime(tmp_path):
+def test_the_command_takes_says_and_stores_a_choice_for_each_regime(tmp_path, monkeypatch):
+    monkeypatch.setattr("gdbench.train.training.layer_costs", lambda dtype: typical(8))
     arguments = ("--dataset", ZEROS, "--network", "softmax", "--epochs", "2")
     options = ("--variant", "auto", "--compare-descents", "--output", "out", "--json", "-")
     done = invoke("train", *arguments, *options, cwd=tmp_path)

@@ -17,7 +17,7 @@ from gdbench.verify.bounds import SAFETY, Bounded, bounds
 from gdbench.verify.stages import certify
 from kernels import Network, get
 from kernels.network import HIDDEN
-from kernels.variants import sparse
+from kernels.variants import sparse, tiled
 from kernels.variants._tiled.emitter import WIDE
 from kernels.variants._tiled.layout import chunk_rows
 
@@ -144,6 +144,31 @@ def test_a_single_output_sees_nothing_of_what_pads_its_units(dtype: type) -> Non
     theta, X, Y = _problem(network, dtype, 60, density=1)
     ours, truth = (get(name).epoch(network, theta, X, Y, np.arange(60), 7, 0.5) for name in ("tiled", "reference"))
     np.testing.assert_allclose(ours, truth, rtol=20 * np.finfo(dtype).eps * 60)
+
+
+@pytest.mark.parametrize("sizes", [(5, 9, 1), (5, 9, 1, 1), (5, 70, 1, 1), (5, 1, 3), (4, 20, 9, 1), (3, 40, 2)])
+def test_nothing_is_read_that_an_earlier_call_left_in_memory(sizes, kernel, dtype, monkeypatch) -> None:
+    """The block is kept, and another network may have diverged in it."""
+    for module in (tiled, sparse):
+        monkeypatch.setattr(module, "memory", lambda elements, kind: np.full(elements, np.nan, kind))
+    network = Network(sizes, "sigmoid", "identity", "squared_error")
+    theta, X, Y = _problem(network, dtype, 40, density=0.2)
+    truth, order, close = get("reference"), np.arange(40), {"rtol": 1e-4, "atol": 1e-5}
+    np.testing.assert_allclose(kernel.forward(network, theta, X), truth.forward(network, theta, X), **close)
+    np.testing.assert_allclose(kernel.loss(network, theta, X, Y), truth.loss(network, theta, X, Y), **close)
+    np.testing.assert_allclose(kernel.gradient(network, theta, X, Y), truth.gradient(network, theta, X, Y), **close)
+    for batch_size in (1, 7):
+        ours, theirs = (each.epoch(network, theta, X, Y, order, batch_size, 0.1) for each in (kernel, truth))
+        np.testing.assert_allclose(ours, theirs, **close)
+
+
+def test_an_infinite_input_saturates_units_and_is_no_reason_for_nan(kernel, dtype: type) -> None:
+    network = Network((5, 9, 1), "sigmoid", "identity", "squared_error")
+    theta, X, _ = _problem(network, dtype, 7, density=1)
+    X[3, 2] = np.inf
+    truth = get("vectorized").forward(network, theta, X)
+    assert np.isfinite(truth).all()
+    np.testing.assert_allclose(kernel.forward(network, theta, X), truth, rtol=1e-5)
 
 
 @pytest.mark.parametrize("density", DENSITIES.values(), ids=DENSITIES)

@@ -1,15 +1,18 @@
 """What zeros cost is measured with the real variants, kept, and decides what ``gdbench train --variant auto`` takes."""
 
 import json
+import math
 import re
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
 
 from gdbench.basics import records
 from gdbench.machine import layer_costs
+from kernels import InputError
 from kernels.costs import LayerCosts, typical
+from kernels.variants._tiled.emitter import WIDE
 
 from ..helpers import invoke
 
@@ -18,7 +21,7 @@ ZEROS = "synthetic_classification:n=200,d=784,k=10,sparsity=0.8"
 
 def test_what_is_measured_prefers_skipping_where_nearly_all_is_zero_and_outputs_are_many(dtype: type) -> None:
     found = layer_costs.measure(np.dtype(dtype).name)
-    assert found.lanes == typical(np.dtype(dtype).itemsize).lanes
+    assert found.lanes * np.dtype(dtype).itemsize == (64 if WIDE else 32)
     for batch_size in (1, 64):
         assert found.skipping(256, batch_size, 0.02) < found.dense(256, batch_size) / 2
     assert found.skipping(16, 4, 0.39) > found.dense(16, 4)
@@ -35,6 +38,25 @@ def test_costs_are_kept_and_measured_again_where_the_file_is_damaged(tmp_path, m
     file.write_text(file.read_text(encoding="utf-8")[:-20], encoding="utf-8")
     assert layer_costs.layer_costs("float32", tmp_path).listing == 7
     assert not measured
+
+
+@pytest.mark.parametrize(
+    "change", [{"product": math.nan}, {"gathered": -5.0}, {"listing": math.inf}, {"lanes": 0}, {"row_product": 0.0}]
+)
+def test_costs_that_cannot_have_been_measured_are_not_believed(change, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(layer_costs, "measure", lambda dtype: typical(4))
+    layer_costs.layer_costs("float32", tmp_path)
+    (file,) = tmp_path.iterdir()
+    file.write_text(json.dumps(asdict(typical(4)) | change), encoding="utf-8")
+    assert layer_costs.kept_costs("float32", tmp_path) is None
+    with pytest.raises(InputError, match="costs must be finite"):
+        replace(typical(4), **change)
+
+
+def test_typical_ones_stand_for_what_no_costs_explain_and_are_not_kept(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(layer_costs, "measure", lambda dtype: replace(typical(4), product=-1.0))
+    assert layer_costs.layer_costs("float32", tmp_path) == typical(4)
+    assert not list(tmp_path.iterdir())
 
 
 def test_where_they_cannot_be_kept_they_are_measured_all_the_same(tmp_path, monkeypatch) -> None:

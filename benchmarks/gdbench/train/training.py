@@ -22,9 +22,8 @@ from gdbench.experiments import variants
 from gdbench.experiments.datasets import Dataset
 from gdbench.machine.layer_costs import layer_costs
 from kernels import Choice, Diverged, InputError, Network, Variant, descent_name
-from kernels.auto import AUTO
+from kernels.auto import AUTO, weighs_zeros
 from kernels.contract import Array
-from kernels.density import MAX_DENSITY, share_of_nonzeros
 from kernels.validation import check_problem, check_seed, check_training
 
 SCORES = {"classification": "accuracy", "regression": "R²"}
@@ -107,7 +106,7 @@ def choice(training: Training, batch_size: int) -> Choice:
     if training.variant != AUTO:
         return Choice((training.variant,), "")
     X = training.dataset.X
-    costs = layer_costs(str(X.dtype)) if share_of_nonzeros(X) <= MAX_DENSITY else None  # they take a second to measure
+    costs = layer_costs(str(X.dtype)) if weighs_zeros(training.network, X) else None  # they take a second to measure
     return kernels.choose(training.network, X, batch_size, costs)
 
 

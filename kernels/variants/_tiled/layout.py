@@ -1,7 +1,7 @@
 """Plan of the block of memory that a pass over the data works in: which array begins at which element.
 
 A matrix of m columns lies in panels of ``width`` columns, a whole number of vectors, each panel row by row: a tile
-reads it as one stream. The last panel is padded; what is in the padding is finite, and never reaches what is not.
+reads it as one stream. The last panel is padded; what is in the padding never reaches what is not.
 
 Compiled functions get a ``Plan`` as a plain tuple, and the layers as an array of records, whose fields are those of
 ``Layer``: so one compiled function serves any number of layers.
@@ -81,7 +81,7 @@ class Plan(NamedTuple):
     """Index of the parameters of all layers, (size,) with their padding; right behind them lie their steps, as many."""
     size: int
     data: int
-    """Index of the data rows that are copied into memory, (capacity, n_inputs)."""
+    """Index of the data rows that are copied into memory, (capacity, input width of the first layer)."""
     ways: npt.NDArray[np.int64]
     """Distance of each column of data rows, activations or deltas from the first in the same row."""
     elements: int

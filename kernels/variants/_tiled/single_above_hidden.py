@@ -16,8 +16,9 @@ def single_forward(layer, below, capacity, memory, m):
         total = memory[layer.bias]
         for panel in range(below.panels):
             first, weights = below.activations + (panel * capacity + i) * width, layer.weights + panel * width
-            a, w = memory[first : first + width], memory[weights : weights + width]
-            for j in range(width):
+            columns = min(width, layer.fan_in - panel * width)  # the padding may be infinite
+            a, w = memory[first : first + columns], memory[weights : weights + columns]
+            for j in range(columns):
                 total += a[j] * w[j]
         memory[layer.activations + i * layer.width] = total
 

@@ -25,7 +25,7 @@ FAR_BYTES = 2 << 20
 where a product of 126 rows and 2048 x 2048 weights took 1.6 times as long without."""
 RIGHT_VECTORS = 24 * 1024 // VECTOR_BYTES
 """Vectors of the right operand that are used at once, which stay in half a first cache of 32 or 48 KiB."""
-LARGE_LEFT, LEFT_ROWS = 1 << 16, 252
+LARGE_LEFT, LEFT_ROWS = 1 << 16, 126
 """Elements of a left operand that outgrows the second cache with all else: so many of its rows are used at once."""
 
 
