@@ -60,17 +60,25 @@ class LayerCosts:
         return -(-outputs // self.lanes) * self.lanes
 
 
-def typical(itemsize: int) -> LayerCosts:
-    """Return what was measured for values of 4 or 8 bytes with vectors as wide as those that are used here."""
-    found = get("sparse").vector_bytes if "sparse" in variants() else None
-    return _TYPICAL[found or 32, itemsize]
+def vector_bytes() -> int:
+    """Return the width of the vectors that skipping zeros uses here: 64 bytes with AVX-512, else 32."""
+    return (get("sparse").vector_bytes if "sparse" in variants() else None) or NARROW
+
+
+def typical(itemsize: int, width: int | None = None) -> LayerCosts:
+    """Return what was measured for values of 4 or 8 bytes with vectors of so many bytes, by default as wide as here."""
+    return _TYPICAL[WIDE if (width or vector_bytes()) >= WIDE else NARROW, itemsize]
+
+
+NARROW, WIDE = 32, 64
+"""Bytes of a vector."""
 
 
 _TYPICAL = {
-    (32, 4): LayerCosts(8, 0.0306, 1.35, 1.80, 0.0752, 11.1, 0.0398, 0.425, 0.114),
-    (32, 8): LayerCosts(4, 0.0611, 1.45, 2.53, 0.144, 8.19, 0.0859, 0.196, 0.240),
-    (64, 4): LayerCosts(16, 0.0167, 0.382, 2.21, 0.0386, 10.6, 0.0312, 0.148, 0.0583),
-    (64, 8): LayerCosts(8, 0.0310, 0.557, 2.05, 0.0831, 6.65, 0.0694, 0.241, 0.137),
+    (NARROW, 4): LayerCosts(8, 0.0306, 1.35, 1.80, 0.0752, 11.1, 0.0398, 0.425, 0.114),
+    (NARROW, 8): LayerCosts(4, 0.0611, 1.45, 2.53, 0.144, 8.19, 0.0859, 0.196, 0.240),
+    (WIDE, 4): LayerCosts(16, 0.0167, 0.382, 2.21, 0.0386, 10.6, 0.0312, 0.148, 0.0583),
+    (WIDE, 8): LayerCosts(8, 0.0310, 0.557, 2.05, 0.0831, 6.65, 0.0694, 0.241, 0.137),
 }
 """By bytes of a vector and of a value: the difference between the times of ``sparse`` and ``tiled``, by non-negative
 least squares relative to the time of ``tiled``. Decision 35 says of what, and how they hold elsewhere."""

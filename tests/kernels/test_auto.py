@@ -10,8 +10,10 @@ import pandas as pd
 import pytest
 
 import kernels
+from gdbench.basics import records
 from gdbench.experiments import datasets
 from gdbench.experiments.cases import NetworkSpec
+from gdbench.machine.environment import Environment
 from gdbench.report import auto_check
 from gdbench.run.plan import read_plan
 from kernels import InputError, Network
@@ -277,6 +279,13 @@ def test_the_check_takes_the_next_preference_where_the_first_failed_its_certific
     assert (row["auto"], row["best"], row["slowdown"]) == ("tiled", "jit", 3.0)
 
 
+def test_a_run_is_judged_by_the_vectors_of_the_processor_that_it_was_measured_on():
+    softmax = {"softmax": NetworkSpec("softmax", "softmax", 0.1)}
+    summary = made(("sparse", 1, 1.0), ("tiled", 1, 2.0)).assign(network="softmax")
+    assert auto_check.auto_table(summary, softmax, 32)["slowdown"].tolist() == [2.0]
+    assert auto_check.auto_table(summary, softmax, 64)["slowdown"].tolist() == [1.0]
+
+
 def test_cells_without_a_time_of_autos_variant_are_counted_apart():
     table = auto_check.auto_table(made(("jit", 1, 1.0), ("sparse", 32, 1.0)), {"mlp": TUTORIAL})
     first, last = auto_check.in_words(table)
@@ -289,6 +298,7 @@ def test_in_the_committed_run_auto_is_within_ten_per_cent_of_the_best_in_95_per_
     folder = ROOT / "reports" / "peers"
     summary = folder / "summary.csv"
     assert summary.exists(), f"{summary.relative_to(ROOT)} is missing: measure and commit the run that shows the claim"
-    table = auto_check.auto_table(pd.read_csv(summary), read_plan(folder).networks)
+    environment = records.read(folder / "environment.json", Environment, remedy="take it anew")
+    table = auto_check.auto_table(pd.read_csv(summary), read_plan(folder).networks, environment.vector_bytes)
     assert len(table) > 0
     assert table["within"].mean() >= 0.95, "\n".join(auto_check.in_words(table))

@@ -21,6 +21,7 @@ from gdbench.machine.settings import in_words, settings
 from gdbench.processes.launch import allowed_cores
 from gdbench.processes.live import AnswerError, LiveProcess, ProcessLost
 from kernels import InputError
+from kernels.costs import vector_bytes
 
 PACKAGES = ("gdbench", "numpy", "numba", "llvmlite", "scipy", "pandas", "pytest", "pytest-benchmark", *PEER_PACKAGES)
 
@@ -55,6 +56,8 @@ class Environment:
         Threads in effect, not those that were asked for.
     settings : dict
         Variables that change what libraries compute with, or what is compiled (``machine.settings``).
+    vector_bytes : int
+        Width of the vectors of our compiled variants, by which ``auto`` knows what skipping zeros costs.
     versions : dict
         Version of each package; None for one that is not installed.
     unavailable : dict
@@ -82,6 +85,7 @@ class Environment:
     numba_threads: int | None = None
     numba_threading_layer: str | None = None
     settings: dict[str, str] | None = None
+    vector_bytes: int | None = None
     versions: dict[str, str | None] = field(default_factory=dict)
     unavailable: dict[str, str] | None = None
     commit: str | None = None
@@ -154,6 +158,7 @@ def describe() -> Environment:
         numba_threads=numba.get_num_threads(),
         numba_threading_layer=f"none in use (setting: {vars(numba.config)['THREADING_LAYER']})",
         settings=settings(),
+        vector_bytes=vector_bytes(),
         versions={name: version_of(name) for name in PACKAGES},
         unavailable=unavailable(),
         commit=_git("rev-parse", "HEAD"),

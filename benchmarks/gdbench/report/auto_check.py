@@ -17,6 +17,7 @@ from gdbench.run.folder import Run
 from gdbench.run.summary import CELL
 from gdbench.verify.gate import preferred
 from kernels import Choice
+from kernels.costs import typical
 
 TASK = "epoch"
 """The task that a fit repeats."""
@@ -43,7 +44,9 @@ class AutoJudgement:
 COLUMNS = [field.name for field in fields(AutoJudgement)]
 
 
-def auto_table(summary: pd.DataFrame, networks: dict[str, NetworkSpec]) -> pd.DataFrame:
+def auto_table(
+    summary: pd.DataFrame, networks: dict[str, NetworkSpec], vector_bytes: int | None = None
+) -> pd.DataFrame:
     """Return a row per cell: auto's variant, the best of ours, seconds of the first over those of the second.
 
     Parameters
@@ -52,6 +55,8 @@ def auto_table(summary: pd.DataFrame, networks: dict[str, NetworkSpec]) -> pd.Da
         A row per case, as in ``summary.csv``.
     networks : dict
         Those of the run's plan, by name.
+    vector_bytes : int, optional
+        Width of the vectors where the run was measured, with which ``auto`` would decide there; if not given, as here.
 
     Returns
     -------
@@ -64,9 +69,10 @@ def auto_table(summary: pd.DataFrame, networks: dict[str, NetworkSpec]) -> pd.Da
     rows = []
     for (dataset, dtype), part in epochs.groupby(["dataset", "dtype"], sort=False):
         X = loaded[str(dataset)].astype(str(dtype))
+        costs = typical(X.itemsize, vector_bytes)
         for _, cell in part.groupby(CELL, sort=False):
             network = networks[cell["network"].iloc[0]].build(str(dataset))
-            rows.append(_judge(cell, kernels.choose(network, X, int(cell["batch_size"].iloc[0]))))
+            rows.append(_judge(cell, kernels.choose(network, X, int(cell["batch_size"].iloc[0]), costs)))
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
@@ -78,7 +84,7 @@ def sentences(run: Run) -> list[str]:
 @lru_cache(maxsize=1)
 def _found(run: Run) -> tuple[str, ...]:
     """Return the sentences of a run, which the terminal, the page and the Markdown ask for: data are loaded once."""
-    return tuple(in_words(auto_table(run.summary, run.plan.networks)))
+    return tuple(in_words(auto_table(run.summary, run.plan.networks, run.environment.vector_bytes)))
 
 
 def in_words(table: pd.DataFrame) -> list[str]:
