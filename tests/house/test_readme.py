@@ -3,19 +3,23 @@
 import re
 import sys
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import pytest
 from matplotlib.figure import Figure
 
+from gdbench.basics.units import times_within
+from gdbench.machine.environment import Environment
 from gdbench.report import auto_check, cold_start
-from gdbench.report.limit_table import limit_tables
+from gdbench.report.auto_check import auto_table
+from gdbench.report.leads import lead_in_words, leads, mean_lead
 from gdbench.report.markdown import table_lines
+from gdbench.report.overview_tables import lead_tables, limit_tables
 from gdbench.report.peers_table import peer_sentences, peer_tables
 from gdbench.report.pictures import draw_times, write_figure
 from gdbench.report.process_spread import spread_tables
-from gdbench.report.tables import speed_tables
+from gdbench.report.tables import Table, speed_tables
 from gdbench.report.winners import CAUTION, winners_table
 from gdbench.run.folder import Run, read_run
 from gdbench.views.drawing import default_style
@@ -25,7 +29,10 @@ README, FINDINGS = ROOT / "README.md", ROOT / "docs" / "findings.md"
 MAX_LINES, MAX_ROWS = 170, 12
 """Largest README, and largest table in it: it is read in two minutes."""
 BEGIN, END = "<!-- {name}: begin", "<!-- {name}: end -->"
+AGAINST_PEERS = ("peers",)
+"""Committed runs against the peers: a profile, and after a hyphen what the libraries were held to."""
 SHOWN = "mlp on mnist5k"
+SHOWN_ROWS = ("our fastest", "fastest peer", "speed, peer = 1x")
 PANELS = [("mlp", "mnist5k"), ("linear", "diabetes")]
 PICTURE = ROOT / "docs" / "pictures" / "time_per_row.png"
 SELFTEST, PICKS = ("reports/selftest/report.md", "reports/pick-selftest/report.md")
@@ -46,12 +53,42 @@ def variants() -> str:
     return "\n\n".join([_origin("peers", run), table_lines(fastest), CAUTION, picture, table_lines(table)])
 
 
-def peers() -> str:
-    """Means, the table of one network and the fractions of the limit of the committed run against the peers."""
-    run = committed("peers")
-    table = next(table for table in peer_tables(run) if table.title.startswith(SHOWN))
+def leads_of_runs(above: str = "../") -> str:
+    """A row for each committed run against the peers: its mean lead, its least lead, and how often auto was right."""
+    head = ("run", "cells", "our fastest, fastest peer = 1x", "at batch size 1", "least", "auto within 10 % of best")
+    rows = tuple(_lead_row(name, committed(name), above) for name in AGAINST_PEERS)
+    return "\n".join(table_lines(Table("", head, rows, best=None)).splitlines()[2:])
+
+
+def _lead_row(name: str, run: Run, above: str) -> tuple[str, ...]:
+    cells = leads(run)
+    known = cells[cells["speedup_vs_best_peer"].notna()]
+    least = known.loc[known["speedup_vs_best_peer"].idxmin()]
+    of_vectors = run.environment.vector_bytes
+    auto = auto_table(run.summary, run.plan.networks, of_vectors)["within"] if of_vectors else None
+    return (
+        f"[{name}]({above}reports/{name}/report.md), {run.environment.date[:10]}: {processor(run.environment)}",
+        f"{len(known)}" if len(known) == len(cells) else f"{len(known)} of {len(cells)} (others: lead unknown)",
+        times_within(*mean_lead(run, known)[:3]),
+        times_within(*mean_lead(run, known[known["batch_size"] == 1])[:3]),
+        f"{lead_in_words(least)}\n{least['network']}, {least['dtype']}, B={least['batch_size']}",
+        "not recorded" if auto is None else f"{auto.sum()} of {len(auto)}",
+    )
+
+
+def against_peers(name: str) -> str:
+    """Means, leads and fractions of the limit of a committed run against the peers."""
+    run = committed(name)
     said = "\n".join(f"- {sentence}" for sentence in [*peer_sentences(run), *auto_check.sentences(run)])
-    return "\n\n".join([_origin("peers", run), said, *map(table_lines, [table, *limit_tables(run)])])
+    where = f"Measured on {processor(run.environment)}."
+    return "\n\n".join([_origin(name, run), where, said, *map(table_lines, [*lead_tables(run), *limit_tables(run)])])
+
+
+def processor(environment: Environment) -> str:
+    """The processor and what of it was used."""
+    width = {64: "AVX-512", 32: "AVX2"}.get(environment.vector_bytes or 0)
+    held = "held to" if "NUMBA_CPU_NAME" in (environment.settings or {}) else "with"
+    return f"{environment.cpu} {held} {width}" if width else environment.cpu
 
 
 def limits() -> str:
@@ -69,12 +106,30 @@ def selftest() -> str:
     return "\n\n".join([picture, *(f"**{title}**\n\n{part}" for title, part in parts.items())])
 
 
+def picks() -> str:
+    """What the self-test of the picks found, on known problems and on real data, beside what fixed rules cost."""
+    parts = {title: part for title, part in _sections(PICKS).items() if title.startswith(PICKS_PARTS)}
+    return "\n\n".join(
+        [
+            "![Regrets of picks](../reports/pick-selftest/picks.png)",
+            *(f"**{title}**\n\n{part}" for title, part in parts.items()),
+        ]
+    )
+
+
 def speed() -> str:
-    """Speed against the peers, for the README: the table of one network, and the means over all."""
-    run = committed("peers")
+    """Speed against the peers, for the README: a row for each run, and one network on each kind of processor."""
+    return "\n\n".join(
+        [leads_of_runs(""), *(_shown_network(name) for name in AGAINST_PEERS if name.startswith("peers"))]
+    )
+
+
+def _shown_network(name: str) -> str:
+    """Table of one network in a run: times of our fastest and of the fastest peer, and their ratio."""
+    run = committed(name)
     table = next(table for table in peer_tables(run) if table.title.startswith(SHOWN))
-    said = "\n".join(f"- {sentence}" for sentence in peer_sentences(run))
-    return "\n\n".join([_origin("peers", run, ""), said, table_lines(table)])
+    rows = tuple(row for row in table.rows if row[0] in SHOWN_ROWS)
+    return table_lines(replace(table, title=f"{table.title}; {processor(run.environment)}", rows=rows))
 
 
 def picture(path: Path) -> None:
@@ -139,16 +194,19 @@ def _rows(text: str) -> list[list[str]]:
 
 
 SELFTEST_PARTS = ("Nothing changed", "Planted slowdowns", "Commits that touch documentation alone", "A history of ")
+PICKS_PARTS = ("Problems whose steps are known", "Fixed rules on", "Real data")
 SECTIONS = {
-    "peers": (FINDINGS, peers),
+    "leads": (FINDINGS, leads_of_runs),
+    **{name: (FINDINGS, partial(against_peers, name)) for name in AGAINST_PEERS},
     "limits": (FINDINGS, limits),
     "variants": (FINDINGS, variants),
     "selftest": (FINDINGS, selftest),
+    "picks": (FINDINGS, picks),
     "speed": (README, speed),
     "belief": (README, belief),
 }
-MARKS = dict.fromkeys(["peers", "variants", "speed"], pytest.mark.slow)
-"""Reading the committed run against the peers takes ten seconds."""
+MARKS = dict.fromkeys([*AGAINST_PEERS, "leads", "variants", "speed"], pytest.mark.slow)
+"""Reading a committed run against the peers takes ten seconds."""
 
 
 def _origin(name: str, run: Run, above: str = "../") -> str:
@@ -178,11 +236,11 @@ def test_the_readme_is_read_in_two_minutes() -> None:
     assert max(len(table.splitlines()) - 2 for table in tables) <= MAX_ROWS
 
 
-@pytest.mark.parametrize("name", [pytest.param("peers", marks=pytest.mark.slow), "limits"])
+@pytest.mark.parametrize("name", [*(pytest.param(name, marks=pytest.mark.slow) for name in AGAINST_PEERS), "limits"])
 def test_the_committed_run_is_whole_and_of_its_profile(name: str) -> None:
     run = committed(name)
     assert run.complete
-    assert run.plan.profile == name
+    assert run.plan.profile == name.partition("-")[0]
     assert (run.summary["status"] == "measured").all()
 
 

@@ -124,8 +124,19 @@ def test_the_table_shows_our_fastest_the_fastest_peer_and_the_ratio() -> None:
 def test_the_sentence_has_the_geometric_mean_and_the_worst_cell() -> None:
     (sentence,) = peer_sentences(_run(SECONDS))
     assert "Over 2 cells" in sentence
-    assert "0.612x the speed of the fastest peer (geometric mean)" in sentence
-    assert "the least is 0.125x, logistic on breast_cancer in float32 at batch size 32" in sentence
+    # round by round 3 and 1/8 have the mean 0.612, in the last 2 and 1/8 have 0.5
+    assert "0.612x (0.500 to 0.612x) the speed of the fastest peer (geometric mean)" in sentence
+    assert "the least is 0.125x (0.125 to 0.125x), logistic on breast_cancer in float32 at batch size 32" in sentence
+
+
+def test_rounds_that_lack_a_cell_do_not_count_for_the_interval_of_the_mean() -> None:
+    gaps = {**SECONDS, (FAST, 1): [np.nan, 3.0, 3.0, 3.0, 3.0, 4.0]}
+    (sentence,) = peer_sentences(_run(gaps))
+    assert "0.612x (0.500 to 0.612x)" in sentence
+    alone = {key: values if key[1] == 1 else [np.nan] * 5 + values[:1] for key, values in SECONDS.items()}
+    alone[FAST, 1] = [3.0] * 5 + [np.nan]
+    (sentence,) = peer_sentences(_run(alone))
+    assert "0.612x the speed" in sentence
 
 
 def test_a_report_without_peers_says_so_with_the_remedy() -> None:

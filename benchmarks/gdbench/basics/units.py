@@ -37,6 +37,11 @@ def times(ratio: float) -> str:
     return f"{digits(ratio)}x" if math.isfinite(ratio) else "-"
 
 
+def times_within(ratio: float, low: float, high: float) -> str:
+    """Write a speed relative to another with its interval, such as ``1.53x (1.49 to 1.56x)``."""
+    return f"{times(ratio)} ({digits(low)} to {times(high)})" if math.isfinite(low) else times(ratio)
+
+
 def duration(value: float) -> str:
     """Write how long a person waits: ``45 s``, ``3 min 20 s``, ``2 h 5 min``, ``1 min``."""
     whole = round(value)

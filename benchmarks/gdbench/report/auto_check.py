@@ -77,8 +77,11 @@ def auto_table(
 
 
 def sentences(run: Run) -> list[str]:
-    """Return how often auto is within 10 % of our best in a run, and the worst cell; nothing without epochs of ours."""
-    return list(_found(run))
+    """Return how often auto is within 10 % of our best in a run, and the worst cell; nothing without epochs of ours.
+
+    Nothing either where the run did not record the width of vectors, with which auto decides.
+    """
+    return list(_found(run)) if run.environment.vector_bytes else []
 
 
 @lru_cache(maxsize=1)

@@ -11,7 +11,7 @@ from gdbench.machine.environment import commit, one_line
 from gdbench.machine.roofline import limit_sentences
 from gdbench.report import auto_check, cold_start
 from gdbench.report.findings import failures
-from gdbench.report.limit_table import limit_tables
+from gdbench.report.overview_tables import lead_tables, limit_tables
 from gdbench.report.peers_table import peer_sentences, peer_tables
 from gdbench.report.pictures import ROOFLINE
 from gdbench.report.process_spread import spread_tables
@@ -35,7 +35,7 @@ def render(run: Run) -> str:
         "## Fastest variant, fastest peer and the machine's limit",
         "`of the limit` is the least time that the machine's limits allow for the dense algorithm, divided by the time "
         "of our fastest variant; speeds relative to the fastest peer have their interval over processes.",
-        *(table_lines(table) for table in peer_tables(run)),
+        *(table_lines(table) for table in [*lead_tables(run), *peer_tables(run)]),
         *peer_sentences(run),
         *auto_check.sentences(run),
         *(table_lines(table) for table in [*limit_tables(run), *spread_tables(run)]),

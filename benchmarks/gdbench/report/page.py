@@ -16,7 +16,7 @@ from gdbench.machine.environment import UNKNOWN, one_line
 from gdbench.machine.roofline import limit_sentences
 from gdbench.report import auto_check, cold_start
 from gdbench.report.findings import failures, headline_task
-from gdbench.report.limit_table import limit_tables
+from gdbench.report.overview_tables import lead_tables, limit_tables
 from gdbench.report.peers_table import peer_sentences, peer_tables
 from gdbench.report.process_spread import spread_tables
 from gdbench.report.winners import CAUTION, winners_table
@@ -57,7 +57,7 @@ def render(run: Run) -> str:
             "peers": [name for name in run.summary["variant"].unique() if is_peer(name)],
             "limits": {threads: asdict(found) for threads, found in run.limits.items()},
         },
-        peer_tables=[*peer_tables(run), *limit_tables(run), *spread_tables(run)],
+        peer_tables=[*lead_tables(run), *peer_tables(run), *limit_tables(run), *spread_tables(run)],
         peer_sentences=[*peer_sentences(run), *auto_check.sentences(run)],
         limit_sentences=limit_sentences(run.limits),
         cold_tables=cold_start.tables(run),

@@ -6,13 +6,14 @@ from statistics import geometric_mean
 
 import pandas as pd
 
-from gdbench.basics.units import digits, seconds, times
+from gdbench.basics.units import seconds, times, times_within
 from gdbench.cold_start.payback import BASELINE
 from gdbench.experiments.cases import FAILED, MEASURED
 from gdbench.experiments.datasets import describe_zeros
 from gdbench.experiments.variants import is_peer
 from gdbench.machine.roofline import share
 from gdbench.report.findings import experiments, headline_task
+from gdbench.report.leads import lead_in_words, leads, mean_lead, our_fastest
 from gdbench.report.tables import Table, column_title, table_title
 from gdbench.run.folder import Run
 from gdbench.run.summary import CELL, LEAD_UNKNOWN
@@ -38,16 +39,9 @@ def peer_tables(run: Run) -> list[Table]:
 
 def peer_sentences(run: Run) -> list[str]:
     """Return the geometric mean of the ratios over all cells, where they are unknown, and what was not measured."""
-    parts = [table[table["task"] == headline_task(table)] for _, table in experiments(run.summary)]
-    found = pd.concat([our_fastest(part) for part in parts])
-    means = _mean(found[found["speedup_vs_best_peer"].notna()])
+    found = leads(run)
+    means = _mean(run, found[found["speedup_vs_best_peer"].notna()])
     return [*means, *_unknown(run, found), *_against_baseline(run, found), *_left_out(run)]
-
-
-def our_fastest(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the row of the fastest of our own variants in each cell of one task."""
-    ours = table[(table["status"] == MEASURED) & ~table["variant"].map(is_peer).astype(bool)]
-    return ours.sort_values("seconds", kind="stable").drop_duplicates(CELL)
 
 
 def _table(name: str, table: pd.DataFrame) -> Table:
@@ -70,23 +64,22 @@ def _cells(row: pd.Series, peers: pd.Series) -> tuple[str, ...]:
         return ours, *fractions, "unknown", LEAD_UNKNOWN
     if pd.isna(row["speedup_vs_best_peer"]):
         return ours, *fractions, "-", "-"
-    low, high = row["speedup_vs_best_peer_low"], row["speedup_vs_best_peer_high"]
     return (
         ours,
         *fractions,
         f"{row['best_peer']}\n{seconds(peers[row['best_peer'], row['dtype'], row['batch_size']])}",
-        f"{times(row['speedup_vs_best_peer'])}\n({digits(low)} to {times(high)})",
+        lead_in_words(row).replace(" ", "\n", 1),
     )
 
 
-def _mean(found: pd.DataFrame) -> list[str]:
+def _mean(run: Run, found: pd.DataFrame) -> list[str]:
     if found.empty:
         return []
     worst = found.sort_values("speedup_vs_best_peer").iloc[0]
     cells = f"{len(found)} cells of network, data set, dtype and batch size" if len(found) > 1 else "the one cell"
     return [
-        f"Over {cells} our fastest variant has {times(geometric_mean(found['speedup_vs_best_peer']))} the speed of the "
-        f"fastest peer (geometric mean); the least is {times(worst['speedup_vs_best_peer'])}, {_named(worst)}."
+        f"Over {cells} our fastest variant has {times_within(*mean_lead(run, found)[:3])} the speed of the "
+        f"fastest peer (geometric mean); the least is {lead_in_words(worst)}, {_named(worst)}."
     ]
 
 

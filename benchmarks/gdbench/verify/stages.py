@@ -184,14 +184,20 @@ class Truths:
 
 @lru_cache(maxsize=2)
 def _truths(network: Network, dtype: str, rows: _Rows, labels_only: bool) -> Truths:
-    data, everything = rows.data, None
-    if data is not None and len(data[0]) > DATA_ROWS:
-        theta = network.init(np.random.default_rng(0), dtype)
-        everything = _truth(network, Situation("all rows of the data", theta, *data))
-        data = data[0][:DATA_ROWS], data[1][:DATA_ROWS]
-    inputs = situations(network, dtype, data=data)
+    first = None if rows.data is None else (rows.data[0][:DATA_ROWS], rows.data[1][:DATA_ROWS])
+    inputs = situations(network, dtype, data=first)
     found = [_truth(network, with_labels(network, entry) if labels_only else entry) for entry in inputs]
-    return Truths(found, trajectories(network, dtype, labels_only=labels_only), everything)
+    return Truths(found, *_same_for_all(network, dtype, rows))
+
+
+@lru_cache(maxsize=1)
+def _same_for_all(network: Network, dtype: str, rows: _Rows) -> tuple[list[Trajectory], Truth | None]:
+    """Return what variants that learn from classes alone are compared with as well: most of the work."""
+    everything = None
+    if rows.data is not None and len(rows.data[0]) > DATA_ROWS:
+        theta = network.init(np.random.default_rng(0), dtype)
+        everything = _truth(network, Situation("all rows of the data", theta, *rows.data))
+    return trajectories(network, dtype), everything
 
 
 def _truth(network: Network, situation: Situation) -> Truth:

@@ -52,10 +52,12 @@ class Trajectory:
         return float(np.abs(theta.astype(float) - self.truth).max() / np.abs(self.truth).max())
 
 
-def trajectories(network: Network, dtype: npt.DTypeLike, *, labels_only: bool = False) -> list[Trajectory]:
-    """Follow the reference, in float64, for a hundred updates at several batch sizes."""
-    situation = random_situation(network, dtype, rows=ROWS, seed=3)
-    situation = with_labels(network, situation) if labels_only else situation
+def trajectories(network: Network, dtype: npt.DTypeLike) -> list[Trajectory]:
+    """Follow the reference, in float64, for a hundred updates at several batch sizes; targets are plain labels.
+
+    Every variant takes labels, also one that learns from classes alone.
+    """
+    situation = with_labels(network, random_situation(network, dtype, rows=ROWS, seed=3))
     return [_trajectory(network, situation, batch_size) for batch_size in BATCH_SIZES]
 
 

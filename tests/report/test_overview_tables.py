@@ -1,12 +1,15 @@
-"""The table of fractions of the limit: our fastest variant in each cell, all data sets and dtypes of a run in one."""
+"""The tables of leads and of fractions of the limit: all data sets and dtypes of a run in one."""
+
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from gdbench.experiments import datasets
-from gdbench.report.limit_table import limit_tables
+from gdbench.report.overview_tables import lead_tables, limit_tables
 from gdbench.run.folder import Run
+from gdbench.run.summary import LEAD_UNKNOWN
 
 COLUMNS = ["network", "dataset", "variant", "batch_size", "descent", "dtype", "threads", "seconds", "fraction_of_limit"]
 PEAK = "fraction_of_peak"
@@ -45,6 +48,19 @@ def test_the_fraction_of_the_peak_stands_beside_it_where_it_was_measured() -> No
     one, _ = limit_tables(_run(ROWS, peak=0.25))
     assert one.title.startswith("Fraction of the machine's limit (and of the core's peak), our fastest")
     assert one.rows[0][2:] == ("buffered\n50.0 % (25.0 %)", "jit\n12.5 % (25.0 %)", "jit\n75.0 % (25.0 %)")
+
+
+def test_a_cell_has_the_lead_with_its_interval_and_both_names() -> None:
+    run = _run(ROWS[3:4])
+    found = run.summary.assign(
+        best_peer="jax_scan", speedup_vs_best_peer=1.5, speedup_vs_best_peer_low=1.25, speedup_vs_best_peer_high=1.75
+    )
+    (table,) = lead_tables(replace(run, summary=found))
+    assert table.title == "Speed relative to the fastest peer (= 1x), our fastest variant, 1 thread"
+    assert table.rows == (("logistic on digits", "float32, 48.9 % zeros", "1.50x (1.25 to 1.75x)\njit to jax_scan"),)
+    (unknown,) = lead_tables(replace(run, summary=found.assign(best_peer=LEAD_UNKNOWN, speedup_vs_best_peer=np.nan)))
+    assert unknown.rows[0][2] == LEAD_UNKNOWN
+    assert lead_tables(replace(run, summary=found.assign(best_peer=""))) == []
 
 
 def test_without_limits_there_is_no_table() -> None:
