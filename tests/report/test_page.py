@@ -368,8 +368,8 @@ def test_peers_are_set_apart_in_charts_and_compared_in_a_table(with_peers, rival
     }
     assert len(drawn_shapes(with_peers, "peers")) == 1
     tables = with_peers.locator("#peers table")
-    assert tables.count() == 3  # the others have fractions of the limit, and ranges over processes
-    table = tables.first
+    assert tables.count() == 4  # the last two have fractions of the limit, and ranges over processes
+    leads, table = tables.nth(0), tables.nth(1)
     cell = rivalled.summary.query("task == 'epoch' and dtype == 'float32' and batch_size == 1 and variant in @OURS")
     fastest = cell.loc[cell["seconds"].idxmin()]
     assert fastest["best_peer"] == PEERS[0]  # twice the time, the other takes three times as long
@@ -378,6 +378,9 @@ def test_peers_are_set_apart_in_charts_and_compared_in_a_table(with_peers, rival
     assert [row[0] for row in rows[1:4]] == ["of the limit", "of the peak", "fastest peer"]
     assert rows[3][2].startswith(PEERS[0])
     assert rows[4][2].startswith(f"{units.times(fastest['speedup_vs_best_peer'])}\n(")
+    overview = [re.split(r"\t", row) for row in leads.locator("tbody tr").all_inner_texts()]
+    assert overview[0][2].startswith(f"{units.times(fastest['speedup_vs_best_peer'])} (")
+    assert overview[0][2].endswith(f"{fastest['variant']} to {PEERS[0]}")
     assert "No peer was measured" not in with_peers.locator("#peers").inner_text()
 
 
