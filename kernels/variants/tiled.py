@@ -19,6 +19,7 @@ from kernels.variants._numba.arguments import TAKES_ACTIVATIONS, Codes, arrays, 
 from kernels.variants._numba.compiled import compiled, inlined
 from kernels.variants._tiled.elementary import flush_subnormals, restore
 from kernels.variants._tiled.elementwise import mean_loss
+from kernels.variants._tiled.far_rows import ask_for_row
 from kernels.variants._tiled.layout import Plan, chunk_rows, plan
 from kernels.variants._tiled.memory import HUGE_PAGE_BYTES, memory
 from kernels.variants._tiled.parallel import epoch_in_parallel, threads_for
@@ -37,7 +38,7 @@ from kernels.variants._tiled.several import losses_of_several, losses_of_single
 from kernels.variants._tiled.single_output import OUTPUTS, epoch_of_single, epochs_of_single
 from kernels.variants._tiled.single_rows import backward_row, forward_row, start_rows, two_rows
 
-FALLS_BACK = "one layer with one output: plain loops that LLVM vectorizes along the inputs"
+FALLS_BACK = "one layer with one output: several rows at once, by vectors along the inputs"
 MAX_PARAMETERS = 20_000
 """Up to which a call of ``epochs`` runs compiled from run to run: of more, a call costs little beside its work."""
 _threads_are_free = threading.Lock()
@@ -205,6 +206,7 @@ def _row_by_row(plan, codes, memory, rows, learning_rate):
     before, now = two_rows(plan)
     start_rows(before, now, memory)
     for t in range(len(order)):
+        ask_for_row(X, order, t)
         gather_row(X, order[t], memory, now[0].input)
         forward_row(before, now, codes, memory, 0)
         backward_row(before, now, codes, memory, Y, order, Chunk(t, 1, -learning_rate))

@@ -26,7 +26,7 @@ from kernels.contract import Array
 from kernels.costs import LayerCosts, typical, vector_bytes
 
 DENSE, SKIPPING = "tiled", "sparse"
-INPUTS, OUTPUTS, SHARES = (300, 1000), (20, 64, 200), (0.1, 0.3)
+INPUTS, OUTPUTS, SHARES = (300, 1000), (10, 64, 200), (0.1, 0.3)
 ROWS, BATCH_SIZES, ROUNDS = 512, (1, 4, 32, 100), 5
 """Measured as epochs of so many rows, each so often; about a second for a dtype when both are compiled. Batches have
 fewer rows than threads would share, however many Numba is given."""

@@ -24,6 +24,7 @@ if SETTINGS["DISABLE_JIT"]:
 FEATURES = get_host_cpu_features() if SETTINGS["CPU_FEATURES"] is None else SETTINGS["CPU_FEATURES"]
 """Features of the processor that Numba compiles for."""
 WIDE = {"+avx512f", "+avx512vl"} <= set(FEATURES.split(","))
+AVX2 = "+avx2" in FEATURES.split(",")
 VECTOR_BYTES = 64 if WIDE else 32
 """Width of a vector; narrower registers (SSE, NEON) hold it as a pair."""
 LATENCY_SUMS = 8
@@ -88,6 +89,25 @@ class Emitter:
     def store(self, value: Any, data: Any, index: Any, vector: int = 0) -> None:
         """Store a vector so many vectors behind an index."""
         self.builder.store(value, self._vector_pointer(data, index, vector), align=self.kind.bitwidth // 8)
+
+    def first_lanes(self, count: Any) -> Any:
+        """Mask of so many lanes from the first on."""
+        kind = ir.VectorType(WORD, self.lanes)
+        numbers = ir.Constant(kind, list(range(self.lanes)))
+        undefined, zero = ir.Constant(kind, ir.Undefined), ir.Constant(ir.IntType(32), 0)
+        single = self.builder.insert_element(undefined, count, zero)
+        zeros = ir.Constant(ir.VectorType(ir.IntType(32), self.lanes), [0] * self.lanes)
+        return self.builder.icmp_signed("<", numbers, self.builder.shuffle_vector(single, undefined, zeros))
+
+    def load_masked(self, data: Any, index: Any, mask: Any) -> Any:
+        """Load a vector where a mask is set, and nothing but 0 elsewhere, whatever lies there."""
+        pointer, narrow = self._vector_pointer(data, index, 0), ir.IntType(32)
+        function = cgutils.get_or_insert_function(
+            self.builder.module,
+            ir.FunctionType(self.vector, [pointer.type, narrow, mask.type, self.vector]),
+            f"llvm.masked.load.v{self.lanes}f{self.element.intrinsic_name[1:]}.p0",
+        )
+        return self.builder.call(function, [pointer, narrow(self.kind.bitwidth // 8), mask, self.zero()])
 
     def prefetch(self, data: Any, index: Any, vectors: int) -> None:
         """Ask for the cache lines of vectors that begin at an index, to be read and written soon."""

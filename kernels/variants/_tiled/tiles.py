@@ -9,14 +9,14 @@ wide, 1, 2 or 4; arrays are flat, indices and steps are counted in elements.
 from typing import Any, NamedTuple
 
 from llvmlite import ir
-from numba.core import cgutils, types
+from numba.core import types
 from numba.extending import intrinsic
 
 from kernels.contract import Array
 from kernels.variants._numba.compiled import compiled, part
 from kernels.variants._tiled.emitter import VECTOR_BYTES, WIDE, WORD, Emitter, emitted
 
-TILE_ROWS = {1: (12, 4, 1), 2: (12, 4, 1), 4: (6, 2, 1)} if WIDE else {1: (12, 4, 1), 2: (6, 2, 1)}
+TILE_ROWS = {1: (12, 4, 1), 2: (8, 4, 1), 4: (6, 2, 1)} if WIDE else {1: (12, 4, 1), 2: (6, 2, 1)}
 """Rows of the tiles of so many vectors: with the operands the largest fill 32 registers (AVX-512) or 16 (AVX2)."""
 WIDTHS = tuple(TILE_ROWS)
 MAX_VECTORS = max(WIDTHS)
@@ -69,18 +69,6 @@ class Piece(NamedTuple):
     start: int
     inner: int
     """So many k, from that one on."""
-
-
-class Nonzeros(NamedTuple):
-    """Values that lie side by side in memory, and the number of the panel's row that each belongs to."""
-
-    values: int
-    """Index of the first in memory."""
-    numbers: Array
-    """Row numbers (int32) of several such lists."""
-    first: int
-    """Index of the first in ``numbers``."""
-    n: int
 
 
 class Sweep(NamedTuple):
@@ -189,50 +177,6 @@ def _way(emit: Emitter, kind: Any, way: Any, number: Any) -> Any:
 
 
 @intrinsic
-def gather_dot(typing, memory, vectors, nonzeros, panel, result):
-    """Add a product with the panel's rows of those numbers: ``C[v] += sum over k of values[k] B[numbers[k], v]``."""
-
-    def write(emit, memory, vectors, nonzeros, panel, result):
-        builder = emit.builder
-
-        def one(V: int) -> None:
-            def body(k: Any, sums: list[Any]) -> list[Any]:
-                row = emit.numbered_row(nonzeros.numbers, builder.add(nonzeros.first, k), panel, V)
-                scalar = emit.splat(memory, builder.add(nonzeros.values, k))
-                return [emit.multiply_add(scalar, emit.load(memory, row, v), sums[v]) for v in range(V)]
-
-            emit.add_to(emit.chained_loop(nonzeros.n, [emit.zero()] * V, body), memory, result)
-
-        emit.for_vectors(vectors, WIDTHS, one)
-
-    return emitted((memory, vectors, nonzeros, panel, result), write)
-
-
-@intrinsic
-def scatter_axpy(typing, memory, vectors, nonzeros, row, panel):
-    """Add a row to the panel's rows of those numbers, none twice: ``C[numbers[k], v] += values[k] B[v]``."""
-
-    def write(emit, memory, vectors, nonzeros, row, panel):
-        builder = emit.builder
-
-        def one(V: int) -> None:
-            operands = [emit.load(memory, row, v) for v in range(V)]
-
-            def body(k: Any, _: list[Any]) -> list[Any]:
-                to = emit.numbered_row(nonzeros.numbers, builder.add(nonzeros.first, k), panel, V)
-                scalar = emit.splat(memory, builder.add(nonzeros.values, k))
-                for v in range(V):
-                    emit.store(emit.multiply_add(scalar, operands[v], emit.load(memory, to, v)), memory, to, v)
-                return []
-
-            emit.loop(nonzeros.n, [], body)
-
-        emit.for_vectors(vectors, WIDTHS, one)
-
-    return emitted((memory, vectors, nonzeros, row, panel), write)
-
-
-@intrinsic
 def sweep(typing, memory, panel):
     """Update a panel of weights and multiply by it in one pass over memory, row by row.
 
@@ -283,35 +227,3 @@ def transpose_block(typing, memory, to, to_step, source, source_step):
             emit.store(row, memory, builder.add(to, builder.mul(r, to_step)))
 
     return emitted((memory, to, to_step, source, source_step), write)
-
-
-@intrinsic
-def list_block(typing, memory, X, start, column, nonzeros):
-    """List the nonzeros among as many elements of X as a vector has; return how many there are.
-
-    They begin at ``start`` of X, in the column ``column``. Their values and columns are written where ``nonzeros``
-    says, a whole vector of both. For processors with AVX-512, which can compress a vector.
-    """
-
-    def write(emit, memory, X, start, column, nonzeros):
-        builder, lanes, narrow = emit.builder, emit.lanes, ir.IntType(32)
-        values = emit.load(X, start)
-        mask = builder.fcmp_unordered("!=", values, emit.zero())
-        emit.store(_compress(builder, values, mask, emit.element.intrinsic_name), memory, nonzeros.values)
-        kind = ir.VectorType(narrow, lanes)
-        first = builder.insert_element(ir.Constant(kind, ir.Undefined), builder.trunc(column, narrow), narrow(0))
-        zeros = ir.Constant(kind, [0] * lanes)
-        columns = builder.add(builder.shuffle_vector(first, first, zeros), ir.Constant(kind, list(range(lanes))))
-        pointer = builder.bitcast(emit.at(nonzeros.numbers, nonzeros.first), kind.as_pointer())
-        builder.store(_compress(builder, columns, mask, "i32"), pointer, align=4)
-        return builder.zext(builder.ctpop(builder.bitcast(mask, ir.IntType(lanes))), WORD)
-
-    return emitted((memory, X, start, column, nonzeros), write, types.int64)
-
-
-def _compress(builder: Any, values: Any, mask: Any, element: str) -> Any:
-    """Elements of a vector for which the mask is set, moved to its front."""
-    kind = values.type
-    name = f"llvm.x86.avx512.mask.compress.v{kind.count}{element}"
-    function = cgutils.get_or_insert_function(builder.module, ir.FunctionType(kind, [kind, kind, mask.type]), name)
-    return builder.call(function, [values, values, mask])

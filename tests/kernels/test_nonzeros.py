@@ -1,0 +1,67 @@
+"""Lists of nonzeros hold what is not zero, in order, whichever of the values of a vector that are."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from numba import njit
+
+from kernels.variants._tiled.emitter import WIDE
+from kernels.variants._tiled.nonzeros import MOVES, Nonzeros, list_part
+
+from ..helpers import LIMIT_SECONDS, ROOT
+
+SPECIAL = (np.nan, -np.inf, np.inf, 1e-45, -1.0)
+"""Values that are not zero; the fourth is subnormal in float32."""
+
+
+@njit
+def listed(memory, X, row, first, stop, at, numbers):
+    return list_part(memory, X, row, row, (first, stop), Nonzeros(at, numbers, 3, 0))
+
+
+def test_every_pattern_of_zeros_in_a_vector_is_listed(dtype: type) -> None:
+    masks = np.arange(1 << 8)[:, np.newaxis] >> np.arange(8) & 1
+    X = np.concatenate([masks, masks[::-1]], axis=1) * np.arange(1, 17)
+    X = np.concatenate([X, X[:, :5]], axis=1).astype(dtype)  # and what is left behind whole vectors
+    X[X == 0] = -0.0
+    X[:, 20] = np.resize(SPECIAL, len(X))
+    X[::3][X[::3] > 0] = np.resize(SPECIAL, np.count_nonzero(X[::3] > 0))
+    for row, values in enumerate(X):
+        memory, numbers = np.full(64, 7.0, dtype), np.full(64, 7, np.int32)
+        found = listed(memory, X, row, 0, 21, 5, numbers)
+        expected = np.flatnonzero(values)
+        assert found == len(expected)
+        np.testing.assert_array_equal(numbers[3 : 3 + found], expected)
+        np.testing.assert_array_equal(memory[5 : 5 + found], values[expected])
+        assert (memory[:5] == 7).all()
+        assert (numbers[:3] == 7).all()
+
+
+def test_a_part_of_the_columns_is_listed_with_their_numbers(dtype: type) -> None:
+    X = np.zeros((3, 40), dtype)
+    X[1, [2, 16, 17, 31, 32, 39]] = 1, 2, 3, 4, 5, 6
+    memory, numbers = np.zeros(64, dtype), np.zeros(64, np.int32)
+    assert listed(memory, X, 1, 16, 32, 0, numbers) == 3
+    assert numbers[3:6].tolist() == [16, 17, 31]
+    assert memory[:3].tolist() == [2, 3, 4]
+
+
+@pytest.mark.skipif(not WIDE, reason="the tests above are of AVX2 here, or of neither")
+@pytest.mark.parametrize(("level", "moves"), [("avx2", True), ("sse4", False)])
+def test_lists_are_right_on_older_processors(level: str, moves: bool) -> None:
+    assert MOVES
+    tests = [sys.executable, "-m", "pytest", "-q", "-n0", __file__, "-k", "vector or columns"]
+    said = (
+        f"from kernels.variants._tiled.nonzeros import MOVES; print(MOVES); import pytest; pytest.main({tests[3:]!r})"
+    )
+    done = subprocess.run(
+        [sys.executable, ROOT / "benchmarks" / "as_processor.py", level, sys.executable, "-c", said],
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_SECONDS,
+        cwd=ROOT,
+    )
+    assert done.stdout.startswith(f"{moves}\n"), done.stdout + done.stderr
+    assert "4 passed" in done.stdout, done.stdout + done.stderr
