@@ -82,7 +82,7 @@ def weighs_zeros(network: Network, X: Array) -> bool:
 def _rule(network: Network, X: Array, batch_size: int, costs: LayerCosts) -> tuple[tuple[str, ...], str]:
     """Return the preferences, whether or not they are available, and the reason."""
     if network.n_layers == 1 and network.n_outputs == 1:
-        return DENSE, "one layer with one output: tiled has a loop for it that reads each row once"
+        return DENSE, "one layer with one output: tiled works through several rows at once"
     share, outputs = share_of_nonzeros(X), network.sizes[1]
     seen = f"{share:.0%} of X is not zero"
     if share > MAX_DENSITY:

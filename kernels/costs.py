@@ -60,14 +60,17 @@ class LayerCosts:
         return -(-outputs // self.lanes) * self.lanes
 
 
-def vector_bytes() -> int:
-    """Return the width of the vectors that skipping zeros uses here: 64 bytes with AVX-512, else 32."""
-    return (get("sparse").vector_bytes if "sparse" in variants() else None) or NARROW
+def vector_bytes() -> int | None:
+    """Return the width of the vectors that skipping zeros uses here: 64 bytes with AVX-512, else 32.
+
+    Nothing where there is no such variant.
+    """
+    return get("sparse").vector_bytes if "sparse" in variants() else None
 
 
 def typical(itemsize: int, width: int | None = None) -> LayerCosts:
     """Return what was measured for values of 4 or 8 bytes with vectors of so many bytes, by default as wide as here."""
-    return _TYPICAL[WIDE if (width or vector_bytes()) >= WIDE else NARROW, itemsize]
+    return _TYPICAL[WIDE if (width or vector_bytes() or NARROW) >= WIDE else NARROW, itemsize]
 
 
 NARROW, WIDE = 32, 64
@@ -81,4 +84,5 @@ _TYPICAL = {
     (WIDE, 8): LayerCosts(8, 0.0700, 0.811, 0.0, 0.115, 26.7, 0.113, 0.0, 0.185),
 }
 """By bytes of a vector and of a value, as ``gdbench`` measures them: median of seven times on one core of an AMD EPYC
-(Zen 4), as it is and held to AVX2. Decisions 35 and 36 say how they hold elsewhere; only their ratios decide."""
+(Zen 4), as it is and held to AVX2. Decisions 35 and 36 say how they hold elsewhere; only their ratios decide. Without
+AVX2 zeros are listed one by one, and skipping them costs more than this."""

@@ -79,7 +79,7 @@ def epoch(
     """Parameters (p,) after one pass over the rows in the given order."""
     check_batch_size(batch_size, len(order))
     theta, X, Y = arrays(network, theta, X, Y)
-    rows, step = (X, Y, np.ascontiguousarray(order)), theta.dtype.type(learning_rate)
+    rows, step = (X, Y, np.ascontiguousarray(order, np.int64)), theta.dtype.type(learning_rate)
     found = theta.copy()
     _run_epoch(_sizes(network), codes(network), found, rows, (int(batch_size), step, False), np.empty_like(theta))
     return found

@@ -58,7 +58,7 @@ def epoch(
     block = block_columns(planned, theta.itemsize) if batch_size > 1 else network.n_inputs
     lists = planned.elements, block, np.empty(planned.capacity * (network.n_inputs + block), np.int32)
     work = memory(planned.elements + planned.capacity * block, theta.dtype)
-    rows, descent = (X, Y, np.ascontiguousarray(order)), (int(batch_size), theta.dtype.type(learning_rate))
+    rows, descent = (X, Y, np.ascontiguousarray(order, np.int64)), (int(batch_size), theta.dtype.type(learning_rate))
     found = np.empty_like(theta)
     _run_epoch((tuple(planned), codes(network), lists), work, theta, rows, descent, found)
     return found
@@ -68,7 +68,7 @@ def block_columns(planned: Plan, itemsize: int) -> int:
     """Columns of a block, a whole number of vectors."""
     layer, lanes = planned.layers[0], VECTOR_BYTES // itemsize
     columns = BLOCK_BYTES // int(layer["width"] * min(layer["panels"], TOGETHER) * itemsize)
-    return max(1, columns // lanes) * lanes
+    return lanes * min(max(1, columns // lanes), -(-int(layer["fan_in"]) // lanes))
 
 
 class Lists(NamedTuple):

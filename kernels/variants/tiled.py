@@ -74,7 +74,7 @@ def epoch(
     """Parameters (p,) after one pass over the rows in the given order."""
     check_batch_size(batch_size, len(order))
     theta, X, Y = arrays(network, theta, X, Y)
-    rows, found = (X, Y, np.ascontiguousarray(order)), np.empty_like(theta)
+    rows, found = (X, Y, np.ascontiguousarray(order, np.int64)), np.empty_like(theta)
     descent = int(batch_size), theta.dtype.type(learning_rate)
     if _is_single(network):
         epoch_of_single(codes(network), theta, rows, descent, found)
@@ -97,7 +97,7 @@ def epochs(
     if thetas.shape[1] > MAX_PARAMETERS or threads_for(batch_size) > 1:
         return _one_by_one(network, thetas, X, Y, orders, batch_size, learning_rate)
     _, X, Y = arrays(network, thetas[0], X, Y)
-    thetas, orders = np.ascontiguousarray(thetas), np.ascontiguousarray(orders)
+    thetas, orders = np.ascontiguousarray(thetas), np.ascontiguousarray(orders, np.int64)
     descent, found = (int(batch_size), thetas.dtype.type(learning_rate)), np.empty_like(thetas)
     if _is_single(network):
         epochs_of_single(codes(network), thetas, (X, Y), orders, descent, found)

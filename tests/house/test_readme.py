@@ -86,9 +86,10 @@ def against_peers(name: str) -> str:
 
 def processor(environment: Environment) -> str:
     """The processor and what of it was used."""
-    width = {64: "AVX-512", 32: "AVX2"}.get(environment.vector_bytes or 0)
-    held = "held to" if "NUMBA_CPU_NAME" in (environment.settings or {}) else "with"
-    return f"{environment.cpu} {held} {width}" if width else environment.cpu
+    held_to = {"haswell": "AVX2", "nehalem": "SSE4"}.get((environment.settings or {}).get("NUMBA_CPU_NAME", ""))
+    if held_to:
+        return f"{environment.cpu} held to {held_to}"
+    return f"{environment.cpu} with AVX-512" if environment.vector_bytes == 64 else environment.cpu
 
 
 def limits() -> str:

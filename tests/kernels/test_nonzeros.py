@@ -2,12 +2,18 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from numba import njit
 
+import kernels
+from gdbench.verify.bounds import SAFETY, bounds
+from kernels import Network
+from kernels.variants import sparse
 from kernels.variants._tiled.emitter import WIDE
+from kernels.variants._tiled.layout import plan
 from kernels.variants._tiled.nonzeros import MOVES, Nonzeros, list_part
 
 from ..helpers import LIMIT_SECONDS, ROOT
@@ -52,7 +58,7 @@ def test_a_part_of_the_columns_is_listed_with_their_numbers(dtype: type) -> None
 @pytest.mark.parametrize(("level", "moves"), [("avx2", True), ("sse4", False)])
 def test_lists_are_right_on_older_processors(level: str, moves: bool) -> None:
     assert MOVES
-    tests = [sys.executable, "-m", "pytest", "-q", "-n0", __file__, "-k", "vector or columns"]
+    tests = [sys.executable, "-m", "pytest", "-q", "-n0", __file__, "-k", "vector or columns or blocks"]
     said = (
         f"from kernels.variants._tiled.nonzeros import MOVES; print(MOVES); import pytest; pytest.main({tests[3:]!r})"
     )
@@ -64,4 +70,25 @@ def test_lists_are_right_on_older_processors(level: str, moves: bool) -> None:
         cwd=ROOT,
     )
     assert done.stdout.startswith(f"{moves}\n"), done.stdout + done.stderr
-    assert "4 passed" in done.stdout, done.stdout + done.stderr
+    assert "16 passed" in done.stdout, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("width", [1, 20, 33, 65, 130, 200])
+def test_blocks_of_columns_and_chunks_of_rows_meet_at_their_edges(dtype: type, width: int) -> None:
+    """Several panels at once and alone; a block without nonzeros, rows that come twice, and rows that do not come."""
+    rng = np.random.default_rng(width)
+    network = Network((1, width, 3), "tanh", "softmax", "cross_entropy")
+    size = np.dtype(dtype).itemsize
+    block = sparse.block_columns(plan(replace(network, sizes=(3000, width, 3)), size, 128), size)
+    for d, rows in ((block - 1, 127), (block, 128), (block + 1, 129), (3 * block + 5, 257)):
+        network = replace(network, sizes=(d, width, 3))
+        X = rng.normal(size=(200, d)) * (rng.random((200, d)) < 0.2)
+        X[:, block : 2 * block] = 0
+        theta, Y = rng.normal(size=network.n_parameters) / np.sqrt(d), np.eye(3)[rng.integers(0, 3, 200)]
+        theta, X, Y = (values.astype(dtype) for values in (theta, X, Y))
+        order = rng.integers(0, 200, rows)
+        wide = theta.astype(float), X[order].astype(float), Y[order].astype(float)
+        allowed = bounds(network, *wide, theta.dtype).update(0.25)
+        found = kernels.get("sparse").epoch(network, theta, X, Y, order, rows, 0.25)
+        strain = np.abs(found - allowed.value) / (SAFETY * allowed.error)
+        assert strain.max() <= 1, f"{network}, {rows} rows: {strain.max():.3g} at {strain.argmax()} of {strain.size}"

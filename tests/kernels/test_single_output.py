@@ -9,8 +9,8 @@ import pytest
 from gdbench.verify.bounds import SAFETY, bounds
 from kernels import Network, get
 from kernels.variants._tiled.emitter import WIDE
-from kernels.variants._tiled.far_rows import FAR_BYTES
-from kernels.variants._tiled.single_output import MAX_ROWS, MIN_ROWS
+from kernels.variants._tiled.far_rows import FAR_DATA_BYTES
+from kernels.variants._tiled.single_output import LEAST_ROWS, MOST_ROWS
 
 from ..helpers import LIMIT_SECONDS, ROOT
 
@@ -24,13 +24,13 @@ ROWS = (
     5,
     8,
     9,
-    MIN_ROWS - 1,
-    MIN_ROWS,
-    MIN_ROWS + 1,
-    MAX_ROWS - 1,
-    MAX_ROWS,
-    MAX_ROWS + 1,
-    2 * MAX_ROWS + 3,
+    LEAST_ROWS - 1,
+    LEAST_ROWS,
+    LEAST_ROWS + 1,
+    MOST_ROWS - 1,
+    MOST_ROWS,
+    MOST_ROWS + 1,
+    2 * MOST_ROWS + 3,
 )
 OUTPUTS = (("sigmoid", "cross_entropy"), ("sigmoid", "squared_error"), ("identity", "squared_error"))
 
@@ -62,7 +62,7 @@ def test_every_number_of_inputs_and_rows_is_updated_rightly(dtype: type, output:
 def test_rows_that_are_asked_for_are_those_that_come(dtype: type) -> None:
     """Data beyond the second cache, up to the last row of the order, and with the last rows of the data in front."""
     network, d = Network.logistic(784), 784
-    theta, X, Y = problem(FAR_BYTES // (d * np.dtype(dtype).itemsize) + 40, d, dtype)
+    theta, X, Y = problem(FAR_DATA_BYTES // (d * np.dtype(dtype).itemsize) + 40, d, dtype)
     for order in (np.arange(len(X)), np.arange(len(X))[::-1].copy()):
         for n in (1, 2, 40, len(X)):
             check_update(network, theta, X, Y, order[:n])

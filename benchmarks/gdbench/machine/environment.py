@@ -57,7 +57,7 @@ class Environment:
     settings : dict
         Variables that change what libraries compute with, or what is compiled (``machine.settings``).
     vector_bytes : int
-        Width of the vectors of our compiled variants, by which ``auto`` knows what skipping zeros costs.
+        Width of the vectors by which ``sparse`` skips zeros, which tells ``auto`` what that costs; None without it.
     versions : dict
         Version of each package; None for one that is not installed.
     unavailable : dict

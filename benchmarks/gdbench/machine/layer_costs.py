@@ -23,7 +23,7 @@ from gdbench.machine.fingerprint import version_of
 from gdbench.machine.settings import settings
 from kernels import InputError, Network
 from kernels.contract import Array
-from kernels.costs import LayerCosts, typical, vector_bytes
+from kernels.costs import NARROW, LayerCosts, typical, vector_bytes
 
 DENSE, SKIPPING = "tiled", "sparse"
 INPUTS, OUTPUTS, SHARES = (300, 1000), (10, 64, 200), (0.1, 0.3)
@@ -79,7 +79,7 @@ def measure(dtype: str) -> LayerCosts:
     InputError, RuntimeError
         If no costs, all of them possible, explain the times.
     """
-    lanes = vector_bytes() // np.dtype(dtype).itemsize
+    lanes = (vector_bytes() or NARROW) // np.dtype(dtype).itemsize
     several, single = list[list[float]](), list[list[float]]()
     for inputs, outputs, share in itertools.product(INPUTS, OUTPUTS, SHARES):
         X, width = _rows(inputs, share, dtype), -(-outputs // lanes) * lanes

@@ -55,7 +55,7 @@ class Trajectory:
 def trajectories(network: Network, dtype: npt.DTypeLike) -> list[Trajectory]:
     """Follow the reference, in float64, for a hundred updates at several batch sizes; targets are plain labels.
 
-    Every variant takes labels, also one that learns from classes alone.
+    Every variant takes labels, also one that learns from classes alone; with soft targets single updates are compared.
     """
     situation = with_labels(network, random_situation(network, dtype, rows=ROWS, seed=3))
     return [_trajectory(network, situation, batch_size) for batch_size in BATCH_SIZES]

@@ -1,4 +1,4 @@
-"""Writes LLVM code for operations on whole vectors: what the intrinsics of ``tiles`` are made of.
+"""Writes LLVM code for operations on whole vectors: what the intrinsics beside this file are made of.
 
 Numba has no vectors of its own, and leaves it to LLVM to find them in loops; here they are written down, with the loops
 that hold sums in registers. A vector is as wide as the processor's registers.
@@ -141,6 +141,18 @@ class Emitter:
         """``a + b``."""
         return self.builder.fadd(a, b)
 
+    def larger(self, a: Any, b: Any) -> Any:
+        """``a`` where it is larger than ``b``, else ``b``: also where ``a`` is NaN."""
+        return self.builder.select(self.builder.fcmp_ordered(">", a, b), a, b)
+
+    def across(self, vector: Any, operation: Callable[[Any, Any], Any]) -> Any:
+        """Vector whose lanes are all what an operation makes of all lanes."""
+        width = self.lanes // 2
+        while width > 0:
+            vector = operation(vector, self.shuffle(vector, vector, [i ^ width for i in range(self.lanes)]))
+            width //= 2
+        return vector
+
     def zero(self) -> Any:
         """Vector of zeros."""
         return ir.Constant(self.vector, [ir.Constant(self.element, 0.0)] * self.lanes)
@@ -195,7 +207,7 @@ class Emitter:
         builder.position_at_end(head)
         position = builder.phi(WORD)
         position.add_incoming(ir.Constant(WORD, 0), before)
-        kept = [builder.phi(self.vector) for _ in sums]
+        kept = [builder.phi(start.type) for start in sums]
         for phi, start in zip(kept, sums, strict=True):
             phi.add_incoming(start, before)
         builder.cbranch(builder.icmp_signed("<", position, count), inside, after)

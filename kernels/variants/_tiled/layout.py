@@ -29,8 +29,8 @@ WAY_BYTES = 4096
 """Rows a multiple of this apart lie in one set of the first cache, which holds 8 or 12 of them: a product that goes
 down their columns took 1.5 times as long with AVX2. They are copied to another distance, but for AVX-512, whose tiles
 use each element twice as often: there copying took longer than it saved."""
-ONE = 0
-"""Index in memory of a 1, the left operand of the sums over rows."""
+ONE, SCALE = 0, 1
+"""Indices in memory of a 1, the left operand of the sums over rows, and of the factor of the gradient."""
 
 
 class Layer(NamedTuple):
@@ -107,7 +107,7 @@ def plan(network: Network, itemsize: int, capacity: int) -> Plan:
     There is room for one row more, which ``single_rows`` uses.
     """
     layers, lanes, rows = np.zeros(network.n_layers, RECORD), VECTOR_BYTES // itemsize, capacity + 1
-    used = lanes  # behind the 1
+    used = lanes  # behind these two
     columns = 0
     for record, shape in zip(layers, network.shapes, strict=True):
         used = _place_parameters(record, shape, lanes, used, columns if capacity > 1 else 0)

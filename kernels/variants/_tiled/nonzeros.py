@@ -15,8 +15,8 @@ MOVES = WIDE or AVX2
 """Whether the processor can: AVX-512 compresses a vector, AVX2 permutes one by a table."""
 NARROW = ir.IntType(32)
 TOGETHER = 1 if WIDE else 4
-"""Panels of 256 bytes in all whose products are made at once: they share the loads of a value and of its number. With
-AVX-512 two panels of 256 were no faster than one."""
+"""Panels whose products are made at once, rows of 256 bytes in all: they share the loads of a value and of its number.
+With AVX-512, where one panel has so many, two were no faster."""
 GATHERED = (*WIDTHS, *(MAX_VECTORS * panels for panels in (2, 4) if panels <= TOGETHER))
 """Vectors of a product with numbered rows: of one panel, or of two or four of the widest."""
 

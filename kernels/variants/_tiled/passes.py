@@ -10,7 +10,8 @@ from kernels.network import Array, Order
 from kernels.variants._numba.arguments import SOFTMAX, multiplies_derivative
 from kernels.variants._numba.compiled import inlined, part
 from kernels.variants._tiled.elementwise import activate, exponentials, multiply_derivative
-from kernels.variants._tiled.layout import ONE
+from kernels.variants._tiled.layout import ONE, SCALE
+from kernels.variants._tiled.outputs import OutputRows, Targets, normalise, subtract_largest, write_deltas
 from kernels.variants._tiled.single_above_hidden import single_delta, single_forward, single_update
 from kernels.variants._tiled.tiles import Left, Panels, product, transpose_block
 
@@ -159,20 +160,15 @@ def output_delta(layer, capacity, codes, memory, Y, order, chunk):
 @inlined
 def residual(layer, capacity, codes, memory, Y, order, chunk):
     """Write the deltas of the last layer, times the chunk's scale, from its activations and the targets."""
-    m, scale = chunk.m, chunk.scale
-    width = layer.width
-    one, multiplies = memory.dtype.type(1), multiplies_derivative(codes.delta)
-    for panel in range(layer.panels):
-        first = panel * capacity * width
-        outputs, deltas = layer.activations + first, layer.deltas + first
-        columns = min(width, layer.fan_out - panel * width)
-        memory[deltas : deltas + m * width] = 0  # the padding too
-        for i in range(m):
-            target = order[chunk.start + i]
-            for j in range(columns):
-                a = memory[outputs + i * width + j]
-                derivative = a * (one - a) if multiplies else one
-                memory[deltas + i * width + j] = (a - Y[target, panel * width + j]) * derivative * scale
+    memory[SCALE] = chunk.scale
+    targets = Targets(layer.deltas, chunk.start, 1 if multiplies_derivative(codes.delta) else 0)
+    write_deltas(memory, Y, order, _outputs(layer, capacity, chunk.m), targets, SCALE)
+
+
+@inlined
+def _outputs(layer, capacity, m):
+    step = capacity * layer.width
+    return OutputRows(layer.vectors, layer.panels, layer.fan_out, layer.activations, step, m)
 
 
 @part
@@ -187,43 +183,18 @@ def activate_output(layer, capacity, codes, memory, m):
 @inlined
 def _softmax(layer, capacity, memory, m):
     """Replace the pre-activations of the last layer by their softmax; what the padding holds then means nothing."""
-    for i in range(m):
-        subtract_max(layer, capacity, memory, i)
+    outputs = _outputs(layer, capacity, m)
+    subtract_largest(memory, outputs)
     for panel in range(layer.panels):
         start = layer.activations + panel * capacity * layer.width
         exponentials(memory[start : start + m * layer.width])
-    for i in range(m):
-        _normalise(layer, capacity, memory, i)
+    normalise(memory, outputs)
 
 
 @inlined
-def subtract_max(layer, capacity, memory, i):
-    """Subtract the largest pre-activation of a row from all of them."""
-    width = layer.width
-    top = memory[layer.activations + i * width]
-    for panel in range(layer.panels):
-        row = layer.activations + (panel * capacity + i) * width
-        for j in range(min(width, layer.fan_out - panel * width)):
-            top = max(top, memory[row + j])
-    for panel in range(layer.panels):
-        row = layer.activations + (panel * capacity + i) * width
-        for j in range(width):
-            memory[row + j] -= top
-
-
-@inlined
-def _normalise(layer, capacity, memory, i):
-    """Divide the exponentials of a row by their sum."""
-    width, total = layer.width, memory.dtype.type(0)
-    for panel in range(layer.panels):
-        row = layer.activations + (panel * capacity + i) * width
-        for j in range(min(width, layer.fan_out - panel * width)):
-            total += memory[row + j]
-    share = memory.dtype.type(1) / total
-    for panel in range(layer.panels):
-        row = layer.activations + (panel * capacity + i) * width
-        for j in range(width):
-            memory[row + j] *= share
+def subtract_max(layer, capacity, memory, m):
+    """Subtract the largest pre-activation of the last layer in each row from all of them."""
+    subtract_largest(memory, _outputs(layer, capacity, m))
 
 
 @part

@@ -24,7 +24,7 @@ class Turns(NamedTuple):
     """The last turn of all; no later one is asked for."""
 
 
-def _dots(asks: bool) -> Any:
+def _dots(*, asks: bool) -> Any:
     @intrinsic
     def dots(typing, theta, X, order, d, turns, z):
         """Pre-activations of rows: ``z[i] = theta[d] + sum over j of X[order[first + i], j] theta[j]``."""
@@ -58,7 +58,7 @@ def _dots(asks: bool) -> Any:
                     sums[r] = emit.multiply_add(emit.load_masked(X, builder.add(row, end), tail), weights, sums[r])
                 _store_totals(emit, sums, bias, z, position)
 
-            sizes = sorted({size for size in (emit.lanes, 4, 1) if size <= emit.lanes}, reverse=True)
+            sizes = sorted({emit.lanes, 4, 2, 1}, reverse=True)
             emit.strips(turns.m, sizes, strip)
 
         return emitted((theta, X, order, d, turns, z), write)

@@ -46,8 +46,8 @@ def _cross_entropies(layer, capacity, memory, Y, rows):
     As ``row_loss`` has it, but with the exponentials of all rows in one loop, which LLVM puts into vectors.
     """
     width, total = layer.width, memory.dtype.type(0)
+    subtract_max(layer, capacity, memory, len(rows))
     for i in range(len(rows)):
-        subtract_max(layer, capacity, memory, i)
         for panel in range(layer.panels):
             at = layer.activations + (panel * capacity + i) * width
             for j in range(min(width, layer.fan_out - panel * width)):

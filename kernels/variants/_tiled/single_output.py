@@ -10,10 +10,11 @@ from kernels.variants._numba.arguments import IDENTITY, SIGMOID, Codes, check_or
 from kernels.variants._numba.compiled import inlined, reordered
 from kernels.variants._tiled.elementary import flush_subnormals, restore
 from kernels.variants._tiled.elementwise import activate, sigmoid
-from kernels.variants._tiled.far_rows import FAR_BYTES
+from kernels.variants._tiled.emitter import VECTOR_BYTES
+from kernels.variants._tiled.far_rows import FAR_DATA_BYTES
 from kernels.variants._tiled.row_products import Turns, add_rows, dots, dots_of_far_rows
 
-MIN_ROWS, MAX_ROWS, CHUNK_BYTES = 16, 64, 16 * 1024
+LEAST_ROWS, MOST_ROWS, ROWS_BYTES = 16, 64, 16 * 1024
 """Rows that are worked through at once: a multiple of the first, which is a multiple of what a vector holds, and no
 more than half a first cache holds unless rows are long."""
 OUTPUTS = ("identity", "sigmoid")
@@ -40,7 +41,7 @@ def epoch_of_single(codes, theta, rows, descent, found):
 @inlined
 def _row_by_row(output, theta, rows, scale):
     (X, Y, order), (code, multiplies) = rows, output
-    d, z, one, far = X.shape[1], np.empty(1, X.dtype), theta.dtype.type(1), X.size * X.itemsize >= FAR_BYTES
+    d, z, one, far = X.shape[1], np.empty(1, X.dtype), theta.dtype.type(1), X.size * X.itemsize >= FAR_DATA_BYTES
     for turn in range(len(order)):
         turns, x = Turns(turn, 1, len(order) - 1), X[order[turn]]
         if far:
@@ -59,9 +60,10 @@ def _row_by_row(output, theta, rows, scale):
 def _batch_by_batch(output, theta, rows, descent):
     (X, Y, order), (batch_size, learning_rate), (code, multiplies) = rows, descent, output
     n, d, one = len(order), X.shape[1], theta.dtype.type(1)
-    most = max(MIN_ROWS, min(MAX_ROWS, CHUNK_BYTES // (d * X.itemsize)) // MIN_ROWS * MIN_ROWS)
-    a, deltas, step = np.empty(most, X.dtype), np.empty(most, X.dtype), np.zeros(d + MIN_ROWS, X.dtype)
-    far = X.size * X.itemsize >= FAR_BYTES
+    most = max(LEAST_ROWS, min(MOST_ROWS, ROWS_BYTES // (d * X.itemsize)) // LEAST_ROWS * LEAST_ROWS)
+    a, deltas = np.empty(most, X.dtype), np.empty(most, X.dtype)
+    step = np.zeros(d + VECTOR_BYTES // X.itemsize, X.dtype)
+    far = X.size * X.itemsize >= FAR_DATA_BYTES
     for first in range(0, n, batch_size):
         end = min(first + batch_size, n)
         scale, of_bias = -learning_rate / theta.dtype.type(end - first), theta.dtype.type(0)

@@ -17,7 +17,8 @@ from kernels.variants._numba.compiled import compiled, part
 from kernels.variants._tiled.emitter import VECTOR_BYTES, WIDE, WORD, Emitter, emitted
 
 TILE_ROWS = {1: (12, 4, 1), 2: (8, 4, 1), 4: (6, 2, 1)} if WIDE else {1: (12, 4, 1), 2: (6, 2, 1)}
-"""Rows of the tiles of so many vectors: with the operands the largest fill 32 registers (AVX-512) or 16 (AVX2)."""
+"""Rows of the tiles of so many vectors: with the operands the largest fill 32 registers (AVX-512) or 16 (AVX2).
+With two vectors of AVX-512, 8 rows are up to 1.2 times as fast as 12 on a Zen 4."""
 WIDTHS = tuple(TILE_ROWS)
 MAX_VECTORS = max(WIDTHS)
 FAR_BYTES = 2 << 20
