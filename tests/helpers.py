@@ -124,6 +124,16 @@ def start(*arguments: str, cwd: Path, sources: Path | None = None, **variables: 
     return subprocess.Popen(command, cwd=cwd, env=environment, text=True, encoding="utf-8", **streams)
 
 
+def run_held_to(level: str, file: str, keyword: str, *options: str) -> str:
+    """Run tests of a file as on an older processor, in a process of their own; return what pytest says."""
+    command = [sys.executable, ROOT / "benchmarks" / "as_processor.py", level, sys.executable, "-m", "pytest"]
+    done = subprocess.run(
+        [*command, "-q", "-n0", file, "-k", keyword, *options],
+        cwd=ROOT, check=False, timeout=LIMIT_SECONDS, capture_output=True, text=True, encoding="utf-8",
+    )  # fmt: skip
+    return done.stdout + done.stderr
+
+
 def gdbench(*arguments: str, cwd: Path, sources: Path | None = None, **variables: str) -> Any:
     """Run ``gdbench`` to its end; the result has ``returncode``, ``stdout`` and ``stderr``."""
     return finish(start(*arguments, cwd=cwd, sources=sources, **variables))

@@ -1,7 +1,5 @@
 """Lists of nonzeros hold what is not zero, in order, whichever of the values of a vector that are."""
 
-import subprocess
-import sys
 from dataclasses import replace
 
 import numpy as np
@@ -12,11 +10,11 @@ import kernels
 from gdbench.verify.bounds import SAFETY, bounds
 from kernels import Network
 from kernels.variants import sparse
-from kernels.variants._tiled.emitter import WIDE
+from kernels.variants._tiled.emitter import AVX2, WIDE
 from kernels.variants._tiled.layout import plan
 from kernels.variants._tiled.nonzeros import MOVES, Nonzeros, list_part
 
-from ..helpers import LIMIT_SECONDS, ROOT
+from ..helpers import run_held_to
 
 SPECIAL = (np.nan, -np.inf, np.inf, 1e-45, -1.0)
 """Values that are not zero; the fourth is subnormal in float32."""
@@ -54,23 +52,18 @@ def test_a_part_of_the_columns_is_listed_with_their_numbers(dtype: type) -> None
     assert memory[:3].tolist() == [2, 3, 4]
 
 
-@pytest.mark.skipif(not WIDE, reason="the tests above are of AVX2 here, or of neither")
-@pytest.mark.parametrize(("level", "moves"), [("avx2", True), ("sse4", False)])
-def test_lists_are_right_on_older_processors(level: str, moves: bool) -> None:
-    assert MOVES
-    tests = [sys.executable, "-m", "pytest", "-q", "-n0", __file__, "-k", "vector or columns or blocks"]
-    said = (
-        f"from kernels.variants._tiled.nonzeros import MOVES; print(MOVES); import pytest; pytest.main({tests[3:]!r})"
-    )
-    done = subprocess.run(
-        [sys.executable, ROOT / "benchmarks" / "as_processor.py", level, sys.executable, "-c", said],
-        capture_output=True,
-        text=True,
-        timeout=LIMIT_SECONDS,
-        cwd=ROOT,
-    )
-    assert done.stdout.startswith(f"{moves}\n"), done.stdout + done.stderr
-    assert "16 passed" in done.stdout, done.stdout + done.stderr
+@pytest.mark.skipif(not (WIDE or AVX2), reason="this processor has no AVX2 to be held to")
+@pytest.mark.parametrize(("level", "path"), [("avx2", "by vectors"), ("sse4", "one by one")])
+def test_lists_are_right_held_to_older_processors(level: str, path: str) -> None:
+    said = run_held_to(level, __file__, "not held_to", "-vv")  # with the names of the tests
+    assert f"made[{path}] PASSED" in said, said
+    assert "17 passed" in said, said
+
+
+@pytest.mark.parametrize("path", ["by vectors" if MOVES else "one by one"])
+def test_lists_are_made(path: str) -> None:
+    """The test above looks whether this one has the name that older processors give it."""
+    assert (path == "by vectors") == (WIDE or AVX2)
 
 
 @pytest.mark.parametrize("width", [1, 20, 33, 65, 130, 200])

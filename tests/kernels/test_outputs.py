@@ -1,16 +1,13 @@
 """The last layer's softmax and deltas are right for every number of outputs, also where a row holds NaN or infinity."""
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 
 from gdbench.verify.bounds import SAFETY, bounds
 from kernels import Network, get
-from kernels.variants._tiled.emitter import WIDE
+from kernels.variants._tiled.emitter import AVX2, WIDE
 
-from ..helpers import LIMIT_SECONDS, ROOT
+from ..helpers import run_held_to
 
 OUTPUTS = (2, 3, 4, 5, 8, 9, 15, 16, 17, 31, 33, 63, 65, 100, 130)
 """On both sides of a vector of each width, and of one panel and several."""
@@ -48,14 +45,8 @@ def test_a_row_that_is_no_number_spoils_its_own_outputs_alone(dtype: type, bad: 
     np.testing.assert_array_equal(np.delete(found, 3, axis=0), np.delete(right, 3, axis=0))
 
 
-@pytest.mark.skipif(not WIDE, reason="the tests above are of AVX2 here")
-def test_all_of_this_holds_held_to_avx2() -> None:
-    tests = [sys.executable, "-m", "pytest", "-q", "-n0", __file__, "-k", "not held_to"]
-    done = subprocess.run(
-        [sys.executable, ROOT / "benchmarks" / "as_processor.py", "avx2", *tests],
-        capture_output=True,
-        text=True,
-        timeout=LIMIT_SECONDS,
-        cwd=ROOT,
-    )
-    assert "12 passed" in done.stdout, done.stdout + done.stderr
+@pytest.mark.skipif(not (WIDE or AVX2), reason="this processor has no AVX2 to be held to")
+@pytest.mark.parametrize("level", ["avx2", "sse4"])
+def test_all_of_this_holds_held_to_older_processors(level: str) -> None:
+    said = run_held_to(level, __file__, "not held_to")
+    assert "12 passed" in said, said

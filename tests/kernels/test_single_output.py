@@ -1,18 +1,15 @@
 """Networks of one weight for each input are updated rightly, however many inputs and rows fill vectors and chunks."""
 
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 
 from gdbench.verify.bounds import SAFETY, bounds
 from kernels import Network, get
-from kernels.variants._tiled.emitter import WIDE
+from kernels.variants._tiled.emitter import AVX2, WIDE
 from kernels.variants._tiled.far_rows import FAR_DATA_BYTES
 from kernels.variants._tiled.single_output import LEAST_ROWS, MOST_ROWS
 
-from ..helpers import LIMIT_SECONDS, ROOT
+from ..helpers import run_held_to
 
 INPUTS = (1, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 65, 130, 300)
 """On both sides of one vector of each width, and of the columns that are summed at once."""
@@ -85,14 +82,8 @@ def test_a_batch_does_not_see_what_the_one_before_it_left(dtype: type) -> None:
     np.testing.assert_allclose(at_once, followed, rtol=1e-5 if dtype == np.float32 else 1e-13)
 
 
-@pytest.mark.skipif(not WIDE, reason="the tests above are of AVX2 here")
-def test_all_of_this_holds_held_to_avx2() -> None:
-    tests = [sys.executable, "-m", "pytest", "-q", "-n0", __file__, "-k", "not held_to"]
-    done = subprocess.run(
-        [sys.executable, ROOT / "benchmarks" / "as_processor.py", "avx2", *tests],
-        capture_output=True,
-        text=True,
-        timeout=LIMIT_SECONDS,
-        cwd=ROOT,
-    )
-    assert "10 passed" in done.stdout, done.stdout + done.stderr
+@pytest.mark.skipif(not (WIDE or AVX2), reason="this processor has no AVX2 to be held to")
+@pytest.mark.parametrize("level", ["avx2", "sse4"])
+def test_all_of_this_holds_held_to_older_processors(level: str) -> None:
+    said = run_held_to(level, __file__, "not held_to")
+    assert "10 passed" in said, said

@@ -4,9 +4,6 @@ Panels are padded to whole vectors and tiles have rests, so faults hide at width
 The truth is computed in float64; ``gdbench.verify.bounds`` says how far from it a result may be.
 """
 
-import subprocess
-import sys
-
 import numba
 import numpy as np
 import pytest
@@ -21,7 +18,7 @@ from kernels.variants import sparse, tiled
 from kernels.variants._tiled.emitter import WIDE
 from kernels.variants._tiled.layout import chunk_rows
 
-from ..helpers import LIMIT_SECONDS, ROOT
+from ..helpers import run_held_to
 
 WIDTHS = (1, 7, 9, 15, 16, 17, 63, 64, 65, 130, 200)
 """On both sides of a vector and of a panel, whether vectors have 4, 8 or 16 elements and panels 2 or 4 vectors."""
@@ -245,15 +242,8 @@ def test_large_layers_are_updated_rightly_part_by_part(dtype: type, sizes: tuple
 
 @pytest.mark.skipif(not WIDE, reason="the tests above are of AVX2 here")
 def test_large_layers_are_updated_rightly_held_to_avx2() -> None:
-    tests = [sys.executable, "-m", "pytest", "-q", "-n0", __file__, "-k", "large_layers and part_by_part"]
-    done = subprocess.run(
-        [sys.executable, ROOT / "benchmarks" / "as_processor.py", "avx2", *tests],
-        capture_output=True,
-        text=True,
-        timeout=LIMIT_SECONDS,
-        cwd=ROOT,
-    )
-    assert "4 passed" in done.stdout, done.stdout + done.stderr
+    said = run_held_to("avx2", __file__, "large_layers and part_by_part")
+    assert "4 passed" in said, said
 
 
 def test_chunks_of_large_parameters_and_a_short_last_one_give_the_gradient() -> None:

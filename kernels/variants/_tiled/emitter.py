@@ -92,12 +92,8 @@ class Emitter:
 
     def first_lanes(self, count: Any) -> Any:
         """Mask of so many lanes from the first on."""
-        kind = ir.VectorType(WORD, self.lanes)
-        numbers = ir.Constant(kind, list(range(self.lanes)))
-        undefined, zero = ir.Constant(kind, ir.Undefined), ir.Constant(ir.IntType(32), 0)
-        single = self.builder.insert_element(undefined, count, zero)
-        zeros = ir.Constant(ir.VectorType(ir.IntType(32), self.lanes), [0] * self.lanes)
-        return self.builder.icmp_signed("<", numbers, self.builder.shuffle_vector(single, undefined, zeros))
+        numbers = ir.Constant(ir.VectorType(WORD, self.lanes), list(range(self.lanes)))
+        return self.builder.icmp_signed("<", numbers, self.broadcast(count))
 
     def load_masked(self, data: Any, index: Any, mask: Any) -> Any:
         """Load a vector where a mask is set, and nothing but 0 elsewhere, whatever lies there."""
@@ -122,12 +118,15 @@ class Emitter:
 
     def splat(self, data: Any, index: Any) -> Any:
         """Vector whose lanes are all the element at an index."""
-        scalar = self.builder.load(self.at(data, index))
-        single = self.builder.insert_element(
-            ir.Constant(self.vector, ir.Undefined), scalar, ir.Constant(ir.IntType(32), 0)
+        return self.broadcast(self.builder.load(self.at(data, index)))
+
+    def broadcast(self, value: Any) -> Any:
+        """Vector whose lanes are all a value, of any type."""
+        undefined, narrow = ir.Constant(ir.VectorType(value.type, self.lanes), ir.Undefined), ir.IntType(32)
+        single = self.builder.insert_element(undefined, value, narrow(0))
+        return self.builder.shuffle_vector(
+            single, undefined, ir.Constant(ir.VectorType(narrow, self.lanes), [0] * self.lanes)
         )
-        zeros = ir.Constant(ir.VectorType(ir.IntType(32), self.lanes), [0] * self.lanes)
-        return self.builder.shuffle_vector(single, ir.Constant(self.vector, ir.Undefined), zeros)
 
     def multiply_add(self, a: Any, b: Any, c: Any) -> Any:
         """``a b + c``, rounded once."""
@@ -145,17 +144,20 @@ class Emitter:
         """``a`` where it is larger than ``b``, else ``b``: also where ``a`` is NaN."""
         return self.builder.select(self.builder.fcmp_ordered(">", a, b), a, b)
 
-    def across(self, vector: Any, operation: Callable[[Any, Any], Any]) -> Any:
-        """Vector whose lanes are all what an operation makes of all lanes."""
-        width = self.lanes // 2
-        while width > 0:
-            vector = operation(vector, self.shuffle(vector, vector, [i ^ width for i in range(self.lanes)]))
+    def across(self, vector: Any, operation: Callable[[Any, Any], Any], width: int) -> Any:
+        """Vector each of whose lanes is what an operation makes of so many lanes side by side, its own among them."""
+        while width > 1:
             width //= 2
+            vector = operation(vector, self.shuffle(vector, vector, [i ^ width for i in range(self.lanes)]))
         return vector
 
     def zero(self) -> Any:
         """Vector of zeros."""
-        return ir.Constant(self.vector, [ir.Constant(self.element, 0.0)] * self.lanes)
+        return self.constant(0.0)
+
+    def constant(self, value: float) -> Any:
+        """Vector whose lanes are all a number that is known when the code is written."""
+        return ir.Constant(self.vector, [ir.Constant(self.element, value)] * self.lanes)
 
     def element_at(self, data: Any, index: Any) -> Any:
         """Load one element."""

@@ -144,10 +144,8 @@ def _list_vector(typing, memory, X, start, later, column, nonzeros):
         bits = builder.bitcast(mask, ir.IntType(lanes))
         values, numbers = (_compressed if WIDE else _permuted)(emit, values, mask, bits)
         emit.store(values, memory, nonzeros.values)
-        kind = numbers.type
-        first = builder.insert_element(ir.Constant(kind, ir.Undefined), builder.trunc(column, NARROW), NARROW(0))
-        columns = builder.add(numbers, builder.shuffle_vector(first, first, ir.Constant(kind, [0] * lanes)))
-        pointer = builder.bitcast(emit.at(nonzeros.numbers, nonzeros.first), kind.as_pointer())
+        columns = builder.add(numbers, emit.broadcast(builder.trunc(column, NARROW)))
+        pointer = builder.bitcast(emit.at(nonzeros.numbers, nonzeros.first), columns.type.as_pointer())
         builder.store(columns, pointer, align=4)
         return builder.zext(builder.ctpop(bits), WORD)
 

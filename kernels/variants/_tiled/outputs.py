@@ -44,21 +44,10 @@ def subtract_largest(typing, memory, outputs):
     """Subtract the largest output of a row from all of them; a NaN stays one, and is not the largest."""
 
     def write(emit, memory, outputs):
-        lowest = ir.Constant(emit.vector, [ir.Constant(emit.element, float("-inf"))] * emit.lanes)
+        def subtract(largest: Any) -> Callable[[Any], Any]:
+            return lambda output: emit.builder.fsub(output, largest)
 
-        def row(_: Any, walk: Walk) -> None:
-            def larger(at: Any, v: int, mask: Any, top: Any) -> Any:
-                return emit.larger(emit.builder.select(mask, emit.load(memory, at, v), lowest), top)
-
-            top = emit.across(walk(larger, lowest), emit.larger)
-
-            def subtract(at: Any, v: int, mask: Any, _: Any) -> Any:
-                emit.store(emit.builder.fsub(emit.load(memory, at, v), top), memory, at, v)
-                return top
-
-            walk(subtract, top)
-
-        _for_rows(emit, outputs, row)
+        _replace(emit, memory, outputs, emit.constant(float("-inf")), emit.larger, subtract)
 
     return emitted((memory, outputs), write)
 
@@ -68,21 +57,11 @@ def normalise(typing, memory, outputs):
     """Divide the outputs of a row by their sum."""
 
     def write(emit, memory, outputs):
-        ones = ir.Constant(emit.vector, [ir.Constant(emit.element, 1.0)] * emit.lanes)
+        def divide(total: Any) -> Callable[[Any], Any]:
+            share = emit.builder.fdiv(emit.constant(1.0), total)
+            return lambda output: emit.builder.fmul(output, share)
 
-        def row(_: Any, walk: Walk) -> None:
-            def add(at: Any, v: int, mask: Any, total: Any) -> Any:
-                return emit.add(emit.builder.select(mask, emit.load(memory, at, v), emit.zero()), total)
-
-            share = emit.builder.fdiv(ones, emit.across(walk(add, emit.zero()), emit.add))
-
-            def scale(at: Any, v: int, mask: Any, _: Any) -> Any:
-                emit.store(emit.builder.fmul(emit.load(memory, at, v), share), memory, at, v)
-                return share
-
-            walk(scale, share)
-
-        _for_rows(emit, outputs, row)
+        _replace(emit, memory, outputs, emit.zero(), emit.add, divide)
 
     return emitted((memory, outputs), write)
 
@@ -93,8 +72,8 @@ def write_deltas(typing, memory, Y, order, outputs, targets, scale):
 
     def write(emit, memory, Y, order, outputs, targets, scale):
         builder = emit.builder
-        ones = ir.Constant(emit.vector, [ir.Constant(emit.element, 1.0)] * emit.lanes)
-        factor, multiplies = emit.splat(memory, scale), builder.trunc(targets.multiplies, ir.IntType(1))
+        ones, factor = emit.constant(1.0), emit.splat(memory, scale)
+        multiplies = builder.trunc(targets.multiplies, ir.IntType(1))
 
         def row(i: Any, walk: Walk) -> None:
             target = emit.element_at(order, builder.add(targets.first, i))
@@ -120,6 +99,31 @@ Visit = Callable[[Any, int, Any, Any], Any]
 """Visits a vector of a row: index, number behind it, mask of what is not padding, what the one before returned."""
 Walk = Callable[[Visit, Any], Any]
 """Visits all vectors of a row, the first with a start; returns what the last returned."""
+
+
+def _replace(
+    emit: Emitter,
+    memory: Any,
+    outputs: OutputRows,
+    start: Any,
+    combine: Callable[[Any, Any], Any],
+    replacing: Callable[[Any], Callable[[Any], Any]],
+) -> None:
+    """Replace the outputs of each row by what is made of them and of all of them, combined from a start on."""
+
+    def row(_: Any, walk: Walk) -> None:
+        def gather(at: Any, v: int, mask: Any, found: Any) -> Any:
+            return combine(emit.builder.select(mask, emit.load(memory, at, v), start), found)
+
+        replaced = replacing(emit.across(walk(gather, start), combine, emit.lanes))
+
+        def write(at: Any, v: int, mask: Any, carried: Any) -> Any:
+            emit.store(replaced(emit.load(memory, at, v)), memory, at, v)
+            return carried
+
+        walk(write, start)
+
+    _for_rows(emit, outputs, row)
 
 
 def _for_rows(emit: Emitter, outputs: OutputRows, row: Callable[[Any, Walk], None]) -> None:

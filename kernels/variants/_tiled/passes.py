@@ -183,12 +183,11 @@ def activate_output(layer, capacity, codes, memory, m):
 @inlined
 def _softmax(layer, capacity, memory, m):
     """Replace the pre-activations of the last layer by their softmax; what the padding holds then means nothing."""
-    outputs = _outputs(layer, capacity, m)
-    subtract_largest(memory, outputs)
+    subtract_max(layer, capacity, memory, m)
     for panel in range(layer.panels):
         start = layer.activations + panel * capacity * layer.width
         exponentials(memory[start : start + m * layer.width])
-    normalise(memory, outputs)
+    normalise(memory, _outputs(layer, capacity, m))
 
 
 @inlined

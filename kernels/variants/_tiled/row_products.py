@@ -86,11 +86,7 @@ def _store_totals(emit: Emitter, sums: list[Any], start: Any, data: Any, index: 
         pairs = zip(sums[::2], sums[1::2], strict=True)
         sums = [emit.add(*(emit.shuffle(a, b, half) for half in chosen)) for a, b in pairs]
         width //= 2
-    total = sums[0]
-    while width > 1:
-        width //= 2
-        total = emit.add(total, emit.shuffle(total, total, [i ^ width for i in range(emit.lanes)]))
-    total, step = emit.add(total, start), emit.lanes // count
+    total, step = emit.add(emit.across(sums[0], emit.add, width), start), emit.lanes // count
     for r in range(count):
         element = builder.extract_element(total, ir.Constant(ir.IntType(32), r * step))
         builder.store(element, emit.at(data, builder.add(index, ir.Constant(WORD, r))))
