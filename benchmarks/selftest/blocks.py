@@ -70,7 +70,7 @@ def judge_anew(kept: KeptComparison) -> Verdicts:
     )
     return judge_measured(
         [Case(**{name: getattr(row, name) for name in CASE_COLUMNS}) for row in timed],
-        Measurements([*kept.screen], [*kept.confirm]),
+        Measurements([*kept.screen], [*kept.confirm], settings.confirm_planned),
         State(broken=lost[BROKEN], missing=lost[MISSING]),
         replace(
             tier.settings,

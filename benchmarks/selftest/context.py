@@ -19,7 +19,11 @@ from selftest.journal import Journal
 
 COMPARED = (0, 1, 3, 4)
 """Exit codes of ``gdbench compare`` that come with a record."""
-KEPT = ("case", "metric", "verdict", "ratio", "low", "high", "p_adjusted", "pair_sd", "smallest_effect", "blocks")
+KEPT = (
+    *("case", "metric", "verdict", "ratio", "low", "high", "p_adjusted", "pair_sd", "smallest_effect", "blocks"),
+    "stage",
+)
+KEPT_TOGETHER = ("by", "name", "cases", "verdict", "ratio", "low", "high")
 VARIABLES = ("PYTEST_ADDOPTS", "GDBENCH_PROFILE")
 """Settings of the user's that would change what is measured."""
 
@@ -84,4 +88,5 @@ def condense(record: dict[str, Any]) -> dict[str, Any]:
         "controls": record["controls"]["status"],
         "controls_reason": record["controls"]["reason"],
         "rows": [{field: row[field] for field in KEPT} for row in record["cases"]],
+        "together": [{field: one[field] for field in KEPT_TOGETHER} for one in (record["suite"], *record["groups"])],
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import tempfile
 from functools import partial
@@ -31,6 +32,8 @@ from selftest.verdicts.report import write_report
 
 VERDICTS = ("judge", "unchanged", "rivals", "planted", "documentation", "history")
 PICKS = ("oracles", "simulated", "empirical")
+POOLED = {"judge", "labels", *PICKS}
+"""Parts that have several processes, which SIGTERM ends at once by itself."""
 TIERS_OF = {False: ("quick", "standard", "deep"), True: ("quick", "standard", "thorough")}
 """Tiers by whether a part is of the picks."""
 NAMES_OF = {
@@ -88,7 +91,9 @@ Examples:
 @click.option(
     "--stage", "stages", multiple=True, type=click.Choice(empirical_study.STAGES), help="Stages of empirical; all."
 )
-@click.option("--workers", default=2, show_default=True, help="Processes of labels, oracles, simulated and empirical.")
+@click.option(
+    "--workers", default=2, show_default=True, help="Processes of judge, labels, oracles, simulated and empirical."
+)
 def main(
     parts: tuple[str, ...],
     folder: Path | None,
@@ -114,11 +119,13 @@ def main(
         click.echo(text, err=True)
 
     _check(parts, tier, only)
+    if not POOLED & {*parts}:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # the comparison that is measured just now ends too
     own = folder.resolve() if folder else None
     verdicts = Context(scratch.resolve(), own or ROOT / "reports" / "selftest", seed, tier or "quick", say)
     picks = Context(scratch.resolve(), own or PICK_FOLDER, seed, tier or "standard", click.echo)
     steps = {
-        "judge": lambda: simulated_judge.measure(verdicts, suites),
+        "judge": lambda: simulated_judge.measure(verdicts, suites, workers),
         "labels": lambda: study.measure(verdicts, count, workers),
         "unchanged": lambda: unchanged.measure(verdicts, runs),
         "rivals": lambda: rivals.measure(verdicts, pairs),

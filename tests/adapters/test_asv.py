@@ -15,6 +15,7 @@ from asv_runner.benchmarks import benchmark_types
 
 import kernels
 from gdbench.experiments.grid import expand, profile
+from gdbench.history.labels import is_canary
 from gdbench.processes.launch import THREAD_VARIABLES
 
 from ..helpers import DROPS_SHORT_BATCH, keep_uncompiled
@@ -139,13 +140,16 @@ def test_with_a_setup_before_each_call_it_would_time_single_calls() -> None:
     assert _run_one("vectorized", change=SETUP_BEFORE_EACH_CALL)["number"] == 1
 
 
-def test_asv_finds_one_benchmark_for_each_experiment_and_nothing_else() -> None:
+def test_asv_finds_one_benchmark_for_each_experiment_and_the_canaries() -> None:
     script = (
         "import json, sys; from asv_runner.discovery import list_benchmarks; list_benchmarks(sys.argv[1], sys.stdout)"
     )
     done = _python(script, str(SUITE))
     assert done.returncode == 0, done.stderr
     found = {entry["name"]: entry["params"] for entry in json.loads(done.stdout)}
+    canaries = {name: found.pop(name) for name in [*found] if name.startswith("canary.")}
+    assert set(canaries) == {"canary.Canary.time_canary_product", "canary.Canary.time_canary_loop"}
+    assert all(map(is_canary, canaries))
     assert list(found) == ["experiments.logistic_breast_cancer.time_task", "experiments.deep_wine.time_task"]
     combinations = 0
     for _tasks, _dtypes, variants, sizes in found.values():
@@ -169,6 +173,8 @@ experiments.require_certificate = lambda *_: None  # which function it is can be
 tasks = experiments.TASKS
 experiments.TASKS = {task: lambda *given, build=tasks[task]: Uncalled(build(*given)) for task in tasks}
 for benchmark in disc_benchmarks(sys.argv[1]):
+    if not benchmark.name.startswith("experiments."):
+        continue
     for task, dtype, variant, size in itertools.product(*benchmark._params):
         experiment = benchmark.func.__self__
         experiment.setup({}, task, dtype, variant, size)

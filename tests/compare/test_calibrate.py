@@ -1,6 +1,5 @@
 """``gdbench calibrate`` stores this machine's noise, and comparisons use what it stored."""
 
-import hashlib
 import json
 import math
 import subprocess
@@ -109,12 +108,13 @@ def rows(spread: float) -> list[CaseResult]:
     return [replace(row, case=f"case {number}", pair_sd=spread) for number in range(10)]
 
 
-def bias_expected_by(tier: ComparisonTier, folder: Path) -> tuple[float, str]:
+def bias_expected_by(tier: ComparisonTier, folder: Path, layouts: int = 0) -> tuple[float, str]:
     """The spread of biases that a comparison expects, and where it is from; it has measured nothing."""
     sides = [Build(Side("jit", "variant", folder, variant="jit"), folder)] * 2
     family = SimpleNamespace(cases=(), note="")
     setting: Any = SimpleNamespace(builds=sides, family=family, tier=tier, seed=0)
     session = ComparisonSession(setting, folder, lambda step: None, environment=Environment())
+    session.layouts = [(setting.builds[0], setting.builds[1])] * layouts
     settings = conclude(session, complete=False).settings
     return settings.bias_expected, settings.bias_source
 
@@ -125,6 +125,7 @@ def test_a_comparison_expects_the_bias_that_was_stored(tmp_path: Path, monkeypat
     calibration.keep(some(bias_sd=0.02), Environment(), part=False)
     for tier in (STANDARD, QUICK):
         assert bias_expected_by(tier, tmp_path) == (0.02, "calibration of 2026-01-31")
+    assert bias_expected_by(STANDARD, tmp_path, layouts=4)[0] == 0.01  # each of which lies elsewhere
 
 
 def test_a_machine_that_has_become_noisier_is_told() -> None:
@@ -230,21 +231,6 @@ def test_a_calibration_outlives_some_kilobytes_of_memory_and_belongs_to_one_mach
     assert calibration.read(replace(here, memory_bytes=here.memory_bytes - 4096)) == some()
     for change in ({"cpu": "B CPU"}, {"logical_cores": 4}, {"system": "Darwin"}, {"settings": {"NUMBA_OPT": "0"}}):
         assert calibration.read(replace(here, **change)) is None
-
-
-def test_a_calibration_that_an_older_version_stored_under_the_bytes_of_memory_is_found_until_a_newer_one_is_kept(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    here = Environment(cpu="A CPU", logical_cores=2, memory_bytes=16_694_595_584, system="Linux", python="3.12.1")
-    digest = hashlib.sha256(b'["A CPU", 2, 16694595584, "Linux", "3.12.1"]').hexdigest()
-    records.write(tmp_path / "gdbench" / f"calibration-{digest[:16]}.json", some(bias_sd=0.02))
-    assert calibration.read(here) == some(bias_sd=0.02)
-    part = some(cases={"new": noise()})
-    kept = calibration.keep(part, here, part=True)
-    assert kept.former == some(bias_sd=0.02)
-    assert set(kept.stored.cases) == {*some().cases, "new"}
-    assert calibration.read(here) == kept.stored
 
 
 def test_a_damaged_file_is_no_calibration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ too, and verdicts on given blocks are the subject of ``test_verdicts``.
 """
 
 import json
+import math
 import re
 import signal
 import textwrap
@@ -13,15 +14,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import psutil
 import pytest
 
 from gdbench.basics import records
 from gdbench.compare.conclusion import case_rows, judge_measured
+from gdbench.compare.judge.terms import INSUFFICIENT
 from gdbench.compare.measure.controls import control_names, spike_in
 from gdbench.compare.measure.session import State
 from gdbench.compare.record.record import CaseResult, Comparison, MeasuredBlock, Measurements, read_record
-from gdbench.compare.record.tiers import QUICK, TIERS
+from gdbench.compare.record.tiers import QUICK, STANDARD, TIERS
 from gdbench.experiments.cases import CASE_COLUMNS, Case
 from gdbench.processes.live import LiveProcess
 
@@ -37,6 +40,7 @@ from ..helpers import (
     start,
     wait_for,
 )
+from . import comparison_records as simulated
 
 PART = ("--network", "linear", "--task", "gradient", "--batch-size", "n")
 VARIANTS = ("vectorized", "slower", "dies", "hangs", "wrong", "raises", "new")
@@ -241,6 +245,25 @@ def test_the_verdicts_follow_from_the_raw_blocks_alone(trees: Path, record: Comp
     assert tuple(controls) == record.controls.cases
     assert rows == stored
     assert (found.suite, found.groups) == (record.suite, record.groups)
+
+
+def test_a_confirmation_that_was_ended_is_judged_on_the_builds_on_which_it_was_measured() -> None:
+    """Twelve blocks of 24 on eight builds are three on each of four of them, not one or two on all."""
+    case, rng = simulated.cases()[0], np.random.default_rng(0)
+    values = np.repeat([0.0, 0.02, -0.02, 0.04], 3) + rng.normal(0, 1e-4, 12)
+    measured = Measurements(
+        [simulated.block({case.id: 0.1})] * 8, [simulated.block({case.id: value}) for value in values]
+    )
+    settings = replace(STANDARD.settings, bias_sd=0.0)
+    found = {}
+    for planned in (24, 12):
+        measured.confirm_planned = planned
+        found[planned] = judge_measured([case], measured, State(), settings, controls=()).cases[case.id]
+    measured.confirm_planned, measured.confirm = 24, measured.confirm[:6]  # two builds, of which nobody learns much
+    few = judge_measured([case], measured, State(), settings, controls=()).cases[case.id]
+    assert (few.verdict, few.smallest_effect) == (INSUFFICIENT, math.inf)
+    assert found[24].blocks == found[12].blocks == 12
+    assert found[24].high - found[24].low > 1.5 * (found[12].high - found[12].low)
 
 
 def test_nothing_measured_is_exit_code_4(trees: Path) -> None:

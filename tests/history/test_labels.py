@@ -89,6 +89,10 @@ def test_a_shared_step_is_the_environments_only_if_the_reference_has_it_too(*, m
         cases[case.id] = case
     found = _proposals(_history(values, cases=cases))
     assert {proposal.label for proposal in found} == {label}
+    values["time_canary"] = history(rng).seconds  # it runs none of the code, and stays where it is
+    assert {proposal.label for proposal in _proposals(_history(values, cases=cases))} == {SHARED}
+    values["time_canary"][:52] = np.nan  # it came later, and says nothing of this step
+    assert {proposal.label for proposal in _proposals(_history(values, cases=cases))} == {label}
 
 
 def test_a_step_of_fewer_cases_than_the_share_is_a_commits() -> None:
@@ -131,6 +135,10 @@ def test_a_step_that_a_canary_shares_is_the_environments() -> None:
     found = _proposals(_history(values))
     assert {proposal.label for proposal in found} == {ENVIRONMENT}
     assert "canary moved too" in found[0].notes[0]
+    values["time_canary"] = 1 / np.asarray(history(rng, **step).seconds)
+    assert {proposal.label for proposal in _proposals(_history(values)) if "canary" not in proposal.step.case} == {
+        REGRESSION
+    }  # the other became faster
 
 
 def test_a_young_step_is_provisional() -> None:

@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 from asv.step_detect import detect_steps
 
+from gdbench.experiments.cases import Case
 from gdbench.history.asv_cases import case_of, name_of
 from gdbench.history.asv_folders import choose_machine, results_folder
 from gdbench.history.confirm.bisect import CONFIRMED, OPEN, Confirmation
-from gdbench.history.confirmation import confirm_all, filters_of, finding_of, new_place
+from gdbench.history.confirmation import MAX_ASKED, confirm_all, filters_of, finding_of, new_place
 from gdbench.history.record import Judged, judge, make_record
+from gdbench.history.series import History, Measured
 from gdbench.history.spark import spark
 from kernels import InputError
 
@@ -214,6 +216,24 @@ def test_a_case_of_another_suite_cannot_be_measured_again_and_is_left_open(tmp_p
     confirm_all(history, found, told, tier="quick", folder=None, report=said.append)
     assert [(entry.status, entry.comparisons) for entry in told.values()] == [(OPEN, 0)]
     assert "other.time_it" in said[0]
+
+
+def test_a_shared_step_goes_to_the_next_case_where_the_first_cannot_be_measured_but_not_to_all() -> None:
+    """None can here, since the commits are of no repository."""
+    rng = np.random.default_rng(0)
+    cases = [
+        Case("mlp", "mnist5k", 5000, "gradient", name, size, "float64")
+        for name in ("jit", "tiled")
+        for size in (1, 8, 32)
+    ]
+    commits = [Measured(f"{i:040x}", "a change", "2026-01-01", {}, i) for i in range(60)]
+    values = {case.id: np.exp(rng.normal(0, 0.002, 60) + np.where(np.arange(60) < 30, 0.0, 0.2)) for case in cases}
+    history = History("here", tuple(commits), values, {case.id: case for case in cases})
+    found, told = judge(history).proposals, {}
+    assert {proposal.label for proposal in found} == {"SHARED"}
+    confirm_all(history, found, told, tier="quick", folder=None, report=lambda text: None)
+    assert (len(told), len(found)) == (MAX_ASKED, len(cases))
+    assert {(entry.status, entry.comparisons) for entry in told.values()} == {(OPEN, 0)}
 
 
 def test_a_comparison_is_asked_for_one_case_and_does_not_count_where_identical_code_differed(tmp_path: Path) -> None:

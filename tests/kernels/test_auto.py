@@ -98,13 +98,13 @@ def test_the_costs_that_are_given_decide_and_are_said(batch_size, first, said):
         ((1024, 1024), "float32", 127, "tiled"),
         ((512,), "float32", 256, "tiled"),
         ((700,), "float32", 256, "tiled"),
-        ((1100,), "float64", 256, "buffered"),
+        ((1200,), "float64", 256, "buffered"),
     ],
 )
 def test_parameters_far_larger_than_a_cache_are_left_to_a_blas_in_large_batches(hidden, dtype, batch_size, first):
     choice = kernels.choose(Network.mlp(784, hidden, 1), load(DENSE, dtype).X, batch_size)
     assert choice.names[0] == first
-    assert ("at least 6" in choice.reason) == (first == "buffered"), choice.reason
+    assert ("at least 7" in choice.reason) == (first == "buffered"), choice.reason
 
 
 @pytest.mark.parametrize("batch_size", [1, 32])
@@ -293,12 +293,24 @@ def test_cells_without_a_time_of_autos_variant_are_counted_apart():
     assert last == "In 1 of 2 cells the variant that auto takes was not measured."
 
 
-# The claim itself, on the committed run: not skipped when the run is missing, since the claim would then be unproven.
-def test_in_the_committed_run_auto_is_within_ten_per_cent_of_the_best_in_95_per_cent_of_cells():
-    folder = ROOT / "reports" / "peers"
-    summary = folder / "summary.csv"
-    assert summary.exists(), f"{summary.relative_to(ROOT)} is missing: measure and commit the run that shows the claim"
-    environment = records.read(folder / "environment.json", Environment, remedy="take it anew")
-    table = auto_check.auto_table(pd.read_csv(summary), read_plan(folder).networks, environment.vector_bytes)
+def _judged() -> list[Path]:
+    """Committed runs that say how wide the vectors of their processor are: of others nobody knows what auto took."""
+    found = [path.parent for path in sorted((ROOT / "reports").glob("*/environment.json"))]
+    return [folder for folder in found if _environment(folder).vector_bytes and (folder / "summary.csv").exists()]
+
+
+def _environment(folder: Path) -> Environment:
+    return records.read(folder / "environment.json", Environment, remedy="take it anew")
+
+
+# The claim itself, on committed runs: none of them is no run that shows it.
+def test_runs_that_show_how_often_auto_is_right_are_committed():
+    assert _judged()
+
+
+@pytest.mark.parametrize("folder", _judged(), ids=lambda folder: folder.name)
+def test_in_a_committed_run_auto_is_within_ten_per_cent_of_the_best_in_95_per_cent_of_cells(folder):
+    summary = pd.read_csv(folder / "summary.csv")
+    table = auto_check.auto_table(summary, read_plan(folder).networks, _environment(folder).vector_bytes)
     assert len(table) > 0
     assert table["within"].mean() >= 0.95, "\n".join(auto_check.in_words(table))

@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from gdbench.processes.children import Children, Ended
+from gdbench.processes.launch import interrupts_deferred
 from gdbench.processes.live import AnswerError, LiveProcess, ProcessLost
 
 from ..helpers import LIMIT_SECONDS, have_ended
@@ -176,3 +177,20 @@ def test_the_module_is_run_from_the_path_that_it_is_given(places: str, tmp_path:
     with _start(os.pathsep.join([str(tmp_path), places])) as process:
         answer: Any = process.ask("double", 1)
     assert answer == 3
+
+
+def test_a_signal_in_the_midst_of_what_must_be_ended_is_heard_at_its_end() -> None:
+    done = []
+
+    def write(*, interrupted: bool) -> None:
+        with interrupts_deferred():
+            if interrupted:
+                signal.raise_signal(signal.SIGINT)
+            done.append("the record is written")
+
+    with pytest.raises(KeyboardInterrupt):
+        write(interrupted=True)
+    assert done == ["the record is written"]
+    write(interrupted=False)
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)

@@ -206,6 +206,15 @@ def test_rates_have_exact_bounds() -> None:
     assert scoring.rival_alarms([{"alarms": [{}], "cases": 4}, {"alarms": [], "cases": 4}])[0] == scoring.Rate(1, 8)
 
 
+def test_alarms_of_groups_count_for_their_run_and_what_a_screen_settled_for_no_test() -> None:
+    rows = [{**_row("a", "UNCHANGED"), "stage": "confirm"}, {**_row("b", "UNCHANGED"), "stage": "screen"}]
+    quiet = {"controls": "valid", "rows": rows, "together": [{"verdict": "UNCHANGED"}]}
+    loud = {"controls": "valid", "rows": rows, "together": [{"verdict": "UNCHANGED"}, {"verdict": "REGRESSED"}]}
+    assert scoring.false_alarms([quiet, loud]) == (scoring.Rate(0, 4), scoring.Rate(1, 2))
+    assert scoring.tested_alarms([quiet, loud]) == scoring.Rate(0, 2)
+    assert scoring.tested_alarms([{"controls": "valid", "rows": [_row("a", "REGRESSED")]}]) == scoring.Rate(0, 0)
+
+
 def test_runs_whose_controls_failed_make_no_rate_look_better() -> None:
     loud = {"controls": "valid", "rows": [_row("a", "REGRESSED"), _row("b", "UNCHANGED")]}
     void = {"controls": "invalid", "rows": [_row("a", "INSUFFICIENT EVIDENCE"), _row("b", "INSUFFICIENT EVIDENCE")]}
@@ -284,8 +293,8 @@ def test_the_report_is_made_of_whatever_there_is(tmp_path: Path) -> None:
     steps = {"commits": ["c"] * generated.COMMITS, "planted": [], "steps": []}
     journal.write(histories.PART, "proposed", **steps)
     text = write_report(tmp_path).read_text(encoding="utf-8")
-    assert re.search(r"\| gdbench compare --quick \| 1 of 2 \| 50 % \| \S+ % \| 1 of 1 \| 1 of 2 \|\n", text)
-    assert re.search(rf"\| {rivals.ASV} \| 1 of 4 \| 25 % \| \S+ % \| 1 of 1 \| - \|\n", text)
+    assert re.search(r"\| gdbench compare --quick \| 1 of 2 \| 50 % \| \S+ % \| 1 of 1 \| 1 of 2 \| - \| - \|\n", text)
+    assert re.search(rf"\| {rivals.ASV} \| 1 of 4 \| 25 % \| \S+ % \| 1 of 1 \| - \| - \| - \|\n", text)
     assert "| 10 % | at most 4.0% | 1 of 1 | 100 % |" in text
     assert "1 of 1 commits with an alarm" in text
     assert "| proposed | none | none | 0 | none |" in text

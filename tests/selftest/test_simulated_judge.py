@@ -75,6 +75,12 @@ def test_an_effect_of_the_smallest_visible_size_is_found() -> None:
     assert found["planted_found"] >= 42
 
 
+def test_the_bias_of_builds_is_told_as_it_is_though_cases_are_confirmed_for_what_their_screen_shows() -> None:
+    world = World(pair_sd=0.019, lasting_sd=0.004)
+    told = [compare(np.random.default_rng(seed), TIERS["standard"], world).bias_sd for seed in range(12)]
+    assert np.mean(told) == pytest.approx(0.004, rel=0.2)
+
+
 def test_the_report_has_a_row_for_each_world(tmp_path) -> None:
     for row in (SLOWER[0], QUIET[0]):
         counts = simulate(np.random.default_rng(5), row, 1)

@@ -88,7 +88,8 @@ EPILOG = """
 Begin with gdbench run, which takes four to five minutes. Options and examples: gdbench COMMAND --help.
 
 Exit codes: 0 fine, 1 a regression was proven, 2 wrong usage or unreadable input, 3 not enough evidence,
-4 a kernel is wrong or nothing was measured, 130 stopped by Ctrl-C (129 by SIGHUP, 143 by SIGTERM).
+4 a kernel is wrong, a control failed or nothing was measured, 70 an error in gdbench itself,
+130 stopped by Ctrl-C (129 by SIGHUP, 143 by SIGTERM).
 """
 
 
@@ -101,7 +102,7 @@ Exit codes: 0 fine, 1 a regression was proven, 2 wrong usage or unreadable input
 @click.version_option(package_name="gdbench", message="gdbench %(version)s")
 @click.pass_context
 def gdbench(ctx: click.Context) -> None:
-    """Benchmark gradient descent on CPUs: every kernel is proven right before it is timed."""
+    """Benchmark gradient descent on CPUs: every kernel is checked before it is timed."""
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help())
 

@@ -178,6 +178,6 @@ def _show_plan(plan: Plan, folder: Path, cold: list[ColdStart], json_path: str |
     write_json(json_path, DryRun(len(plan.cases), len(blocks), len(cold), total, starting, str(folder)))
     out.print(
         f"{counted(len(plan.cases), 'case')}, {counted(len(blocks), 'block')}, about {duration(total)} of measuring "
-        f"after the certificates, and up to 20 s more where Numba has not compiled yet. Results would go to {folder}. "
-        "Nothing was measured or written.",
+        f"after the certificates, and up to a minute more where Numba has not compiled yet. "
+        f"Results would go to {folder}. Nothing was measured or written.",
     )

@@ -205,15 +205,6 @@ def file_of(environment: Environment) -> Path:
     """
     told = records.plain(machine_of(environment))
     del told["memory_bytes"]
-    return _file_named(told, environment)
-
-
-def _older_file_of(environment: Environment) -> Path:
-    """Return where versions up to 0.1.0 kept it: under the bytes of memory, too."""
-    return _file_named(records.plain(machine_of(environment)), environment)
-
-
-def _file_named(told: dict[str, object], environment: Environment) -> Path:
     settings = [environment.settings] if environment.settings else []
     digest = hashlib.sha256(json.dumps([*told.values(), *settings]).encode()).hexdigest()
     return user_state_path("gdbench") / f"calibration-{digest[:16]}.json"
@@ -239,16 +230,15 @@ def keep(new: Calibration, environment: Environment, *, part: bool) -> Kept:
 
 def read(environment: Environment) -> Calibration | None:
     """Return the calibration of a machine; None if there is none, or one of another version."""
-    path, older = file_of(environment), _older_file_of(environment)
     try:
-        return records.read(path if path.exists() else older, Calibration, remedy="run gdbench calibrate again")
+        return records.read(file_of(environment), Calibration, remedy="run gdbench calibrate again")
     except InputError:
         return None
 
 
-def expected_bias(stored: Calibration | None) -> float:
-    """Spread of the bias of builds that a comparison expects."""
-    return JudgeSettings.bias_sd if stored is None else max(JudgeSettings.bias_sd, stored.bias_sd)
+def expected_bias(stored: Calibration | None, layouts: int) -> float:
+    """Spread of the bias that a comparison expects after so many fresh builds, over which that of one averages out."""
+    return JudgeSettings.bias_sd if stored is None else max(JudgeSettings.bias_sd, stored.bias_sd / math.sqrt(layouts))
 
 
 def source(stored: Calibration | None) -> str:

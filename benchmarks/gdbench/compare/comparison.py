@@ -16,6 +16,7 @@ from gdbench.compare.measure.stages import measure
 from gdbench.compare.record.record import Comparison, write_record
 from gdbench.compare.record.tiers import TIERS
 from gdbench.experiments.grid import Filters
+from gdbench.processes.launch import interrupts_deferred
 from gdbench.processes.live import AnswerError, ProcessLost
 from kernels import InputError
 
@@ -86,15 +87,19 @@ def compare(
         ) as (session, place),
     ):
         session.counts_instructions = instructions
+        complete = False
         try:
             measure(session, place)
+            complete = True
         except KeyboardInterrupt:
-            conclude(session, complete=False)
+            with interrupts_deferred():  # a second one would cost the answer
+                conclude(session, complete=False)
             raise
         except (AnswerError, ProcessLost) as error:  # in no case, so the machine's or the instrument's fault
             session.progress = f"ended early, since {error}"
-            return conclude(session, complete=False)
-        record = conclude(session, complete=True)
+        with interrupts_deferred():
+            record = conclude(session, complete=complete)
+        explain = explain and complete
         return _explained(session, record) if explain else record
 
 

@@ -57,7 +57,9 @@ COMPILE_MARGIN = 0.05
 def conclude(session: ComparisonSession, *, complete: bool) -> Comparison:
     """Judge what was measured, and write the record."""
     stored = calibration.read(session.environment)
-    settings = replace(session.settings, bias_sd=calibration.expected_bias(stored), complete=complete)
+    settings = session.settings
+    expected = calibration.expected_bias(stored, settings.layouts)
+    settings = replace(settings, bias_sd=expected, complete=complete)
     cases = session.setting.family.cases
     controls = control_names(session.tier.effect)
     found = judge_measured(cases, session.measured, session.state, settings, controls=controls)
@@ -65,7 +67,7 @@ def conclude(session: ComparisonSession, *, complete: bool) -> Comparison:
     counted = [case for case in cases if not session.state.out(case.id)]
     metrics = [*memory_rows(counted, session.measured), *compile_rows(session.measured, settings)]
     session.warnings += [
-        *calibration.warnings(stored, rows, case_seconds=session.tier.case_seconds),
+        *calibration.warnings(stored, rows, case_seconds=math.nan if session.shortened else session.tier.case_seconds),
         *_warnings(session),
     ]
     every = (*rows, *metrics, *instruction_rows(cases, session.measured))  # which decide nothing
@@ -121,6 +123,7 @@ def _settings(session: ComparisonSession, settings: JudgeSettings, source: str, 
         effect=settings.effect,
         screen_blocks=len(session.measured.screen),
         confirm_blocks=len(session.measured.confirm),
+        confirm_planned=session.measured.confirm_planned,
         case_seconds=tier.case_seconds,
         quads=tier.quads,
         margin=settings.margin,
@@ -155,6 +158,8 @@ def _blocks_of(key: str, measured: Measurements, absent: tuple[str, str] | None)
     screen, confirm = (
         tuple(block.cases[key].log_ratio if key in block.cases else math.nan for block in blocks) for blocks in stages
     )
+    if confirm:  # blocks that an end came before are lost ones: each build has its place among all that were planned
+        confirm += (math.nan,) * (measured.confirm_planned - len(confirm))
     drifted = unsteady(measured.screen, key), unsteady(measured.confirm, key)
     return CaseBlocks(screen, confirm, unsteady=drifted, absent=absent)
 

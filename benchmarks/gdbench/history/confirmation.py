@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ from gdbench.processes.live import AnswerError, ProcessLost
 from kernels import InputError
 
 ReportText = Callable[[str], None]
+MAX_ASKED = 3
+"""Cases of a shared step that are tried where those before cannot be measured: what stops three may well stop all."""
 
 
 @dataclass(frozen=True)
@@ -44,23 +47,26 @@ def confirm_all(
 ) -> None:
     """Confirm each proposed regression in turn; answers stand in ``confirmations`` as soon as they are known."""
     commits = first_parents(Path())
-    shared: set[int] = set()
+    asked: Counter[int] = Counter()
+    """Cases of a shared step that were asked for: the first that can be measured stands for all."""
     with _folder(folder) as place:
         for i, proposal in enumerate(found):
-            if not proposal.is_regression or proposal.step.at in shared:
+            if not proposal.is_regression or asked[proposal.step.at] >= MAX_ASKED:
                 continue
-            if proposal.label == SHARED:  # the case that moved most stands for all
-                shared.add(proposal.step.at)
             case = history.cases.get(proposal.step.case)
             report(f"measuring {history.commits[proposal.step.at].short} again: {proposal.step.case}")
             if case is None:
                 confirmations[i] = _open("it is no case of the grid, so gdbench compare cannot measure it")
                 continue
+            answered = False
             measure = measure_by_compare(case, tier=tier, folder=place, report=report)
             try:
                 confirmations[i] = confirm_one(history, found, proposal, commits, measure)
+                answered = confirmations[i].comparisons > 0
             except (InputError, AnswerError, ProcessLost) as error:  # of this pair of commits: others may be measured
                 confirmations[i] = _open(str(error))
+            if proposal.label == SHARED:
+                asked[proposal.step.at] += MAX_ASKED if answered else 1
 
 
 def confirm_one(

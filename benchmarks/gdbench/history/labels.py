@@ -78,9 +78,9 @@ def rank(proposal: Proposal) -> tuple[int, bool, float, int]:
 
 def _label(history: History, step: LevelStep, points: Mapping[str, list[int]]) -> Proposal:
     placed = _at_change_of_environment(history, step, points[step.case])
-    shared, all_moved = _shared(history, placed, points)
+    shared, reference_too = _shared(history, placed, points)
     reasons = list(_environment_reasons(history, placed, points))
-    if all_moved:
+    if reference_too and not _canary_stayed(history, placed, points):  # which would know better
         reasons.append(f"{shared}, those of {REFERENCE} among them")
     commit_label = SHARED if shared else REGRESSION if step.shift.middle > 0 else IMPROVEMENT
     return Proposal(
@@ -101,10 +101,36 @@ def _environment_reasons(history: History, step: LevelStep, points: Mapping[str,
     changed = _changed(history, step)
     if changed:
         yield f"environment changed: {changed}"
-    canaries = [case for case in history.values if is_canary(case)]
-    moved = [case for case in canaries if _moved(history.values[case], step.at, points[case], CANARY_CONFIDENCE)]
+    moved = _moved_canaries(history, step, points)
     if moved:
         yield f"canary moved too: {moved[0]}"
+
+
+def _moved_canaries(history: History, step: LevelStep, points: Mapping[str, list[int]]) -> list[str]:
+    """Return the canaries that became slower or faster about a step as it did."""
+    return [
+        case
+        for case, values in history.values.items()
+        if is_canary(case)
+        and _moved(values, step.at, points[case], CANARY_CONFIDENCE)
+        and _direction(values, step.at, points[case]) == np.sign(step.shift.middle)
+    ]
+
+
+def _canary_stayed(history: History, step: LevelStep, points: Mapping[str, list[int]]) -> bool:
+    """Whether a canary has results about a step and did not move as it did."""
+    told = [
+        _moved(values, step.at, points[case], CANARY_CONFIDENCE)
+        for case, values in history.values.items()
+        if is_canary(case)
+    ]
+    return any(answer is not None for answer in told) and not _moved_canaries(history, step, points)
+
+
+def _direction(values: Series, at: int, points: list[int]) -> float:
+    """Return 1 where a series is higher after a commit than before it, -1 where it is lower."""
+    before, after = _around(values, at, points)
+    return float(np.sign(np.median(after) - np.median(before))) if len(before) and len(after) else 0.0
 
 
 def _shared(history: History, step: LevelStep, points: Mapping[str, list[int]]) -> tuple[str, bool]:
@@ -167,15 +193,20 @@ def _halves(start: int, at: int, stop: int) -> tuple[slice, slice]:
 
 
 def _moved(values: Series, at: int, points: list[int], confidence: float = CONFIDENCE) -> bool | None:
-    """Whether the level of a case differs about a commit; None where it has too few results to tell.
-
-    Only results between the case's other steps are asked, so that a later one is not taken for this one.
-    """
-    near = [point for point in points if abs(point - at) <= NEAR]
-    edges = [0, *(point for point in points if point not in near), len(values)]
-    start = max(edge for edge in edges if edge <= at)
-    stop = min(edge for edge in edges if edge > at)
-    before, after = about(scaled(values)[start:stop], at - start)
+    """Whether the level of a case differs about a commit; None where it has too few results to tell."""
+    before, after = _around(values, at, points)
+    near = any(abs(point - at) <= NEAR for point in points)
     if near or min(len(before), len(after)) < SETTLED:
         return bool(near) or None
     return size(before, after, noise=noise_of(values, points), confidence=confidence).certain
+
+
+def _around(values: Series, at: int, points: list[int]) -> tuple[Series, Series]:
+    """Return the results of a case before and after a commit, scaled.
+
+    Only results between the case's other steps are asked, so that a later one is not taken for this one.
+    """
+    edges = [0, *(point for point in points if abs(point - at) > NEAR), len(values)]
+    start = max(edge for edge in edges if edge <= at)
+    stop = min(edge for edge in edges if edge > at)
+    return about(scaled(values)[start:stop], at - start)

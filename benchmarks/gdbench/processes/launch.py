@@ -120,8 +120,24 @@ def start_command(command: Sequence[str], **options: Any) -> subprocess.Popen[st
 
 
 @contextmanager
+def interrupts_deferred() -> Iterator[None]:
+    """Let what is inside come to its end before Ctrl-C, or a signal that ends as it does, is heard.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        At the end, if one came.
+    """
+    with _interrupts_held() as interrupts:
+        yield
+    if interrupts:
+        signal.raise_signal(interrupts[0])  # for whoever would have heard it
+        raise KeyboardInterrupt
+
+
+@contextmanager
 def _interrupts_held() -> Iterator[list[int]]:
-    """Collect Ctrl-C, and signals that end as it does: in the midst of a start one would leave a process unknown."""
+    """Collect Ctrl-C, and signals that end as it does: in the midst of a start, one would leave a process unknown."""
     found: list[int] = []
     main_thread = threading.current_thread() is threading.main_thread()  # others never see signals
     numbers = [getattr(signal, name) for name in HELD_SIGNALS if hasattr(signal, name)] if main_thread else []

@@ -122,7 +122,12 @@ def _largest_regrets(searches: Sequence[Entry]) -> str:
 def _largest_errors(searches: Sequence[Entry]) -> str:
     found = [(search, row, error) for search in searches for row, error in errors_of([search])]
     rows = [
-        [*_names(search), *(str(row[name]) for name in ("batch_size", "steps", "exact", "runs")), percent(error)]
+        [
+            *_names(search),
+            *(str(row[name]) for name in ("batch_size", "steps")),
+            *("never reached" if row["exact"] is None else str(row["exact"]), str(row["runs"])),
+            "-" if row["exact"] is None else percent(error),
+        ]
         for search, row, error in sorted(found, key=lambda one: abs(one[2]), reverse=True)[:LARGEST]
     ]
     return table(["problem", "seed", "clock", "batch size", "steps told", "exact", "runs", "error"], rows)

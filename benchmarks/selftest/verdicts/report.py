@@ -25,13 +25,15 @@ from selftest.verdicts.scoring import (
     power,
     rival_alarms,
     score_history,
+    tested_alarms,
     unplanted_rows,
 )
 
 PICTURE = "selftest.png"
 INTRODUCTION = """# Self-test of the verdicts
 
-Made by `python benchmarks/selftest/run.py`; every number below is computed from `measurements.jsonl` beside this file.
+Made by `python benchmarks/selftest/run.py` and the names of its parts; every number below is computed from
+`measurements.jsonl` beside this file.
 Upper bounds are one-sided, at 95 % (Clopper and Pearson).
 
 Of comparisons `measurements.jsonl` holds summaries. The command below measures them anew and keeps all blocks, a file
@@ -60,24 +62,27 @@ def write_report(folder: Path) -> Path:
     ]
     rates = quiet_rates(journal)
     if rates:
-        draw(folder / PICTURE, {name: rate for name, (rate, _, _) in rates.items()}, joined(journal))
+        draw(folder / PICTURE, {name: rate for name, (rate, *_) in rates.items()}, joined(journal))
         parts.insert(1, f"![Rates of false alarms, and planted slowdowns]({PICTURE})\n")
     path = folder / "report.md"
     write_text(path, "\n".join(part for part in parts if part))
     return path
 
 
-def quiet_rates(journal: Journal) -> dict[str, tuple[Rate, Rate, Rate]]:
-    """Rates of alarms per verdict and per run where nothing changed, and of invalid runs (none for others), by tool."""
+def quiet_rates(journal: Journal) -> dict[str, tuple[Rate, Rate, Rate, Rate]]:
+    """Rates of alarms per verdict and per run where nothing changed, by tool.
+
+    For ours also the rate of invalid runs, and that of alarms per verdict that was tested.
+    """
     ours, others = journal.entries(unchanged.PART), journal.entries(rivals.PART)
     found = {}
     for tier in _tiers(ours):
         runs = [run for run in ours if run["tier"] == tier]
-        found[f"gdbench compare --{tier}"] = (*false_alarms(runs), invalid_runs(runs))
+        found[f"gdbench compare --{tier}"] = (*false_alarms(runs), invalid_runs(runs), tested_alarms(runs))
     for tool in (rivals.ASV, rivals.PYTEST):
         runs = [run for run in others if run["tool"] == tool]
         if runs:
-            found[tool] = (*rival_alarms(runs), Rate(0, 0))
+            found[tool] = (*rival_alarms(runs), Rate(0, 0), Rate(0, 0))
     return found
 
 
@@ -98,11 +103,15 @@ def _tiers(runs: list[dict[str, Any]]) -> list[str]:
 
 
 def _simulated(journal: Journal) -> str:
-    """Return rates by world: those with an effect in all cases are of exit code 1, not of alarms.
+    """Return rates by world, of the last judge that was simulated.
 
-    Entries of before the spike-in was the effect of its tier do not say its size, and leave that cell empty.
+    Rows with an effect in all cases are of exit code 1, not of alarms. Entries of before the spike-in was the effect of
+    its tier do not say its size, and leave that cell empty.
     """
     entries = journal.entries(simulated_judge.PART)
+    entries = [entry for entry in entries if entry.get("judge") == entries[-1].get("judge")]
+    places = {row.key: place for place, row in enumerate(simulated_judge.ROWS)}
+    entries.sort(key=lambda entry: places.get(entry["key"].rpartition(", ")[0], len(places)))
     quiet, slower = ([row for row in entries if bool(row["slowdown"]) == known] for known in (False, True))
     if not entries:
         return ""
@@ -146,10 +155,13 @@ def _quiet(journal: Journal) -> str:
             percent(per_verdict.upper),
             _of(per_run),
             _of(invalid) if invalid.trials else "-",
+            _of(tested) if tested.trials else "-",
+            percent(tested.upper),
         ]
-        for tool, (per_verdict, per_run, invalid) in quiet_rates(journal).items()
+        for tool, (per_verdict, per_run, invalid, tested) in quiet_rates(journal).items()
     ]
     head = ["tool", "false alarms of verdicts", "rate", "upper bound", "runs with any", "invalid runs"]
+    head += ["of verdicts by a test", "upper bound"]
     return section("Nothing changed", table(head, rows) + INVALID_RUNS) if rows else ""
 
 

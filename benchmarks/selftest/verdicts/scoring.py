@@ -67,7 +67,7 @@ def telling_rows(run: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def false_alarms(runs: Sequence[Mapping[str, Any]], metric: str | None = TIME) -> tuple[Rate, Rate]:
-    """Return the rate of alarms per verdict, and that of runs with any, where nothing had changed.
+    """Return the rate of alarms per verdict, and that of runs with any, of groups too, where nothing had changed.
 
     Neither counts what was downgraded in an invalid run, which would make the rates look better than they are: its
     rows on time, and the run itself unless it raised an alarm all the same.
@@ -75,10 +75,20 @@ def false_alarms(runs: Sequence[Mapping[str, Any]], metric: str | None = TIME) -
     found = []
     for run in runs:
         rows = [row for row in telling_rows(run) if metric is None or row["metric"] == metric]
-        found.append((len(alarms(rows)), len(rows), run["controls"] != INVALID))
-    loud = sum(raised > 0 for raised, _, _ in found)
-    counted = sum(valid or raised > 0 for raised, _, valid in found)
-    return Rate(sum(raised for raised, _, _ in found), sum(rows for _, rows, _ in found)), Rate(loud, counted)
+        raised = len(alarms(rows))
+        found.append((raised, len(rows), raised + len(alarms(run.get("together", []))), run["controls"] != INVALID))
+    loud = sum(any_raised > 0 for _, _, any_raised, _ in found)
+    counted = sum(valid or any_raised > 0 for _, _, any_raised, valid in found)
+    return Rate(sum(raised for raised, *_ in found), sum(rows for _, rows, *_ in found)), Rate(loud, counted)
+
+
+def tested_alarms(runs: Sequence[Mapping[str, Any]]) -> Rate:
+    """Return the rate of alarms among the verdicts on time that a test made: what a screen settles cannot alarm.
+
+    Runs of before the stage was kept count for nothing.
+    """
+    rows = [row for run in runs for row in telling_rows(run) if row["metric"] == TIME and row.get("stage") == "confirm"]
+    return Rate(len(alarms(rows)), len(rows))
 
 
 def rival_alarms(runs: Sequence[Mapping[str, Any]]) -> tuple[Rate, Rate]:

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
+from functools import cache
+from multiprocessing import get_context
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
+from gdbench.compare import judge
 from gdbench.compare.judge.terms import IMPROVED, REGRESSED, Verdicts
 from gdbench.compare.record.tiers import TIERS
 from selftest.context import Context
@@ -32,6 +39,7 @@ class Row:
         """What distinguishes the row."""
         world = self.world
         parts = [self.tier, world.noise, f"pair sd {world.pair_sd:.1%}"]
+        parts += [f"unlike by {world.unlike:.0%}"] if world.unlike else []
         parts += [f"fresh builds {world.fresh_sd:.1%}"] if world.fresh_sd else []
         parts += [f"lasting bias {world.lasting_sd:.1%}"] if world.lasting_sd else []
         parts += [f"all slower by {self.slowdown:.0%}"] if self.slowdown else []
@@ -41,7 +49,8 @@ class Row:
 ROWS = (
     *(Row(tier, World(pair_sd=sd)) for tier in TIERS for sd in (0.01, 0.019)),
     Row("standard", World(pair_sd=0.05)),
-    Row("standard", World("t, 3 degrees", 0.019)),
+    *(Row(tier, World("t, 3 degrees", 0.019)) for tier in TIERS),
+    Row("standard", World(pair_sd=0.019, unlike=0.7)),
     Row("standard", World("half shared", 0.019)),
     *(Row("standard", World("one-sided spikes", sd)) for sd in (0.019, 0.05)),
     *(Row("deep", World("one-sided spikes", sd)) for sd in (0.05, 0.08)),
@@ -55,14 +64,30 @@ ROWS = (
 )
 
 
-def measure(context: Context, suites: int) -> None:
-    """Simulate so many suites of each row; rows that are there are not simulated again."""
-    for number, row in enumerate(ROWS):
-        key = f"{row.key}, {suites} suites"
-        if not context.journal.has(PART, key):
-            context.say(f"simulated: {row.key}")
-            rng = np.random.default_rng([context.seed, number])
-            context.journal.write(PART, key, **asdict(row), **simulate(rng, row, suites))
+def measure(context: Context, suites: int, workers: int) -> None:
+    """Simulate so many suites of each row in several processes; rows of this very judge are not simulated again."""
+    keys = {number: f"{row.key}, {suites} suites of judge {version()}" for number, row in enumerate(ROWS)}
+    left = [number for number, key in keys.items() if not context.journal.has(PART, key)]
+    with ProcessPoolExecutor(workers, get_context("spawn"), threadpool_limits, (1,)) as pool:
+        jobs = {pool.submit(_simulate_row, number, suites, context.seed): number for number in left}
+        for job in as_completed(jobs):
+            number = jobs[job]
+            context.journal.write(PART, keys[number], judge=version(), **asdict(ROWS[number]), **job.result())
+            context.say(f"judge: {keys[number]}")
+
+
+@cache
+def version() -> str:
+    """Tell apart what decides: the sources of the judge and of the tiers, as eight digits."""
+    root = Path(judge.__path__[0])
+    digest = hashlib.sha256()
+    for path in (*sorted(root.glob("*.py")), root.parent / "record" / "tiers.py"):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:8]
+
+
+def _simulate_row(number: int, suites: int, seed: int) -> dict[str, Any]:
+    return simulate(np.random.default_rng([seed, number]), ROWS[number], suites)
 
 
 def simulate(rng: np.random.Generator, row: Row, suites: int) -> dict[str, Any]:

@@ -28,6 +28,8 @@ IDS = tuple(
     for i, (network, task, variant, size) in enumerate(product(*AXES))
 )
 """150 cases of five variants."""
+UNLIKE = np.random.default_rng(0).standard_normal(len(IDS))
+"""How unlike the others the noise of each is."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,7 @@ class World:
     noise: str = "normal"
     pair_sd: float = 0.01
     unlike: float = 0.0
-    """Standard deviation over cases of the logarithm of their pair sd."""
+    """Standard deviation over cases of the logarithm of their pair sd, which is that of the case in every run."""
     fresh_sd: float = 0.0
     """Spread of the bias of a fresh build or compilation."""
     lasting_sd: float = 0.0
@@ -52,7 +54,7 @@ def compare(
     Controls have the noise of the cases, and no builds.
     """
     chosen, settings = IDS[:cases], tier.settings
-    sds = world.pair_sd * np.exp(world.unlike * rng.standard_normal(cases))
+    sds = world.pair_sd * np.exp(world.unlike * UNLIKE[:cases])
     centres = np.log1p(np.broadcast_to(np.asarray(effects, float), (cases,)))
     centres = centres + world.lasting_sd * rng.standard_normal(cases)
     builds = world.fresh_sd * rng.standard_normal((tier.layouts, cases))

@@ -74,6 +74,29 @@ def test_pip_that_finds_no_such_version_is_a_sentence(tmp_path: Path, monkeypatc
     assert said == ["an empty environment for numba==99", "asking the package index for numba==99"]
 
 
+UV = """#!/bin/sh
+case "$1" in
+venv) for place; do :; done; mkdir -p "$place/bin"; ln -s {python} "$place/bin/python" ;;
+*) case "$*" in *--no-deps*numba==*) exit 1 ;; esac; echo "$*" >> {asked} ;;
+esac
+"""
+
+
+def test_a_version_that_another_python_lacks_costs_its_own_package_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An installer that refuses all that stands beside numba: the others are asked for one by one."""
+    tool, asked = tmp_path / "uv", tmp_path / "asked"
+    tool.write_text(UV.format(python=sys.executable, asked=asked), encoding="utf-8")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
+    install(read_wish("python==3.99"), sys.executable, tmp_path / "environment", lambda words: None)
+    pins = [line.split()[-1] for line in asked.read_text(encoding="utf-8").splitlines() if "--no-deps" in line]
+    assert any(pin.startswith("numpy==") for pin in pins)
+    assert not any(pin.startswith("numba==") for pin in pins)
+    assert len(pins) == len(installed_here().versions) - 1
+
+
 def test_an_interpreter_that_is_not_there_is_named_with_the_remedy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

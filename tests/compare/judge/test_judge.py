@@ -17,7 +17,7 @@ from gdbench.compare.judge.bias import bias_sd
 from gdbench.compare.judge.cases import DRIFTED, LAYOUT, needs_confirmation
 from gdbench.compare.judge.groups import BY_THEMSELVES, CANARIES_TOO, axes_of
 from gdbench.compare.judge.location import pseudo_values
-from gdbench.compare.judge.precision import common_autocorrelation, layout_of, precision
+from gdbench.compare.judge.precision import Precision, both_stages, common_autocorrelation, layout_of, precision
 from gdbench.compare.judge.terms import (
     BROKEN,
     IMPROVED,
@@ -223,9 +223,35 @@ def test_a_bias_that_all_builds_share_is_seen_in_the_spread_of_cases_and_changed
     assert bias_sd(noise, variances, 0.0) < 0.0015
     assert bias_sd(noise + bias, variances, 0.0) == pytest.approx(0.01, rel=0.2)
     changed = np.where(np.arange(150) < 40, 0.1, 0.0)
-    assert bias_sd(noise + bias + changed, variances, 0.0) < 0.017
+    assert bias_sd(noise + bias + changed, variances, 0.0) == pytest.approx(0.01, rel=0.2)
     assert bias_sd(noise + 0.05, variances, 0.0) < 0.0015  # what all share is no bias of a case
     assert bias_sd(noise[:3], variances[:3], 0.004) == pytest.approx(0.004)
+
+
+def test_cases_that_all_changed_by_unlike_amounts_do_not_hide_each_other_as_bias() -> None:
+    centres = np.log([1.05, 1.11, 1.22, 1.35, 1.49, 1.82])
+    assert bias_sd(centres, np.full(6, 1e-8), 0.0025) < 0.05
+    found = judge(suite(21, centres, 0.001), controls(), SETTINGS)
+    assert list(found.verdicts.values()).count(REGRESSED) >= 4
+
+
+def test_both_stages_together_have_what_they_tell_apart_and_share_what_is_of_builds() -> None:
+    def told(centre: list[float], variance: list[float], excess: float = 1.0) -> Precision:
+        at, of = np.array(centre), np.array(variance)
+        return Precision(at, of, np.full(4, 7.0), np.full(4, 8.0), np.sqrt(of), excess, 0.0)
+
+    lost = math.nan
+    screen = told([0.01, 0.02, lost, 0.03], [4e-4, 4e-4, lost, 0.0])
+    confirm = told([0.06, lost, 0.05, 0.03], [1e-4, lost, 1e-4, 0.0])
+    centre, variance = both_stages(screen, confirm)
+    assert centre.tolist() == pytest.approx(
+        [0.05, 0.02, 0.05, 0.03]
+    )  # the first weighs four times what the screen does
+    assert variance.tolist() == pytest.approx([0.8e-4, 4e-4, 1e-4, 0.0])
+    for unknown in (replace(confirm, excess=math.nan), replace(confirm, blocks=np.full(4, 5.0))):
+        assert both_stages(screen, unknown)[1][0] == pytest.approx(4e-4)
+    of_builds = both_stages(screen, replace(confirm, excess=2.0))[1][0]
+    assert of_builds == pytest.approx(0.5e-4 + 1 / (1 / 3.5e-4 + 1 / 0.5e-4))
 
 
 def test_what_cannot_be_told_from_builds_says_so() -> None:
@@ -288,6 +314,22 @@ def test_the_suite_is_not_blamed_for_what_the_canaries_do_too() -> None:
     assert found.controls.status == "valid"
     assert (found.suite.verdict, found.suite.reason) == (INSUFFICIENT, CANARIES_TOO)
     assert found.exit_code != 1
+
+
+def test_a_suite_that_moved_far_beyond_the_canaries_is_not_excused_by_them() -> None:
+    found = judge(suite(15, np.full(12, 0.06), 0.004), controls(canary=0.008, sd=0.002), SETTINGS)
+    assert found.controls.status == "valid"
+    assert (found.suite.verdict, found.suite.reason) == (REGRESSED, "")
+
+
+def test_a_suite_that_changed_by_its_interval_alone_says_what_a_verdict_takes() -> None:
+    found = judge(suite(20, np.full(12, 0.012), 0.02), {}, SETTINGS)
+    assert found.suite.low is not None
+    assert found.suite.low > 1
+    assert (found.suite.verdict, found.suite.reason) == (
+        INSUFFICIENT,
+        "a verdict takes 99.5 % certainty of more than 0.25 %",
+    )
 
 
 def test_ids_of_the_grid_tell_what_cases_share() -> None:
@@ -366,6 +408,29 @@ def test_extra_work_is_held_to_the_rate_of_the_cases_by_itself() -> None:
     drifted = {**there, "spike-in": replace(there["spike-in"], unsteady=(True, True))}
     assert judge(quiet, drifted, SETTINGS).control_cases["spike-in"].reason == DRIFTED
     assert judge(quiet, drifted, SETTINGS).controls.status == "underpowered"
+
+
+def test_extra_work_that_is_found_makes_identical_code_no_likelier_to_be_alarmed() -> None:
+    """Their p would be halved in one family with a p of nearly 0."""
+    given = controls(canary=0.0, spike=0.3)
+    for shift in np.linspace(0.0, 0.02, 81):
+        moved = {**given, "c 1": CaseBlocks(given["c 1"].screen, np.asarray(given["c 1"].confirm) + shift)}
+        found = judge(suite(17, np.zeros(12)), moved, SETTINGS).control_cases
+        alone = judge(suite(17, np.zeros(12)), {name: moved[name] for name in ("c 1", "c 2", "c 3")}, SETTINGS)
+        assert found["c 1"].p_adjusted == pytest.approx(alone.control_cases["c 1"].p_adjusted)
+
+
+def test_a_confirmation_of_few_cases_has_the_autocorrelation_of_the_screen_of_all() -> None:
+    rng = np.random.default_rng(22)
+    d = rng.standard_normal((8, 12))
+    for i in range(1, 8):
+        d[i] = 0.8 * d[i - 1] + 0.6 * d[i]
+    blocks = {name: CaseBlocks(0.01 * d[:, i]) for i, name in enumerate(NAMES)}
+    still = {name: CaseBlocks(0.01 * rng.standard_normal(8)) for name in NAMES}
+    quick = replace(SETTINGS, layouts=1)
+    found = (judge(cases, controls(), quick).control_cases["c 1"] for cases in (blocks, still))
+    moved, quiet = (math.log(one.high / one.low) for one in found)
+    assert moved > 1.3 * quiet
 
 
 def test_noise_of_canaries_is_no_proof_of_a_shift_and_a_lost_canary_is_one() -> None:

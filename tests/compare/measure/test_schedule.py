@@ -5,6 +5,7 @@ Times are given, not measured.
 
 import math
 from contextlib import nullcontext
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,11 +15,12 @@ from gdbench.compare.measure import blocks, controls, pair_process
 from gdbench.compare.measure.controls import CANARIES, control_names, spike_in
 from gdbench.compare.measure.pair_process import Worker
 from gdbench.compare.measure.preparation import prepare, schedule
-from gdbench.compare.measure.session import CaseSchedule, State
-from gdbench.compare.measure.stages import blocks_in_time
-from gdbench.compare.record.record import MeasuredBlock
+from gdbench.compare.measure.session import CaseSchedule, ComparisonSession, State
+from gdbench.compare.measure.stages import _shorten, blocks_in_time
+from gdbench.compare.record.record import MeasuredBlock, Measurements
 from gdbench.compare.record.tiers import DEEP, MIN_QUADS, QUICK, STANDARD, ComparisonTier
 from gdbench.experiments.cases import Case
+from gdbench.machine.environment import Environment
 
 CONTROLS, SPIKE = control_names(DEEP.effect), spike_in(DEEP.effect)
 CALL_SECONDS, CPU_SHARE = 0.0005, 0.75
@@ -253,3 +255,41 @@ def test_processes_have_variables_of_the_same_length_whatever_their_paths(monkey
     paddings = [len(own["GDBENCH_PADDING"]) for own in given["variables"]]
     assert paddings == [40, 10]
     assert {own["PYTHONHASHSEED"] for own in given["variables"]} == {"7"}
+
+
+def session_after_a_block(tier: ComparisonTier, seconds: float, folder: Path) -> ComparisonSession:
+    """A comparison whose first block took so many seconds."""
+    session = ComparisonSession(SimpleNamespace(tier=tier), folder, lambda step: None, Environment())  # type: ignore[arg-type]
+    session.state.calls = {"short": CaseSchedule(8, 1, tier.quads), "long": CaseSchedule(1, 0, MIN_QUADS)}
+    block = MeasuredBlock(0, 0, 0, 0, (0,), 0.0, compiled_while_timed=False, seconds=seconds, cases={})
+    session.measured = Measurements(screen=[block])
+    return session
+
+
+@TIERS
+def test_a_screen_that_would_not_fit_into_its_minutes_takes_fewer_samples_and_says_so(
+    tier: ComparisonTier, tmp_path: Path
+) -> None:
+    in_time = session_after_a_block(tier, 60 * tier.minutes / 20, tmp_path)
+    _shorten(in_time, 7)
+    assert in_time.state.calls["short"].quads == tier.quads
+    assert not in_time.warnings
+    slow = session_after_a_block(tier, 60 * tier.minutes / 7, tmp_path)
+    _shorten(slow, 7)
+    assert MIN_QUADS <= slow.state.calls["short"].quads < tier.quads
+    assert slow.state.calls["long"].quads == MIN_QUADS
+    assert f"would not fit into the {tier.minutes} minutes of {tier.name}" in slow.warnings[0]
+
+
+def test_counting_instructions_takes_none_of_the_minutes_of_a_tier(tmp_path: Path) -> None:
+    session = session_after_a_block(QUICK, 1.0, tmp_path)
+    session.begun -= 1200
+    session.counting_seconds = 1200
+    assert session.minutes_left == pytest.approx(QUICK.minutes, abs=0.5)
+
+
+def test_without_fresh_builds_a_tier_has_the_margins_of_one_that_makes_none(tmp_path: Path) -> None:
+    session = session_after_a_block(STANDARD, 1.0, tmp_path)
+    assert (session.settings.margin, session.settings.suite_margin) == (QUICK.margin, QUICK.suite_margin)
+    session.layouts = [(HERE, HERE)] * 3  # type: ignore[list-item]
+    assert (session.settings.margin, session.settings.layouts) == (STANDARD.margin, 3)

@@ -78,8 +78,12 @@ def install(wish: Wish, interpreter: str, place: Path, tell: ReportText) -> Inst
             tell(f"asking the package index for {wish.text}")
             run("--dry-run", "--no-deps", *wish.requirements, *own)  # before minutes of installing, not after them
         tell(f"installing what gdbench runs on here ({len(pinned)} packages) for {wish.text}")
-        with suppress(InstallerFailed):  # another Python may lack a version: then the newest that suits
+        try:
             run("--no-deps", *pinned)
+        except InstallerFailed:  # another Python may lack a version of one of them: then the newest that suits
+            for pin in pinned:
+                with suppress(InstallerFailed):
+                    run("--no-deps", pin)
         tell(f"installing {wish.text}")
         run(*needed, *wish.requirements)
         found = json.loads(_run([str(python_of(place)), "-I", "-c", DESCRIBE], scratch))

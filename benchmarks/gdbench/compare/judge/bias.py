@@ -2,8 +2,9 @@
 
 A build lies where it lies for the whole run: no number of blocks tells its bias from a change of a case. But most cases
 of a suite change alike or not at all, so the closest quarter of all differences between two cases shows how far ratios
-lie apart by noise and bias together. Cases that did change are far from the others, and fall out of that quarter
-(the estimator Qn of Rousseeuw and Croux 1993, JASA 88, for cases of unlike noise).
+lie apart by noise and bias together (the estimator Qn of Rousseeuw and Croux 1993, JASA 88, for cases of unlike noise).
+Cases that did change are not in that quarter, but the more of them there are, the wider it becomes. So they are left
+out once the spread tells which they are, and it is taken again.
 """
 
 from __future__ import annotations
@@ -19,7 +20,14 @@ EXPECTED_CASES = 10
 """Cases whose word counts as much as what was expected."""
 MIN_CASES = 4
 """Fewer cases have no word."""
-MAX_SD = 1.0
+FAR = 3.0
+"""Standard errors from the median beyond which a case has changed, and has no word either."""
+ROUNDS = 4
+"""Times that the cases which have changed are looked for anew: the first spread still contains them."""
+MAX_SD, MAX_TIMES_EXPECTED = 0.05, 20.0
+"""What builds differ by is taken to be at most the larger of this, and of so many times what was expected: cases that
+truly changed by unlike large amounts would hide each other beyond it, and no fresh builds were seen to differ so."""
+LARGEST = 1.0
 TINY = 1e-300
 STEPS = 40
 
@@ -36,9 +44,22 @@ def bias_sd(centres: Floats, variances: Floats, expected: float) -> float:
     """
     known = np.isfinite(centres) & np.isfinite(variances)
     cases = int(np.sum(known))
-    seen = _spread(centres[known], variances[known]) if cases >= MIN_CASES else 0.0
+    most = max(MAX_SD, MAX_TIMES_EXPECTED * expected)
+    seen = min(most, _spread_of_alike(centres[known], variances[known])) if cases >= MIN_CASES else 0.0
     weight = cases if cases >= MIN_CASES else 0
     return float(np.sqrt((weight * seen**2 + EXPECTED_CASES * expected**2) / (weight + EXPECTED_CASES)))
+
+
+def _spread_of_alike(centres: Floats, variances: Floats) -> float:
+    """Return the spread beside noise of the cases that lie near most others; those far away have changed."""
+    spread = _spread(centres, variances)
+    away = np.abs(centres - np.median(centres))
+    for _ in range(ROUNDS):
+        near = away <= FAR * np.sqrt(variances + spread**2)
+        if np.sum(near) < MIN_CASES:
+            break
+        spread = _spread(centres[near], variances[near])
+    return spread
 
 
 def _spread(centres: Floats, variances: Floats) -> float:
@@ -50,7 +71,7 @@ def _spread(centres: Floats, variances: Floats) -> float:
     def below(sd: float) -> float:
         return float(np.mean(special.erf(quartile / np.sqrt(2 * (noise + 2 * sd**2) + TINY))))
 
-    low, high = 0.0, MAX_SD
+    low, high = 0.0, LARGEST
     if below(low) <= QUANTILE:
         return 0.0
     for _ in range(STEPS):

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from gdbench.compare.judge.location import Floats
-from gdbench.compare.judge.precision import Precision, precision
+from gdbench.compare.judge.precision import MIN_BLOCKS, Precision, precision
 from gdbench.compare.judge.terms import (
     IMPROVED,
     INSUFFICIENT,
@@ -31,8 +31,6 @@ from gdbench.compare.judge.terms import (
 from gdbench.compare.judge.visible import Stage, blocks_needed, smallest_effect
 from kernels import InputError
 
-MIN_BLOCKS = 6
-"""Fewer of them prove nothing."""
 DRIFTED = "it drifted inside too many blocks"
 TOO_FEW = f"fewer than {MIN_BLOCKS} blocks"
 LAYOUT = "it cannot be told from what builds differ by themselves here"
@@ -109,12 +107,18 @@ def confirmation_of(cases: Iterable[CaseBlocks], settings: JudgeSettings, **know
 def see(at: Precision, bias: float, settings: JudgeSettings) -> Seen:
     """Return what a stage tells, with the bias of builds in its variance."""
     variance = at.variance + bias**2
-    with np.errstate(invalid="ignore", divide="ignore"):
-        dof = variance**2 / (at.variance**2 / at.dof + bias**4 / BIAS_DOF)
-    dof = np.where(variance > 0, dof, at.dof)
+    dof = _dof_with_bias(at.variance, at.dof, bias)
     half = stats.t.ppf((1 + settings.confidence) / 2, dof) * np.sqrt(variance)
     half = np.where(at.blocks >= MIN_BLOCKS, half, np.nan)
     return Seen(at, bias, np.sqrt(variance), dof, at.centre - half, at.centre + half)
+
+
+def _dof_with_bias(variance: Floats, dof: Floats, bias: float) -> Floats:
+    """Return the degrees of freedom of a variance to which that of builds is added (Satterthwaite 1946)."""
+    total = variance + bias**2
+    with np.errstate(invalid="ignore", divide="ignore"):
+        found = total**2 / (variance**2 / dof + bias**4 / BIAS_DOF)
+    return np.where(total > 0, found, dof)
 
 
 def intervals(d: Floats, *, confidence: float) -> Intervals:
@@ -196,10 +200,13 @@ class _Visible:
         self.early, self.late, self.family, self.settings = early, late, family, settings
         self.blocks = blocks
         n, runs = len(early.at.centre), max(1.0, blocks / max(1, settings.layouts))
-        excess = late.at.excess if n else 1.0
+        excess = late.at.excess if math.isfinite(late.at.excess) else 1.0
+        self.of_builds = 1 - 1 / max(1.0, excess)
         self.scale = excess / (1 + (excess - 1) / runs)
+        self.variance = early.at.variance * early.at.blocks * self.scale / max(blocks, 1)
         told = late.dof[np.isfinite(late.low)]
-        self.dof = float(np.median(told)) if len(told) else max(1.0, blocks - 1.0)
+        alone = _dof_with_bias(self.variance, np.full(n, max(1.0, blocks - 1.0)), early.bias)
+        self.dof = np.full(n, np.median(told)) if len(told) else alone
 
     def of(self, i: int) -> tuple[float, int | None]:
         """Return the smallest effect of a case, and the blocks that it needs."""
@@ -209,11 +216,11 @@ class _Visible:
             blocks, variance, dof = int(late.at.blocks[i]), float(late.at.variance[i]), float(late.dof[i])
             known_dof = dof
         else:
-            of_a_block = float(early.at.variance[i] * early.at.blocks[i]) * self.scale
-            variance, dof, known_dof = of_a_block / max(blocks, 1), self.dof, float(early.dof[i])
+            variance, dof, known_dof = float(self.variance[i]), float(self.dof[i]), float(early.dof[i])
         effect = math.inf
         if blocks >= MIN_BLOCKS:
             whole = Stage(math.sqrt(variance + early.bias**2), known_dof, dof)
             effect = smallest_effect(screen, whole, family=self.family, settings=self.settings)
-        noise = Stage(math.sqrt(variance), known_dof, dof)
-        return effect, blocks_needed(noise, max(blocks, 1), early.bias, family=self.family, settings=self.settings)
+        lasting = math.sqrt(self.of_builds * variance + early.bias**2)
+        noise = Stage(math.sqrt((1 - self.of_builds) * variance), known_dof, dof)
+        return effect, blocks_needed(noise, max(blocks, 1), lasting, family=self.family, settings=self.settings)

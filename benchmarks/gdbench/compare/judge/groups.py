@@ -16,7 +16,7 @@ from scipy import stats
 
 from gdbench.compare.judge.cases import table
 from gdbench.compare.judge.location import Floats, median_of, pseudo_values, scale_of
-from gdbench.compare.judge.precision import precision
+from gdbench.compare.judge.precision import MIN_BLOCKS, precision
 from gdbench.compare.judge.terms import (
     AXES,
     IMPROVED,
@@ -28,7 +28,6 @@ from gdbench.compare.judge.terms import (
     JudgeSettings,
 )
 
-MIN_BLOCKS = 6
 MIN_CASES = 3
 """A smaller group says no more than its cases."""
 SUITE = "suite"
@@ -40,7 +39,7 @@ MAX_PROVEN = 0.5
 CANARY_LEVEL = 0.002
 """Chance that canaries are taken to have moved when they did not, which hides what the suite did."""
 TINY = 1e-300
-CANARIES_TOO = "the canaries, which are identical code, moved alike"
+CANARIES_TOO = "it did not provably move further than the canaries, which are identical code"
 
 
 @dataclass(frozen=True)
@@ -59,6 +58,16 @@ class Mean:
         beyond = abs(self.centre) - math.log1p(margin) - (self.too_high if self.centre > 0 else self.too_low)
         proven = beyond > 0 and 2 * stats.t.sf(beyond / (self.error + TINY), self.dof) <= level
         return int(np.sign(self.centre)) if proven else 0
+
+    def beyond(self, other: Mean) -> Mean:
+        """Return by how much it moved more than another of the same blocks; noise that both share widens it."""
+        return Mean(
+            self.centre - other.centre,
+            math.hypot(self.error, other.error),
+            min(self.dof, other.dof),
+            self.too_high + other.too_low,
+            self.too_low + other.too_high,
+        )
 
 
 @dataclass(frozen=True)
@@ -104,13 +113,13 @@ def judge_groups(
     values, scales = _values(cases)
     proven = np.array([name in changed for name in named], bool)
     like = replace(shared, bias=0.0).mean(*_values(canaries))
-    canary_moved = 0 if math.isnan(like.centre) else like.moved(settings.suite_margin, CANARY_LEVEL)
+    canary = None if math.isnan(like.centre) or not like.moved(settings.suite_margin, CANARY_LEVEL) else like
     members = {(SUITE, ""): list(range(len(cases)))} | _groups(list(named))
     found = []
     for (by, name), chosen in members.items():
         level = settings.suite_level if by == SUITE else settings.suite_level / max(1, len(members) - 1)
         blank = GroupVerdict(by, name, len(chosen), None, None, None, INSUFFICIENT)
-        found.append(_judged(blank, (values[:, chosen], scales[chosen]), proven[chosen], shared, level, canary_moved))
+        found.append(_judged(blank, (values[:, chosen], scales[chosen]), proven[chosen], shared, level, canary))
     return found[0], tuple(found[1:])
 
 
@@ -148,11 +157,12 @@ def _judged(
     proven: NDArray[np.bool_],
     shared: Shared,
     level: float,
-    canary_moved: int,
+    canary: Mean | None,
 ) -> GroupVerdict:
     """Return the verdict on cases (pseudo-values, scales), some of which are ``proven`` to have changed by themselves.
 
-    Where most did not, those must have moved too: one case that is twice as slow makes no group slower.
+    Where most did not, those must have moved too: one case that is twice as slow makes no group slower. And where
+    identical code moved, by ``canary``, the cases must have moved further.
     """
     settings, whole = shared.settings, shared.mean(*cases)
     if math.isnan(whole.centre):
@@ -164,10 +174,13 @@ def _judged(
     if moved and np.any(proven) and np.mean(proven) < MAX_PROVEN:
         rest = shared.mean(cases[0][:, ~proven], cases[1][~proven])
         reason = "" if rest.moved(settings.suite_margin, level) == moved else BY_THEMSELVES
-    if moved and moved == canary_moved:
+    if moved and canary and whole.beyond(canary).moved(settings.suite_margin, level) != moved:
         reason = CANARIES_TOO
     verdict = UNCHANGED if -bound <= low and high <= bound else INSUFFICIENT
     if moved and not reason:
         verdict = REGRESSED if moved > 0 else IMPROVED
+    if verdict == INSUFFICIENT and not moved and (low > 0 or high < 0):
+        certainty, margin = f"{100 * (1 - level):.4g} %", f"{100 * settings.suite_margin:.3g} %"
+        reason = f"a verdict takes {certainty} certainty of more than {margin}"
     ratio, low, high = map(math.exp, (whole.centre, low, high))
     return replace(blank, ratio=ratio, low=low, high=high, verdict=verdict, reason=reason)

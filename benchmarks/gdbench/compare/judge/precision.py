@@ -9,6 +9,7 @@ autocorrelation between runs hides of the variance of their mean is added, from 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cache
 
@@ -25,6 +26,10 @@ SIMULATED_SERIES = 4000
 INDEPENDENT_CASES = 5
 """Cases without autocorrelation that are taken to be there besides: few blocks of few cases say little of it."""
 MAX_PRIOR_DOF = 200.0
+MIN_BLOCKS = 6
+"""Fewer of them prove nothing."""
+BUILDS_SHARE = 0.9
+"""Largest part of a screen's variance that is put down to its builds."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +45,8 @@ class Precision:
     pair_sd: Floats
     """Spread of the log-ratios over blocks."""
     excess: float
-    """Variance between runs of blocks of one build over that within them: 1 where builds make no difference."""
+    """Variance between runs of blocks of one build over that within them: 1 where builds make no difference, NaN where
+    each run is a single block, so that nobody knows."""
     autocorrelation: float
 
 
@@ -65,18 +71,39 @@ def precision(d: Floats, layouts: int, *, autocorrelation: float | None = None) 
     z = pseudo_values(d) if n else d
     nothing = np.full(cases, np.nan)
     if n < 2:
-        return Precision(nothing, nothing, nothing, np.sum(~np.isnan(d), axis=0), nothing, 1.0, 0.0)
+        return Precision(
+            nothing, nothing, nothing, np.sum(~np.isnan(d), axis=0), nothing, math.nan, autocorrelation or 0.0
+        )
     runs = [layout_of(i, n, layouts) for i in range(n)] if layouts > 1 else list(range(n))
     units, within, within_dof = _by_run(z, np.array(runs))
     phi = common_autocorrelation(units) if autocorrelation is None else autocorrelation
     blocks = np.sum(~np.isnan(d), axis=0)
     with np.errstate(invalid="ignore", divide="ignore"):
         variance, dof = _between(units, phi)
-        excess = 1.0
+        excess = 1.0 if layouts == 1 else math.nan
         if np.any(within_dof > 0):
             variance, dof, excess = _moderated(variance, dof, within, within_dof, blocks)
         sd = np.sqrt(np.where(within_dof > 0, within, variance_of(z)))
     return Precision(mean_of(z), variance, dof, blocks, sd, excess, phi)
+
+
+def both_stages(screen: Precision, confirm: Precision) -> tuple[Floats, Floats]:
+    """Return location and variance of each case by all blocks that it has.
+
+    A confirmation alone would not do for what cases spread: those that have one were chosen by their screen, and those
+    without lie near 1. Both stages use the same builds, so only what is not of builds differs between them; where a
+    confirmation does not tell how much that is, the screen alone counts.
+    """
+    told = np.isfinite(confirm.variance) & (confirm.blocks >= MIN_BLOCKS) & math.isfinite(confirm.excess)
+    of_builds = np.minimum((1 - 1 / max(1.0, confirm.excess)) * confirm.variance, BUILDS_SHARE * screen.variance)
+    early, late = screen.variance - of_builds, confirm.variance - of_builds
+    with np.errstate(divide="ignore", invalid="ignore"):
+        centre = (screen.centre * late + confirm.centre * early) / (early + late)
+        variance = of_builds + early * late / (early + late)
+    both = told & np.isfinite(centre)
+    one = np.where(told & ~(screen.variance > 0), confirm.centre, screen.centre)
+    of_one = np.where(told & ~(screen.variance > 0), confirm.variance, screen.variance)
+    return np.where(both, centre, one), np.where(both, variance, of_one)
 
 
 def _by_run(z: Floats, runs: np.ndarray) -> tuple[Floats, Floats, Floats]:
@@ -116,7 +143,8 @@ def common_autocorrelation(units: Floats) -> float:
     The observed one of so few values is too small even where there is none; the true one is that which makes it
     expected. Below 0 is taken for 0.
     """
-    whole = units[:, np.all(np.isfinite(units), axis=0)]
+    there = units[np.any(np.isfinite(units), axis=1)]  # a confirmation that was ended has runs without any block
+    whole = there[:, np.all(np.isfinite(there), axis=0)]
     k = len(whole)
     if k < 4 or not whole.shape[1]:
         return 0.0
@@ -156,7 +184,7 @@ def _moderated(
     ratio = variance / apparent
     usable = np.isfinite(ratio) & (ratio > 0) & (within_dof > 1) & (dof > 1)
     if np.sum(usable) < MIN_POOLED:
-        return variance, dof, float(np.median(ratio[usable])) if np.any(usable) else 1.0
+        return variance, dof, float(np.median(ratio[usable])) if np.any(usable) else math.nan
     d1, d2 = dof[usable], within_dof[usable]
     logs = np.log(ratio[usable])
     logs -= special.digamma(d1 / 2) - np.log(d1 / 2) - special.digamma(d2 / 2) + np.log(d2 / 2)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -13,7 +13,7 @@ from gdbench.compare.judge.cases import confirmation_of, judge_cases, screen_of,
 from gdbench.compare.judge.control import VOID, is_spike, judge_alone, judge_controls
 from gdbench.compare.judge.groups import Shared, judge_groups
 from gdbench.compare.judge.location import asymmetry
-from gdbench.compare.judge.precision import Precision
+from gdbench.compare.judge.precision import MIN_POOLED, Precision, both_stages
 from gdbench.compare.judge.terms import (
     BROKEN,
     IMPROVED,
@@ -99,8 +99,9 @@ def judge(
     held = {name: _blocks(one) for name, one in controls.items()}
     measured = [name for name, one in cases.items() if one.absent is None]
     there = [cases[name] for name in measured]
-    screen, confirm = screen_of(there, settings), confirmation_of(there, settings)
-    bias = bias_sd(*_final(screen, confirm), settings.bias_sd)
+    screen = screen_of(there, settings)
+    confirm = confirmation_of(there, settings, **_known_autocorrelation(there, screen, settings))
+    bias = bias_sd(*both_stages(screen, confirm), settings.bias_sd)
     planned = max((len(one.confirm) for one in (*there, *held.values())), default=0)
     found = judge_cases(there, screen, confirm, bias=bias, blocks=planned, settings=settings)
     control_cases = _control_cases(held, screen, confirm, planned, settings)
@@ -149,26 +150,36 @@ def _blocks(one: CaseBlocks | StagedBlocks) -> CaseBlocks:
     return CaseBlocks(screen=tuple(one.get("screen", ())), confirm=tuple(one.get("confirm", ())))
 
 
-def _final(screen: Precision, confirm: Precision) -> tuple[np.ndarray, np.ndarray]:
-    """Return location and variance of each case by the last stage that has it."""
-    there = np.isfinite(confirm.variance)
-    return np.where(there, confirm.centre, screen.centre), np.where(there, confirm.variance, screen.variance)
+def _known_autocorrelation(cases: Sequence[CaseBlocks], screen: Precision, settings: JudgeSettings) -> dict[str, float]:
+    """Return that of the screen where it has many cases and too few were confirmed to tell.
+
+    Not with fresh builds: there a confirmation has runs of several blocks where the screen has single ones, but cases
+    drawn at random are confirmed as well.
+    """
+    confirmed, screened = sum(one.sent for one in cases), int(np.sum(np.isfinite(screen.variance)))
+    few = confirmed < MIN_POOLED <= screened
+    return {"autocorrelation": screen.autocorrelation} if few and settings.layouts == 1 else {}
 
 
 def _control_cases(
     controls: Mapping[str, CaseBlocks], screen: Precision, confirm: Precision, blocks: int, settings: JudgeSettings
 ) -> dict[str, Judgement]:
-    """Judge the controls, which have no builds and a family of their own, by the autocorrelation of all cases.
+    """Judge the controls, which have no builds and families of their own, by the autocorrelation of all cases.
 
-    Extra work is held to the rate of the cases, to which it says what this run finds.
+    Extra work is held to the rate of the cases, to which it says what this run finds. Identical code is a family
+    without it, whose small p would let more of the others pass.
     """
     level = settings.fdr
     settings = replace(settings, fdr=CONTROL_LEVEL)
-    there = {name: one for name, one in controls.items() if one.absent is None}
-    early = screen_of(there.values(), settings, autocorrelation=screen.autocorrelation)
-    late = confirmation_of(there.values(), settings, autocorrelation=confirm.autocorrelation)
-    found = judge_cases(list(there.values()), early, late, bias=0.0, blocks=blocks, settings=settings)
-    judged = {name: judge_alone(one, level) if is_spike(name) else one for name, one in zip(there, found, strict=True)}
+    judged: dict[str, Judgement] = {}
+    for extra_work in (False, True):
+        chosen = {name: one for name, one in controls.items() if one.absent is None and is_spike(name) == extra_work}
+        early = screen_of(chosen.values(), settings, autocorrelation=screen.autocorrelation)
+        late = confirmation_of(chosen.values(), settings, autocorrelation=confirm.autocorrelation)
+        found = judge_cases(list(chosen.values()), early, late, bias=0.0, blocks=blocks, settings=settings)
+        judged |= {
+            name: judge_alone(one, level) if extra_work else one for name, one in zip(chosen, found, strict=True)
+        }
     return {name: judged.get(name) or _absent(one) for name, one in controls.items()}
 
 

@@ -28,7 +28,7 @@ class JudgeSettings:
     confidence: float = 0.95
     power: float = 0.9
     effect: float = 0.05
-    """Slowdown that blocks are planned to find with this power."""
+    """Slowdown that is asked about: plans tell what would find it with this power, and a case may rule it out."""
     gate: float | None = None
     """Change that the screen must rule out for a case to be done; ``equivalence`` if not given."""
     margin: float = 0.005

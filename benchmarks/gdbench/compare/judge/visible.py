@@ -16,14 +16,16 @@ import numpy as np
 from scipy import stats
 
 from gdbench.compare.judge.location import Floats
+from gdbench.compare.judge.precision import MIN_BLOCKS
 from gdbench.compare.judge.terms import JudgeSettings
 
 RUNS = 4000
 """Simulated runs: the power that results is within about half a percentage point of the one asked for."""
-MIN_BLOCKS = 6
 COARSE_DOF = 10
 SPARE = 0.7
 """Share of the misses that are planned for; the rest is for noise with heavier tails, known less well."""
+LARGEST_LOG = 100.0
+"""Beyond it a logarithm is of no ratio that anybody sees; with one degree of freedom it may be in the thousands."""
 MAX_BLOCKS = 10_000
 """Nobody waits for more."""
 
@@ -56,7 +58,8 @@ def smallest_effect(screen: Stage | None, confirm: Stage, *, family: int, settin
     if screen is not None and math.isfinite(screen.error) and screen.known_dof > 0:
         found_from = np.maximum(found_from, _sent_from(screen, settings))
     last = math.ceil((1 - SPARE * (1 - settings.power)) * RUNS) - 1
-    return math.expm1(max(0.0, float(np.partition(found_from, last)[last])))
+    log_ratio = max(0.0, float(np.partition(found_from, last)[last]))
+    return math.expm1(log_ratio) if log_ratio < LARGEST_LOG else math.inf
 
 
 def _sent_from(screen: Stage, settings: JudgeSettings) -> Floats:
@@ -69,10 +72,11 @@ def _sent_from(screen: Stage, settings: JudgeSettings) -> Floats:
     return np.asarray(np.minimum(unresolved, math.log1p(settings.margin) + half) - error * normal)
 
 
-def blocks_needed(noise: Stage, blocks: int, bias_sd: float, *, family: int, settings: JudgeSettings) -> int | None:
+def blocks_needed(noise: Stage, blocks: int, lasting: float, *, family: int, settings: JudgeSettings) -> int | None:
     """Return the confirmation blocks that find the effect of the settings with their power; None if none do.
 
-    ``noise`` is the standard error by noise with so many ``blocks``; what builds differ, more blocks do not change.
+    ``noise`` is the standard error by noise with so many ``blocks``; ``lasting`` that by builds, which more blocks do
+    not change.
     """
     known = math.isfinite(noise.error) and noise.known_dof > 0 and noise.dof > 0
     if not known or settings.effect < settings.equivalence:
@@ -82,7 +86,7 @@ def blocks_needed(noise: Stage, blocks: int, bias_sd: float, *, family: int, set
     scaled = (_quantile(dof, settings.fdr / (2 * family)) * own - normal) / reported
     errors = float(np.quantile(scaled, 1 - SPARE * (1 - settings.power)))
     room = max(0.0, math.log1p(settings.effect) - math.log1p(settings.margin)) / errors
-    spare = room**2 - bias_sd**2
+    spare = room**2 - lasting**2
     if spare <= 0:
         return None
     needed = max(MIN_BLOCKS, math.ceil(blocks * noise.error**2 / spare))

@@ -18,7 +18,7 @@ from gdbench.compare.environments.store import provide_both
 from gdbench.compare.judge.terms import JudgeSettings
 from gdbench.compare.measure.pair import Pair
 from gdbench.compare.record.record import Measurements
-from gdbench.compare.record.tiers import ComparisonTier
+from gdbench.compare.record.tiers import TIERS, ComparisonTier
 from gdbench.compare.sides.builds import Build, build_both, instrument_path
 from gdbench.compare.sides.family import Family, StoredProblem, make_family, store_problems
 from gdbench.compare.sides.sides import Side, SideDescription, in_environments, read_sides, read_tree
@@ -29,6 +29,9 @@ from gdbench.machine.fingerprint import version_of
 from gdbench.machine.settings import check_settings
 from gdbench.processes.launch import check_threads
 from kernels import InputError
+
+MIN_LAYOUTS = 3
+"""Fewer fresh builds do not tell what builds differ by."""
 
 
 @dataclass(frozen=True)
@@ -99,6 +102,10 @@ class ComparisonSession:
     layouts: list[tuple[Build, Build]] = field(default_factory=list)
     """Fresh builds of both sides, compiled anew; none: those of the cache are measured."""
     counts_instructions: bool = False
+    shortened: bool = False
+    """Whether blocks after the first have fewer samples."""
+    counting_seconds: float = 0.0
+    """What counting them took, which is no part of the minutes of a tier."""
     progress: str = "stopped before its first block"
     begun: float = field(default_factory=monotonic)
 
@@ -109,13 +116,17 @@ class ComparisonSession:
 
     @property
     def settings(self) -> JudgeSettings:
-        """How it is judged."""
-        return replace(self.tier.settings, layouts=max(1, len(self.layouts)))
+        """How it is judged; where fresh builds could not be made, with the margins of a tier that makes none."""
+        settings = self.tier.settings
+        if self.tier.layouts > 1 and len(self.layouts) < MIN_LAYOUTS:
+            quick = TIERS["quick"]
+            settings = replace(settings, margin=quick.margin, suite_margin=quick.suite_margin)
+        return replace(settings, layouts=max(1, len(self.layouts)))
 
     @property
     def minutes_left(self) -> float:
         """Minutes of the tier that are left, below 0 where there are none."""
-        return self.tier.minutes - (monotonic() - self.begun) / 60
+        return self.tier.minutes - (monotonic() - self.begun - self.counting_seconds) / 60
 
     def left(self) -> list[Case]:
         """Cases that can be measured."""

@@ -16,8 +16,9 @@ from gdbench.compare.measure.instructions import count_both
 from gdbench.compare.measure.pair import Pair
 from gdbench.compare.measure.preparation import at_case, failed
 from gdbench.compare.measure.proofs import prove
-from gdbench.compare.measure.session import ComparisonSession, Setting, StageProgress, State
+from gdbench.compare.measure.session import MIN_LAYOUTS, ComparisonSession, Setting, StageProgress, State
 from gdbench.compare.record.record import table, unsteady, write_block
+from gdbench.compare.record.tiers import MIN_QUADS
 from gdbench.compare.sides.builds import Build, copies
 from gdbench.compare.sides.family import certified_together, problem_key
 from gdbench.experiments.cases import Case
@@ -35,6 +36,8 @@ MIN_CONFIRM_BLOCKS = 8
 """Fewest blocks of a confirmation however slow the machine is: one for each fresh build."""
 LEAST_SHARE = 0.2
 """Share of a block's time that starting its processes takes, however few cases it has."""
+SCREEN_SHARE = 0.6
+"""Share of the minutes left after the first block that the rest of the screen may take."""
 SCREEN, CONFIRM = 0, 1
 CERTIFIED, COMPILED, SCREENED = 0.1, 0.3, 0.6
 """Share of the work that is done when a stage ends, for the bar."""
@@ -48,10 +51,11 @@ def measure(session: ComparisonSession, place: Path) -> None:
     if not session.left():
         return
     _build_afresh(session, place)
-    stage(session, SCREEN, session.left(), session.tier.screen_blocks)
+    stage(session, SCREEN, session.left(), session.tier.screen_blocks, in_time=True)
     if session.left():
         cases = _to_confirm(session)
-        stage(session, CONFIRM, cases, _blocks_to_confirm(session, len(cases)))
+        session.measured.confirm_planned = _blocks_to_confirm(session, len(cases))
+        stage(session, CONFIRM, cases, session.measured.confirm_planned)
 
 
 def _to_confirm(session: ComparisonSession) -> list[Case]:
@@ -79,6 +83,7 @@ def count_instructions(session: ComparisonSession) -> None:
         words = f"counting instructions, case {number + 1} of {len(cases)}"
         session.report(StageProgress(words, CERTIFIED * number / len(cases), left))
         session.measured.counted[case.id] = count_both(setting.builds, setting.family, setting.problems, case)
+        session.counting_seconds = monotonic() - begun
 
 
 def _blocks_to_confirm(session: ComparisonSession, cases: int) -> int:
@@ -86,7 +91,7 @@ def _blocks_to_confirm(session: ComparisonSession, cases: int) -> int:
     tier, screened = session.tier, session.measured.screen
     share = max(cases / max(len(screened[-1].cases), 1), LEAST_SHARE)
     planned = blocks_in_time(
-        tier.confirm_blocks, session.minutes_left * 60, share * float(np.mean([block.seconds for block in screened]))
+        tier.confirm_blocks, session.minutes_left * 60, share * float(np.median([block.seconds for block in screened]))
     )
     if planned < tier.confirm_blocks:
         session.warnings.append(
@@ -117,6 +122,15 @@ def _build_afresh(session: ComparisonSession, place: Path) -> None:
             break
         session.layouts.append(builds)
         session.measured.compiled.append(seconds)
+    made = len(session.layouts)
+    if pairs and made < MIN_LAYOUTS:  # which say nothing of what builds differ by
+        session.layouts.clear()
+        session.warnings.append(
+            f"Fresh builds could not be made: no claim is made of changes of a case below "
+            f"{100 * session.settings.margin:.3g} %."
+        )
+    elif made < pairs:
+        session.warnings.append(f"Blocks are spread over {made} of {pairs} fresh builds: intervals may be wider.")
 
 
 def compile_pair(setting: Setting, state: State, builds: tuple[Build, Build], *, turn: int) -> dict[str, list[float]]:
@@ -145,8 +159,11 @@ def compile_pair(setting: Setting, state: State, builds: tuple[Build, Build], *,
     return seconds
 
 
-def stage(session: ComparisonSession, number: int, cases: list[Case], blocks: int) -> None:
-    """Measure the blocks of a stage; each is on disk before the next begins."""
+def stage(session: ComparisonSession, number: int, cases: list[Case], blocks: int, *, in_time: bool = False) -> None:
+    """Measure the blocks of a stage; each is on disk before the next begins.
+
+    ``in_time``: with fewer samples after the first one where as many take too long for the tier.
+    """
     name, kept = ("screen", session.measured.screen) if number == SCREEN else ("confirm", session.measured.confirm)
     these = counted(len(cases), "case") if cases else "controls alone"
     for index in range(blocks):
@@ -167,6 +184,24 @@ def stage(session: ComparisonSession, number: int, cases: list[Case], blocks: in
             )
         )
         write_block(session.folder, name, kept[-1])
+        if in_time and index == 0:
+            _shorten(session, blocks - 1)
+
+
+def _shorten(session: ComparisonSession, blocks: int) -> None:
+    """Take fewer samples in the blocks of the screen that follow, where as many as planned take too long here."""
+    each, calls = session.measured.screen[0].seconds, session.state.calls
+    share = SCREEN_SHARE * max(session.minutes_left, 0.0) * 60 / max(each * blocks, 1e-9)
+    fewer = {key: one._replace(quads=max(MIN_QUADS, int(share * one.quads))) for key, one in calls.items()}
+    if share >= 1 or fewer == calls:
+        return
+    calls.update(fewer)
+    session.shortened = True
+    session.warnings.append(
+        f"Samples of most cases are fewer from the second block on, since a block took {each:.0f} s and as many would "
+        f"not fit into the {session.tier.minutes} minutes of {session.tier.name}: intervals may be wider. Measure "
+        "fewer cases, or on a quieter machine."
+    )
 
 
 def _seconds_left(session: ComparisonSession, number: int, blocks: int, done: float) -> float | None:

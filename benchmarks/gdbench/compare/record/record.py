@@ -79,6 +79,8 @@ class Measurements:
 
     screen: list[MeasuredBlock] = field(default_factory=list)
     confirm: list[MeasuredBlock] = field(default_factory=list)
+    confirm_planned: int = 0
+    """Blocks of the confirmation before it began."""
     allocated: dict[str, list[int | None]] = field(default_factory=dict)
     counted: dict[str, tuple[Count, Count]] = field(default_factory=dict)
     """Instructions per call of base and head by case, where they were asked for."""
@@ -185,6 +187,8 @@ class ComparisonSettings:
     screen_blocks: int
     """Blocks that were measured."""
     confirm_blocks: int
+    confirm_planned: int = 0
+    """Blocks of the confirmation before it began, over which fresh builds are spread; 0: not recorded."""
     case_seconds: float
     quads: int
     margin: float

@@ -179,8 +179,8 @@ def _why(record: PickRecord, choice: BatchSizeChoice) -> Iterator[str]:
     elif choice.critical_batch is None:
         yield f"{why}; the runs do not tell from where on more rows repeat the others"
     else:
-        balance = rows((choice.half_throughput * choice.critical_batch) ** 0.5)
-        yield f"{why}, beyond {rows(choice.critical_batch)} more mostly repeat the others; {balance} balance both"
+        balance = f"; {rows((half * choice.critical_batch) ** 0.5)} balance both" if half >= LITTLE else ""
+        yield f"{why}, beyond {rows(choice.critical_batch)} more mostly repeat the others{balance}"
 
 
 def _cost(record: PickRecord, choice: BatchSizeChoice) -> Iterator[str]:
