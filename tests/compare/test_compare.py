@@ -5,7 +5,6 @@ too, and verdicts on given blocks are the subject of ``test_verdicts``.
 """
 
 import json
-import math
 import re
 import signal
 import textwrap
@@ -261,7 +260,7 @@ def test_a_confirmation_that_was_ended_is_judged_on_the_builds_on_which_it_was_m
         found[planned] = judge_measured([case], measured, State(), settings, controls=()).cases[case.id]
     measured.confirm_planned, measured.confirm = 24, measured.confirm[:6]  # two builds, of which nobody learns much
     few = judge_measured([case], measured, State(), settings, controls=()).cases[case.id]
-    assert (few.verdict, few.smallest_effect) == (INSUFFICIENT, math.inf)
+    assert (few.verdict, few.stage) == (INSUFFICIENT, "confirm")
     assert found[24].blocks == found[12].blocks == 12
     assert found[24].high - found[24].low > 1.5 * (found[12].high - found[12].low)
 

@@ -19,7 +19,7 @@ ROWS = [
     ("logistic", "digits", "torch_manual", 1, "stochastic", "float32", 1, 0.5, 1.0),
     ("logistic", "digits", "jit", 32, "minibatch", "float32", 1, 1.0, 0.125),
     ("logistic", "digits", "jit", 1797, "batch", "float32", 1, 1.0, 0.75),
-    ("logistic", "digits", "jit", 1797, "batch", "float64", 1, 1.0, 0.625),
+    ("logistic", "digits", "jit", 1797, "batch", "float64", 1, 0.25, 0.625),
     ("linear", "synthetic_regression", "jit", 1, "stochastic", "float32", 1, 1.0, 1.5),
     ("linear", "synthetic_regression", "jit", 1000, "batch", "float32", 1, 1.0, 0.0625),
     ("linear", "synthetic_regression", "jit", 1000, "batch", "float32", 2, 1.0, 0.375),

@@ -29,6 +29,7 @@ from gdbench.compare.judge.terms import (
     JudgeSettings,
     Verdicts,
 )
+from gdbench.compare.judge.visible import Stage, smallest_effect
 from gdbench.compare.measure.blocks import block_datum
 from gdbench.compare.record.tiers import QUICK, STANDARD, TIERS
 from gdbench.experiments.cases import Case
@@ -418,6 +419,11 @@ def test_extra_work_that_is_found_makes_identical_code_no_likelier_to_be_alarmed
         found = judge(suite(17, np.zeros(12)), moved, SETTINGS).control_cases
         alone = judge(suite(17, np.zeros(12)), {name: moved[name] for name in ("c 1", "c 2", "c 3")}, SETTINGS)
         assert found["c 1"].p_adjusted == pytest.approx(alone.control_cases["c 1"].p_adjusted)
+
+
+def test_what_one_degree_of_freedom_shows_is_no_number_that_overflows() -> None:
+    assert smallest_effect(None, Stage(0.02, 1, 1), family=2, settings=SETTINGS) > 1
+    assert smallest_effect(None, Stage(0.2, 1, 1), family=150, settings=SETTINGS) == math.inf
 
 
 def test_a_confirmation_of_few_cases_has_the_autocorrelation_of_the_screen_of_all() -> None:
