@@ -255,6 +255,9 @@ REORDERED = {
     ),
     "sigmoid held below overflow": ((SIGMOID_LINES, "return 1 / (1 + np.exp(np.minimum(-Z, 80)))"),),
     "derivative of tanh as a product": (("1 - A**2", "(1 - A) * (1 + A)"),),
+    "a BLAS that flags what is no part of the answer": (
+        (FORWARD_RESULT, f"np.matmul(np.array([[np.inf]]), np.array([[0.0]])); {FORWARD_RESULT}"),
+    ),
 }
 """Right variants that take their sums, or write their formulas, in another way."""
 
