@@ -85,9 +85,9 @@ def _rule(network: Network, X: Array, batch_size: int, costs: LayerCosts) -> tup
     if network.n_layers == 1 and network.n_outputs == 1:
         return DENSE, "one layer with one output: tiled works through several rows at once"
     share, outputs = share_of_nonzeros(X), network.sizes[1]
-    seen = f"{share:.0%} of X is not zero"
+    seen = f"{100 * share:.0f} % of X is not zero"
     if share > MAX_DENSITY:
-        return _dense(network, X, batch_size, f"{seen}, more than {MAX_DENSITY:.0%}: dense products are faster")
+        return _dense(network, X, batch_size, f"{seen}, more than {100 * MAX_DENSITY:.0f} %: dense products are faster")
     skipping, dense = costs.skipping(outputs, batch_size, share), costs.dense(outputs, batch_size)
     seen += (
         f": the first layer is estimated to take {_row(skipping, network)} a row where zeros are skipped, and "

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gdbench.basics.units import digits, duration, interval, seconds, times
+from gdbench.basics.units import digits, duration, interval, percent, seconds, times
 
 SCALES = {"s": 1.0, "ms": 1e-3, "µs": 1e-6, "ns": 1e-9}
 
@@ -62,6 +62,11 @@ def test_an_interval_has_one_unit_that_of_its_upper_end() -> None:
 )
 def test_digits(value: float, text: str) -> None:
     assert digits(value) == text
+
+
+def test_a_share_is_written_in_per_cent() -> None:
+    assert [percent(value) for value in (0.612, 1.3, 0.0, math.nan)] == ["61.2 %", "130 %", "0.00 %", "-"]
+    assert [percent(value, 2) for value in (0.0399, 0.0996, 0.612, 2.5)] == ["4.0 %", "10 %", "61 %", "250 %"]
 
 
 def test_a_relative_speed() -> None:

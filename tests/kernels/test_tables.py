@@ -13,6 +13,7 @@ from kernels.network import HIDDEN, OUTPUT_LOSSES
 from kernels.variants import jit
 from kernels.variants._numba.arguments import LOSSES, multiplies_derivative
 from kernels.variants._tiled import elementwise
+from kernels.variants._tiled.several import losses_of_single
 from kernels.variants._tiled.single_output import epoch_of_single
 
 from ..helpers import ROOT
@@ -45,6 +46,9 @@ LOOPS: dict[str, Callable[[], object]] = {
     "tiled, output delta": lambda: _multiplies(UNKNOWN),
     "tiled, one output": lambda: epoch_of_single(
         (0, UNKNOWN, 0, 0), np.ones(3), (ROW, np.ones((1, 1)), np.arange(1)), (1, 0.1), np.ones(3)
+    ),
+    "tiled, losses of one output": lambda: losses_of_single(
+        (0, UNKNOWN, 0, 0), True, np.ones((1, 3)), (ROW, np.ones((1, 1))), np.zeros((1, 1), np.int64), np.empty(1)
     ),
     "jit, activation": lambda: jit._activate(UNKNOWN, ROW),
     "jit, derivative": lambda: jit._multiply_derivative(UNKNOWN, ROW, ROW),

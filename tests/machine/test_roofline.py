@@ -10,7 +10,7 @@ import pytest
 from gdbench.experiments.cases import Case
 from gdbench.machine import limits as machine_limits
 from gdbench.machine.limits import PRODUCTS, _bytes, _mapping, cache_bytes, measure_limits
-from gdbench.machine.roofline import limit_sentences, limits_of, roofs, share
+from gdbench.machine.roofline import limit_sentences, limits_of, roofs
 from gdbench.machine.work import BEYOND, Limits, limit_seconds, work_of
 from kernels import Network
 from kernels.variants._tiled.emitter import VECTOR_BYTES
@@ -208,7 +208,3 @@ def test_memory_of_the_limits_begins_on_a_huge_page_and_is_written() -> None:
         assert memory.ctypes.data % (1 << 21) == 0
         assert len(memory) == 1 << 16
         assert (memory.view(np.float64) == 1).all()
-
-
-def test_a_share_is_written_in_per_cent() -> None:
-    assert [share(value) for value in (0.612, 1.3, math.nan)] == ["61.2 %", "130 %", "-"]

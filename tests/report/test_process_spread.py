@@ -25,7 +25,7 @@ def _run(times: dict[tuple[str, int], list[float]]) -> Run:
 def test_the_range_is_that_of_the_smallest_batch_size_relative_to_the_median() -> None:
     (table,) = spread_tables(_run(TIMES))
     assert table.head == ("variant", "dtype", "mlp on mnist5k\nB=1")
-    assert table.rows == (("tiled", "float32", "150.0%"), ("jit", "float32", "0.0%"))
+    assert table.rows == (("tiled", "float32", "150 %"), ("jit", "float32", "0.0 %"))
     assert "3 fresh processes" in table.title
 
 

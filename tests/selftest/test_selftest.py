@@ -295,7 +295,7 @@ def test_the_report_is_made_of_whatever_there_is(tmp_path: Path) -> None:
     text = write_report(tmp_path).read_text(encoding="utf-8")
     assert re.search(r"\| gdbench compare --quick \| 1 of 2 \| 50 % \| \S+ % \| 1 of 1 \| 1 of 2 \| - \| - \|\n", text)
     assert re.search(rf"\| {rivals.ASV} \| 1 of 4 \| 25 % \| \S+ % \| 1 of 1 \| - \| - \| - \|\n", text)
-    assert "| 10 % | at most 4.0% | 1 of 1 | 100 % |" in text
+    assert "| 10 % | at most 4 % | 1 of 1 | 100 % |" in text
     assert "1 of 1 commits with an alarm" in text
     assert "| proposed | none | none | 0 | none |" in text
     assert (tmp_path / "selftest.png").stat().st_size > 0

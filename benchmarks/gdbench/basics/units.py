@@ -23,13 +23,18 @@ def interval(low: float, high: float) -> str:
     return f"{digits(low / scale)} to {digits(high / scale)} {unit}"
 
 
-def digits(value: float) -> str:
-    """Write a number with three digits, more before the point if there are, and without an exponent."""
+def digits(value: float, count: int = 3) -> str:
+    """Write a number with so many digits, more before the point if there are, and without an exponent."""
     if not math.isfinite(value):
         return "-"
-    rounded = abs(float(f"{value:.3g}"))  # 9.999 is 10.0: two digits before the point
-    places = 2 - math.floor(math.log10(rounded)) if rounded > 0 else 2
+    rounded = abs(float(f"{value:.{count}g}"))  # 9.999 is 10.0: two digits before the point
+    places = count - 1 - math.floor(math.log10(rounded)) if rounded > 0 else count - 1
     return f"{value:,.{max(0, places)}f}"
+
+
+def percent(fraction: float, count: int = 3) -> str:
+    """Write a share with so many digits, such as ``61.2 %``; ``-`` when there is none."""
+    return f"{digits(100 * fraction, count)} %" if math.isfinite(fraction) else "-"
 
 
 def times(ratio: float) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -74,8 +73,3 @@ def _speeds(speeds: Mapping[str, float]) -> str:
 
 def _place(level: str) -> str:
     return level if level == BEYOND else f"in {level}"
-
-
-def share(fraction: float) -> str:
-    """Write a fraction of the limit as ``61.2 %``; a dash where there is none."""
-    return f"{digits(100 * fraction)} %" if math.isfinite(fraction) else "-"

@@ -15,6 +15,7 @@ from typing import TypeAlias
 
 import torch
 import torch._dynamo
+import torch.compiler.config
 
 with warnings.catch_warnings():  # PyTorch calls what it has deprecated itself
     warnings.simplefilter("ignore")
@@ -29,6 +30,9 @@ COMPILES_SHAPES = True
 NEEDS_COMPILER = True
 
 torch._dynamo.config.recompile_limit = 256  # as many networks, dtypes and shapes may live in one process
+# the key of the cache on disk does not tell for how wide vectors a graph was compiled: one for AVX-512, found by a
+# process that is held to AVX2, left half of each array as it was
+torch.compiler.config.cache_key_tag += torch.backends.cpu.get_cpu_capability()
 
 
 def epoch(

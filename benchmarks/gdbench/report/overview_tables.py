@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pandas as pd
 
+from gdbench.basics.units import percent
 from gdbench.experiments.datasets import describe_zeros
-from gdbench.machine.roofline import share
 from gdbench.report.leads import lead_in_words, leads
 from gdbench.report.tables import Table
 from gdbench.run.folder import Run
@@ -66,5 +66,5 @@ def _lead(row: pd.Series) -> str:
 
 
 def _fractions(row: pd.Series) -> str:
-    peak = f" ({share(row['fraction_of_peak'])})" if pd.notna(row["fraction_of_peak"]) else ""
-    return f"{row['variant']}\n{share(row['fraction_of_limit'])}{peak}"
+    peak = f" ({percent(row['fraction_of_peak'])})" if pd.notna(row["fraction_of_peak"]) else ""
+    return f"{row['variant']}\n{percent(row['fraction_of_limit'])}{peak}"

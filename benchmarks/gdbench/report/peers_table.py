@@ -6,12 +6,11 @@ from statistics import geometric_mean
 
 import pandas as pd
 
-from gdbench.basics.units import seconds, times, times_within
+from gdbench.basics.units import percent, seconds, times, times_within
 from gdbench.cold_start.payback import BASELINE
 from gdbench.experiments.cases import FAILED, MEASURED
 from gdbench.experiments.datasets import describe_zeros
 from gdbench.experiments.variants import is_peer
-from gdbench.machine.roofline import share
 from gdbench.report.findings import experiments, headline_task
 from gdbench.report.leads import lead_in_words, leads, mean_lead, our_fastest
 from gdbench.report.tables import Table, column_title, table_title
@@ -59,7 +58,7 @@ def _table(name: str, table: pd.DataFrame) -> Table:
 
 def _cells(row: pd.Series, peers: pd.Series) -> tuple[str, ...]:
     ours = f"{row['variant']}\n{seconds(row['seconds_per_row'])}"
-    fractions = share(row["fraction_of_limit"]), share(row["fraction_of_peak"])
+    fractions = percent(row["fraction_of_limit"]), percent(row["fraction_of_peak"])
     if row["best_peer"] == LEAD_UNKNOWN:
         return ours, *fractions, "unknown", LEAD_UNKNOWN
     if pd.isna(row["speedup_vs_best_peer"]):

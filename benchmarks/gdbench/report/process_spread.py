@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from gdbench.basics.units import percent
 from gdbench.experiments.cases import CASE_COLUMNS, MEASURED
 from gdbench.report.findings import experiments, headline_task
 from gdbench.report.tables import Table
@@ -44,4 +45,4 @@ def _range(times: pd.Series) -> float:
 
 
 def _cell(ranges: pd.Series) -> str:
-    return f"{ranges.iloc[0]:.1%}" if len(ranges) else "-"
+    return percent(ranges.iloc[0], 2) if len(ranges) else "-"

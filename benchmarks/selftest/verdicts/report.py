@@ -210,7 +210,7 @@ def _power_of(journal: Journal, tier: str) -> str:
     rows = [
         [
             row.size,
-            f"at most {row.largest_sd:.1%}",
+            f"at most {percent(row.largest_sd)}",
             _of(row.found),
             percent(row.found.share),
             percent(row.wanted_power) if claimed(row.size, tier) else "no claim",

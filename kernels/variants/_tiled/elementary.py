@@ -53,7 +53,7 @@ def _parts(builder: Any, kind: Any, x: Any) -> tuple[Any, Any, Any]:
 
 @intrinsic
 def exp(typing, x):
-    """Exponential of x <= 0, within 2 units in the last pointer; 0 where it would be subnormal."""
+    """Exponential of x <= 0, within 2 units in the last place; 0 where it would be subnormal."""
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         (x_,) = arguments

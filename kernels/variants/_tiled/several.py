@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from kernels.variants._numba.arguments import CROSS_ENTROPY, SIGMOID, SQUARED_ERROR, Codes, check_order
+from kernels.variants._numba.arguments import CROSS_ENTROPY, IDENTITY, SIGMOID, Codes, check_order
 from kernels.variants._numba.compiled import compiled, part, reordered
 from kernels.variants._tiled.elementwise import exponentials, row_loss, sigmoid
 from kernels.variants._tiled.layout import Plan
@@ -11,8 +11,11 @@ from kernels.variants._tiled.passes import activate_output, first_forward, forwa
 
 
 @compiled
-def losses_of_several(plan, codes, memory, thetas, data, rows, found):
-    """Find the mean losses (S,) at thetas (S, p) over data (X, Y) in rows (S, m), or all in the same rows (1, m)."""
+def losses_of_several(plan, codes, memory, activates, thetas, data, rows, found):
+    """Find the mean losses (S,) at thetas (S, p) over data (X, Y) in rows (S, m), or all in the same rows (1, m).
+
+    ``activates`` says whether the loss takes the last layer's activations, or its pre-activations.
+    """
     plan, codes, (X, Y) = Plan(*plan), Codes(*codes), data
     layer, (n_rows, m) = plan.layers[-1], rows.shape
     z, row_starts = np.empty(layer.fan_out, X.dtype), np.empty(plan.capacity, np.int64)
@@ -31,7 +34,7 @@ def losses_of_several(plan, codes, memory, thetas, data, rows, found):
             if codes.loss == CROSS_ENTROPY:
                 total += _cross_entropies(layer, plan.capacity, memory, Y, own[start : start + count])
                 continue
-            if codes.loss == SQUARED_ERROR:
+            if activates:
                 activate_output(layer, plan.capacity, codes, memory, count)
             for i in range(count):
                 output_row(layer, plan.capacity, memory, i, z)
@@ -67,10 +70,11 @@ def _cross_entropies(layer, capacity, memory, Y, rows):
 
 
 @reordered
-def losses_of_single(codes, thetas, data, rows, found):
+def losses_of_single(codes, activates, thetas, data, rows, found):
     """The same for networks of one weight for each input."""
     codes, (X, Y), (n_rows, m) = Codes(*codes), data, rows.shape
-    activates = codes.loss == SQUARED_ERROR and codes.output == SIGMOID
+    if codes.output != SIGMOID and codes.output != IDENTITY:
+        raise ValueError("losses_of_single has no line for this activation: add it")
     d, output = X.shape[1], np.empty(1, X.dtype)
     for i in range(n_rows):
         check_order(rows[i], X)
@@ -80,6 +84,6 @@ def losses_of_single(codes, thetas, data, rows, found):
             x, z = X[row], theta[d]
             for j in range(d):
                 z += x[j] * theta[j]
-            output[0] = sigmoid(z) if activates else z
+            output[0] = sigmoid(z) if activates and codes.output == SIGMOID else z
             total += row_loss(codes.loss, output, Y[row])
         found[s] = total / X.dtype.type(m)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from gdbench.basics.units import digits
+from gdbench.basics.units import digits, percent
 
 SCALES = ((3600.0, "h"), (60.0, "min"), (1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
 MAX_SECONDS = 120.0
@@ -29,10 +29,7 @@ def number(value: float, count: int = 2) -> str:
 
 def share(fraction: float) -> str:
     """Write a relative size with two digits: ``3.9 %``, ``12 %``, ``150 %``; tiny ones as ``less than 0.1 %``."""
-    percent = 100 * fraction
-    if percent < 0.05:
-        return "less than 0.1 %"
-    return f"{percent:,.0f} %" if percent >= 9.95 else f"{percent:.1f} %"
+    return "less than 0.1 %" if fraction < 0.0005 else percent(fraction, 2)
 
 
 def seconds(value: float, low: float | None = None, high: float | None = None) -> str:
