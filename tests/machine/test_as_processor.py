@@ -1,8 +1,10 @@
 """Commands as on an older processor, in the real process: what Numba compiles, and what is recorded."""
 
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -73,6 +75,30 @@ def test_matrix_products_of_xla_are_left_to_no_library_that_takes_what_the_proce
     assert done.returncode == 0, done.stderr
     assert "ROOT %dot" in done.stdout
     assert "ynn" not in done.stdout
+
+
+EPOCH = """
+import numpy as np
+from gdbench.peers import torch_compile
+from kernels import Network
+
+network, rng = Network.linear(7), np.random.default_rng(0)
+X, Y, theta = rng.normal(size=(16, 7)), rng.normal(size=(16, 1)), rng.normal(size=8)
+left = theta - 0.1 * np.vstack([X.T, np.ones((1, 16))]) @ (X @ theta[:7, None] + theta[7] - Y)[:, 0] / 16
+print(abs(torch_compile.epoch(network, theta, X, Y, np.arange(16), 16, 0.1) - left).max())
+"""
+
+
+@pytest.mark.slow
+def test_graphs_that_pytorch_keeps_on_disk_are_not_taken_for_those_of_another_level(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    places = os.pathsep.join(filter(None, sys.path))
+    environment = {**os.environ, "TORCHINDUCTOR_CACHE_DIR": str(tmp_path), "PYTHONPATH": places}
+    alone = [sys.executable, "-c", EPOCH]
+    for command in (alone, [sys.executable, SCRIPT, "sse4", *alone]):
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, encoding="utf-8", check=False)
+        assert done.returncode == 0, done.stderr
+        assert float(done.stdout) < 1e-12
 
 
 def test_every_variable_that_it_sets_is_recorded_and_makes_results_unlike_others() -> None:
