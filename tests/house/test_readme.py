@@ -29,7 +29,7 @@ README, FINDINGS = ROOT / "README.md", ROOT / "docs" / "findings.md"
 MAX_LINES, MAX_ROWS = 170, 12
 """Largest README, and largest table in it: it is read in two minutes."""
 BEGIN, END = "<!-- {name}: begin", "<!-- {name}: end -->"
-AGAINST_PEERS = ("peers", "shapes")
+AGAINST_PEERS = ("peers", "peers-avx2", "shapes")
 """Committed runs against the peers: a profile, and after a hyphen what the libraries were held to."""
 SHOWN, SHOWN_DTYPE = "mlp on mnist5k", "float32"
 SHOWN_ROWS = ("our fastest", "fastest peer", "speed, peer = 1x")

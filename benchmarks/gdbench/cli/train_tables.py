@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from rich.table import Table
 
-from gdbench.basics.units import bars, percent
+from gdbench.basics.units import bars
 from gdbench.train.training import EpochPoint, FitHistory, Training
 
 CURVE_WIDTH = 48
@@ -39,7 +39,7 @@ def curves(histories: Sequence[FitHistory]) -> list[str]:
 
 def score_text(training: Training, score: float) -> str:
     """Accuracy in per cent, R² as it is."""
-    return percent(score) if training.dataset.kind == "classification" else f"{score:.4f}"
+    return f"{100 * score:.1f} %" if training.dataset.kind == "classification" else f"{score:.4f}"
 
 
 def _epochs(training: Training, history: FitHistory) -> Table:

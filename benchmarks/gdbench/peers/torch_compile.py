@@ -31,8 +31,11 @@ NEEDS_COMPILER = True
 
 torch._dynamo.config.recompile_limit = 256  # as many networks, dtypes and shapes may live in one process
 # the key of the cache on disk does not tell for how wide vectors a graph was compiled: one for AVX-512, found by a
-# process that is held to AVX2, left half of each array as it was
-torch.compiler.config.cache_key_tag += torch.backends.cpu.get_cpu_capability()
+# process that is held to AVX2, left half of each array as it was; nor did it tell the number of threads before 2.13
+_settings = torch.compiler.config
+_settings.cache_key_tag = (
+    f"{_settings.cache_key_tag} {torch.backends.cpu.get_cpu_capability()} {torch.get_num_threads()}"
+)
 
 
 def epoch(

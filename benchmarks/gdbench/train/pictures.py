@@ -39,7 +39,7 @@ def fit_picture(training: Training, history: FitHistory) -> bytes:
     _line(score, history, "epoch", "score")
     score.set_ylabel(f"{training.score_name} on the rows of the fit")
     if training.dataset.kind == "classification":
-        score.yaxis.set_major_formatter(PercentFormatter(xmax=1))
+        score.yaxis.set_major_formatter(PercentFormatter(xmax=1, symbol=" %"))
     for axes in (loss, score):
         _epoch_axis(axes)
     return _png(figure)

@@ -348,6 +348,8 @@ def test_amounts_round_to_their_interval_and_no_further(value: float, spread: fl
         (amounts.number(0.0312, 2), "0.031"),
         (amounts.number(99.6, 2), "100"),
         (amounts.share(0.0003), "less than 0.1 %"),
+        (amounts.share(0.0006), "0.1 %"),
+        (amounts.share(0.0099), "1.0 %"),
         (amounts.share(0.0399), "4.0 %"),
         (amounts.share(2.5), "250 %"),
         (amounts.listed(["1", "2", "4"]), "1, 2 and 4"),

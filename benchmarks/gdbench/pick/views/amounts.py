@@ -28,8 +28,10 @@ def number(value: float, count: int = 2) -> str:
 
 
 def share(fraction: float) -> str:
-    """Write a relative size with two digits: ``3.9 %``, ``12 %``, ``150 %``; tiny ones as ``less than 0.1 %``."""
-    return "less than 0.1 %" if fraction < 0.0005 else percent(fraction, 2)
+    """Write a relative size with two digits: ``3.9 %``, ``12 %``; small ones as ``0.4 %`` or ``less than 0.1 %``."""
+    if fraction < 0.0005:
+        return "less than 0.1 %"
+    return percent(fraction, 2) if fraction >= 0.00995 else f"{100 * fraction:.1f} %"
 
 
 def seconds(value: float, low: float | None = None, high: float | None = None) -> str:
