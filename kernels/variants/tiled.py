@@ -113,9 +113,10 @@ def losses(network: Network, thetas: Array, X: Array, Y: Array, rows: Order | No
     """Mean losses (S,) of several runs, each over its own rows (S, m), or over all rows."""
     _, X, Y = arrays(network, thetas[0], X, Y)
     thetas, rows = np.ascontiguousarray(thetas), np.ascontiguousarray(np.arange(len(X))[None] if rows is None else rows)
-    found, activates = np.empty(len(thetas), X.dtype), TAKES_ACTIVATIONS[Codes(*codes(network)).loss]
+    found, own = np.empty(len(thetas), X.dtype), codes(network)
+    activates = TAKES_ACTIVATIONS[Codes(*own).loss]
     if _is_single(network):
-        losses_of_single(codes(network), activates, thetas, (X, Y), rows, found)
+        losses_of_single(own, activates, thetas, (X, Y), rows, found)
     else:
         losses_of_several(*_prepared(network, thetas, rows.shape[1]), activates, thetas, (X, Y), rows, found)
     return found
